@@ -1,0 +1,121 @@
+//! What kind of return type a function has, decided by the type and not by its name.
+//!
+//! An attribute sees tokens, and `io::Result<T>` or `Api<T>` may or may not be a `Result`. The
+//! expansion calls `(&&&&Probe::<R>::new()).kind()` with the four traits below in scope; method
+//! resolution tries the receiver with the most references first, so the first of these wins:
+//!
+//! 1. a `Result` whose error is `Clone`,
+//! 2. a `Result` whose error is made of a [`SharedError`],
+//! 3. any other `Result`,
+//! 4. anything else.
+
+use std::convert::Infallible;
+use std::fmt::{self, Display};
+use std::future::Future;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Call;
+use crate::share::{self, NotShared, Share, SharedError};
+
+/// Asks what kind of type `R` is.
+pub struct Probe<R>(PhantomData<fn() -> R>);
+
+impl<R> Probe<R> {
+    /// The question.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<R> fmt::Debug for Probe<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Probe")
+    }
+}
+
+/// A `Result` whose `Ok` is cached; `S` says how its error is shared.
+#[derive(Debug)]
+pub struct Fallible<S>(PhantomData<S>);
+
+/// A value that is cached whatever it is.
+#[derive(Debug)]
+pub struct Infallibly;
+
+/// First choice.
+pub trait ByClone {
+    /// The kind.
+    fn kind(&self) -> Fallible<share::ByClone> {
+        Fallible(PhantomData)
+    }
+}
+
+impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&Probe<Result<T, E>> {}
+
+/// Second choice.
+pub trait ByFrom {
+    /// The kind.
+    fn kind(&self) -> Fallible<share::ByFrom> {
+        Fallible(PhantomData)
+    }
+}
+
+impl<T, E: Display + From<SharedError>> ByFrom for &&Probe<Result<T, E>> {}
+
+/// Third choice.
+pub trait Unshared {
+    /// The kind.
+    fn kind(&self) -> Fallible<NotShared> {
+        Fallible(PhantomData)
+    }
+}
+
+impl<T, E> Unshared for &Probe<Result<T, E>> {}
+
+/// What remains.
+pub trait Plain {
+    /// The kind.
+    fn kind(&self) -> Infallibly {
+        Infallibly
+    }
+}
+
+impl<R> Plain for Probe<R> {}
+
+/// A value that a cache can hold: it goes through the codec, in both directions.
+#[diagnostic::on_unimplemented(
+    message = "a cached function cannot return `{Self}`",
+    label = "`{Self}` must implement `serde::Serialize` and `serde::de::DeserializeOwned`",
+    note = "derive both for it, or return an owned type that has them; a value that borrows cannot be cached"
+)]
+pub trait Cacheable: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Cacheable for T {}
+
+impl<S> Fallible<S> {
+    /// Serves one call.
+    pub async fn run<T: Cacheable, E>(
+        self,
+        call: Call,
+        body: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        S: Share<E>,
+    {
+        call.run::<T, E, S>(body).await
+    }
+}
+
+impl Infallibly {
+    /// Serves one call.
+    pub async fn run<T: Cacheable>(self, call: Call, body: impl Future<Output = T>) -> T {
+        let body = async { Ok::<T, Infallible>(body.await) };
+        match call.run::<T, Infallible, share::ByClone>(body).await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the expansion of `#[cachefence]` is made of. Not public API: it may change in any version,
+//! which is why the two crates are pinned to each other.
+
+mod call;
+pub mod kind;
+
+pub use std::option::Option;
+pub use std::time::Duration;
+
+pub use self::call::Call;
+use crate::cache::CacheFence;
+pub use crate::key::KeyWriter;
+
+/// The cache that `cache = ..` names: a `CacheFence`, or anything that derefs to one.
+pub fn cache(cache: &CacheFence) -> CacheFence {
+    cache.clone()
+}
+
+/// The default cache.
+pub fn installed() -> CacheFence {
+    crate::installed::installed().clone()
+}
+
+/// What the contract suite of the stores needs and users do not.
+pub mod testing {
+    use std::sync::Arc;
+
+    use crate::cache::CacheFence;
+    use crate::key::Key;
+    use crate::store::{Store, Token};
+
+    /// The store of a cache.
+    pub fn store(cache: &CacheFence) -> Arc<dyn Store> {
+        Arc::clone(cache.engine().store())
+    }
+
+    /// A key of no namespace.
+    pub fn key(name: &str) -> Key {
+        Key::new("", name.to_owned(), None).0
+    }
+
+    /// A token that no flight has.
+    pub fn token() -> Token {
+        Token::random()
+    }
+}

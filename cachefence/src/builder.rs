@@ -1,0 +1,167 @@
+//! How a cache is put together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::CacheFence;
+use crate::codec::{AnyCodec, Codec};
+use crate::engine::Engine;
+use crate::error::{Error, InvalidOption};
+use crate::key;
+use crate::options::{Defaults, Overrides};
+use crate::store::{MemoryStore, Store};
+
+/// The options of a cache.
+///
+/// Every option has a default but the store: choose one of [`redis`](Self::redis),
+/// [`in_memory`](Self::in_memory) and [`store`](Self::store). Chosen twice, the last one counts.
+/// Values are checked once, by [`build`](Self::build) and [`build_lazy`](Self::build_lazy).
+///
+/// # Examples
+///
+/// ```no_run
+/// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
+/// use cachefence::CacheFence;
+/// use std::time::Duration;
+///
+/// let cache = CacheFence::builder()
+///     .redis("redis://127.0.0.1:6379")
+///     .namespace("app")
+///     .beta(1.0)
+///     .lock_timeout(Duration::from_secs(2))
+///     .wait_for_lock(Duration::from_secs(5))
+///     .build()
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    store: Option<Result<Arc<dyn Store>, InvalidOption>>,
+    codec: AnyCodec,
+    prefix: String,
+    options: Overrides,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: None,
+            codec: AnyCodec::Json,
+            prefix: String::new(),
+            options: Overrides::default(),
+        }
+    }
+
+    pub(crate) fn in_memory_default() -> CacheFence {
+        let engine = Engine::new(Arc::new(MemoryStore::default()), AnyCodec::Json);
+        CacheFence::assemble(engine, Defaults::default(), String::new())
+    }
+
+    /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]`,
+    /// `rediss://..` or `unix:///path/to/socket`. Redis 6.2 and later, and what speaks its protocol.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, url: impl AsRef<str>) -> Self {
+        use crate::store::redis::RedisStore;
+        let store = RedisStore::open(url.as_ref()).map(|store| Arc::new(store) as Arc<dyn Store>);
+        self.store = Some(store);
+        self
+    }
+
+    /// Keeps up to 10,000 entries inside this process. For other bounds give a
+    /// [`MemoryStore`] to [`store`](Self::store).
+    pub fn in_memory(self) -> Self {
+        self.store(MemoryStore::default())
+    }
+
+    /// Keeps entries in a store of your own.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Ok(Arc::new(store)));
+        self
+    }
+
+    /// Puts `namespace` and a `:` in front of every key. None by default.
+    ///
+    /// Two namespaces never share a key, whatever the keys are: the namespace is escaped like an
+    /// interpolated part of a key, so that its `:` is the first.
+    pub fn namespace(mut self, namespace: impl AsRef<str>) -> Self {
+        self.prefix = key::prefix(namespace.as_ref());
+        self
+    }
+
+    /// How eagerly values are refreshed before they expire: the factor of the recompute's duration
+    /// in `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never.
+    pub fn beta(mut self, beta: f64) -> Self {
+        self.options.beta = Some(beta);
+        self
+    }
+
+    /// How long a rebuild's lease lasts unless it is renewed, which it is every third of this
+    /// while the recompute runs. 2 seconds by default; at least 1 ms.
+    ///
+    /// A process that dies in a rebuild blocks the key for others no longer than this.
+    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+        self.options.lock_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a caller waits for somebody else's rebuild before it runs its own recompute, whose
+    /// value is not stored. 5 seconds by default; zero is not at all.
+    pub fn wait_for_lock(mut self, longest: Duration) -> Self {
+        self.options.wait_for_lock = Some(longest);
+        self
+    }
+
+    /// How values become bytes. [`Json`](crate::Json) by default.
+    ///
+    /// Entries that another codec wrote count as missing when they do not decode.
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.codec = AnyCodec::other(codec);
+        self
+    }
+
+    /// Builds the cache and sees that its store can be used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for an option out of bounds or a missing store, [`Error::Store`] for a
+    /// store that cannot be reached or refuses.
+    pub async fn build(self) -> Result<CacheFence, Error> {
+        let cache = self.build_lazy()?;
+        cache.engine().store().check().await?;
+        Ok(cache)
+    }
+
+    /// Builds the cache without any I/O: for statics, and for services that must start while their
+    /// Redis is down. Connections are made when they are first needed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for an option out of bounds or a missing store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "redis")] {
+    /// use cachefence::CacheFence;
+    /// use std::sync::LazyLock;
+    ///
+    /// static CACHE: LazyLock<CacheFence> = LazyLock::new(|| {
+    ///     let cache = CacheFence::builder().redis("redis://127.0.0.1:6379").build_lazy();
+    ///     cache.expect("the options are constants")
+    /// });
+    /// # LazyLock::force(&CACHE);
+    /// # }
+    /// ```
+    pub fn build_lazy(self) -> Result<CacheFence, Error> {
+        let defaults = Defaults::new(&self.options)?;
+        let store = self.store.ok_or_else(|| InvalidOption::missing("store"))??;
+        Ok(CacheFence::assemble(Engine::new(store, self.codec), defaults, self.prefix))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+//! How values become bytes.
+
+use erased_serde::Deserializer as ErasedDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
+use serde::{Deserialize, Serialize};
+
+use crate::error::BoxError;
+
+/// Turns values into bytes and back: any serde format.
+///
+/// # Examples
+///
+/// The whole of a codec, here for a format that `serde_json` stands in for:
+///
+/// ```
+/// use cachefence::{BoxError, CacheFence, Codec};
+/// use serde::{Serialize, de::DeserializeSeed};
+///
+/// struct Pretty;
+///
+/// impl Codec for Pretty {
+///     fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+///         Ok(serde_json::to_vec_pretty(value)?)
+///     }
+///
+///     fn decode<'de, S: DeserializeSeed<'de>>(
+///         &self,
+///         bytes: &'de [u8],
+///         seed: S,
+///     ) -> Result<S::Value, BoxError> {
+///         Ok(seed.deserialize(&mut serde_json::Deserializer::from_slice(bytes))?)
+///     }
+/// }
+///
+/// let cache = CacheFence::builder().in_memory().codec(Pretty).build_lazy()?;
+/// # Ok::<(), cachefence::Error>(())
+/// ```
+pub trait Codec: Send + Sync + 'static {
+    /// Encodes `value`.
+    ///
+    /// # Errors
+    ///
+    /// When the format cannot represent the value. The value is then served, and not cached.
+    fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError>;
+
+    /// Decodes what [`encode`](Self::encode) made, by handing `seed` a deserializer.
+    ///
+    /// # Errors
+    ///
+    /// When `bytes` are not what `encode` makes of such a value. The entry then counts as missing,
+    /// and the next rebuild overwrites it.
+    fn decode<'de, S: DeserializeSeed<'de>>(
+        &self,
+        bytes: &'de [u8],
+        seed: S,
+    ) -> Result<S::Value, BoxError>;
+}
+
+/// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl Codec for Json {
+    fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+        Ok(serde_json::to_vec(value)?)
+    }
+
+    fn decode<'de, S: DeserializeSeed<'de>>(
+        &self,
+        bytes: &'de [u8],
+        seed: S,
+    ) -> Result<S::Value, BoxError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let value = seed.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(value)
+    }
+}
+
+/// The codec of one cache. JSON is called directly, so that the default pays nothing for the
+/// choice; any other goes through `erased_serde`.
+pub(crate) enum AnyCodec {
+    Json,
+    Other(Box<dyn ErasedCodec>),
+}
+
+impl AnyCodec {
+    pub(crate) fn other(codec: impl Codec) -> Self {
+        Self::Other(Box::new(codec))
+    }
+
+    pub(crate) fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+        match self {
+            Self::Json => Json.encode(value),
+            Self::Other(codec) => codec.encode_erased(value),
+        }
+    }
+
+    pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        match self {
+            Self::Json => Ok(serde_json::from_slice(bytes)?),
+            Self::Other(codec) => {
+                let mut slot = Slot(None);
+                codec.decode_erased(bytes, &mut slot)?;
+                slot.0.ok_or_else(|| "the codec did not use the seed that it was given".into())
+            }
+        }
+    }
+}
+
+/// A [`Codec`] behind a pointer.
+pub(crate) trait ErasedCodec: Send + Sync {
+    fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError>;
+    fn decode_erased<'de>(
+        &self,
+        bytes: &'de [u8],
+        slot: &mut dyn Fill<'de>,
+    ) -> Result<(), BoxError>;
+}
+
+impl<C: Codec> ErasedCodec for C {
+    fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
+        self.encode(value)
+    }
+
+    fn decode_erased<'de>(
+        &self,
+        bytes: &'de [u8],
+        slot: &mut dyn Fill<'de>,
+    ) -> Result<(), BoxError> {
+        self.decode(bytes, FillSeed(slot))
+    }
+}
+
+/// Where the decoded value goes, whatever its type.
+pub(crate) trait Fill<'de> {
+    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'de>) -> Result<(), erased_serde::Error>;
+}
+
+struct Slot<T>(Option<T>);
+
+impl<'de, T: Deserialize<'de>> Fill<'de> for Slot<T> {
+    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'de>) -> Result<(), erased_serde::Error> {
+        self.0 = Some(erased_serde::deserialize(from)?);
+        Ok(())
+    }
+}
+
+/// The seed that a [`Codec`] is handed for a value whose type it does not know.
+struct FillSeed<'a, 'de>(&'a mut dyn Fill<'de>);
+
+impl<'de> DeserializeSeed<'de> for FillSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let mut erased = <dyn ErasedDeserializer<'_>>::erase(deserializer);
+        self.0.fill(&mut erased).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// JSON with a mark in front, so that the tests see whose bytes they are.
+    struct Marked;
+
+    impl Codec for Marked {
+        fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+            let mut bytes = b"!".to_vec();
+            serde_json::to_writer(&mut bytes, value)?;
+            Ok(bytes)
+        }
+
+        fn decode<'de, S: DeserializeSeed<'de>>(
+            &self,
+            bytes: &'de [u8],
+            seed: S,
+        ) -> Result<S::Value, BoxError> {
+            let bytes = bytes.strip_prefix(b"!").ok_or("no mark")?;
+            Ok(seed.deserialize(&mut serde_json::Deserializer::from_slice(bytes))?)
+        }
+    }
+
+    #[test]
+    fn any_format_round_trips() {
+        let value = (1, "two".to_owned(), vec![Some(3.5), None]);
+        for codec in [AnyCodec::Json, AnyCodec::other(Marked), AnyCodec::other(Json)] {
+            let bytes = codec.encode(&value).unwrap();
+            let back: (i32, String, Vec<Option<f64>>) = codec.decode(&bytes).unwrap();
+            assert_eq!(back, value);
+        }
+        assert_eq!(AnyCodec::other(Marked).encode(&1).unwrap(), b"!1");
+    }
+
+    #[test]
+    fn foreign_bytes_are_an_error() {
+        for codec in [AnyCodec::Json, AnyCodec::other(Marked), AnyCodec::other(Json)] {
+            for bytes in [&b""[..], b"\xff", b"!", b"1 2", b"!\"text\""] {
+                assert!(codec.decode::<u32>(bytes).is_err());
+            }
+        }
+    }
+}

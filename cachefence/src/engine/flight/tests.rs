@@ -1,0 +1,179 @@
+//! One behaviour each; interleavings are explored elsewhere.
+
+use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+type TestFlights = Arc<Flights<&'static str, Option<Cargo>>>;
+
+/// Counts how often it was dropped.
+#[derive(Clone)]
+struct Cargo(Arc<AtomicUsize>);
+
+impl Drop for Cargo {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+struct CountingWaker(AtomicUsize);
+
+impl Wake for CountingWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn flights() -> TestFlights {
+    Arc::new(Flights::new())
+}
+
+fn lead(flights: &TestFlights) -> Baton<&'static str, Option<Cargo>> {
+    flights.lead("k").expect("no flight yet")
+}
+
+fn join(flights: &TestFlights) -> Member<&'static str, Option<Cargo>> {
+    match flights.enter("k", true) {
+        Entered::Joins(member) => member,
+        Entered::Leads(_) => panic!("there is a flight to join"),
+    }
+}
+
+fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(waker))
+}
+
+fn counting() -> (Arc<CountingWaker>, Waker) {
+    let counter = Arc::new(CountingWaker(AtomicUsize::new(0)));
+    (Arc::clone(&counter), Waker::from(counter))
+}
+
+#[test]
+fn every_member_is_given_the_outcome() {
+    let flights = flights();
+    let baton = lead(&flights);
+    let (mut a, mut b) = (join(&flights), join(&flights));
+    let (woken, waker) = counting();
+    assert!(poll(&mut a, &waker).is_pending());
+    assert!(poll(&mut b, &waker).is_pending());
+    baton.land("landed");
+    assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+    for member in [&mut a, &mut b] {
+        assert!(matches!(poll(member, &waker), Poll::Ready(Turn::Landed("landed"))));
+    }
+    assert_eq!(flights.len(), 0);
+}
+
+#[test]
+fn a_sealed_flight_cannot_be_entered() {
+    let flights = flights();
+    let baton = lead(&flights);
+    let mut early = join(&flights);
+    baton.seal();
+    let Entered::Leads(second) = flights.enter("k", true) else {
+        panic!("a sealed flight was entered")
+    };
+    baton.land("first");
+    assert!(matches!(poll(&mut early, Waker::noop()), Poll::Ready(Turn::Landed("first"))));
+    assert_eq!(flights.len(), 1, "landing the first leaves the second in place");
+    second.land("second");
+    assert_eq!(flights.len(), 0);
+}
+
+#[test]
+fn a_dropped_holder_passes_baton_and_cargo_on() {
+    let flights = flights();
+    let drops = Arc::new(AtomicUsize::new(0));
+    let mut baton = lead(&flights);
+    baton.cargo = Some(Cargo(Arc::clone(&drops)));
+    let (mut parked, mut alive) = (join(&flights), join(&flights));
+    let (woken, waker) = counting();
+    assert!(poll(&mut parked, &waker).is_pending());
+    assert!(poll(&mut alive, &waker).is_pending());
+
+    drop(baton);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 2, "one that is parked must not be the only one");
+    let Poll::Ready(Turn::Leads(baton)) = poll(&mut alive, &waker) else {
+        panic!("the baton was offered")
+    };
+    assert!(baton.cargo.is_some());
+    assert!(poll(&mut parked, &waker).is_pending(), "there is one baton");
+    assert_eq!(drops.load(Ordering::SeqCst), 0);
+    drop(baton.land("landed"));
+    assert!(matches!(poll(&mut parked, &waker), Poll::Ready(Turn::Landed("landed"))));
+    assert_eq!(drops.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn with_nobody_left_the_cargo_is_dropped_and_the_flight_gone() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    for members in 0..3 {
+        let flights = flights();
+        let mut baton = lead(&flights);
+        baton.cargo = Some(Cargo(Arc::clone(&drops)));
+        let members: Vec<_> = (0..members).map(|_| join(&flights)).collect();
+        let before = drops.load(Ordering::SeqCst);
+        drop(baton);
+        drop(members);
+        assert_eq!(drops.load(Ordering::SeqCst), before + 1);
+        assert_eq!(flights.len(), 0);
+    }
+}
+
+#[test]
+fn an_offer_that_one_member_leaves_is_taken_by_another() {
+    let flights = flights();
+    let baton = lead(&flights);
+    let (mut a, mut b) = (join(&flights), join(&flights));
+    let waker = Waker::noop();
+    assert!(poll(&mut a, waker).is_pending());
+    drop(baton);
+    drop(a);
+    assert!(matches!(poll(&mut b, waker), Poll::Ready(Turn::Leads(_))));
+}
+
+#[test]
+fn a_late_joiner_takes_an_open_offer() {
+    let flights = flights();
+    let baton = lead(&flights);
+    let parked = join(&flights);
+    drop(baton);
+    let mut late = join(&flights);
+    assert!(matches!(poll(&mut late, Waker::noop()), Poll::Ready(Turn::Leads(_))));
+    drop(parked);
+}
+
+#[test]
+fn voiding_frees_the_members_and_the_key() {
+    let flights = flights();
+    let baton = lead(&flights);
+    let mut member = join(&flights);
+    flights.void("k", "void");
+    assert!(matches!(poll(&mut member, Waker::noop()), Poll::Ready(Turn::Landed("void"))));
+    let second = lead(&flights);
+    baton.land("too late");
+    assert_eq!(flights.len(), 1);
+    drop(second);
+    assert_eq!(flights.len(), 0);
+}
+
+#[test]
+fn only_a_cold_flight_is_joined_unseen() {
+    let flights = flights();
+    assert!(flights.join_cold("k").is_none());
+    let baton = lead(&flights);
+    assert!(flights.join_cold("k").is_none(), "an early refresh is not cold");
+    let missed = join(&flights);
+    assert!(flights.join_cold("k").is_some(), "somebody has missed: it is cold now");
+    drop((baton, missed));
+}
+
+#[test]
+fn seats_are_used_again() {
+    let flights = flights();
+    let baton = lead(&flights);
+    for _ in 0..1_000 {
+        drop(join(&flights));
+    }
+    assert_eq!(lock(&baton.flight.state).seats.wakers.len(), 1);
+}

@@ -1,0 +1,220 @@
+//! Leading a flight: get the lease, recompute, store, land.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::flight::Baton;
+use super::pace::Pace;
+use super::ticket::Ticket;
+use super::{Call, Engine, Outcome, Step, permits};
+use crate::freshness::capped_delta;
+use crate::lease::Lease;
+use crate::race::{First, beside, race};
+use crate::report;
+use crate::share::Share;
+use crate::store::{Acquired, NewValue, Snapshot, Version};
+use crate::time::{sleep, sleep_until};
+
+/// What a caller knows when it gets to lead.
+pub(super) struct Attempt<T> {
+    /// The entry that it found and cannot use.
+    pub(super) seen: Option<Version>,
+    /// Whether it has looked at all.
+    pub(super) looked: bool,
+    /// Whether the store answered.
+    pub(super) reachable: bool,
+    /// The valid value that it was drawn to refresh: it does not wait for a lock.
+    held: Option<T>,
+}
+
+impl<T> Default for Attempt<T> {
+    fn default() -> Self {
+        Self { seen: None, looked: true, reachable: true, held: None }
+    }
+}
+
+impl<T> Attempt<T> {
+    pub(super) fn refresh(seen: Version, held: T) -> Self {
+        Self { seen: Some(seen), held: Some(held), ..Self::default() }
+    }
+}
+
+/// How the attempt to get a lease ended.
+enum Obtained {
+    /// Recompute; the store will take the value.
+    Lease,
+    /// Recompute; the store cannot be asked.
+    NoStore,
+    /// There is another entry now, read at `begun` or later.
+    Newer { begun: Ticket, entry: Snapshot },
+    /// Another process holds the lock, and the caller does not wait.
+    Held,
+    /// The caller has waited long enough.
+    Overdue,
+}
+
+impl Engine {
+    /// Works for the flight of `baton`. Whenever this future is dropped, the baton passes on, with
+    /// whatever lease it has come to.
+    pub(super) async fn lead<T, E, S>(
+        &self,
+        call: &Call<'_>,
+        mut baton: Baton<Outcome, Option<Lease>>,
+        mut attempt: Attempt<T>,
+        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Step<Result<T, E>>
+    where
+        T: Serialize + DeserializeOwned,
+        S: Share<E>,
+    {
+        if baton.cargo.as_ref().is_some_and(|lease| lease.unfinished().is_some()) {
+            return self.finish::<T, E, S>(call, baton).await;
+        }
+        loop {
+            match self.obtain(call, &mut baton, &attempt).await {
+                Obtained::Lease | Obtained::NoStore => {
+                    return Step::Done(self.rebuild::<T, E, S>(call, baton, recompute).await);
+                }
+                Obtained::Newer { begun, entry } => {
+                    // One that has not looked before does not know how old this is.
+                    let usable = attempt.looked || entry.expiry > entry.now;
+                    if let Some(value) =
+                        usable.then(|| self.codec.decode(&entry.payload).ok()).flatten()
+                    {
+                        let payload = entry.payload;
+                        baton.land(Outcome::Value { payload, begun, fenced: false });
+                        return Step::Done(Ok(value));
+                    }
+                    attempt.seen = Some(entry.version);
+                }
+                Obtained::Held => {
+                    return match attempt.held {
+                        Some(value) => Step::Done(Ok(value)),
+                        None => Step::Overdue,
+                    };
+                }
+                Obtained::Overdue => return Step::Overdue,
+            }
+        }
+    }
+
+    async fn obtain<T>(
+        &self,
+        call: &Call<'_>,
+        baton: &mut Baton<Outcome, Option<Lease>>,
+        attempt: &Attempt<T>,
+    ) -> Obtained {
+        if baton.cargo.as_ref().is_some_and(Lease::is_held) {
+            return Obtained::Lease;
+        }
+        if !attempt.reachable {
+            return Obtained::NoStore;
+        }
+        let lease = baton
+            .cargo
+            .get_or_insert_with(|| Lease::new(&self.store, call.key, call.policy.lock_timeout));
+        let mut pace = Pace::new();
+        loop {
+            let begun = self.tickets.next();
+            let remaining = match lease.acquire(attempt.seen).await {
+                Ok(Acquired::Lease) => return Obtained::Lease,
+                Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
+                Ok(Acquired::Held { .. }) if attempt.held.is_some() => return Obtained::Held,
+                Ok(Acquired::Held { remaining }) => remaining,
+                Err(error) => {
+                    report::store_failed("acquire", call.key, &error);
+                    return match attempt.held {
+                        Some(_) => Obtained::Held,
+                        None => Obtained::NoStore,
+                    };
+                }
+            };
+            // Not before the store has counted the millisecond in which the lease ends.
+            let pause = pace.next(rand::random()).min(remaining + Duration::from_millis(1));
+            if let First::B(()) = race(sleep(pause), sleep_until(call.deadline)).await {
+                return Obtained::Overdue;
+            }
+        }
+    }
+
+    /// Recomputes, and shares what comes of it.
+    async fn rebuild<T, E, S>(
+        &self,
+        call: &Call<'_>,
+        mut baton: Baton<Outcome, Option<Lease>>,
+        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Result<T, E>
+    where
+        T: Serialize,
+        S: Share<E>,
+    {
+        let begun = self.tickets.next();
+        let started = Instant::now();
+        let result = match &mut baton.cargo {
+            Some(lease) => beside(recompute, lease.keep()).await,
+            None => recompute.await,
+        };
+        let delta = capped_delta(started.elapsed(), call.policy.ttl);
+        // Nobody may join any more: what they would be given was read before they came, and the
+        // store may accept it although they know of a change since.
+        baton.seal();
+        let outcome = match &result {
+            Ok(value) => match self.encode(call.key, value) {
+                Ok(payload) => {
+                    let fenced = match &mut baton.cargo {
+                        Some(lease) => {
+                            let ttl = call.policy.ttl;
+                            let value = NewValue { payload: payload.clone(), delta, ttl };
+                            lease.fill(value).await.unwrap_or_else(|error| {
+                                report::store_failed("fill", call.key, &error);
+                                false
+                            })
+                        }
+                        None => false,
+                    };
+                    Outcome::Value { payload, begun, fenced }
+                }
+                Err(outcome) => outcome,
+            },
+            Err(error) => match S::pack(error) {
+                Some(parcel) => Outcome::Failed(parcel),
+                None => Outcome::Alone(permits()),
+            },
+        };
+        if let Some(mut lease) = baton.land(outcome) {
+            lease.release().await;
+        }
+        result
+    }
+
+    /// Carries the store of a dropped leader to its end.
+    async fn finish<T, E, S>(
+        &self,
+        call: &Call<'_>,
+        mut baton: Baton<Outcome, Option<Lease>>,
+    ) -> Step<Result<T, E>>
+    where
+        T: DeserializeOwned,
+        S: Share<E>,
+    {
+        let stored = match &mut baton.cargo {
+            Some(lease) => {
+                let payload = lease.unfinished().map(|value| value.payload.clone());
+                lease.finish().await.is_ok_and(|stored| stored).then_some(payload).flatten()
+            }
+            None => None,
+        };
+        let outcome = match stored {
+            // It was fenced from the start, so nobody needs to know when it was begun.
+            Some(payload) => Outcome::Value { payload, begun: self.tickets.next(), fenced: true },
+            None => Outcome::Again,
+        };
+        baton.land(outcome.clone());
+        self.settle::<T, E, S>(call, outcome)
+    }
+}

@@ -1,0 +1,41 @@
+//! How often a waiter looks again.
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(200);
+
+/// The pauses between one waiter's looks: from 20 ms, each half as long again, up to 200 ms, less a
+/// random quarter so that the waiters of a fleet do not look in step.
+#[derive(Debug)]
+pub(super) struct Pace(Duration);
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self(FIRST)
+    }
+
+    /// The next pause; `drawn` is uniform in [0, 1).
+    pub(super) fn next(&mut self, drawn: f64) -> Duration {
+        let pause = self.0.mul_f64(1.0 - drawn / 4.0);
+        self.0 = (self.0 * 3 / 2).min(LONGEST);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_their_longest() {
+        let mut pace = Pace::new();
+        let pauses: Vec<_> = (0..10).map(|_| pace.next(0.0).as_millis()).collect();
+        assert_eq!(pauses, [20, 30, 45, 67, 101, 151, 200, 200, 200, 200]);
+    }
+
+    #[test]
+    fn up_to_a_quarter_is_taken_off() {
+        assert_eq!(Pace::new().next(1.0), FIRST * 3 / 4);
+    }
+}

@@ -1,0 +1,249 @@
+//! What can go wrong, written for the person who reads it at 3 a.m.: what happened, to which
+//! template, what to do. Never a key's value, never a password.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::key::MAX_KEY_BYTES;
+use crate::options::{LONGEST, SHORTEST};
+
+/// Any error, in a box.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a call to the cache failed.
+///
+/// `E` is the error of the recompute; operations that run none have `E = Infallible`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error<E = Infallible> {
+    /// The recompute failed. One failing recompute serves every caller that was waiting for it,
+    /// so they share its error.
+    Recompute(Arc<E>),
+    /// The key cannot be used; nothing was read, run or stored.
+    Key(InvalidKey),
+    /// An option has a value that cannot be used; nothing was read, run or stored.
+    Option(InvalidOption),
+    /// The store did not do what it was asked. Reads and rebuilds never fail for this reason: the
+    /// recompute runs instead.
+    Store(StoreError),
+    /// The codec could not encode the value that [`Entry::set`](crate::Entry::set) was given.
+    Encode(BoxError),
+    /// [`CacheFence::install`](crate::CacheFence::install) was called twice, or after an annotated
+    /// function had already run with the stand-in for the cache that was not yet installed.
+    AlreadyInstalled,
+}
+
+impl<E> Error<E> {
+    /// The recompute's error, if that is what this is.
+    pub fn recompute(&self) -> Option<&E> {
+        match self {
+            Self::Recompute(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl<E> fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Recompute(_) => f.write_str("the recompute failed"),
+            Self::Key(error) => error.fmt(f),
+            Self::Option(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Encode(_) => f.write_str("the codec cannot encode the value"),
+            Self::AlreadyInstalled => f.write_str(
+                "a default cache is in place already; call `install` once, before the first call \
+                 of an annotated function",
+            ),
+        }
+    }
+}
+
+impl<E: StdError + 'static> StdError for Error<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Recompute(cause) => Some(&**cause),
+            Self::Store(error) => error.source(),
+            Self::Encode(cause) => Some(&**cause),
+            Self::Key(_) | Self::Option(_) | Self::AlreadyInstalled => None,
+        }
+    }
+}
+
+impl<E> From<InvalidKey> for Error<E> {
+    fn from(error: InvalidKey) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl<E> From<InvalidOption> for Error<E> {
+    fn from(error: InvalidOption) -> Self {
+        Self::Option(error)
+    }
+}
+
+impl<E> From<StoreError> for Error<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A key that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidKey {
+    template: Option<&'static str>,
+    problem: KeyProblem,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum KeyProblem {
+    Empty,
+    TooLong(usize),
+    NoSlot,
+    Reserved,
+}
+
+impl InvalidKey {
+    pub(crate) fn empty(template: Option<&'static str>) -> Self {
+        Self { template, problem: KeyProblem::Empty }
+    }
+
+    pub(crate) fn too_long(template: Option<&'static str>, bytes: usize) -> Self {
+        Self { template, problem: KeyProblem::TooLong(bytes) }
+    }
+
+    pub(crate) fn no_slot(template: Option<&'static str>) -> Self {
+        Self { template, problem: KeyProblem::NoSlot }
+    }
+
+    pub(crate) fn reserved(template: Option<&'static str>) -> Self {
+        Self { template, problem: KeyProblem::Reserved }
+    }
+}
+
+impl fmt::Display for InvalidKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.template {
+            Some(template) => write!(f, "a key of `{template}` ")?,
+            None => f.write_str("the key ")?,
+        }
+        match self.problem {
+            KeyProblem::Empty => f.write_str("is empty"),
+            KeyProblem::TooLong(bytes) => write!(
+                f,
+                "is {bytes} bytes long, namespace included; the longest is {MAX_KEY_BYTES}"
+            ),
+            KeyProblem::NoSlot => f.write_str(
+                "holds a `}` but no hash tag `{..}`, so its lock could not share its Redis \
+                 Cluster slot; close a `{` with it or leave it out",
+            ),
+            KeyProblem::Reserved => f.write_str(
+                "holds a hash tag and ends in `:lock`, which is how locks are named; end it \
+                 differently",
+            ),
+        }
+    }
+}
+
+impl StdError for InvalidKey {}
+
+/// An option whose value cannot be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InvalidOption {
+    option: &'static str,
+    problem: OptionProblem,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum OptionProblem {
+    TooShort(Duration),
+    TooLong(Duration),
+    NotANumber(f64),
+    Missing,
+    Url(&'static str),
+}
+
+impl InvalidOption {
+    pub(crate) fn too_short(option: &'static str, given: Duration) -> Self {
+        Self { option, problem: OptionProblem::TooShort(given) }
+    }
+
+    pub(crate) fn too_long(option: &'static str, given: Duration) -> Self {
+        Self { option, problem: OptionProblem::TooLong(given) }
+    }
+
+    pub(crate) fn not_a_factor(option: &'static str, given: f64) -> Self {
+        Self { option, problem: OptionProblem::NotANumber(given) }
+    }
+
+    pub(crate) fn missing(option: &'static str) -> Self {
+        Self { option, problem: OptionProblem::Missing }
+    }
+
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    pub(crate) fn url(option: &'static str, problem: &'static str) -> Self {
+        Self { option, problem: OptionProblem::Url(problem) }
+    }
+
+    /// The option's name, as the builder and the attribute call it.
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+}
+
+impl fmt::Display for InvalidOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let option = self.option;
+        match self.problem {
+            OptionProblem::TooShort(given) => {
+                write!(f, "`{option}` is {given:?}; the shortest is {SHORTEST:?}")
+            }
+            OptionProblem::TooLong(given) => {
+                write!(f, "`{option}` is {given:?}; the longest that Redis can hold is {LONGEST:?}")
+            }
+            OptionProblem::NotANumber(given) => {
+                write!(f, "`{option}` is {given}; it must be a finite number, zero or above")
+            }
+            OptionProblem::Missing => write!(f, "`{option}` is not set, and it has no default"),
+            OptionProblem::Url(problem) => write!(f, "`{option}` is not a usable URL: {problem}"),
+        }
+    }
+}
+
+impl StdError for InvalidOption {}
+
+/// A store that did not do what it was asked.
+#[derive(Debug, Clone)]
+pub struct StoreError {
+    message: Arc<str>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error that says what happened and what to do about it.
+    pub fn new(message: impl Into<Arc<str>>) -> Self {
+        Self { message: message.into(), source: None }
+    }
+
+    /// Adds what caused it, reachable through `source()`.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for StoreError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,137 @@
+//! When a cached value is used as it is, refreshed ahead of time, or gone: `XFetch`.
+//!
+//! Optimal probabilistic early expiration, from A. Vattani, F. Chierichetti and K. Lowenstein,
+//! "Optimal Probabilistic Cache Stampede Prevention", PVLDB 8(8), 2015, section 3: a reader
+//! recomputes ahead of time when
+//!
+//! ```text
+//! now - delta * beta * ln(u) >= expiry        u uniform in (0, 1]
+//! ```
+//!
+//! `-ln(u)` is exponentially distributed, so with `r` of its life left a value is refreshed by a
+//! given reader with the probability exp(-r / (delta * beta)): almost never while it is young,
+//! surely at its end, and the earlier the more expensive it is to rebuild. Many readers draw
+//! independently, and the first to draw high refreshes for all.
+
+use std::time::Duration;
+
+use crate::store::Timestamp;
+
+/// What to do with a value that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Serve it.
+    Fresh,
+    /// Valid, but this reader has been drawn to refresh it.
+    Early,
+    /// Past its ttl.
+    Expired,
+}
+
+/// The times that a value carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    /// How long its recompute took.
+    pub(crate) delta: Duration,
+    /// When its ttl ends, by the store's clock.
+    pub(crate) expiry: Timestamp,
+}
+
+/// Decides by the store's time `now` and the draw `u`, uniform in (0, 1].
+///
+/// A `beta` of 0 never refreshes early.
+pub(crate) fn freshness(life: Life, beta: f64, now: Timestamp, u: f64) -> Freshness {
+    let Some(remaining) = life.expiry.since(now) else {
+        return Freshness::Expired;
+    };
+    let ahead = life.delta.as_secs_f64() * beta * -u.ln();
+    if ahead >= remaining.as_secs_f64() { Freshness::Early } else { Freshness::Fresh }
+}
+
+/// The share of a ttl that a stored delta may reach.
+///
+/// A worker that is starved of CPU measures its own starvation: a delta inflated a hundredfold
+/// would have every reader refresh all the time, which starves it further. A rebuild that honestly
+/// takes longer than this is refreshed a little later than the paper would have it.
+const LARGEST_DELTA: u32 = 10;
+
+/// What is stored as the delta of a value whose recompute took `measured`.
+pub(crate) fn capped_delta(measured: Duration, ttl: Duration) -> Duration {
+    measured.min(ttl / LARGEST_DELTA)
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_precision_loss)] // small counts and times
+mod tests {
+    use super::*;
+    use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+    const EXPIRY: Timestamp = Timestamp::from_micros(1_000_000_000);
+
+    fn at(remaining_ms: u64) -> Timestamp {
+        Timestamp::from_micros(EXPIRY.as_micros() - remaining_ms * 1_000)
+    }
+
+    fn life(delta_ms: u64) -> Life {
+        Life { delta: Duration::from_millis(delta_ms), expiry: EXPIRY }
+    }
+
+    #[test]
+    fn it_is_the_formula_of_the_paper() {
+        let (delta, beta) = (0.05_f64, 1.5_f64);
+        for remaining_ms in [1_u64, 10, 50, 100, 500, 5_000] {
+            for u in [1e-12, 1e-6, 0.01, 0.2, 0.5, 0.9, 1.0] {
+                // Times relative to the expiry, as the formula stands in the paper.
+                let now = -(remaining_ms as f64) / 1_000.0;
+                let early = now - delta * beta * f64::ln(u) >= 0.0;
+                let expected = if early { Freshness::Early } else { Freshness::Fresh };
+                assert_eq!(
+                    freshness(life(50), beta, at(remaining_ms), u),
+                    expected,
+                    "{remaining_ms} ms left, u = {u}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn past_its_expiry_it_is_expired_whatever_was_drawn() {
+        assert_eq!(freshness(life(50), 1.0, EXPIRY, 1.0), Freshness::Expired);
+        let later = Timestamp::from_micros(EXPIRY.as_micros() + 1);
+        assert_eq!(freshness(life(0), 0.0, later, 0.5), Freshness::Expired);
+    }
+
+    #[test]
+    fn without_beta_or_delta_nothing_is_refreshed_early() {
+        assert_eq!(freshness(life(50), 0.0, at(1), 1e-300), Freshness::Fresh);
+        assert_eq!(freshness(life(0), 1.0, at(1), 1e-300), Freshness::Fresh);
+    }
+
+    #[test]
+    fn over_100_000_draws_the_early_share_is_exponential() {
+        const DRAWS: u32 = 100_000;
+        let mut rng = StdRng::seed_from_u64(7);
+        for (delta_ms, beta, remaining_ms) in
+            [(50, 1.0, 10), (50, 1.0, 50), (50, 1.0, 200), (100, 2.0, 300), (20, 0.5, 25)]
+        {
+            let early = (0..DRAWS)
+                .filter(|_| {
+                    let u = 1.0 - rng.random::<f64>();
+                    freshness(life(delta_ms), beta, at(remaining_ms), u) == Freshness::Early
+                })
+                .count();
+            let share = early as f64 / f64::from(DRAWS);
+            let expected = (-(remaining_ms as f64) / (delta_ms as f64 * beta)).exp();
+            // Four standard deviations of a binomial share.
+            let error = 4.0 * (expected * (1.0 - expected) / f64::from(DRAWS)).sqrt();
+            assert!((share - expected).abs() <= error, "{share} is not {expected} +- {error}");
+        }
+    }
+
+    #[test]
+    fn a_stored_delta_is_a_tenth_of_the_ttl_at_most() {
+        let ttl = Duration::from_secs(60);
+        assert_eq!(capped_delta(Duration::from_millis(50), ttl), Duration::from_millis(50));
+        assert_eq!(capped_delta(Duration::from_secs(50), ttl), Duration::from_secs(6));
+    }
+}

@@ -1,0 +1,201 @@
+//! Keys: what an entry is called in the store, and what its lock is called.
+
+mod part;
+mod writer;
+
+pub use part::{KeyPart, PartWriter};
+pub use writer::KeyWriter;
+
+use std::fmt;
+
+use crate::error::InvalidKey;
+
+/// The longest key, in bytes, namespace included. Redis would take 512 MiB; a key of that size is
+/// always a value that was interpolated by mistake.
+pub const MAX_KEY_BYTES: usize = 64 * 1024;
+
+/// What every lock's name ends with.
+const LOCK_SUFFIX: &str = ":lock";
+
+/// The full name of one entry, as the store holds it: the namespace, then the key.
+///
+/// The keys that a store is given have been validated: they are not empty, not oversized, their
+/// locks fall into their own Redis Cluster slots, and none is another key's lock. The `Debug`
+/// output shows the template that the key was rendered from, never the key itself, because keys
+/// hold users' data.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    name: String,
+    fingerprint: u64,
+    template: Option<&'static str>,
+}
+
+impl Key {
+    /// Puts `prefix`, a namespace as [`prefix`] renders it, in front of `name`, and says what is
+    /// wrong with the whole.
+    pub(crate) fn new(
+        prefix: &str,
+        mut name: String,
+        template: Option<&'static str>,
+    ) -> (Self, Result<(), InvalidKey>) {
+        let empty = name.is_empty();
+        if !prefix.is_empty() {
+            name.insert_str(0, prefix);
+        }
+        let valid = if empty {
+            Err(InvalidKey::empty(template))
+        } else if name.len() > MAX_KEY_BYTES {
+            Err(InvalidKey::too_long(template, name.len()))
+        } else if hash_tag(&name).is_none() && name.contains('}') {
+            Err(InvalidKey::no_slot(template))
+        } else if is_lock_name(&name) {
+            Err(InvalidKey::reserved(template))
+        } else {
+            Ok(())
+        };
+        let fingerprint = fingerprint(name.as_bytes());
+        (Self { name, fingerprint, template }, valid)
+    }
+
+    /// The entry's name in the store.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of the entry's lock, in the same Redis Cluster slot as the entry.
+    ///
+    /// A key with a hash tag keeps it (`{org:1}:user:7` has `{org:1}:user:7:lock`); any other key
+    /// becomes the tag (`user:7` has `{user:7}:lock`).
+    pub fn lock_name(&self) -> String {
+        if hash_tag(&self.name).is_some() {
+            format!("{}{LOCK_SUFFIX}", self.name)
+        } else {
+            format!("{{{}}}{LOCK_SUFFIX}", self.name)
+        }
+    }
+
+    /// A number that is stored with the entry, so that a reply which belongs to another key is
+    /// recognised: 64-bit FNV-1a of the name, the same in every process and version.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The template that the key was rendered from; `None` for a key that was given as a string.
+    pub fn template(&self) -> Option<&'static str> {
+        self.template
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.template {
+            Some(template) => write!(f, "Key(`{template}`)"),
+            None => f.write_str("Key(..)"),
+        }
+    }
+}
+
+/// Renders `namespace` and a separator in front of a key, so that ("app", "k") never equals
+/// ("ap", "pk"), nor ("a", "b:c") ("a:b", "c"): the namespace is escaped like a key part, so its
+/// first `:` is the one that ends it.
+pub(crate) fn prefix(namespace: &str) -> String {
+    if namespace.is_empty() {
+        return String::new();
+    }
+    let mut prefix = String::with_capacity(namespace.len() + 1);
+    part::escape_into(namespace, &mut prefix);
+    prefix.push(':');
+    prefix
+}
+
+/// The hash tag by the rule of the Redis Cluster specification: what stands between the first `{`
+/// and the first `}` after it, unless that is nothing.
+fn hash_tag(name: &str) -> Option<&str> {
+    let (_, after) = name.split_once('{')?;
+    let (tag, _) = after.split_once('}')?;
+    (!tag.is_empty()).then_some(tag)
+}
+
+/// Whether `name` could be the lock of some other key: every lock holds a hash tag in front of its
+/// suffix.
+fn is_lock_name(name: &str) -> bool {
+    name.strip_suffix(LOCK_SUFFIX).is_some_and(|entry| hash_tag(entry).is_some())
+}
+
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Result<Key, InvalidKey> {
+        let (key, valid) = Key::new("", name.to_owned(), None);
+        valid.map(|()| key)
+    }
+
+    #[test]
+    fn the_lock_shares_the_entrys_slot() {
+        // Redis hashes the tag if there is one, else the whole name.
+        let slot = |name: &str| hash_tag(name).unwrap_or(name).to_owned();
+        for name in ["user:42", "{org:1}:user:42", "a{b}c", "half{open", "x{}"] {
+            let Ok(key) = key(name) else {
+                assert_eq!(name, "x{}");
+                continue;
+            };
+            assert_eq!(slot(&key.lock_name()), slot(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_whose_lock_would_leave_its_slot_is_refused() {
+        for name in ["a}b", "{}x", "}{a}", "{}{a}"] {
+            // `}{a}` has the tag `a` and is fine; the others have none and hold a brace.
+            assert_eq!(key(name).is_ok(), name == "}{a}", "{name}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_another_keys_lock() {
+        for name in ["user:42", "{org:1}:user:42", "door", "half{open"] {
+            let lock = key(name).unwrap().lock_name();
+            assert!(key(&lock).is_err(), "{lock}");
+        }
+        assert!(key("door:lock").is_ok(), "no lock has this name: it holds no tag");
+    }
+
+    #[test]
+    fn namespaces_never_run_into_keys() {
+        let full = |namespace: &str, key: &str| format!("{}{key}", prefix(namespace));
+        assert_ne!(full("app", "k"), full("ap", "pk"));
+        assert_ne!(full("a", "b:c"), full("a:b", "c"));
+        assert_ne!(full("{a}", "x"), full("%7Ba%7D", "x"));
+        assert_eq!(full("app", "user:42"), "app:user:42");
+        assert_eq!(full("", "user:42"), "user:42");
+    }
+
+    #[test]
+    fn sizes_are_checked() {
+        assert!(key("").is_err());
+        assert!(Key::new("app:", String::new(), None).1.is_err(), "a namespace alone is no key");
+        assert!(key(&"k".repeat(MAX_KEY_BYTES)).is_ok());
+        assert!(key(&"k".repeat(MAX_KEY_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn debug_never_shows_the_key() {
+        let (key, _) = Key::new("", "user:secret".to_owned(), Some("user:<id>"));
+        assert_eq!(format!("{key:?}"), "Key(`user:<id>`)");
+    }
+
+    #[test]
+    fn the_fingerprint_is_fnv_1a() {
+        // Test vectors of the FNV reference implementation.
+        assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+}

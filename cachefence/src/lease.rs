@@ -1,0 +1,155 @@
+//! One flight's hold on a key's lock, from before it is asked for until it is given back.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::store::{Acquired, NewValue, Store, Token, Version};
+use crate::time::{detach, sleep};
+
+/// A lease is renewed each time that this part of it has passed: two renewals may fail before it
+/// ends.
+const RENEWALS_PER_LEASE: u32 = 3;
+
+/// A lease that cleans up after itself.
+///
+/// # Cancel safety
+///
+/// Any of its futures may be dropped, and so may the lease itself. Whatever the store may have been
+/// left with is then put right: a lock that was asked for or held is released, and a store that was
+/// under way is carried to its end, in a task of its own unless the store answers at once. Where
+/// there is no runtime to run the task, the lock ends with its lease.
+pub(crate) struct Lease {
+    store: Arc<dyn Store>,
+    key: Key,
+    token: Token,
+    term: Duration,
+    state: State,
+}
+
+enum State {
+    /// The store holds nothing of this lease.
+    Idle,
+    /// It may hold the lock: the reply has not come.
+    Asked,
+    /// It holds the lock, unless the term has passed since or somebody invalidated the key.
+    Held { since: Instant },
+    /// The value is made, and on its way.
+    Filling(NewValue),
+}
+
+impl Lease {
+    pub(crate) fn new(store: &Arc<dyn Store>, key: &Key, term: Duration) -> Self {
+        Self {
+            store: Arc::clone(store),
+            key: key.clone(),
+            token: Token::random(),
+            term,
+            state: State::Idle,
+        }
+    }
+
+    /// Whether the lock is held, as far as this process knows.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self.state, State::Held { since } if since.elapsed() < self.term)
+    }
+
+    /// The value that was being stored when the previous holder of this lease was dropped.
+    pub(crate) fn unfinished(&self) -> Option<&NewValue> {
+        match &self.state {
+            State::Filling(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Asks for the lock; see [`Store::acquire`].
+    pub(crate) async fn acquire(&mut self, seen: Option<Version>) -> Result<Acquired, StoreError> {
+        self.state = State::Asked;
+        // The term runs from before the store starts it, so that this side ends first.
+        let since = Instant::now();
+        let acquired = self.store.acquire(&self.key, &self.token, self.term, seen).await?;
+        self.state = match acquired {
+            Acquired::Lease => State::Held { since },
+            Acquired::Newer(_) | Acquired::Held { .. } => State::Idle,
+        };
+        Ok(acquired)
+    }
+
+    /// Renews the lease for as long as it is polled; ends when the lock is lost.
+    pub(crate) async fn keep(&mut self) {
+        loop {
+            sleep(self.term / RENEWALS_PER_LEASE).await;
+            let since = Instant::now();
+            match self.store.renew(&self.key, &self.token, self.term).await {
+                Ok(true) => self.state = State::Held { since },
+                Ok(false) => {
+                    self.state = State::Idle;
+                    return;
+                }
+                // The store may be back before the term is over.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Stores `value` and gives the lock back; `false` if the lock was lost, and nothing stored.
+    pub(crate) async fn fill(&mut self, value: NewValue) -> Result<bool, StoreError> {
+        self.state = State::Filling(value);
+        self.finish().await
+    }
+
+    /// Goes on with a [`fill`](Self::fill) that was cut off.
+    pub(crate) async fn finish(&mut self) -> Result<bool, StoreError> {
+        let State::Filling(value) = &self.state else {
+            return Ok(false);
+        };
+        let filled = self.store.fill(&self.key, &self.token, value).await;
+        self.state = match filled {
+            Ok(_) => State::Idle,
+            Err(_) => State::Asked,
+        };
+        filled
+    }
+
+    /// Gives the lock back.
+    pub(crate) async fn release(&mut self) {
+        if !matches!(self.state, State::Idle) {
+            // An error leaves the lock to its term, which is what the term is for.
+            let _ = self.store.release(&self.key, &self.token).await;
+            self.state = State::Idle;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let settle = match mem::replace(&mut self.state, State::Idle) {
+            State::Idle => return,
+            State::Asked | State::Held { .. } => Settle::Release,
+            State::Filling(value) => Settle::Fill(value),
+        };
+        let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token.clone());
+        match &settle {
+            Settle::Release if store.release(&key, &token).now().is_ok() => return,
+            Settle::Fill(value) if store.fill(&key, &token, value).now().is_ok() => return,
+            _ => {}
+        }
+        detach(async move {
+            // Nobody is left to hear of an error; the lock ends with its term.
+            match settle {
+                Settle::Release => drop(store.release(&key, &token).await),
+                Settle::Fill(value) => drop(store.fill(&key, &token, &value).await),
+            }
+        });
+    }
+}
+
+/// What a dropped lease still has to do.
+enum Settle {
+    Release,
+    Fill(NewValue),
+}

@@ -1,0 +1,156 @@
+//! What the engine needs of a store, and the two that come with the crate.
+
+mod future;
+mod memory;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+mod time;
+
+pub use future::StoreFuture;
+pub use memory::MemoryStore;
+pub use time::Timestamp;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::StoreError;
+use crate::key::Key;
+
+/// The result of a store operation.
+pub type StoreResult<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
+
+/// Where entries and locks live.
+///
+/// For every key there is an *entry* (a payload with its delta and expiry) and a *lock* (the token
+/// of the flight that may rebuild the entry, with the end of its lease). Both are governed by the
+/// store's one clock. The seven operations are each atomic over entry and lock, and that is all
+/// that the guarantees of the crate rest on:
+///
+/// - only [`acquire`](Self::acquire) sets a lock, and only where there is none;
+/// - [`fill`](Self::fill) writes the entry only while the lock holds the flight's token;
+/// - [`invalidate`](Self::invalidate) removes the entry *and* the lock, so a recompute that read
+///   its data before cannot store it after.
+///
+/// # Cancel safety
+///
+/// The engine may drop any of the futures at any time; the operation then takes effect as a whole
+/// or not at all.
+///
+/// # Errors
+///
+/// An error means that the store could not do it, or that nobody knows whether it did. The engine
+/// then serves the caller by running the recompute.
+pub trait Store: Send + Sync + 'static {
+    /// Whether the store can be used; called once by [`build`](crate::Builder::build).
+    fn check(&self) -> StoreResult<'_, ()> {
+        StoreFuture::ready(Ok(()))
+    }
+
+    /// Reads the entry.
+    fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>>;
+
+    /// Takes the lock for `lease`, unless the entry has become another one than the caller `seen`
+    /// (`None`: it saw none) or another flight holds the lock. A flight that holds it already
+    /// (its first reply was lost) gets it again.
+    fn acquire<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+        seen: Option<Version>,
+    ) -> StoreResult<'a, Acquired>;
+
+    /// Prolongs the lease to `lease` from now; `false` if the lock no longer holds `token`.
+    fn renew<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+    ) -> StoreResult<'a, bool>;
+
+    /// Writes the entry and releases the lock, if the lock holds `token`; else does nothing and
+    /// says `false`.
+    fn fill<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        value: &'a NewValue,
+    ) -> StoreResult<'a, bool>;
+
+    /// Releases the lock if it holds `token`.
+    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, ()>;
+
+    /// Writes the entry whatever is there, and removes the lock.
+    fn put<'a>(&'a self, key: &'a Key, value: &'a NewValue) -> StoreResult<'a, ()>;
+
+    /// Removes the entry and the lock.
+    fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()>;
+}
+
+/// An entry as the store held it at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The encoded value.
+    pub payload: Bytes,
+    /// How long its recompute took.
+    pub delta: Duration,
+    /// When its ttl ends, by the store's clock.
+    pub expiry: Timestamp,
+    /// Which entry this is.
+    pub version: Version,
+    /// The moment, by the store's clock.
+    pub now: Timestamp,
+}
+
+/// Tells an entry from the one that was there before: any number that differs when the entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version(pub u128);
+
+/// A value to be written.
+#[derive(Debug, Clone)]
+pub struct NewValue {
+    /// The encoded value.
+    pub payload: Bytes,
+    /// How long its recompute took.
+    pub delta: Duration,
+    /// How long it is valid from the moment at which it is written. Between 1 ms and 2^53 ms.
+    pub ttl: Duration,
+}
+
+/// What [`Store::acquire`] did.
+#[derive(Debug, Clone)]
+pub enum Acquired {
+    /// The caller holds the lock now.
+    Lease,
+    /// There is another entry than the caller saw; the lock is as it was.
+    Newer(Snapshot),
+    /// Another flight holds the lock; its lease ends in `remaining` unless it is renewed.
+    Held {
+        /// What is left of the holder's lease.
+        remaining: Duration,
+    },
+}
+
+/// Names one flight as the holder of a lock: 128 random bits, as 32 hexadecimal digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token that no flight has had before.
+    pub(crate) fn random() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}

@@ -1,0 +1,138 @@
+//! The server's clock, as this process knows it.
+//!
+//! Every script's reply brings the server's time. It was read at some point between sending and
+//! receiving, so it places the server's clock against the monotonic one here with an uncertainty of
+//! one round trip. The most certain sample is kept, and ages: clocks drift apart. No wall clock of
+//! this machine is ever read.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::store::Timestamp;
+
+/// A sample older than this is renewed by the next read, in the same round trip.
+const STALE: Duration = Duration::from_secs(5);
+
+/// How fast two clocks may drift apart: 1 in this. Ordinary oscillators are ten times better.
+const DRIFT: u32 = 1_000;
+
+#[derive(Debug, Default)]
+pub(super) struct ServerClock(Mutex<Option<Sample>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// Half way between sending and receiving.
+    at: Instant,
+    server: Timestamp,
+    /// Half the round trip.
+    uncertainty: Duration,
+}
+
+impl Sample {
+    fn project(&self, now: Instant) -> Timestamp {
+        self.server.after(now.saturating_duration_since(self.at))
+    }
+
+    fn uncertainty_at(&self, now: Instant) -> Duration {
+        self.uncertainty + now.saturating_duration_since(self.at) / DRIFT
+    }
+}
+
+impl ServerClock {
+    /// Takes in the server's time `server`, asked for at `sent` and received just now.
+    pub(super) fn learn(&self, sent: Instant, server: Timestamp) -> Timestamp {
+        let now = Instant::now();
+        let uncertainty = now.saturating_duration_since(sent) / 2;
+        let new = Sample { at: sent + uncertainty, server, uncertainty };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = *kept {
+            let believed = old.project(new.at);
+            let apart = believed.since(server).or(server.since(believed)).unwrap_or_default();
+            let old_uncertainty = old.uncertainty_at(now);
+            // Two samples that contradict each other: the server's clock was set, or it is
+            // another server. The new one counts.
+            let contradicts = apart > old_uncertainty + uncertainty;
+            if !contradicts && old_uncertainty < uncertainty {
+                return old.project(now);
+            }
+        }
+        *kept = Some(new);
+        new.project(now)
+    }
+
+    /// The server's time now; `None` if it has never been learned.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        let now = Instant::now();
+        self.sample().map(|sample| sample.project(now))
+    }
+
+    /// Whether the next read should ask for the time as well.
+    pub(super) fn is_stale(&self) -> bool {
+        self.sample().is_none_or(|sample| sample.at.elapsed() > STALE)
+    }
+
+    /// Forgets everything: the next server may have another clock.
+    pub(super) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn sample(&self) -> Option<Sample> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    const EPOCH: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+    fn near(a: Option<Timestamp>, b: Timestamp, tolerance: Duration) -> bool {
+        a.is_some_and(|a| a.since(b).or(b.since(a)).unwrap_or_default() <= tolerance)
+    }
+
+    async fn sample(clock: &ServerClock, server: Timestamp, trip: Duration) {
+        let sent = Instant::now();
+        advance(trip).await;
+        clock.learn(sent, server.after(trip / 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_runs_on_from_its_sample() {
+        let clock = ServerClock::default();
+        assert_eq!(clock.now(), None);
+        assert!(clock.is_stale());
+        sample(&clock, EPOCH, Duration::from_millis(2)).await;
+        assert!(!clock.is_stale());
+        advance(Duration::from_secs(4)).await;
+        let expected = EPOCH.after(Duration::from_millis(4_002));
+        assert!(near(clock.now(), expected, Duration::from_millis(1)));
+        advance(Duration::from_secs(2)).await;
+        assert!(clock.is_stale());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_more_certain_sample_is_kept() {
+        let clock = ServerClock::default();
+        sample(&clock, EPOCH, Duration::from_millis(1)).await;
+        // The reply of this one was 100 ms late, all of it on the way back.
+        let sent = Instant::now();
+        let server = EPOCH.after(Duration::from_millis(1));
+        advance(Duration::from_millis(100)).await;
+        clock.learn(sent, server);
+        let expected = EPOCH.after(Duration::from_millis(101));
+        assert!(near(clock.now(), expected, Duration::from_millis(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_is_believed_at_once() {
+        let clock = ServerClock::default();
+        sample(&clock, EPOCH, Duration::from_millis(1)).await;
+        let set = EPOCH.after(Duration::from_secs(3_600));
+        sample(&clock, set, Duration::from_millis(20)).await;
+        assert!(near(clock.now(), set, Duration::from_millis(30)));
+    }
+}

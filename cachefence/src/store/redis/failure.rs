@@ -1,0 +1,100 @@
+//! What an error of the Redis client means here.
+
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ErrorKind, RedisError, ServerErrorKind};
+
+use crate::error::StoreError;
+
+/// Why a command gave no result.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The key holds something else than a string.
+    WrongType,
+    /// The server refuses to run scripts, now and later.
+    NoScripting,
+    /// A connection was made but not accepted; this one will never work.
+    NotAccepted(StoreError),
+    /// Anything else.
+    Failed(StoreError),
+}
+
+impl Failure {
+    pub(super) fn timeout(server: &ConnectionAddr, limit: Duration) -> Self {
+        Self::Failed(StoreError::new(format!("Redis at {server} did not answer within {limit:?}")))
+    }
+
+    /// Sorts by kind and code. The text of a server's error may quote the command, and so the key:
+    /// it is looked at here and never passed on.
+    pub(super) fn classify(server: &ConnectionAddr, error: RedisError) -> Self {
+        let code = error.code().unwrap_or_default().to_owned();
+        let detail = error.detail().unwrap_or_default();
+        match error.kind() {
+            ErrorKind::AuthenticationFailed => return Self::credentials(server),
+            ErrorKind::InvalidClientConfig => {
+                return Self::NotAccepted(StoreError::new(format!(
+                    "the connection to Redis at {server} is misconfigured: {}",
+                    error.category()
+                )));
+            }
+            ErrorKind::Io => {
+                return Self::Failed(
+                    StoreError::new(format!(
+                        "cannot reach Redis at {server}; is it running, and is the address right?"
+                    ))
+                    .with_source(error),
+                );
+            }
+            ErrorKind::Server(ServerErrorKind::NoPerm) if names_scripting(detail) => {
+                return Self::NoScripting;
+            }
+            ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                return Self::Failed(StoreError::new(format!(
+                    "Redis at {server} does not let this user run a command or touch a key \
+                     (NOPERM); give it GET, SET, DEL, PTTL, PEXPIRE, TIME, EVALSHA and SCRIPT on \
+                     the keys of this namespace and their locks"
+                )));
+            }
+            ErrorKind::Server(ServerErrorKind::ResponseError)
+                if detail.starts_with("unknown command") && names_scripting(detail) =>
+            {
+                return Self::NoScripting;
+            }
+            _ => {}
+        }
+        match code.as_str() {
+            "WRONGTYPE" => Self::WrongType,
+            "NOAUTH" | "WRONGPASS" => Self::credentials(server),
+            "" => Self::Failed(StoreError::new(format!(
+                "Redis at {server} gave an unusable reply ({})",
+                error.category()
+            ))),
+            code => Self::Failed(StoreError::new(format!("Redis at {server} answered {code}"))),
+        }
+    }
+
+    fn credentials(server: &ConnectionAddr) -> Self {
+        Self::NotAccepted(StoreError::new(format!(
+            "Redis at {server} refused the credentials; check user and password in the URL"
+        )))
+    }
+
+    /// The error to hand out.
+    pub(super) fn into_store_error(self, server: &ConnectionAddr) -> StoreError {
+        match self {
+            Self::NotAccepted(error) | Self::Failed(error) => error,
+            Self::WrongType => StoreError::new(format!(
+                "Redis at {server} holds another type than a string under the name of an entry"
+            )),
+            Self::NoScripting => {
+                StoreError::new(format!("Redis at {server} refuses to run scripts"))
+            }
+        }
+    }
+}
+
+/// Whether a server's refusal is about scripts: it names the command in quotes.
+fn names_scripting(detail: &str) -> bool {
+    let detail = detail.to_ascii_lowercase();
+    ["'evalsha", "'eval'", "'script"].iter().any(|command| detail.contains(command))
+}

@@ -1,0 +1,159 @@
+//! The protocol where scripts are refused: transactions, and WATCH for those with a condition.
+//!
+//! `WATCH` belongs to a connection: on the shared one, a caller's `EXEC` would end the watch of
+//! another. So conditional transactions go over a connection of their own, one at a time.
+
+use std::time::Duration;
+
+use redis::{FromRedisValue, Pipeline, RedisResult, Value};
+
+use super::link::{Link, Links};
+use super::record::Record;
+use super::scripts::{Reply, Timed, millis};
+use crate::key::Key;
+use crate::store::Token;
+use crate::store::Version;
+
+/// Takes the lock, if nobody holds it, and looks at the entry: one round trip, unless what stands
+/// under the lock's name has to be removed first.
+pub(super) async fn acquire(
+    links: &Links,
+    link: &mut Link,
+    key: &Key,
+    token: &Token,
+    lease: Duration,
+    seen: Option<Version>,
+) -> RedisResult<Timed<Reply>> {
+    let lock = key.lock_name();
+    // A second time only if the first has removed what was no lock.
+    loop {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic().ignore_errors();
+        pipeline.cmd("SET").arg(&lock).arg(token.as_str()).arg("NX").arg("PX").arg(millis(lease));
+        pipeline.cmd("GET").arg(&lock);
+        pipeline.cmd("PTTL").arg(&lock);
+        pipeline.cmd("GET").arg(key.as_str());
+        pipeline.cmd("TIME");
+        let replies: Vec<RedisResult<Value>> = pipeline.query_async(&mut link.shared).await?;
+        let mut replies = replies.into_iter();
+        let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
+        let _set = next()?;
+        let holder = text(next());
+        let left = i64::from_redis_value(next()?)?;
+        let entry = text(next());
+        let time = <(u64, u64)>::from_redis_value(next()?)?;
+
+        let leads = holder.as_deref() == Some(token.as_str().as_bytes());
+        let newer = entry.filter(|entry| {
+            let found = Record::decode(key, &entry.clone().into());
+            found.is_some_and(|found| Some(found.version) != seen)
+        });
+        if let Some(entry) = newer {
+            if leads {
+                self::lease(links, link, key, token, None).await?;
+            }
+            return Ok((Reply::Newer(entry), time));
+        }
+        if leads {
+            return Ok((Reply::Lease, time));
+        }
+        match (&holder, u64::try_from(left)) {
+            (Some(holder), Ok(left)) if holder.len() == token.as_str().len() => {
+                return Ok((Reply::Held(Duration::from_millis(left)), time));
+            }
+            // No flight wrote this, or it never ends: it is no lock of ours.
+            _ => remove_foreign_lock(links, link, &lock, holder).await?,
+        }
+    }
+}
+
+/// A string that a key holds; whatever is none is no lock and no entry.
+fn text(reply: RedisResult<Value>) -> Option<Vec<u8>> {
+    reply.ok().and_then(|value| Option::from_redis_value(value).ok()).flatten()
+}
+
+pub(super) async fn fill(
+    links: &Links,
+    link: &Link,
+    key: &Key,
+    token: &Token,
+    entry: &[u8],
+    life: Duration,
+) -> RedisResult<bool> {
+    let lock = key.lock_name();
+    let mut change = redis::pipe();
+    change.atomic();
+    change.cmd("SET").arg(key.as_str()).arg(entry).arg("PX").arg(millis(life)).ignore();
+    change.cmd("DEL").arg(&lock).ignore();
+    if_holds(links, link, &lock, token, &change).await
+}
+
+/// Prolongs the lease, or releases it without one.
+pub(super) async fn lease(
+    links: &Links,
+    link: &Link,
+    key: &Key,
+    token: &Token,
+    lease: Option<Duration>,
+) -> RedisResult<bool> {
+    let lock = key.lock_name();
+    let mut change = redis::pipe();
+    change.atomic();
+    match lease {
+        Some(lease) => change.cmd("PEXPIRE").arg(&lock).arg(millis(lease)).ignore(),
+        None => change.cmd("DEL").arg(&lock).ignore(),
+    };
+    if_holds(links, link, &lock, token, &change).await
+}
+
+/// Runs `change` if `lock` holds `token`, and still does when it runs.
+async fn if_holds(
+    links: &Links,
+    link: &Link,
+    lock: &str,
+    token: &Token,
+    change: &Pipeline,
+) -> RedisResult<bool> {
+    let token = Some(token.as_str().as_bytes().to_vec());
+    watching(links, link, lock, token, change).await
+}
+
+/// Deletes what stands under a lock's name and is no lock, unless it has changed since `found`.
+async fn remove_foreign_lock(
+    links: &Links,
+    link: &Link,
+    lock: &str,
+    found: Option<Vec<u8>>,
+) -> RedisResult<()> {
+    let mut change = redis::pipe();
+    change.atomic().cmd("DEL").arg(lock).ignore();
+    watching(links, link, lock, found, &change).await?;
+    Ok(())
+}
+
+/// Runs `change` if `name` holds `expected`, and nothing has touched it until then.
+async fn watching(
+    links: &Links,
+    link: &Link,
+    name: &str,
+    expected: Option<Vec<u8>>,
+    change: &Pipeline,
+) -> RedisResult<bool> {
+    let mut own = link.own.lock().await;
+    // Taken out, and put back only when no watch is left: a caller that is dropped half way drops
+    // the connection with it.
+    let mut connection = match own.take() {
+        Some(connection) => connection,
+        None => links.connect().await?,
+    };
+    redis::cmd("WATCH").arg(name).exec_async(&mut connection).await?;
+    let done = if text(redis::cmd("GET").arg(name).query_async(&mut connection).await) == expected {
+        // Nil if the watch was broken.
+        change.query_async::<Option<Value>>(&mut connection).await?.is_some()
+    } else {
+        redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+        false
+    };
+    *own = Some(connection);
+    Ok(done)
+}

@@ -1,0 +1,97 @@
+//! The protocol as scripts: one round trip each, atomic over entry and lock.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use redis::aio::ConnectionManager;
+use redis::{FromRedisValue, RedisResult, Script};
+
+use super::record;
+use crate::key::Key;
+use crate::store::{Token, Version};
+
+static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire.lua")));
+static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fill.lua")));
+static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lease.lua")));
+
+/// Loads the scripts, so that no first call has to.
+pub(super) async fn load(shared: &mut ConnectionManager) -> RedisResult<()> {
+    for script in [&ACQUIRE, &FILL, &LEASE] {
+        script.load_async(shared).await?;
+    }
+    Ok(())
+}
+
+/// What `acquire.lua` gives.
+pub(super) enum Reply {
+    Lease,
+    Newer(Vec<u8>),
+    Held(Duration),
+}
+
+/// A script's result and the server's time, in seconds and microseconds.
+pub(super) type Timed<T> = (T, (u64, u64));
+
+pub(super) async fn acquire(
+    shared: &mut ConnectionManager,
+    key: &Key,
+    token: &Token,
+    lease: Duration,
+    seen: Option<Version>,
+) -> RedisResult<Timed<Reply>> {
+    let seen = seen.map(|version| version.0.to_be_bytes());
+    let (kind, detail, seconds, micros): (u8, redis::Value, u64, u64) = ACQUIRE
+        .key(key.as_str())
+        .key(key.lock_name())
+        .arg(token.as_str())
+        .arg(millis(lease))
+        .arg(&record::prefix(key)[..])
+        .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
+        .invoke_async(shared)
+        .await?;
+    let reply = match kind {
+        0 => Reply::Lease,
+        1 => Reply::Newer(Vec::from_redis_value(detail)?),
+        _ => Reply::Held(Duration::from_millis(u64::from_redis_value(detail)?)),
+    };
+    Ok((reply, (seconds, micros)))
+}
+
+pub(super) async fn fill(
+    shared: &mut ConnectionManager,
+    key: &Key,
+    token: &Token,
+    entry: &[u8],
+    life: Duration,
+) -> RedisResult<Timed<bool>> {
+    let (filled, seconds, micros) = FILL
+        .key(key.as_str())
+        .key(key.lock_name())
+        .arg(token.as_str())
+        .arg(entry)
+        .arg(millis(life))
+        .invoke_async(shared)
+        .await?;
+    Ok((filled, (seconds, micros)))
+}
+
+/// Prolongs the lease, or releases it without one.
+pub(super) async fn lease(
+    shared: &mut ConnectionManager,
+    key: &Key,
+    token: &Token,
+    lease: Option<Duration>,
+) -> RedisResult<Timed<bool>> {
+    let (held, seconds, micros) = LEASE
+        .key(key.lock_name())
+        .arg(token.as_str())
+        .arg(lease.map_or(0, millis))
+        .invoke_async(shared)
+        .await?;
+    Ok((held, (seconds, micros)))
+}
+
+/// Whole milliseconds, which the bounds of the options keep above zero and within Redis's reach.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
