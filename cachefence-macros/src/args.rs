@@ -1,0 +1,212 @@
+//! The attribute's tokens, read into options.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, LitStr, Path, Result, Token};
+
+use crate::errors::Errors;
+use crate::suggest;
+use crate::value::{self, MILLISECOND, Setting, Value};
+
+/// The options as written: each is well formed by itself, none has been held against the function yet.
+pub(crate) struct Args {
+    /// The tokens, for the corrected attributes that messages show.
+    pub(crate) source: TokenStream,
+    /// `key = ".."`; `None` if it is missing or malformed, which has been reported then.
+    pub(crate) key: Option<LitStr>,
+    /// `ttl`, `beta`, `lock_timeout` and `wait_for_lock`, in the order written.
+    pub(crate) settings: Vec<Setting>,
+    /// The names in `skip(..)`, `self` and `_` included.
+    pub(crate) skip: Vec<Ident>,
+    /// `cache = expr`
+    pub(crate) cache: Option<Expr>,
+    /// `crate = path`
+    pub(crate) krate: Option<Path>,
+    /// `entry = true` or `false`
+    pub(crate) entry: bool,
+}
+
+/// Reads what follows the option's name.
+type Read = fn(&mut Args, Ident, ParseStream<'_>) -> Result<()>;
+
+/// The options: the only place that lists them.
+const OPTIONS: &[(&str, Read)] = &[
+    ("key", |args, _, input| {
+        args.key = Some(value::string(input)?);
+        Ok(())
+    }),
+    ("ttl", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("beta", |args, name, input| args.set(name, value::number(input))),
+    ("lock_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    // Zero is a choice: never wait for another's rebuild.
+    ("wait_for_lock", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
+    ("skip", |args, _, input| {
+        args.skip = names(input)?;
+        Ok(())
+    }),
+    ("cache", |args, _, input| {
+        args.cache = Some(value::assigned(input)?);
+        Ok(())
+    }),
+    ("crate", |args, _, input| {
+        input.parse::<Token![=]>()?;
+        let path = input.call(Path::parse_mod_style);
+        args.krate = Some(path.map_err(|error| {
+            let message = "write the runtime crate's path, as in `crate = my::cachefence`";
+            Error::new(error.span(), message)
+        })?);
+        Ok(())
+    }),
+    ("entry", |args, _, input| {
+        args.entry = value::boolean(input)?;
+        Ok(())
+    }),
+];
+
+/// The options without which there is no expansion, with an example.
+const REQUIRED: [(&str, &str); 2] = [("key", "key = \"user:<id>\""), ("ttl", "ttl = 60")];
+
+impl Args {
+    /// Reads the tokens between the attribute's parentheses.
+    ///
+    /// Goes on after a mistake: what could not be read is missing from the result, and reported.
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self {
+            source: tokens.clone(),
+            key: None,
+            settings: Vec::new(),
+            skip: Vec::new(),
+            cache: None,
+            krate: None,
+            entry: true,
+        };
+        let mut seen = Seen::default();
+        let parser = |input: ParseStream<'_>| {
+            args.options(input, &mut seen, errors);
+            Ok(())
+        };
+        // Every token is consumed, so this says only that a mistake which has been reported left tokens in a nested group.
+        let leftover = parser.parse2(tokens);
+        if !errors.any() {
+            errors.ok(leftover);
+        }
+        for (name, example) in REQUIRED {
+            if !seen.contains(name) {
+                errors.at(Span::call_site(), format!("missing `{name}`, as in `{example}`"));
+            }
+        }
+        args
+    }
+
+    /// Reads options, separated by commas, to the end.
+    fn options(&mut self, input: ParseStream<'_>, seen: &mut Seen, errors: &mut Errors) {
+        while !input.is_empty() {
+            let result = self.option(input, seen);
+            if errors.ok(result).is_none() {
+                skip_to_comma(input);
+            }
+            if input.is_empty() {
+                return;
+            }
+            if input.parse::<Token![,]>().is_err() {
+                errors.at(input.span(), "expected `,` between two options");
+                // A name starts the next option, which only lacks its comma; anything else is lost.
+                if !input.peek(syn::Ident::peek_any) {
+                    skip_to_comma(input);
+                }
+            }
+        }
+    }
+
+    /// Reads one option.
+    fn option(&mut self, input: ParseStream<'_>, seen: &mut Seen) -> Result<()> {
+        // `crate` is a keyword.
+        let name = input.call(Ident::parse_any)?;
+        let Some((_, read)) = OPTIONS.iter().find(|(known, _)| name == *known) else {
+            return Err(unknown(&name));
+        };
+        let first = seen.once(&name);
+        read(self, name, input)?;
+        first
+    }
+
+    /// Adds a setting of the call.
+    fn set(&mut self, name: Ident, value: Result<Value>) -> Result<()> {
+        let value = value?;
+        self.settings.push(Setting { name, value });
+        Ok(())
+    }
+}
+
+/// The options that have been named so far.
+#[derive(Default)]
+struct Seen {
+    names: Vec<Ident>,
+}
+
+impl Seen {
+    /// Notes the option; an error if it was there before.
+    fn once(&mut self, name: &Ident) -> Result<()> {
+        if self.names.contains(name) {
+            return Err(Error::new(
+                name.span(),
+                format!("`{name}` is given twice; write each option once"),
+            ));
+        }
+        self.names.push(name.clone());
+        Ok(())
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.names.iter().any(|seen| seen == name)
+    }
+}
+
+/// Reads `(name, name, ..)`.
+fn names(input: ParseStream<'_>) -> Result<Vec<Ident>> {
+    if !input.peek(syn::token::Paren) {
+        return Err(input.error("name the arguments in parentheses, as in `skip(db, ctx)`"));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    // `self` is a keyword, and `_` is accepted as a name here.
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&content, Ident::parse_any)
+        .map_err(|error| {
+        let message = "`skip` takes names of arguments, separated by `,`, as in `skip(db, ctx)`";
+        Error::new(error.span(), message)
+    })?;
+    let mut seen = Seen::default();
+    for name in &names {
+        seen.once(name)
+            .map_err(|error| Error::new(error.span(), format!("`{name}` is skipped twice")))?;
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// Says that there is no such option.
+fn unknown(name: &Ident) -> Error {
+    let known = || OPTIONS.iter().map(|(known, _)| *known);
+    let hint = suggest::closest(&name.to_string(), known())
+        .map(|known| format!("; did you mean `{known}`?"))
+        .unwrap_or_default();
+    let message =
+        format!("unknown option `{name}`{hint}\nthe options are {}", suggest::list(known()));
+    Error::new(name.span(), message)
+}
+
+/// Passes over the rest of an option that could not be read.
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        // Cannot fail: there is a token.
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

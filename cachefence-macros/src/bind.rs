@@ -1,0 +1,175 @@
+//! Holds the options and the template against the signature: every name is resolved here, or reported.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::ext::IdentExt as _;
+use syn::{Expr, LitStr, Path};
+
+use crate::args::Args;
+use crate::caret;
+use crate::errors::Errors;
+use crate::item::Item;
+use crate::place::Place;
+use crate::suggest;
+use crate::template::{Mistake, Placeholder, Segment, Template};
+use crate::value::Setting;
+
+/// What the expansion needs, with every name resolved.
+pub(crate) struct Model {
+    pub(crate) item: Item,
+    pub(crate) key: Key,
+    /// In the order written.
+    pub(crate) settings: Vec<Setting>,
+    /// Names of arguments, or `_`.
+    pub(crate) skip: Vec<Ident>,
+    pub(crate) cache: Option<Expr>,
+    /// The path of the runtime crate.
+    pub(crate) krate: Path,
+    /// Whether the companion is wanted.
+    pub(crate) entry: bool,
+    /// The attribute's tokens, for the corrected attributes that messages show.
+    pub(crate) source: TokenStream,
+}
+
+/// The key template over the function's arguments.
+pub(crate) struct Key {
+    /// The literal, for its span.
+    pub(crate) literal: LitStr,
+    pub(crate) template: Template,
+    /// One for each segment of the template, in its order.
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Key {
+    /// Whether a placeholder starts from the argument `name`; `r#` makes no difference.
+    pub(crate) fn names(&self, name: &Ident) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Value(place) => place.argument.unraw() == name.unraw(),
+        })
+    }
+}
+
+/// A segment of the key.
+pub(crate) enum Part {
+    Text(String),
+    Value(Place),
+}
+
+/// Resolves the names in the options.
+///
+/// Gives nothing if there is no usable key; the reason has been reported then.
+pub(crate) fn bind(args: Args, item: Item, errors: &mut Errors) -> Option<Model> {
+    for name in &args.skip {
+        check_skipped(name, &item, errors);
+    }
+    let key = bind_key(args.key?, &item, errors)?;
+    Some(Model {
+        item,
+        key,
+        settings: args.settings,
+        skip: args.skip,
+        cache: args.cache,
+        krate: args.krate.unwrap_or_else(runtime_crate),
+        entry: args.entry,
+        source: args.source,
+    })
+}
+
+/// The path `::cachefence`.
+fn runtime_crate() -> Path {
+    let mut path = Path::from(Ident::new("cachefence", Span::call_site()));
+    path.leading_colon = Some(syn::token::PathSep::default());
+    path
+}
+
+/// Reports a name in `skip(..)` that no argument has.
+fn check_skipped(name: &Ident, item: &Item, errors: &mut Errors) {
+    let wild = item.arguments.iter().find_map(|argument| argument.wild.as_ref());
+    let mut known = item.names().chain(wild);
+    if known.any(|known| known.unraw() == name.unraw()) {
+        return;
+    }
+    let message = format!(
+        "no argument named `{name}` to skip; {}{}",
+        takes(item, wild),
+        did_you_mean(&name.to_string(), item)
+    );
+    errors.at(name.span(), message);
+}
+
+/// Resolves the placeholders of the template.
+fn bind_key(literal: LitStr, item: &Item, errors: &mut Errors) -> Option<Key> {
+    let source = literal.value();
+    let at = literal.span();
+    let mut report = |mistake: &Mistake, hint: &str| {
+        errors.at(at, caret::point(&mistake.message, &source, &mistake.range) + hint);
+    };
+    let template = match Template::parse(&source) {
+        Ok(template) => template,
+        Err(mistakes) => {
+            for mistake in mistakes {
+                report(&mistake, "");
+            }
+            return None;
+        }
+    };
+    let mut parts = Vec::new();
+    for segment in &template.segments {
+        match segment {
+            Segment::Text(text) => parts.push(Part::Text(text.clone())),
+            Segment::Placeholder(placeholder) => match item.find_name(&placeholder.argument) {
+                None => report(
+                    &unknown(placeholder, &source, item),
+                    &did_you_mean(&placeholder.argument, item),
+                ),
+                Some(argument) => match Place::new(argument, placeholder, at) {
+                    Ok(place) => parts.push(Part::Value(place)),
+                    Err(mistake) => report(&mistake, ""),
+                },
+            },
+        }
+    }
+    // Coverage would report a placeholder that names nothing a second time, as an argument that is left out.
+    (parts.len() == template.segments.len()).then_some(Key { literal, template, parts })
+}
+
+/// Says that a placeholder names no argument.
+fn unknown(placeholder: &Placeholder, source: &str, item: &Item) -> Mistake {
+    let message = format!(
+        "no argument named `{}` fills `{}`; {}",
+        placeholder.argument,
+        placeholder.written(source),
+        takes(item, None)
+    );
+    let range = placeholder.range.clone();
+    Mistake { message, range }
+}
+
+/// Says which arguments there are.
+fn takes(item: &Item, wild: Option<&Ident>) -> String {
+    let names: Vec<String> = item.names().chain(wild).map(Ident::to_string).collect();
+    if names.is_empty() {
+        "the function takes no arguments".to_owned()
+    } else {
+        format!("the function takes {}", suggest::list(names.iter().map(String::as_str)))
+    }
+}
+
+/// The line that suggests the argument which was probably meant, if there is one.
+fn did_you_mean(name: &str, item: &Item) -> String {
+    let names: Vec<String> = item.names().map(|name| name.unraw().to_string()).collect();
+    suggest::closest(name, names.iter().map(String::as_str))
+        .map(|name| format!("\ndid you mean `{name}`?"))
+        .unwrap_or_default()
+}
+
+/// Binds an attribute and a function, both given as tokens.
+#[cfg(test)]
+pub(crate) fn model(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<Model> {
+    let args = Args::parse(args, errors);
+    let item = Item::parse(item, errors)?;
+    bind(args, item, errors)
+}
+
+#[cfg(test)]
+mod tests;

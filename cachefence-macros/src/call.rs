@@ -1,0 +1,92 @@
+//! The code that renders the key and describes the call: the function and its companion share it.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use crate::bind::{Key, Model, Part};
+use crate::value::{Setting, Value};
+
+/// The two pieces of the code, in the order in which they run.
+pub(crate) struct CallTokens {
+    /// Statements that render the key.
+    pub(crate) statements: TokenStream,
+    /// The expression of the call.
+    pub(crate) call: TokenStream,
+}
+
+/// A local variable of the expansion, which user code can neither see nor shadow.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(&format!("__cachefence_{name}"), Span::mixed_site())
+}
+
+/// Builds the call.
+///
+/// ```text
+/// key = "user:<tenant>:<user.id()>", ttl = 60, beta = cfg.beta, cache = self.cache
+///
+///     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<user.id()>");
+///     __cachefence_key.literal("user:");
+///     __cachefence_key.part(&tenant);
+///     __cachefence_key.literal(":");
+///     __cachefence_key.part(&user.id());
+/// and
+///     ::cachefence::__private::Call::new(::cachefence::__private::cache(&(self.cache)), __cachefence_key)
+///         .ttl(::cachefence::__private::Duration::new(60, 0))
+///         .beta(cfg.beta)
+/// ```
+pub(crate) fn build(model: &Model) -> CallTokens {
+    let krate = &model.krate;
+    let variable = local("key");
+    let statements = render_key(model, &model.key, &variable);
+    let cache = match &model.cache {
+        None => quote!(#krate::__private::installed()),
+        Some(cache) => {
+            let at = Span::mixed_site().located_at(cache.span());
+            quote_spanned!(at=> #krate::__private::cache(&(#cache)))
+        }
+    };
+    let settings = model.settings.iter().map(|setting| set(model, setting));
+    CallTokens {
+        statements,
+        call: quote! {
+            #krate::__private::Call::new(#cache, #variable) #(#settings)*
+        },
+    }
+}
+
+/// Writes the template's segments into a `KeyWriter`, which keeps the template as the label of errors and events.
+fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
+    let krate = &model.krate;
+    // A value that cannot be part of a key is reported at the key; only its names come from elsewhere.
+    let at = Span::mixed_site().located_at(key.literal.span());
+    let label = Literal::string(&key.template.source);
+    let parts = key.parts.iter().map(|part| match part {
+        Part::Text(text) => {
+            let text = Literal::string(text);
+            quote_spanned!(at=> #variable.literal(#text);)
+        }
+        Part::Value(place) => quote_spanned!(at=> #variable.part(&#place);),
+    });
+    quote_spanned! {at=>
+        let mut #variable = #krate::__private::KeyWriter::new(#label);
+        #(#parts)*
+    }
+}
+
+/// `ttl = 60` -> `.ttl(::cachefence::__private::Duration::new(60, 0))`
+fn set(model: &Model, setting: &Setting) -> TokenStream {
+    let krate = &model.krate;
+    let at = Span::mixed_site().located_at(setting.name.span());
+    let method = Ident::new(&setting.name.to_string(), at);
+    let value = match &setting.value {
+        Value::Duration(duration) => {
+            let seconds = Literal::u64_unsuffixed(duration.as_secs());
+            let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
+            quote_spanned!(at=> #krate::__private::Duration::new(#seconds, #nanos))
+        }
+        Value::Number(number) => Literal::f64_unsuffixed(*number).into_token_stream(),
+        Value::Expr(expr) => expr.to_token_stream(),
+    };
+    quote_spanned!(at=> .#method(#value))
+}

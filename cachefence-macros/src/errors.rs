@@ -1,0 +1,110 @@
+//! The accumulator of mistakes: one build reports all of them.
+
+use std::fmt::Display;
+
+use proc_macro2::Span;
+
+/// Collects every mistake that the stages find.
+///
+/// It must be read with [`finish`](Self::finish): a stage that drops it would silently lose what the user has to know.
+///
+/// # Panics
+///
+/// When dropped unread, unless the thread is panicking already.
+pub(crate) struct Errors {
+    found: Vec<syn::Error>,
+    read: bool,
+}
+
+impl Errors {
+    /// Starts with no mistake.
+    pub(crate) fn new() -> Self {
+        Self { found: Vec::new(), read: false }
+    }
+
+    /// Adds a mistake.
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.found.push(error);
+    }
+
+    /// Adds a mistake that the compiler shows at `span`.
+    pub(crate) fn at(&mut self, span: Span, message: impl Display) {
+        self.push(syn::Error::new(span, message));
+    }
+
+    /// Unwraps a result; an error is added and gives `None`.
+    pub(crate) fn ok<T>(&mut self, result: syn::Result<T>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+
+    /// Whether a mistake was found.
+    pub(crate) fn any(&self) -> bool {
+        !self.found.is_empty()
+    }
+
+    /// Gives the value, if there is one and no mistake was found.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes, combined into one error.
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> syn::Result<T> {
+        self.read = true;
+        let combined = std::mem::take(&mut self.found).into_iter().reduce(|mut all, error| {
+            all.combine(error);
+            all
+        });
+        match (combined, value) {
+            (None, Some(value)) => Ok(value),
+            (Some(error), _) => Err(error),
+            // A stage gave up without saying why. Never seen; an error is better than a panic or a silent no-op.
+            (None, None) => Err(syn::Error::new(
+                Span::call_site(),
+                "cachefence: this function could not be expanded; please report it",
+            )),
+        }
+    }
+}
+
+impl Drop for Errors {
+    fn drop(&mut self) {
+        assert!(self.read || std::thread::panicking(), "the mistakes were dropped unread");
+    }
+}
+
+/// Runs `stage` and gives the messages of the mistakes that it reports.
+#[cfg(test)]
+pub(crate) fn messages_of<T>(stage: impl FnOnce(&mut Errors) -> T) -> Vec<String> {
+    let mut errors = Errors::new();
+    stage(&mut errors);
+    match errors.finish(Some(())) {
+        Ok(()) => Vec::new(),
+        Err(error) => error.into_iter().map(|error| error.to_string()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_every_mistake_in_order() {
+        let messages = messages_of(|errors| {
+            errors.at(Span::call_site(), "first");
+            errors.at(Span::call_site(), "second");
+        });
+        assert_eq!(messages, ["first", "second"]);
+    }
+
+    #[test]
+    fn a_mistake_wins_over_the_value() {
+        let mut errors = Errors::new();
+        errors.at(Span::call_site(), "wrong");
+        assert!(errors.finish(Some(1)).is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "dropped unread")]
+    fn forgetting_the_mistakes_panics() {
+        drop(Errors::new());
+    }
+}

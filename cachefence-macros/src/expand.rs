@@ -1,0 +1,261 @@
+//! The expansion: the function, its body wrapped, and the companion beside it.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use crate::bind::Model;
+use crate::call::{self, CallTokens};
+use crate::companion;
+
+/// Expands a function that has passed every check.
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let tokens = call::build(model);
+    let function = function(model, &tokens);
+    let companion = model.entry.then(|| companion::companion(model, &tokens));
+    quote!(#function #companion)
+}
+
+/// Wraps the body; signature, visibility and attributes stay as they are.
+///
+/// Input:
+/// ```text
+/// #[cachefence(key = "user:<id>", ttl = 60)]
+/// pub async fn get_user(id: u64) -> Result<User, sqlx::Error> { BODY }
+/// ```
+///
+/// Output:
+/// ```text
+/// pub async fn get_user(id: u64) -> Result<User, sqlx::Error> {
+///     let __cachefence_call = {
+///         let mut __cachefence_key = ..;
+///         ::cachefence::__private::Call::new(..).ttl(..)
+///     };
+///     let __cachefence_kind = {
+///         use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
+///         (&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new()).kind()
+///     };
+///     __cachefence_kind.run(__cachefence_call, async move {
+///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
+///             = ::cachefence::__private::Option::None::<Result<User, sqlx::Error>>
+///         {
+///             return __cachefence_ret;
+///         }
+///         { BODY }
+///     }).await
+/// }
+/// ```
+///
+/// - The kind is picked by the return *type*, whatever its alias: the number of `&` orders the four traits, and method lookup
+///   takes the first whose bounds hold (autoref specialisation).
+/// - The `if let` never runs. As the first `return` it pins the type of the block, so that `?`, `return` and `collect()` in the
+///   body infer as they do in the plain function. A `let ret: R = { BODY }; ret` would pin it as well, but needs lints allowed
+///   that then stay silent in the user's code: a body may diverge.
+fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
+    let item = &model.item;
+    let krate = &model.krate;
+    let CallTokens { statements, call } = tokens;
+    let [call_variable, kind] = ["call", "kind"].map(call::local);
+
+    let attributes = &item.attributes;
+    let visibility = &item.visibility;
+    let signature = &item.signature;
+    let inner_attributes = &item.inner_attributes;
+    let ty = item.return_tokens();
+    let pin = pin(model, &ty);
+    // The inner braces count as generated: nothing may warn that they are not needed. The outer ones are the user's: they end
+    // the function's span, and with it the compiler goes on to treat it as a function that the user wrote.
+    let at = Span::mixed_site().located_at(item.body.span());
+    let body = item.body.stream();
+    let body = quote_spanned!(at=> { #body });
+    let wrapped = quote! {
+        #(#inner_attributes)*
+        let #call_variable = {
+            #statements
+            #call
+        };
+        let #kind = {
+            use #krate::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
+            (&&&&#krate::__private::kind::Probe::<#ty>::new()).kind()
+        };
+        #kind.run(#call_variable, async move {
+            #pin
+            #body
+        }).await
+    };
+    let mut block = Group::new(Delimiter::Brace, wrapped);
+    block.set_span(item.body.span());
+    quote! {
+        #(#attributes)*
+        #visibility #signature #block
+    }
+}
+
+/// The statement that pins the block's type.
+///
+/// It is located at the return type: "return type inferred to be `u64` here" is what the compiler says of it.
+fn pin(model: &Model, ty: &TokenStream) -> TokenStream {
+    let krate = &model.krate;
+    let written = model.item.return_type().map_or_else(Span::mixed_site, Spanned::span);
+    let at = Span::mixed_site().located_at(written);
+    let mut ret = call::local("ret");
+    ret.set_span(at);
+    quote_spanned! {at=>
+        if let #krate::__private::Option::Some(#ret) = #krate::__private::Option::None::<#ty> {
+            return #ret;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_expands(args: TokenStream, item: TokenStream, expected: &TokenStream) {
+        let found = crate::attribute(args, item).to_string();
+        assert_eq!(found, expected.to_string());
+    }
+
+    #[test]
+    fn a_free_function() {
+        assert_expands(
+            quote!(key = "user:<tenant>:<id>", ttl = 60, beta = 2.0, skip(db)),
+            quote! {
+                /// docs
+                pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Error> { BODY }
+            },
+            &quote! {
+                /// docs
+                pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Error> {
+                    let __cachefence_call = {
+                        let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<id>");
+                        __cachefence_key.literal("user:");
+                        __cachefence_key.part(&tenant);
+                        __cachefence_key.literal(":");
+                        __cachefence_key.part(&id);
+                        ::cachefence::__private::Call::new(::cachefence::__private::installed(), __cachefence_key)
+                            .ttl(::cachefence::__private::Duration::new(60, 0))
+                            .beta(2.0)
+                    };
+                    let __cachefence_kind = {
+                        use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
+                        (&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error> >::new()).kind()
+                    };
+                    __cachefence_kind.run(__cachefence_call, async move {
+                        if let ::cachefence::__private::Option::Some(__cachefence_ret) =
+                            ::cachefence::__private::Option::None::<Result<User, sqlx::Error> >
+                        {
+                            return __cachefence_ret;
+                        }
+                        { BODY }
+                    }).await
+                }
+                #[doc = " The cache entry of `get_user`: its key, and `peek`, `set`, `invalidate`."]
+                #[doc = ""]
+                #[doc = " Key: `` user:<tenant>:<id> ``"]
+                #[allow(dead_code, unused_variables)]
+                pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
+                    let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<id>");
+                    __cachefence_key.literal("user:");
+                    __cachefence_key.part(&tenant);
+                    __cachefence_key.literal(":");
+                    __cachefence_key.part(&id);
+                    ::cachefence::__private::Call::new(::cachefence::__private::installed(), __cachefence_key)
+                        .ttl(::cachefence::__private::Duration::new(60, 0))
+                        .beta(2.0)
+                        .into_entry()
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn a_method() {
+        assert_expands(
+            quote!(
+                key = "{<self.org.id()>}:<page.0>",
+                ttl = self.ttl,
+                cache = self.cache,
+                crate = fence,
+                skip(trace)
+            ),
+            quote! {
+                #[cfg(feature = "pages")]
+                #[must_use]
+                async fn r#match(mut self: Arc<Self>, mut page: (u8, u8), trace: T) where T: Trace {
+                    #![allow(clippy::all)]
+                    half.
+                }
+            },
+            &quote! {
+                #[cfg(feature = "pages")]
+                #[must_use]
+                async fn r#match(mut self: Arc<Self>, mut page: (u8, u8), trace: T) where T: Trace {
+                    #![allow(clippy::all)]
+                    let __cachefence_call = {
+                        let mut __cachefence_key = fence::__private::KeyWriter::new("{<self.org.id()>}:<page.0>");
+                        __cachefence_key.literal("{");
+                        __cachefence_key.part(&self.org.id());
+                        __cachefence_key.literal("}:");
+                        __cachefence_key.part(&page.0);
+                        fence::__private::Call::new(fence::__private::cache(&(self.cache)), __cachefence_key)
+                            .ttl(self.ttl)
+                    };
+                    let __cachefence_kind = {
+                        use fence::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
+                        (&&&&fence::__private::kind::Probe::<()>::new()).kind()
+                    };
+                    __cachefence_kind.run(__cachefence_call, async move {
+                        if let fence::__private::Option::Some(__cachefence_ret) = fence::__private::Option::None::<()> {
+                            return __cachefence_ret;
+                        }
+                        { half. }
+                    }).await
+                }
+                #[doc = " The cache entry of `match`: its key, and `peek`, `set`, `invalidate`."]
+                #[doc = ""]
+                #[doc = " Key: `` {<self.org.id()>}:<page.0> ``"]
+                #[allow(dead_code, unused_variables)]
+                #[cfg(feature = "pages")]
+                fn match_entry(self: Arc<Self>, page: (u8, u8)) -> fence::Entry<()> where T: Trace {
+                    let mut __cachefence_key = fence::__private::KeyWriter::new("{<self.org.id()>}:<page.0>");
+                    __cachefence_key.literal("{");
+                    __cachefence_key.part(&self.org.id());
+                    __cachefence_key.literal("}:");
+                    __cachefence_key.part(&page.0);
+                    fence::__private::Call::new(fence::__private::cache(&(self.cache)), __cachefence_key)
+                        .ttl(self.ttl)
+                        .into_entry()
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn the_companion_can_be_left_out() {
+        let expanded = crate::attribute(
+            quote!(key = "k", ttl = 1, entry = false),
+            quote!(
+                async fn f() {}
+            ),
+        );
+        assert!(!expanded.to_string().contains("f_entry"));
+    }
+
+    #[test]
+    fn the_companion_takes_what_the_key_and_the_options_read() {
+        let expanded = crate::attribute(
+            quote!(key = "<a>", ttl = cfg.ttl, cache = pools[n], skip(b, cfg, pools, n, skipped)),
+            quote! {
+                async fn f<'a, T: Into<U>, U, V>((mut a, b): (T, u8), cfg: &'a Cfg, pools: &P, n: usize, skipped: V) -> u8
+                where V: Copy, T: Clone {}
+            },
+        );
+        let signature = quote! {
+            fn f_entry<'a, T: Into<U>, U>((a, b): (T, u8), cfg: &'a Cfg, pools: &P, n: usize) -> ::cachefence::Entry<u8>
+            where T: Clone
+        };
+        let expanded = expanded.to_string();
+        assert!(expanded.contains(&signature.to_string()), "{expanded}");
+    }
+}

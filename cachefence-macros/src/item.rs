@@ -1,0 +1,198 @@
+//! The function below the attribute.
+//!
+//! Its signature is parsed; its body stays a group of tokens, so that one which is only half typed expands as well and an editor
+//! keeps completing inside it.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
+use syn::{
+    Attribute, Error, FnArg, Pat, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
+};
+
+use crate::errors::Errors;
+use crate::{names, pattern};
+
+/// A function, its body unparsed.
+pub(crate) struct Item {
+    /// All attributes but ours, in their order.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    /// One for each input of the signature, in their order.
+    pub(crate) arguments: Vec<Argument>,
+    /// The attributes that the body starts with (`#![allow(..)]`): they belong at the start of a function's body.
+    pub(crate) inner_attributes: Vec<Attribute>,
+    /// The rest of the body, in its braces.
+    pub(crate) body: Group,
+}
+
+/// What an input of the signature brings into scope.
+pub(crate) struct Argument {
+    /// The names that it binds: one, or those inside its pattern.
+    pub(crate) names: Vec<Ident>,
+    /// The `_` of an argument that has no name.
+    pub(crate) wild: Option<Ident>,
+}
+
+impl Item {
+    /// Parses the item and checks that it is a function which can be cached.
+    ///
+    /// Gives a function of a wrong kind too, so that its other mistakes are found as well; the kind has been reported then.
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
+        let item = errors.ok(Self::read.parse2(tokens))?;
+        item.check_kind(errors);
+        Some(item)
+    }
+
+    fn read(input: ParseStream<'_>) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        require_function(&input.fork())?;
+        let signature: Signature = input.parse()?;
+        if input.peek(Token![;]) {
+            let message =
+                "`#[cachefence]` needs a body, which is what it caches: this function has none";
+            let _: TokenStream = input.parse()?;
+            return Err(Error::new(signature.ident.span(), message));
+        }
+        let body: Group = input.parse()?;
+        let (inner_attributes, body) = split_body(&body)?;
+        Ok(Self {
+            attributes,
+            visibility,
+            arguments: signature.inputs.iter().map(Argument::of).collect(),
+            signature,
+            inner_attributes,
+            body,
+        })
+    }
+
+    /// Reports what keeps the function from being cached.
+    fn check_kind(&self, errors: &mut Errors) {
+        let signature = &self.signature;
+        let name = &signature.ident;
+        if signature.asyncness.is_none() {
+            let message =
+                format!("`#[cachefence]` needs an async function: write `async fn {name}`");
+            errors.push(Error::new_spanned(signature.fn_token, message));
+        }
+        if let Some(token) = signature.constness {
+            errors.push(Error::new_spanned(
+                token,
+                "a `const fn` cannot be cached: it cannot wait for the cache",
+            ));
+        }
+        if let Safety::Unsafe(token) = signature.safety {
+            let message = "an `unsafe fn` cannot be cached: a caller may get the value without the body being run, \
+                           and what its safety rests on is then unchecked";
+            errors.push(Error::new_spanned(token, message));
+        }
+        if let Some(abi) = &signature.abi {
+            errors.push(Error::new_spanned(
+                abi,
+                "an `extern fn` cannot be cached: it cannot be async",
+            ));
+        }
+        if let Some(variadic) = &signature.variadic {
+            errors.push(Error::new_spanned(
+                variadic.dots,
+                "a variadic function cannot be cached: it cannot be async",
+            ));
+        }
+        if let ReturnType::Type(_, ty) = &signature.output
+            && names::all_names(ty.to_token_stream()).contains("impl")
+        {
+            let message = "`impl Trait` cannot be cached: name the type that is returned, so that it can be read back";
+            errors.push(Error::new_spanned(ty, message));
+        }
+    }
+
+    /// The return type, if it is written.
+    pub(crate) fn return_type(&self) -> Option<&Type> {
+        match &self.signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, ty) => Some(ty),
+        }
+    }
+
+    /// The tokens of the return type: `()` if none is written.
+    pub(crate) fn return_tokens(&self) -> TokenStream {
+        self.return_type().map_or_else(|| quote!(()), quote::ToTokens::to_token_stream)
+    }
+
+    /// Every name that the arguments bind, `self` included.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
+        self.arguments.iter().flat_map(|argument| &argument.names)
+    }
+
+    /// The argument name that reads as `name`; `r#` makes no difference.
+    pub(crate) fn find_name(&self, name: &str) -> Option<&Ident> {
+        self.names().find(|known| known.unraw() == name)
+    }
+}
+
+impl Argument {
+    fn of(input: &FnArg) -> Self {
+        let (names, wild) = match input {
+            FnArg::Receiver(receiver) => (vec![Ident::new("self", receiver.self_token.span)], None),
+            FnArg::Typed(argument) => match &*argument.pat {
+                Pat::Wild(wild) => (Vec::new(), Some(Ident::new("_", wild.underscore_token.span))),
+                pat => (pattern::bound_names(pat), None),
+            },
+        };
+        Self { names, wild }
+    }
+}
+
+/// Fails unless a function follows, and says what does: `syn` would only say "expected `fn`".
+fn require_function(input: ParseStream<'_>) -> Result<()> {
+    const QUALIFIERS: [&str; 5] = ["const", "async", "unsafe", "safe", "extern"];
+    const ITEMS: [&str; 9] =
+        ["struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use"];
+    loop {
+        let token: TokenTree = input.parse()?;
+        let name = match &token {
+            // The ABI after `extern`.
+            TokenTree::Literal(_) => continue,
+            TokenTree::Ident(ident) => ident.to_string(),
+            _ => String::new(),
+        };
+        if name == "fn" {
+            return Ok(());
+        }
+        if !QUALIFIERS.contains(&name.as_str()) {
+            let what = if ITEMS.contains(&name.as_str()) {
+                format!("on a `{name}`")
+            } else {
+                "here".to_owned()
+            };
+            let message = format!("`#[cachefence]` stands on an `async fn`, not {what}");
+            return Err(Error::new(token.span(), message));
+        }
+    }
+}
+
+/// Splits the attributes off that the body starts with.
+///
+/// ```text
+/// { #![allow(dead_code)] work() }   ->   #![allow(dead_code)]   { work() }
+/// ```
+fn split_body(body: &Group) -> Result<(Vec<Attribute>, Group)> {
+    if body.delimiter() != Delimiter::Brace {
+        return Err(Error::new(body.span(), "expected the function's body"));
+    }
+    let parser = |input: ParseStream<'_>| {
+        let attributes = input.call(Attribute::parse_inner)?;
+        let rest: TokenStream = input.parse()?;
+        Ok((attributes, rest))
+    };
+    let (attributes, rest) = parser.parse2(body.stream())?;
+    let mut body_rest = Group::new(Delimiter::Brace, rest);
+    body_rest.set_span(body.span());
+    Ok((attributes, body_rest))
+}
+
+#[cfg(test)]
+mod tests;

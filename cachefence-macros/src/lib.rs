@@ -1,0 +1,304 @@
+//! The attribute of the `cachefence` crate, which re-exports it. Use it from there: what it expands to names that crate's items.
+//!
+//! # How it works
+//!
+//! ```text
+//! attribute tokens  -> args        options, each well formed by itself
+//! key literal       -> template    text and placeholders, with byte ranges
+//! function          -> item        signature parsed, body opaque
+//! the three         -> bind        every name resolved
+//!                   -> check       the rules: coverage, separators, hash tags
+//!                   -> expand      the function and its companion
+//!                   or fallback    every mistake, and the item untouched
+//! ```
+//!
+//! Data flows one way. No stage stops at its first mistake: they are collected in `errors`, and one build shows them all.
+
+mod args;
+mod bind;
+mod call;
+mod caret;
+mod check;
+mod companion;
+mod duration;
+mod errors;
+mod expand;
+mod fallback;
+mod generics;
+mod item;
+mod names;
+mod pattern;
+mod place;
+mod suggest;
+mod template;
+mod value;
+
+use errors::Errors;
+use proc_macro2::TokenStream;
+
+/// Caches an async function: the body becomes the recompute, which runs when there is no value to serve.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # use std::io;
+/// # type User = String;
+/// # async fn load_user(id: u64) -> io::Result<User> { Ok(format!("user {id}")) }
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// #[cachefence(key = "user:<id>", ttl = 60)]
+/// async fn get_user(id: u64) -> io::Result<User> {
+///     load_user(id).await
+/// }
+///
+/// let user = get_user(42).await?;              // as before
+/// get_user_entry(42).invalidate().await?;      // the companion
+/// # Ok(()) }
+/// ```
+///
+/// The function keeps its signature, its visibility, its attributes and its call sites. It may return `T`, `Option<T>` or
+/// `Result<T, E>`, under any alias; `Err` is never cached, and `E` needs no bound. A failing cache never fails the call: the
+/// body runs.
+///
+/// # Arguments
+///
+/// **Every argument, `self` included, stands in the key or in `skip(..)`.** Otherwise two calls that differ only in it would
+/// share one entry, which is how one tenant is served another's data. The compiler then names the argument and shows both fixes.
+/// Of an argument with a pattern, every name that the pattern binds counts; one that is called `_` is skipped with `skip(_)`.
+/// An argument that is named only in `cache = ..` or in a time is not covered.
+///
+/// # Options
+///
+/// ## `key = "template"`
+///
+/// Required: a string literal in which placeholders stand for arguments.
+///
+/// | in the template | in the key |
+/// |---|---|
+/// | `<arg>` | the argument |
+/// | `<arg.field>`, `<arg.0>`, `<self.tenant>` | a field of it |
+/// | `<arg.method()>` | what the method returns; fields and methods may be chained |
+/// | `<<` and `>>` | a literal `<` and `>` |
+/// | all else | itself: braces too, so that Redis Cluster hash tags can be written |
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// # struct Org(u32);
+/// # impl Org { fn id(&self) -> u32 { self.0 } }
+/// #[cachefence(key = "{org:<org.id()>}:user:<id>", ttl = 60)]
+/// async fn get_user(org: &Org, id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
+/// Values are escaped, except for `A-Z`, `a-z`, `0-9` and `_.@-`. No two different argument tuples give one key, so the text
+/// between two placeholders has to hold a character that values escape, such as `:` or `/`; `%~(),` do not count, since the
+/// structure of values uses them. A `}` needs a hash tag that it closes, and `:lock` may not end a template after a hash tag:
+/// the lock of a key is called so.
+///
+/// ## `ttl = time`
+///
+/// Required: how long a value is fresh. A time is one of
+///
+/// - a number of seconds, whole or with a fraction: `60`, `0.5`;
+/// - a string of whole numbers with the units `d`, `h`, `m`, `s`, `ms`, the largest first: `"5m"`, `"1h30m"`, `"250ms"`, `"2d"`;
+/// - any other expression, of type [`Duration`](std::time::Duration), over the arguments.
+///
+/// A literal below 1 ms does not compile.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Rates = Vec<f64>;
+/// # struct Config { rates_ttl: std::time::Duration }
+/// #[cachefence(key = "rates:<currency>", ttl = config.rates_ttl, skip(config))]
+/// async fn rates(config: &Config, currency: &str) -> Rates {
+///     // ..
+/// #   Vec::new()
+/// }
+/// ```
+///
+/// ## `beta = number`
+///
+/// How eagerly a value is refreshed before it expires: a number that is not negative, or an expression of type `f64`. 1 is the
+/// optimum of the `XFetch` paper, a larger number refreshes earlier, 0 never. Default: the cache's.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", beta = 2.0)]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `lock_timeout = time`
+///
+/// How long a process that died while it rebuilt a value can keep others from rebuilding it; at least 1 ms. The lock is renewed
+/// while a rebuild runs, so this need not cover the longest rebuild. Default: the cache's.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", lock_timeout = "2s")]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `wait_for_lock = time`
+///
+/// How long a call waits for the rebuild of another process before it runs the body itself; 0 never waits. Default: the cache's.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", wait_for_lock = 0.5)]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `skip(name, ..)`
+///
+/// The arguments that do not change the result, such as a connection; `self` and `_` are names too. Default: none.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// # struct Pool;
+/// #[cachefence(key = "user:<id>", ttl = 60, skip(db))]
+/// async fn get_user(db: &Pool, id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
+/// ## `cache = expression`
+///
+/// Which cache: an expression over the arguments. Default: the installed one; if there is none, one in memory, with one warning.
+///
+/// ```
+/// # use cachefence::{CacheFence, cachefence};
+/// # type User = String;
+/// struct Users {
+///     cache: CacheFence,
+/// }
+///
+/// impl Users {
+///     #[cachefence(key = "user:<id>", ttl = 60, cache = self.cache, skip(self))]
+///     async fn get(&self, id: u64) -> Option<User> {
+///         // ..
+/// #       None
+///     }
+/// }
+/// ```
+///
+/// ## `entry = true` or `false`
+///
+/// Whether there is a companion, see below. Default: `true`.
+///
+/// ## `crate = path`
+///
+/// The path of the runtime crate, if it is renamed or re-exported. Default: `::cachefence`.
+///
+/// ```
+/// # type User = String;
+/// mod my_framework {
+///     pub use cachefence;
+/// }
+///
+/// #[my_framework::cachefence::cachefence(key = "user:<id>", ttl = 60, crate = my_framework::cachefence)]
+/// async fn get_user(id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
+/// # The companion
+///
+/// Beside the function stands `<name>_entry`, of the same visibility. It takes the arguments that the key, `cache` or a time
+/// names, in their order, and returns the `Entry<T>` that a call with them reads and writes: so one template serves reads and
+/// invalidation. It runs nothing by itself, and is not async. Nothing else is generated in your namespace.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// # #[cachefence(key = "user:<id>", ttl = 60)]
+/// # async fn get_user(id: u64) -> User { format!("user {id}") }
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let user = get_user(42).await;
+///
+/// let entry = get_user_entry(42);
+/// assert_eq!(entry.key(), "user:42");
+/// assert_eq!(entry.peek().await?, Some(user.clone()));
+/// entry.set(&user).await?;
+/// entry.invalidate().await?;
+/// # Ok(()) }
+/// ```
+///
+/// `T` is judged by how the return type is written: the first argument of a `Result<..>`, or of another name that ends with
+/// `Result` and has arguments, such as `ApiResult<User>`; else the return type itself, `Option<..>` included. With an alias of
+/// another name, write `Result<..>` out.
+///
+/// In an `impl Trait for ..` no further method may stand; there the companion is left out:
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Row = String;
+/// # struct Db;
+/// trait Load {
+///     async fn load(&self, id: u64) -> Option<Row>;
+/// }
+///
+/// impl Load for Db {
+///     #[cachefence(key = "row:<id>", ttl = 60, skip(self), entry = false)]
+///     async fn load(&self, id: u64) -> Option<Row> {
+///         // ..
+/// #       None
+///     }
+/// }
+/// ```
+///
+/// # Where it can stand
+///
+/// On free functions, also inside functions, and on methods and associated functions, also of a trait's `impl`; with generics,
+/// lifetimes, borrowed arguments, `impl Trait` arguments, patterns and `where` clauses.
+///
+/// # Errors
+///
+/// Whatever is wrong is a compile error, and all mistakes are reported at once: anything but an `async fn` with a body, a
+/// returned `impl Trait`, an option that is missing, unknown, given twice or malformed, a template that breaks the rules above.
+///
+/// # Cancel safety
+///
+/// A call can be dropped at any await: the value is then either stored or not, another call that waits for it goes on, and no
+/// lock is left behind for longer than its release takes.
+#[proc_macro_attribute]
+pub fn cachefence(
+    args: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    attribute(args.into(), item.into()).into()
+}
+
+/// The attribute on `proc_macro2`'s tokens, which exist outside of the compiler too.
+fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::new();
+    let model = resolve(args, item.clone(), &mut errors);
+    match errors.finish(model) {
+        Ok(model) => expand::expand(&model),
+        Err(error) => fallback::untouched(item, &error),
+    }
+}
+
+/// Reads and checks everything; what is wrong goes to `errors`.
+fn resolve(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<bind::Model> {
+    let args = args::Args::parse(args, errors);
+    let item = item::Item::parse(item, errors)?;
+    let model = bind::bind(args, item, errors)?;
+    check::check(&model, errors);
+    Some(model)
+}

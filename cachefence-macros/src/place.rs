@@ -1,0 +1,85 @@
+//! A placeholder as an expression.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
+use syn::Index;
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
+
+use crate::template::{Access, Mistake, Placeholder};
+
+/// An expression such as `user.id()`.
+///
+/// Its tokens are located at the key literal, where errors about the value's type are shown.
+pub(crate) struct Place {
+    /// The argument, with the hygiene of the place where it is bound.
+    pub(crate) argument: Ident,
+    members: Vec<Member>,
+}
+
+/// A step of a [`Place`].
+enum Member {
+    Field(Ident),
+    Index(Index),
+    Method(Ident),
+}
+
+impl Place {
+    /// Follows the placeholder's accesses from its argument; the tokens are located at `at`.
+    pub(crate) fn new(
+        argument: &Ident,
+        placeholder: &Placeholder,
+        at: Span,
+    ) -> Result<Self, Mistake> {
+        let accesses = placeholder.accesses.iter();
+        let members: Result<_, String> = accesses.map(|access| Member::new(access, at)).collect();
+        let members = members.map_err(|message| {
+            let range = placeholder.range.clone();
+            Mistake { message, range }
+        })?;
+        let mut argument = argument.clone();
+        argument.set_span(argument.span().located_at(at));
+        Ok(Self { argument, members })
+    }
+}
+
+impl Member {
+    fn new(access: &Access, at: Span) -> Result<Self, String> {
+        let at = Span::call_site().located_at(at);
+        match access {
+            Access::Field(name) => identifier(name, at).map(Self::Field),
+            Access::Method(name) => identifier(name, at).map(Self::Method),
+            Access::Index(index) => Ok(Self::Index(Index { index: *index, span: at })),
+        }
+    }
+}
+
+/// Makes an identifier, a raw one if it is a keyword.
+///
+/// Not `Ident::new`, which panics on what is none: the template's parser knows letters, not Rust's keywords.
+fn identifier(name: &str, span: Span) -> Result<Ident, String> {
+    let parser = Ident::parse_any;
+    let mut ident = syn::parse_str::<Ident>(name)
+        .or_else(|_| parser.parse_str(&format!("r#{name}")))
+        .map_err(|_| format!("`{name}` cannot name a field or a method"))?;
+    ident.set_span(span);
+    Ok(ident)
+}
+
+impl ToTokens for Place {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.argument.to_tokens(tokens);
+        let dot = syn::token::Dot(self.argument.span());
+        for member in &self.members {
+            dot.to_tokens(tokens);
+            match member {
+                Member::Field(name) => name.to_tokens(tokens),
+                Member::Index(index) => index.to_tokens(tokens),
+                Member::Method(name) => {
+                    name.to_tokens(tokens);
+                    syn::token::Paren(name.span()).surround(tokens, |_| {});
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The values of options: a literal is checked here, any other expression is left to the compiler.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span};
+use syn::parse::ParseStream;
+use syn::{Error, Expr, ExprLit, ExprUnary, Lit, LitFloat, LitInt, LitStr, Result, Token, UnOp};
+
+use crate::duration;
+
+/// A setting of the call: `ttl = 60` becomes `.ttl(..)`.
+pub(crate) struct Setting {
+    /// The option's name as written, for its span; the runtime's method has the same.
+    pub(crate) name: Ident,
+    pub(crate) value: Value,
+}
+
+/// What a setting is set to.
+pub(crate) enum Value {
+    /// A literal time.
+    Duration(Duration),
+    /// A literal number.
+    Number(f64),
+    /// An expression over the arguments.
+    Expr(Expr),
+}
+
+impl Value {
+    /// The expression, which may name arguments; a literal names none.
+    pub(crate) fn expr(&self) -> Option<&Expr> {
+        match self {
+            Self::Expr(expr) => Some(expr),
+            Self::Duration(_) | Self::Number(_) => None,
+        }
+    }
+}
+
+/// The shortest time that the server can keep apart from none.
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Reads `= expression`.
+pub(crate) fn assigned(input: ParseStream<'_>) -> Result<Expr> {
+    input.parse::<Token![=]>()?;
+    let mut expr: Expr = input.parse()?;
+    // `macro_rules` wraps what it captured as `$value:expr` in invisible delimiters.
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    Ok(expr)
+}
+
+/// Reads `= "text"`.
+pub(crate) fn string(input: ParseStream<'_>) -> Result<LitStr> {
+    let expr = assigned(input)?;
+    match literal(&expr) {
+        Some(Lit::Str(text)) => Ok(text.clone()),
+        _ => Err(Error::new_spanned(
+            expr,
+            "the key is a string literal: it is checked against the function's arguments at compile time",
+        )),
+    }
+}
+
+/// Reads `= true` or `= false`.
+pub(crate) fn boolean(input: ParseStream<'_>) -> Result<bool> {
+    let expr = assigned(input)?;
+    match literal(&expr) {
+        Some(Lit::Bool(value)) => Ok(value.value),
+        _ => Err(Error::new_spanned(expr, "write `true` or `false`")),
+    }
+}
+
+/// Reads `= time`: seconds, a human string, or an expression; a literal below `least` is refused.
+pub(crate) fn time(input: ParseStream<'_>, least: Duration) -> Result<Value> {
+    let expr = assigned(input)?;
+    let Some(literal) = signed_literal(&expr) else {
+        return Ok(Value::Expr(expr));
+    };
+    let refuse = |message: &str| Error::new_spanned(&expr, message);
+    let duration = match literal {
+        (Sign::Plus, Lit::Str(text)) => duration::from_text(&text.value()),
+        (Sign::Plus, Lit::Int(seconds)) => {
+            bare(seconds.suffix(), seconds.span())?;
+            // Not through `f64`, which would round a large number.
+            Ok(Duration::from_secs(integer(seconds)?))
+        }
+        (Sign::Minus, Lit::Int(_)) => Err(duration::Mistake::Negative),
+        (sign, Lit::Float(seconds)) => {
+            bare(seconds.suffix(), seconds.span())?;
+            duration::from_seconds(sign.of(float(seconds)?))
+        }
+        _ => {
+            return Err(refuse(
+                "write seconds (`60`, `0.5`), a string (`\"5m\"`), or an expression of type `Duration`",
+            ));
+        }
+    }
+    .map_err(|mistake| refuse(&mistake.to_string()))?;
+    if duration < least {
+        let message = if duration.is_zero() {
+            "this cannot be 0"
+        } else {
+            "this is below the shortest time of 1 ms"
+        };
+        return Err(refuse(message));
+    }
+    Ok(Value::Duration(duration))
+}
+
+/// Reads `= number`: a literal that is not negative, or an expression.
+pub(crate) fn number(input: ParseStream<'_>) -> Result<Value> {
+    let expr = assigned(input)?;
+    let (sign, value) = match signed_literal(&expr) {
+        None => return Ok(Value::Expr(expr)),
+        Some((sign, Lit::Int(number))) if matches!(number.suffix(), "" | "f64") => {
+            (sign, number.base10_parse()?)
+        }
+        Some((sign, Lit::Float(number))) if matches!(number.suffix(), "" | "f64") => {
+            (sign, float(number)?)
+        }
+        Some(_) => {
+            let message = "write a number, such as `2.0`, or an expression of type `f64`";
+            return Err(Error::new_spanned(expr, message));
+        }
+    };
+    let value: f64 = sign.of(value);
+    if value < 0.0 {
+        return Err(Error::new_spanned(expr, "this cannot be negative"));
+    }
+    Ok(Value::Number(value))
+}
+
+/// The sign before a literal.
+#[derive(Clone, Copy)]
+enum Sign {
+    Plus,
+    Minus,
+}
+
+impl Sign {
+    fn of(self, number: f64) -> f64 {
+        match self {
+            Self::Plus => number,
+            Self::Minus => -number,
+        }
+    }
+}
+
+/// The literal that the expression consists of.
+fn literal(expr: &Expr) -> Option<&Lit> {
+    match expr {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        _ => None,
+    }
+}
+
+/// The literal that the expression consists of, and its sign.
+fn signed_literal(expr: &Expr) -> Option<(Sign, &Lit)> {
+    match expr {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => {
+            Some((Sign::Minus, literal(expr)?))
+        }
+        _ => Some((Sign::Plus, literal(expr)?)),
+    }
+}
+
+/// Reads a whole number of seconds.
+fn integer(literal: &LitInt) -> Result<u64> {
+    literal.base10_parse().map_err(|_| Error::new(literal.span(), duration::Mistake::TooLong))
+}
+
+/// Reads a float, which must be finite: `1e999` parses as infinity.
+fn float(literal: &LitFloat) -> Result<f64> {
+    let value: f64 = literal.base10_parse()?;
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Error::new(literal.span(), "this number is too large"))
+    }
+}
+
+/// Refuses a suffix: `60s` is an integer literal to the lexer.
+fn bare(suffix: &str, span: Span) -> Result<()> {
+    if suffix.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "no suffix `{suffix}` here: a bare number is in seconds, other units stand in a string, as in `\"5m\"`"
+    );
+    Err(Error::new(span, message))
+}
