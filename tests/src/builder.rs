@@ -1,0 +1,42 @@
+//! How a server is to be started.
+
+use crate::RedisServer;
+
+/// The options of a server that is about to start; see [`RedisServer::builder`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `start`"]
+pub struct RedisServerBuilder {
+    pub(crate) args: Vec<String>,
+    pub(crate) password: Option<String>,
+}
+
+impl RedisServerBuilder {
+    /// Adds one argument to the command line of `redis-server`.
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds several arguments: `.args(["--rename-command", "EVALSHA", ""])`.
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the password of the default user; [`RedisServer::url`] and the harness itself then use it.
+    ///
+    /// It goes into the URL as it is: keep it to letters and digits.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Starts the server and returns when it accepts connections.
+    ///
+    /// # Panics
+    ///
+    /// When it does not: `redis-server` is missing, refuses an argument, or is not ready in 10 seconds.
+    pub fn start(self) -> RedisServer {
+        RedisServer::start_with(self)
+    }
+}

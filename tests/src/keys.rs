@@ -1,0 +1,25 @@
+//! The keys that a test makes and must not leave.
+
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::RedisServer;
+
+/// Returns a namespace that no other call returns, in this process or in another running one.
+#[must_use]
+pub fn namespace() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Asserts that no rebuild lock is left on the server.
+///
+/// # Panics
+///
+/// When a key ends with `:lock`; the message names all that do.
+#[track_caller]
+pub fn assert_no_locks(server: &RedisServer) {
+    let locks: Vec<String> =
+        server.scan_keys().into_iter().filter(|key| key.ends_with(":lock")).collect();
+    assert!(locks.is_empty(), "locks left behind: {locks:?}");
+}

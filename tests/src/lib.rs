@@ -1,0 +1,26 @@
+//! What the integration tests share: a real Redis of their own, and the questions they ask it.
+//!
+//! ```no_run
+//! use cachefence_tests::{RedisServer, assert_no_locks, namespace};
+//!
+//! let server = RedisServer::start();
+//! let namespace = namespace();
+//! // .. run the cache against `server.url()` ..
+//! assert_eq!(server.command_count("get"), 1);
+//! assert_no_locks(&server);
+//! ```
+//!
+//! Every test starts its own server: it takes about 10 ms, and no test sees the keys, the command counts or the
+//! faults of another. Everything here blocks, on loopback and for well under a millisecond, and panics with a
+//! sentence when it cannot do its job: a harness has no error to hand on.
+
+mod builder;
+mod guard;
+mod keys;
+mod port;
+mod server;
+mod stats;
+
+pub use builder::RedisServerBuilder;
+pub use keys::{assert_no_locks, namespace};
+pub use server::RedisServer;

@@ -1,0 +1,309 @@
+//! A `redis-server` of the test's own.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, Value};
+use tempfile::TempDir;
+
+use crate::builder::RedisServerBuilder;
+use crate::guard::GuardedChild;
+use crate::{port, stats};
+
+/// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
+const READY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the harness waits for an answer to a command of its own, say from a server that a test has paused.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many ports are tried, each of which another process may have taken in the meantime.
+const PORTS_TRIED: usize = 20;
+
+/// A running `redis-server` on a port and in a directory of its own, without persistence.
+///
+/// Dropping it kills and reaps the process, also when the test panics; when the test process itself is killed, the
+/// server goes with it.
+#[derive(Debug)]
+pub struct RedisServer {
+    /// `None` between [`kill`](Self::kill) and [`restart`](Self::restart). Declared before `dir`: dropped before it.
+    process: Option<GuardedChild>,
+    dir: TempDir,
+    port: u16,
+    options: RedisServerBuilder,
+}
+
+/// Why a server did not start.
+enum Failure {
+    PortTaken,
+    Other(String),
+}
+
+impl RedisServer {
+    /// Starts a server with nothing but the defaults.
+    ///
+    /// # Panics
+    ///
+    /// As [`RedisServerBuilder::start`].
+    #[must_use = "the server is killed when it is dropped"]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// Starts a server with options: `RedisServer::builder().password("secret").start()`.
+    pub fn builder() -> RedisServerBuilder {
+        RedisServerBuilder::default()
+    }
+
+    pub(crate) fn start_with(options: RedisServerBuilder) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("cachefence-redis-")
+            .tempdir()
+            .expect("a temporary directory");
+        for _ in 0..PORTS_TRIED {
+            let port = port::free();
+            match launch(dir.path(), port, &options) {
+                Ok(process) => {
+                    return Self { process: Some(process), dir, port, options };
+                }
+                Err(Failure::PortTaken) => {}
+                Err(Failure::Other(reason)) => panic!("{reason}"),
+            }
+        }
+        panic!("each of {PORTS_TRIED} free ports was taken before redis-server could bind it");
+    }
+
+    /// The URL of the server, with its password if it has one.
+    pub fn url(&self) -> String {
+        match &self.options.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
+    }
+
+    /// The port, on 127.0.0.1. It stays the same through [`restart`](Self::restart).
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process id.
+    ///
+    /// # Panics
+    ///
+    /// When the server has been killed.
+    pub fn pid(&self) -> u32 {
+        self.process().id()
+    }
+
+    /// The server's working directory; it is deleted with the server.
+    ///
+    /// Relative paths in arguments start here: `--unixsocket redis.sock` is `dir().join("redis.sock")`.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Opens a connection that sends no command of its own (`AUTH` excepted), for what [`cli`](Self::cli) cannot say.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not accept it.
+    pub fn connection(&self) -> redis::Connection {
+        let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
+        if let Some(password) = &self.options.password {
+            login = login.set_password(password);
+        }
+        let connection = ConnectionAddr::Tcp("127.0.0.1".to_owned(), self.port)
+            .into_connection_info()
+            .map(|info| info.set_redis_settings(login))
+            .and_then(redis::Client::open)
+            .and_then(|client| client.get_connection_with_timeout(ANSWER_DEADLINE));
+        let connection =
+            connection.unwrap_or_else(|error| panic!("connecting to {}: {error}", self.url()));
+        connection.set_read_timeout(Some(ANSWER_DEADLINE)).expect("a timeout above zero");
+        connection
+    }
+
+    /// Sends one command and returns the answer as `redis-cli` prints it to a pipe.
+    ///
+    /// Nil is the empty string, the elements of an array stand on lines of their own, and a string that is not UTF-8
+    /// is made so: use [`connection`](Self::connection) where that matters.
+    ///
+    /// # Panics
+    ///
+    /// When the command fails or is not answered in 10 seconds.
+    #[track_caller]
+    pub fn cli(&self, command: &[&str]) -> String {
+        let (name, args) = command.split_first().expect("a command has a name");
+        match redis::cmd(name).arg(args).query::<Value>(&mut self.connection()) {
+            Ok(answer) => print(&answer),
+            Err(error) => panic!("{command:?}: {error}"),
+        }
+    }
+
+    /// Returns how often each command ran since the start or [`reset_stats`](Self::reset_stats), in lower case.
+    ///
+    /// Commands that a script called count too, as they do for the server; `INFO` and `CONFIG` do not. Since Redis 7
+    /// a subcommand has its own count: `client|tracking`.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn command_stats(&self) -> BTreeMap<String, u64> {
+        stats::parse(&self.cli(&["INFO", "commandstats"]))
+    }
+
+    /// Returns how often one command ran; see [`command_stats`](Self::command_stats).
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn command_count(&self, command: &str) -> u64 {
+        self.command_stats().get(&command.to_ascii_lowercase()).copied().unwrap_or(0)
+    }
+
+    /// Sets all counts to zero.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn reset_stats(&self) {
+        self.cli(&["CONFIG", "RESETSTAT"]);
+    }
+
+    /// Returns all keys, sorted.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn scan_keys(&self) -> Vec<String> {
+        let mut connection = self.connection();
+        let (mut keys, mut cursor) = (Vec::new(), 0_u64);
+        loop {
+            let (next, page): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+                .arg(cursor)
+                .arg(&["COUNT", "1000"])
+                .query(&mut connection)
+                .unwrap_or_else(|error| panic!("SCAN: {error}"));
+            keys.extend(page.iter().map(|key| String::from_utf8_lossy(key).into_owned()));
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        keys.sort();
+        keys.dedup(); // SCAN may return a key more than once
+        keys
+    }
+
+    /// Stops the process with SIGSTOP: connections stay open and nothing is answered. Returns when it has stopped.
+    ///
+    /// # Panics
+    ///
+    /// When the server has been killed.
+    pub fn pause(&self) {
+        self.process().pause().expect("the server can be stopped");
+    }
+
+    /// Ends a [`pause`](Self::pause).
+    ///
+    /// # Panics
+    ///
+    /// When the server has been killed.
+    pub fn resume(&self) {
+        self.process().resume().expect("the server can go on");
+    }
+
+    /// Kills the process with SIGKILL and returns when it is gone. Killing it twice does nothing.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts the server again, empty, on the same port and with the same options; kills it first if it runs.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.kill();
+        match launch(self.dir.path(), self.port, &self.options) {
+            Ok(process) => self.process = Some(process),
+            Err(Failure::PortTaken) => {
+                panic!("port {} was taken while the server was down", self.port)
+            }
+            Err(Failure::Other(reason)) => panic!("{reason}"),
+        }
+    }
+
+    #[track_caller]
+    fn process(&self) -> &GuardedChild {
+        self.process.as_ref().expect("the server has been killed")
+    }
+}
+
+/// Starts the process and waits until it says that it accepts connections.
+fn launch(dir: &Path, port: u16, options: &RedisServerBuilder) -> Result<GuardedChild, Failure> {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+        .args(["--pidfile", "redis.pid"]); // `tests/run` looks for these
+    if let Some(password) = &options.password {
+        command.args(["--requirepass", password]);
+    }
+    command.args(&options.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+
+    let mut process = GuardedChild::spawn(&mut command, dir).map_err(|error| {
+        Failure::Other(format!("redis-server: {error}; `tests/run` installs it"))
+    })?;
+    let stdout = process.child().stdout.take().expect("stdout is a pipe");
+    await_ready(stdout).map(|()| process)
+}
+
+/// Reads the server's log up to the line that says it is ready, and goes on reading so that it is never blocked.
+fn await_ready(stdout: ChildStdout) -> Result<(), Failure> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+
+    let deadline = Instant::now() + READY_DEADLINE;
+    let mut log = String::new();
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) if line.contains("Ready to accept connections") => return Ok(()),
+            Ok(line) if line.contains("Address already in use") => return Err(Failure::PortTaken),
+            Ok(line) => log.extend([line.as_str(), "\n"]),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(Failure::Other(format!(
+                    "redis-server was not ready in {READY_DEADLINE:?}:\n{log}"
+                )));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::Other(format!("redis-server did not start:\n{log}")));
+            }
+        }
+    }
+}
+
+/// Formats an answer as `redis-cli` does when its output is not a terminal.
+fn print(answer: &Value) -> String {
+    match answer {
+        Value::Nil => String::new(),
+        Value::Int(number) => number.to_string(),
+        Value::Okay => "OK".to_owned(),
+        Value::SimpleString(text) => text.clone(),
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::Array(elements) => elements.iter().map(print).collect::<Vec<_>>().join("\n"),
+        other => panic!("not an answer of RESP2: {other:?}"),
+    }
+}

@@ -1,0 +1,275 @@
+//! What every store promises, checked on each of them: in memory, on Redis, and on a Redis that
+//! refuses scripts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cachefence::__private::testing;
+use cachefence::{Acquired, CacheFence, Key, MemoryStore, NewValue, Snapshot, Store, Version};
+use cachefence_tests::RedisServer;
+
+const LEASE: Duration = Duration::from_secs(10);
+
+/// A store, and the server that it lives on.
+struct Fixture {
+    store: Arc<dyn Store>,
+    server: Option<RedisServer>,
+}
+
+async fn memory() -> Fixture {
+    let cache = CacheFence::builder().store(MemoryStore::default()).build().await.unwrap();
+    Fixture { store: testing::store(&cache), server: None }
+}
+
+async fn redis() -> Fixture {
+    on(RedisServer::start()).await
+}
+
+async fn redis_without_scripts() -> Fixture {
+    let rename = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+    on(RedisServer::builder().args(rename).start()).await
+}
+
+async fn redis_with_scripts_forbidden() -> Fixture {
+    on(RedisServer::builder()
+        .args(["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@scripting"])
+        .start())
+    .await
+}
+
+async fn on(server: RedisServer) -> Fixture {
+    let cache = CacheFence::connect(server.url()).await.unwrap();
+    Fixture { store: testing::store(&cache), server: Some(server) }
+}
+
+fn key(name: &str) -> Key {
+    testing::key(name)
+}
+
+fn value(payload: &'static str) -> NewValue {
+    NewValue {
+        payload: Bytes::from_static(payload.as_bytes()),
+        delta: Duration::from_millis(50),
+        ttl: Duration::from_secs(60),
+    }
+}
+
+async fn read(store: &Arc<dyn Store>, key: &Key) -> Option<Snapshot> {
+    store.read(key).await.unwrap()
+}
+
+/// Puts `payload` there and returns its version.
+async fn put(store: &Arc<dyn Store>, key: &Key, payload: &'static str) -> Version {
+    store.put(key, &value(payload)).await.unwrap();
+    read(store, key).await.unwrap().version
+}
+
+async fn acquire(
+    store: &Arc<dyn Store>,
+    key: &Key,
+    seen: Option<Version>,
+) -> Option<cachefence::Token> {
+    let token = testing::token();
+    let acquired = store.acquire(key, &token, LEASE, seen).await.unwrap();
+    matches!(acquired, Acquired::Lease).then_some(token)
+}
+
+async fn an_entry_round_trips(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    assert!(read(&store, &key).await.is_none());
+    store.put(&key, &value("v")).await.unwrap();
+    let found = read(&store, &key).await.unwrap();
+    assert_eq!(found.payload, "v");
+    assert_eq!(found.delta, Duration::from_millis(50));
+    let left = found.expiry.since(found.now).unwrap();
+    assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(50), "{left:?}");
+}
+
+async fn an_entry_expires(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let brief = NewValue { ttl: Duration::from_millis(1), ..value("v") };
+    store.put(&key, &brief).await.unwrap();
+    let gone = async {
+        while read(&store, &key).await.is_some_and(|found| found.expiry > found.now) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+}
+
+async fn one_flight_holds_the_lock(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    acquire(&store, &key, None).await.expect("it is free");
+    let second = store.acquire(&key, &testing::token(), LEASE, None).await.unwrap();
+    let Acquired::Held { remaining } = second else { panic!("{second:?}") };
+    assert!(remaining <= LEASE && remaining > LEASE / 2, "{remaining:?}");
+}
+
+async fn a_lost_reply_is_given_again(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let token = testing::token();
+    for _ in 0..2 {
+        let acquired = store.acquire(&key, &token, LEASE, None).await.unwrap();
+        assert!(matches!(acquired, Acquired::Lease), "{acquired:?}");
+    }
+}
+
+async fn a_newer_entry_is_returned_instead_of_a_lease(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let old = put(&store, &key, "old").await;
+    assert!(acquire(&store, &key, Some(old)).await.is_some(), "what it saw is still there");
+    let new = put(&store, &key, "new").await;
+    for seen in [None, Some(old)] {
+        let acquired = store.acquire(&key, &testing::token(), LEASE, seen).await.unwrap();
+        let Acquired::Newer(found) = acquired else { panic!("{acquired:?}") };
+        assert_eq!((found.payload, found.version), (Bytes::from_static(b"new"), new));
+    }
+    assert!(acquire(&store, &key, Some(new)).await.is_some(), "asking left no lock behind");
+}
+
+async fn filling_stores_and_releases(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let token = acquire(&store, &key, None).await.unwrap();
+    assert!(store.fill(&key, &token, &value("v")).await.unwrap());
+    let found = read(&store, &key).await.unwrap();
+    assert_eq!(found.payload, "v");
+    assert!(acquire(&store, &key, Some(found.version)).await.is_some());
+    assert!(!store.fill(&key, &token, &value("again")).await.unwrap(), "a lease fills once");
+}
+
+async fn only_the_holder_fills(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    assert!(!store.fill(&key, &testing::token(), &value("no lock")).await.unwrap());
+    acquire(&store, &key, None).await.unwrap();
+    assert!(!store.fill(&key, &testing::token(), &value("not mine")).await.unwrap());
+    assert!(read(&store, &key).await.is_none());
+}
+
+async fn invalidation_voids_the_lease(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let token = acquire(&store, &key, None).await.unwrap();
+    store.invalidate(&key).await.unwrap();
+    assert!(!store.fill(&key, &token, &value("too late")).await.unwrap());
+    assert!(read(&store, &key).await.is_none());
+
+    put(&store, &key, "v").await;
+    store.invalidate(&key).await.unwrap();
+    assert!(read(&store, &key).await.is_none());
+}
+
+async fn a_put_voids_the_lease(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let token = acquire(&store, &key, None).await.unwrap();
+    put(&store, &key, "put").await;
+    assert!(!store.fill(&key, &token, &value("too late")).await.unwrap());
+    assert_eq!(read(&store, &key).await.unwrap().payload, "put");
+}
+
+async fn only_the_holder_releases(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let token = acquire(&store, &key, None).await.unwrap();
+    store.release(&key, &testing::token()).await.unwrap();
+    assert!(acquire(&store, &key, None).await.is_none(), "somebody else's release changed nothing");
+    store.release(&key, &token).await.unwrap();
+    assert!(acquire(&store, &key, None).await.is_some());
+}
+
+async fn only_the_holder_renews(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let token = testing::token();
+    store.acquire(&key, &token, Duration::from_millis(500), None).await.unwrap();
+    assert!(!store.renew(&key, &testing::token(), LEASE).await.unwrap());
+    assert!(store.renew(&key, &token, LEASE).await.unwrap());
+    let second = store.acquire(&key, &testing::token(), LEASE, None).await.unwrap();
+    let Acquired::Held { remaining } = second else { panic!("{second:?}") };
+    assert!(remaining > Duration::from_secs(1), "{remaining:?}");
+    store.release(&key, &token).await.unwrap();
+    assert!(!store.renew(&key, &token, LEASE).await.unwrap());
+}
+
+async fn a_lease_ends_by_itself(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let dead = testing::token();
+    store.acquire(&key, &dead, Duration::from_millis(5), None).await.unwrap();
+    let token = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            if let Some(token) = acquire(&store, &key, None).await {
+                return token;
+            }
+        }
+    });
+    let token = token.await.unwrap();
+    assert!(!store.fill(&key, &dead, &value("too late")).await.unwrap());
+    assert!(store.fill(&key, &token, &value("v")).await.unwrap());
+}
+
+async fn foreign_data_is_no_entry_and_no_lock(Fixture { store, server }: Fixture) {
+    let Some(server) = server else { return };
+    let key = key("k");
+    let (entry, lock) = (key.as_str(), &*key.lock_name());
+    let plants: [&[&str]; 5] = [
+        &["SET", "<name>", "garbage"],
+        &["SET", "<name>", ""],
+        &["HSET", "<name>", "field", "value"],
+        &["RPUSH", "<name>", "element"],
+        &["SADD", "<name>", "member"],
+    ];
+    for name in [entry, lock] {
+        for plant in plants {
+            let plant: Vec<_> =
+                plant.iter().map(|word| if *word == "<name>" { name } else { word }).collect();
+            server.cli(&["DEL", entry, lock]);
+            server.cli(&plant);
+            assert!(read(&store, &key).await.is_none(), "{plant:?}");
+            let token = acquire(&store, &key, None).await;
+            let token = token.unwrap_or_else(|| panic!("{plant:?} blocks the key"));
+            assert!(store.fill(&key, &token, &value("healed")).await.unwrap(), "{plant:?}");
+            assert_eq!(read(&store, &key).await.unwrap().payload, "healed", "{plant:?}");
+        }
+    }
+}
+
+async fn the_server_ends_what_nobody_cleans_up(Fixture { store, server }: Fixture) {
+    let Some(server) = server else { return };
+    let key = key("k");
+    let pttl = |name: &str| server.cli(&["PTTL", name]).parse::<i64>().unwrap();
+    let token = acquire(&store, &key, None).await.unwrap();
+    assert!((1..=10_000).contains(&pttl(&key.lock_name())));
+    store.fill(&key, &token, &value("v")).await.unwrap();
+    assert!((1..=60_000).contains(&pttl(key.as_str())));
+    let longest = NewValue { ttl: Duration::from_millis(1 << 53), ..value("v") };
+    store.put(&key, &longest).await.unwrap();
+    assert!((1..=1 << 53).contains(&pttl(key.as_str())));
+}
+
+macro_rules! contract {
+    ($($store:ident),* => $tests:tt) => {$( contract!(@ $store $tests); )*};
+    (@ $store:ident [$($test:ident),* $(,)?]) => {
+        mod $store {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test(super::$store().await).await;
+                }
+            )*
+        }
+    };
+}
+
+contract!(memory, redis, redis_without_scripts, redis_with_scripts_forbidden => [
+    an_entry_round_trips,
+    an_entry_expires,
+    one_flight_holds_the_lock,
+    a_lost_reply_is_given_again,
+    a_newer_entry_is_returned_instead_of_a_lease,
+    filling_stores_and_releases,
+    only_the_holder_fills,
+    invalidation_voids_the_lease,
+    a_put_voids_the_lease,
+    only_the_holder_releases,
+    only_the_holder_renews,
+    a_lease_ends_by_itself,
+    foreign_data_is_no_entry_and_no_lock,
+    the_server_ends_what_nobody_cleans_up,
+]);
