@@ -1,8 +1,8 @@
 //! How values become bytes.
 
 use erased_serde::Deserializer as ErasedDeserializer;
+use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
-use serde::{Deserialize, Serialize};
 
 use crate::error::BoxError;
 
@@ -23,11 +23,10 @@ use crate::error::BoxError;
 ///         Ok(serde_json::to_vec_pretty(value)?)
 ///     }
 ///
-///     fn decode<'de, S: DeserializeSeed<'de>>(
-///         &self,
-///         bytes: &'de [u8],
-///         seed: S,
-///     ) -> Result<S::Value, BoxError> {
+///     fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
+///     where
+///         S: for<'de> DeserializeSeed<'de, Value = T>,
+///     {
 ///         Ok(seed.deserialize(&mut serde_json::Deserializer::from_slice(bytes))?)
 ///     }
 /// }
@@ -49,11 +48,9 @@ pub trait Codec: Send + Sync + 'static {
     ///
     /// When `bytes` are not what `encode` makes of such a value. The entry then counts as missing,
     /// and the next rebuild overwrites it.
-    fn decode<'de, S: DeserializeSeed<'de>>(
-        &self,
-        bytes: &'de [u8],
-        seed: S,
-    ) -> Result<S::Value, BoxError>;
+    fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = T>;
 }
 
 /// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
@@ -65,11 +62,10 @@ impl Codec for Json {
         Ok(serde_json::to_vec(value)?)
     }
 
-    fn decode<'de, S: DeserializeSeed<'de>>(
-        &self,
-        bytes: &'de [u8],
-        seed: S,
-    ) -> Result<S::Value, BoxError> {
+    fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = T>,
+    {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let value = seed.deserialize(&mut deserializer)?;
         deserializer.end()?;
@@ -123,33 +119,29 @@ impl<C: Codec> ErasedCodec for C {
         self.encode(value)
     }
 
-    fn decode_erased<'de>(
-        &self,
-        bytes: &'de [u8],
-        slot: &mut dyn Fill<'de>,
-    ) -> Result<(), BoxError> {
+    fn decode_erased(&self, bytes: &[u8], slot: &mut dyn Fill) -> Result<(), BoxError> {
         self.decode(bytes, FillSeed(slot))
     }
 }
 
 /// Where the decoded value goes, whatever its type.
-pub(crate) trait Fill<'de> {
-    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'de>) -> Result<(), erased_serde::Error>;
+pub(crate) trait Fill {
+    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error>;
 }
 
 struct Slot<T>(Option<T>);
 
-impl<'de, T: Deserialize<'de>> Fill<'de> for Slot<T> {
-    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'de>) -> Result<(), erased_serde::Error> {
+impl<T: DeserializeOwned> Fill for Slot<T> {
+    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error> {
         self.0 = Some(erased_serde::deserialize(from)?);
         Ok(())
     }
 }
 
 /// The seed that a [`Codec`] is handed for a value whose type it does not know.
-struct FillSeed<'a, 'de>(&'a mut dyn Fill<'de>);
+struct FillSeed<'a>(&'a mut dyn Fill);
 
-impl<'de> DeserializeSeed<'de> for FillSeed<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for FillSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -172,11 +164,10 @@ mod tests {
             Ok(bytes)
         }
 
-        fn decode<'de, S: DeserializeSeed<'de>>(
-            &self,
-            bytes: &'de [u8],
-            seed: S,
-        ) -> Result<S::Value, BoxError> {
+        fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
+        where
+            S: for<'de> DeserializeSeed<'de, Value = T>,
+        {
             let bytes = bytes.strip_prefix(b"!").ok_or("no mark")?;
             Ok(seed.deserialize(&mut serde_json::Deserializer::from_slice(bytes))?)
         }

@@ -93,7 +93,7 @@ impl<T> Entry<T> {
     /// # Cancel safety
     ///
     /// As [`CacheFence::get_or_set`].
-    pub async fn get_or_set<E, F, Fut>(&self, recompute: F) -> Result<T, Error<E>>
+    pub async fn get_or_set<E, F, Fut>(self, recompute: F) -> Result<T, Error<E>>
     where
         T: Serialize + DeserializeOwned,
         E: Send + Sync + 'static,
