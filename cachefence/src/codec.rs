@@ -107,11 +107,7 @@ impl AnyCodec {
 /// A [`Codec`] behind a pointer.
 pub(crate) trait ErasedCodec: Send + Sync {
     fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError>;
-    fn decode_erased<'de>(
-        &self,
-        bytes: &'de [u8],
-        slot: &mut dyn Fill<'de>,
-    ) -> Result<(), BoxError>;
+    fn decode_erased(&self, bytes: &[u8], slot: &mut dyn Fill) -> Result<(), BoxError>;
 }
 
 impl<C: Codec> ErasedCodec for C {
