@@ -1,4 +1,38 @@
-//! Caching that is safe under load.
+//! Caching that cannot stampede.
+//!
+//! ```
+//! use cachefence::cachefence;
+//! # type User = String;
+//! # async fn load_user(id: u64) -> std::io::Result<User> { Ok(format!("user {id}")) }
+//!
+//! #[cachefence(key = "user:<id>", ttl = 60)]
+//! async fn get_user(id: u64) -> std::io::Result<User> {
+//!     load_user(id).await // runs when there is no value to serve
+//! }
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!
+//! let user = get_user(42).await?; // as before
+//! get_user_entry(42).invalidate().await?; // the companion
+//! # Ok(()) }
+//! ```
+//!
+//! Of all the callers that miss a key at the same time, in all processes, one runs its *recompute*
+//! (the function's body) and the others are given what it returned. Shortly before a value expires,
+//! one reader refreshes it while the others are served the one that is still valid. What was
+//! invalidated is never served again. A store that fails costs no call its result.
+//!
+//! - [`macro@cachefence`] is the attribute, with every option.
+//! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does without the attribute what it does.
+//! - [`Builder`] has a cache's options.
+//! - [`Entry`] is one key of one cache: read it without rebuilding it, set it, invalidate it.
+//! - [`KeyPart`] is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
+//!   live.
+//!
+//! # Words
+//!
+//! A *leader* runs a recompute, *joiners* wait for it in the same process, *waiters* wait because
+//! another process holds the *lease*, the right to rebuild one entry for a limited time. *Delta* is
+//! how long a recompute took. A future is *cancelled* when it is dropped.
 
 #[doc(hidden)]
 pub mod attribute;
@@ -36,3 +70,8 @@ pub use cachefence_macros::cachefence;
 
 #[doc(hidden)]
 pub use self::attribute as __private;
+
+/// The README's examples compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
