@@ -112,6 +112,16 @@ impl Builder {
         self
     }
 
+    /// How long a lease is renewed for one rebuild. 60 seconds by default.
+    ///
+    /// A recompute that is polled but never ends gives its key free after this and one more
+    /// [`lock_timeout`](Self::lock_timeout). What a recompute that takes longer returns goes to its
+    /// own caller and is not stored, so keep this above the longest one.
+    pub fn max_rebuild(mut self, longest: Duration) -> Self {
+        self.options.max_rebuild = Some(longest);
+        self
+    }
+
     /// How values become bytes. [`Json`](crate::Json) by default.
     ///
     /// Entries that another codec wrote count as missing when they do not decode.

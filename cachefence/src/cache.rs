@@ -99,6 +99,7 @@ impl CacheFence {
     ///   for the same recompute share its error.
     /// - [`Error::Key`] and [`Error::Option`] for a key or a ttl that cannot be used, before
     ///   anything is read or run.
+    /// - [`Error::Recursive`] if the call is made from inside the recompute of the same key.
     ///
     /// A store that fails is no error: `recompute` runs, once per key and process at a time, and
     /// its value is returned.

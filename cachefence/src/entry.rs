@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
-use crate::engine::Engine;
+use crate::engine::{Engine, Recursive};
 use crate::error::{Error, InvalidKey, InvalidOption};
 use crate::key::Key;
 use crate::options::{Overrides, Policy};
@@ -101,10 +102,13 @@ impl<T> Entry<T> {
         Fut: Future<Output = Result<T, E>>,
     {
         // Every caller of a flight gets the same `Arc`.
-        let recompute = async { recompute().await.map_err(Arc::new) };
+        let recompute = pin!(async { recompute().await.map_err(Arc::new) });
         let (key, policy) = (self.checked_key()?, self.policy()?);
         let engine = self.cache.engine();
-        engine.fetch::<T, Arc<E>, ByClone>(key, &policy, recompute).await.map_err(Error::Recompute)
+        match engine.fetch::<T, Arc<E>, ByClone>(key, &policy, recompute).await {
+            Ok(result) => result.map_err(Error::Recompute),
+            Err(Recursive) => Err(Error::Recursive),
+        }
     }
 
     /// The value, if there is one that is valid; runs nothing.

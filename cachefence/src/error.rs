@@ -29,6 +29,8 @@ pub enum Error<E = Infallible> {
     /// The store did not do what it was asked. Reads and rebuilds never fail for this reason: the
     /// recompute runs instead.
     Store(StoreError),
+    /// A recompute asked for the key that it recomputes: it would wait for itself.
+    Recursive,
     /// The codec could not encode the value that [`Entry::set`](crate::Entry::set) was given.
     Encode(BoxError),
     /// [`CacheFence::install`](crate::CacheFence::install) was called twice, or after an annotated
@@ -53,6 +55,10 @@ impl<E> fmt::Display for Error<E> {
             Self::Key(error) => error.fmt(f),
             Self::Option(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::Recursive => f.write_str(
+                "a recompute asks for its own key and would wait for itself; ask for another key, \
+                 or do without the cache there",
+            ),
             Self::Encode(_) => f.write_str("the codec cannot encode the value"),
             Self::AlreadyInstalled => f.write_str(
                 "a default cache is in place already; call `install` once, before the first call \
@@ -68,7 +74,7 @@ impl<E: StdError + 'static> StdError for Error<E> {
             Self::Recompute(cause) => Some(&**cause),
             Self::Store(error) => error.source(),
             Self::Encode(cause) => Some(&**cause),
-            Self::Key(_) | Self::Option(_) | Self::AlreadyInstalled => None,
+            Self::Key(_) | Self::Option(_) | Self::Recursive | Self::AlreadyInstalled => None,
         }
     }
 }

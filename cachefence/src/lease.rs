@@ -79,9 +79,10 @@ impl Lease {
         Ok(acquired)
     }
 
-    /// Renews the lease for as long as it is polled; ends when the lock is lost.
-    pub(crate) async fn keep(&mut self) {
-        loop {
+    /// Renews the lease while it is polled, for `longest` at most; ends when the lock is lost.
+    pub(crate) async fn keep(&mut self, longest: Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < longest {
             sleep(self.term / RENEWALS_PER_LEASE).await;
             let since = Instant::now();
             match self.store.renew(&self.key, &self.token, self.term).await {

@@ -18,6 +18,7 @@ pub(crate) struct Overrides {
     pub(crate) beta: Option<f64>,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) wait_for_lock: Option<Duration>,
+    pub(crate) max_rebuild: Option<Duration>,
 }
 
 /// A cache's own settings: validated once, when it is built.
@@ -26,6 +27,7 @@ pub(crate) struct Defaults {
     beta: f64,
     lock_timeout: Duration,
     wait_for_lock: Duration,
+    max_rebuild: Duration,
 }
 
 impl Defaults {
@@ -35,6 +37,7 @@ impl Defaults {
             beta: factor("beta", given.beta.unwrap_or(default.beta))?,
             lock_timeout: span("lock_timeout", given.lock_timeout.unwrap_or(default.lock_timeout))?,
             wait_for_lock: given.wait_for_lock.unwrap_or(default.wait_for_lock),
+            max_rebuild: given.max_rebuild.unwrap_or(default.max_rebuild),
         })
     }
 }
@@ -45,6 +48,7 @@ impl Default for Defaults {
             beta: 1.0,
             lock_timeout: Duration::from_secs(2),
             wait_for_lock: Duration::from_secs(5),
+            max_rebuild: Duration::from_secs(60),
         }
     }
 }
@@ -56,6 +60,7 @@ pub(crate) struct Policy {
     pub(crate) beta: f64,
     pub(crate) lock_timeout: Duration,
     pub(crate) wait_for_lock: Duration,
+    pub(crate) max_rebuild: Duration,
 }
 
 impl Policy {
@@ -72,6 +77,7 @@ impl Policy {
                 None => defaults.lock_timeout,
             },
             wait_for_lock: given.wait_for_lock.unwrap_or(defaults.wait_for_lock),
+            max_rebuild: given.max_rebuild.unwrap_or(defaults.max_rebuild),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! One call of an annotated function.
 
+use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
 use crate::entry::Entry;
+use crate::error::Error;
 use crate::key::KeyWriter;
 use crate::report;
 use crate::share::Share;
@@ -56,7 +59,8 @@ impl Call {
         self.entry.cast()
     }
 
-    /// Serves the call. A key or an option that cannot be used costs it the cache, not the result.
+    /// Serves the call. A key or an option that cannot be used costs it the cache, not the result;
+    /// so does a body that calls itself with the same key.
     pub(super) async fn run<T, E, S>(self, body: impl Future<Output = Result<T, E>>) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,
@@ -73,6 +77,12 @@ impl Call {
                 return body.await;
             }
         };
-        self.entry.engine().fetch::<T, E, S>(key, &policy, body).await
+        let mut body = pin!(body);
+        let served = self.entry.engine().fetch::<T, E, S>(key, &policy, body.as_mut()).await;
+        if let Ok(result) = served {
+            return result;
+        }
+        report::not_cached(self.template, &Error::<Infallible>::Recursive);
+        body.await
     }
 }

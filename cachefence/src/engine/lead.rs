@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::flight::Baton;
 use super::pace::Pace;
 use super::ticket::Ticket;
-use super::{Call, Engine, Outcome, Step, permits};
+use super::{Call, Engine, Outcome, Step};
 use crate::freshness::capped_delta;
 use crate::lease::Lease;
 use crate::race::{First, beside, race};
@@ -156,8 +156,11 @@ impl Engine {
         let begun = self.tickets.next();
         let started = Instant::now();
         let result = match &mut baton.cargo {
-            Some(lease) => beside(recompute, lease.keep()).await,
-            None => recompute.await,
+            Some(lease) => {
+                let keep = lease.keep(call.policy.max_rebuild);
+                beside(self.run(call, recompute), keep).await
+            }
+            None => self.run(call, recompute).await,
         };
         let delta = capped_delta(started.elapsed(), call.policy.ttl);
         // Nobody may join any more: what they would be given was read before they came, and the
@@ -183,7 +186,7 @@ impl Engine {
             },
             Err(error) => match S::pack(error) {
                 Some(parcel) => Outcome::Failed(parcel),
-                None => Outcome::Alone(permits()),
+                None => Outcome::Alone,
             },
         };
         if let Some(mut lease) = baton.land(outcome) {

@@ -19,26 +19,29 @@
 //! that was read before it.
 
 mod flight;
+mod gates;
 mod lead;
 mod look;
 mod overdue;
 mod pace;
 mod ticket;
+mod within;
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::flight::{Entered, Flights, Member, Turn};
+use self::gates::Gates;
 use self::lead::Attempt;
 use self::look::{Look, Reading};
 use self::ticket::{Ticket, Tickets};
+use self::within::{is_within, within};
 use crate::codec::AnyCodec;
 use crate::error::StoreError;
 use crate::freshness::{Freshness, Life, freshness};
@@ -54,10 +57,6 @@ use crate::time::sleep_until;
 /// invalidated the key during a rebuild.
 const MOST_ROUNDS: u32 = 16;
 
-/// How many callers of one flight run their own recomputes at a time when it has nothing to give
-/// them.
-const MOST_ALONE: usize = 16;
-
 pub(crate) struct Engine {
     store: Arc<dyn Store>,
     codec: AnyCodec,
@@ -65,7 +64,12 @@ pub(crate) struct Engine {
     reads: Arc<Flights<Reading, ()>>,
     rebuilds: Arc<Flights<Outcome, Option<Lease>>>,
     overdue: Arc<Flights<Outcome, ()>>,
+    gates: Gates,
 }
+
+/// A recompute asked for the key that it recomputes.
+#[derive(Debug)]
+pub(crate) struct Recursive;
 
 /// How a rebuild ends for those who did not run it.
 #[derive(Clone)]
@@ -81,7 +85,7 @@ enum Outcome {
     Failed(Parcel),
     /// There is nothing that could be passed on: an error that cannot be shared, or a value that
     /// cannot be encoded. Each runs its own recompute, a few at a time.
-    Alone(Arc<Semaphore>),
+    Alone,
     /// Start again.
     Again,
 }
@@ -93,8 +97,10 @@ enum Step<T> {
     Again,
     /// The lock has been waited for long enough.
     Overdue,
-    /// Run the recompute alone, under the semaphore.
-    Alone(Arc<Semaphore>),
+    /// Run the recompute for this caller only.
+    Alone,
+    /// The call is made by the recompute that it would wait for.
+    Recursive,
 }
 
 /// One call's view of itself.
@@ -116,36 +122,41 @@ impl Engine {
             reads: Arc::new(Flights::new()),
             rebuilds: Arc::new(Flights::new()),
             overdue: Arc::new(Flights::new()),
+            gates: Gates::default(),
         }
     }
 
     /// Serves one call: from the store, from another caller's rebuild, or by `recompute`, which is
     /// polled by at most one of these and in this future only.
+    ///
+    /// # Errors
+    ///
+    /// [`Recursive`], with `recompute` not polled, if this call is made from inside the recompute
+    /// that it would have to wait for.
     pub(crate) async fn fetch<T, E, S>(
         &self,
         key: &Key,
         policy: &Policy,
-        recompute: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E>
+        mut recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Result<Result<T, E>, Recursive>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        let mut recompute = pin!(recompute);
         let mut call = Call { key, policy, ticket: None, deadline: None };
-        for _ in 0..MOST_ROUNDS {
-            match self.round::<T, E, S>(&mut call, recompute.as_mut()).await {
-                Step::Done(result) => return result,
-                Step::Again => {}
-                Step::Overdue => break,
-                Step::Alone(permits) => return self.alone(&call, &permits, recompute).await,
-            }
-        }
+        let mut rounds = 0;
         loop {
-            match self.overdue::<T, E, S>(&call, recompute.as_mut()).await {
-                Step::Done(result) => return result,
-                Step::Again | Step::Overdue => {}
-                Step::Alone(permits) => return self.alone(&call, &permits, recompute).await,
+            let step = if rounds < MOST_ROUNDS {
+                self.round::<T, E, S>(&mut call, recompute.as_mut()).await
+            } else {
+                self.overdue::<T, E, S>(&call, recompute.as_mut()).await
+            };
+            match step {
+                Step::Done(result) => return Ok(result),
+                Step::Again => rounds += 1,
+                Step::Overdue => rounds = MOST_ROUNDS,
+                Step::Alone => return Ok(self.alone(&call, recompute).await),
+                Step::Recursive => return Err(Recursive),
             }
         }
     }
@@ -176,11 +187,15 @@ impl Engine {
             },
             Look::Nothing => {}
             Look::Unavailable => attempt.reachable = false,
+            Look::Underway(_) if self.is_within(call.key) => return Step::Recursive,
             Look::Underway(member) => {
                 call.started_waiting(&self.tickets);
                 attempt.looked = false;
                 return self.join::<T, E, S>(call, member, attempt, recompute).await;
             }
+        }
+        if self.is_within(call.key) {
+            return Step::Recursive;
         }
         call.started_waiting(&self.tickets);
         match self.rebuilds.enter(call.key.as_str(), true) {
@@ -223,36 +238,46 @@ impl Engine {
                 }
                 match self.codec.decode(&payload) {
                     Ok(value) => Step::Done(Ok(value)),
-                    Err(_) => Step::Alone(permits()),
+                    Err(_) => Step::Alone,
                 }
             }
             Outcome::Failed(parcel) => match S::unpack(&*parcel) {
                 Some(error) => Step::Done(Err(error)),
-                None => Step::Alone(permits()),
+                None => Step::Alone,
             },
-            Outcome::Alone(permits) => Step::Alone(permits),
+            Outcome::Alone => Step::Alone,
             Outcome::Again => Step::Again,
         }
     }
 
     /// Runs the recompute for this caller only.
-    async fn alone<O>(
-        &self,
-        call: &Call<'_>,
-        permits: &Semaphore,
-        recompute: Pin<&mut impl Future<Output = O>>,
-    ) -> O {
+    async fn alone<O>(&self, call: &Call<'_>, recompute: Pin<&mut impl Future<Output = O>>) -> O {
+        let gate = self.gates.of(call.key.as_str());
         // Past the deadline it goes ahead without a permit: those who hold the permits may be
         // callers that are not polled any more.
-        let _permit = race(permits.acquire(), sleep_until(call.deadline)).await;
-        recompute.await
+        let _permit = race(gate.acquire(), sleep_until(call.deadline)).await;
+        self.run(call, recompute).await
+    }
+
+    /// Polls a recompute, with its name on it.
+    async fn run<O>(&self, call: &Call<'_>, recompute: Pin<&mut impl Future<Output = O>>) -> O {
+        within(self.address(), call.key.as_str(), recompute).await
+    }
+
+    fn is_within(&self, key: &Key) -> bool {
+        is_within(self.address(), key.as_str())
+    }
+
+    /// Tells this engine from others.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// The outcome of `value` for the others, stored if there is a lease that still holds.
     fn encode<T: Serialize>(&self, key: &Key, value: &T) -> Result<Bytes, Outcome> {
         self.codec.encode(value).map(Bytes::from).map_err(|error| {
             crate::report::not_encoded(key, &*error);
-            Outcome::Alone(permits())
+            Outcome::Alone
         })
     }
 
@@ -317,8 +342,4 @@ impl Call<'_> {
     fn began_before(&self, begun: Ticket) -> bool {
         self.ticket.is_some_and(|ticket| ticket < begun)
     }
-}
-
-fn permits() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_ALONE))
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::flight::{Baton, Entered, Turn};
 use super::pace::Pace;
 use super::ticket::Ticket;
-use super::{Call, Engine, Outcome, Step, permits};
+use super::{Call, Engine, Outcome, Step};
 use crate::race::{First, race};
 use crate::share::Share;
 use crate::store::{Snapshot, Version};
@@ -65,7 +65,7 @@ impl Engine {
         S: Share<E>,
     {
         let begun = self.tickets.next();
-        let result = match race(recompute, self.landing::<T>(call)).await {
+        let result = match race(self.run(call, recompute), self.landing::<T>(call)).await {
             First::A(result) => result,
             First::B((begun, entry, value)) => {
                 baton.land(Outcome::Value { payload: entry.payload, begun, fenced: false });
@@ -79,7 +79,7 @@ impl Engine {
             },
             Err(error) => match S::pack(error) {
                 Some(parcel) => Outcome::Failed(parcel),
-                None => Outcome::Alone(permits()),
+                None => Outcome::Alone,
             },
         };
         baton.land(outcome);
