@@ -52,6 +52,7 @@ mod race;
 mod report;
 mod share;
 mod store;
+mod sync;
 mod time;
 
 pub use self::blocking::blocking;

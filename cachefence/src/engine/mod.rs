@@ -19,6 +19,8 @@
 //! that was read before it.
 
 mod flight;
+#[cfg(test)]
+mod flight_tests;
 mod gates;
 mod lead;
 mod look;

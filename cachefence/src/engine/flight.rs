@@ -22,8 +22,9 @@ use std::future::Future;
 use std::hash::BuildHasher as _;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The flights of one kind, by key. `O` is how they end, `C` the cargo that their batons carry.
 pub(crate) struct Flights<O, C> {
@@ -106,7 +107,7 @@ impl<O, C: Default> Flights<O, C> {
 
     /// How many flights can be entered.
     #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
@@ -180,6 +181,12 @@ impl<O, C: Default> Baton<O, C> {
         self.seal();
         self.flight.end(outcome);
         mem::take(&mut self.cargo)
+    }
+
+    /// How many members there have been at one time.
+    #[cfg(test)]
+    pub(crate) fn seats(&self) -> usize {
+        lock(&self.flight.state).seats.wakers.len()
     }
 
     fn pass_on(&mut self) -> Option<C> {
@@ -309,6 +316,3 @@ impl Seats {
         self.wakers.iter_mut().filter_map(Option::take).collect()
     }
 }
-
-#[cfg(test)]
-mod tests;

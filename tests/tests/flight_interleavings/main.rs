@@ -1,0 +1,58 @@
+//! The flight under every interleaving that chance finds.
+//!
+//! `engine/flight.rs` is compiled here against shuttle's primitives. Each run is one schedule of a
+//! few callers of one key: leaders that land, seal and land, or are dropped before or after they
+//! seal; members that wait to the end or are dropped after some polls; and an invalidation that
+//! voids the flight. Shuttle itself fails a run in which everybody waits for somebody.
+//!
+//! 5,000 schedules by default, 100,000 with `CACHEFENCE_LONG=1`, half of them by the random
+//! scheduler and half by PCT.
+
+#[path = "../../../cachefence/src/engine/flight.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod flight;
+
+mod world;
+
+/// What `flight.rs` is built on.
+mod sync {
+    pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
+}
+
+use world::World;
+
+const CALLERS: usize = 4;
+
+fn schedules() -> usize {
+    if std::env::var_os("CACHEFENCE_LONG").is_some() { 100_000 } else { 5_000 }
+}
+
+fn run() {
+    let world = World::new();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let world = world.clone();
+            shuttle::thread::spawn(move || world.call())
+        })
+        .collect();
+    let invalidation = {
+        let world = world.clone();
+        shuttle::thread::spawn(move || world.invalidate())
+    };
+    for caller in callers {
+        caller.join().unwrap();
+    }
+    invalidation.join().unwrap();
+    world.check();
+}
+
+#[test]
+fn random_schedules_strand_nobody_and_leak_nothing() {
+    shuttle::check_random(run, schedules() / 2);
+}
+
+#[test]
+fn schedules_that_switch_rarely_strand_nobody_and_leak_nothing() {
+    shuttle::check_pct(run, schedules() / 2, 3);
+}
