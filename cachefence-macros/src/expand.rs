@@ -32,8 +32,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///         ::cachefence::__private::Call::new(..).ttl(..)
 ///     };
 ///     let __cachefence_kind = {
-///         use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
-///         (&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new()).kind()
+///         use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
+///         (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new()).kind()
 ///     };
 ///     __cachefence_kind.run(__cachefence_call, async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
@@ -75,8 +75,8 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
             #call
         };
         let #kind = {
-            use #krate::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
-            (&&&&#krate::__private::kind::Probe::<#ty>::new()).kind()
+            use #krate::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
+            (&&&&&#krate::__private::kind::Probe::<#ty>::new()).kind()
         };
         #kind.run(#call_variable, async move {
             #pin
@@ -138,8 +138,8 @@ mod tests {
                             .beta(2.0)
                     };
                     let __cachefence_kind = {
-                        use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
-                        (&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error> >::new()).kind()
+                        use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
+                        (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error> >::new()).kind()
                     };
                     __cachefence_kind.run(__cachefence_call, async move {
                         if let ::cachefence::__private::Option::Some(__cachefence_ret) =
@@ -202,8 +202,8 @@ mod tests {
                             .ttl(self.ttl)
                     };
                     let __cachefence_kind = {
-                        use fence::__private::kind::{ByClone as _, ByFrom as _, Plain as _, Unshared as _};
-                        (&&&&fence::__private::kind::Probe::<()>::new()).kind()
+                        use fence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
+                        (&&&&&fence::__private::kind::Probe::<()>::new()).kind()
                     };
                     __cachefence_kind.run(__cachefence_call, async move {
                         if let fence::__private::Option::Some(__cachefence_ret) = fence::__private::Option::None::<()> {

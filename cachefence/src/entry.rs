@@ -133,8 +133,9 @@ impl<T> Entry<T> {
     /// # Errors
     ///
     /// [`Error::Key`] and [`Error::Option`] for a key or a ttl that cannot be used,
-    /// [`Error::Encode`] if the codec cannot represent the value, [`Error::Store`] if the store
-    /// did not take it.
+    /// [`Error::Encode`] if the codec cannot represent the value. [`Error::Store`] if the store could
+    /// not be reached or others kept changing the entry: nobody knows then whether the value was
+    /// stored, but it will not replace anything that is set or undo an invalidation after this.
     ///
     /// # Cancel safety
     ///
@@ -148,7 +149,7 @@ impl<T> Entry<T> {
         let engine = self.cache.engine();
         let payload = engine.codec().encode(value).map_err(Error::Encode)?.into();
         let value = NewValue { payload, delta: Duration::ZERO, ttl: policy.ttl };
-        Ok(engine.put(key, &value).await?)
+        Ok(engine.set(key, &policy, value).await?)
     }
 
     /// Removes the entry; see [`CacheFence::invalidate`].

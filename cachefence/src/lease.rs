@@ -17,6 +17,10 @@ const RENEWALS_PER_LEASE: u32 = 3;
 
 /// A lease that cleans up after itself.
 ///
+/// A token serves one lease. Where it is not known whether the store gave the lock to a token, because
+/// the reply was lost, the token is given up: the request may still be on its way, and an invalidation
+/// that has returned by the time it arrives would not void what it sets.
+///
 /// # Cancel safety
 ///
 /// Any of its futures may be dropped, and so may the lease itself. Whatever the store may have been
@@ -36,7 +40,7 @@ enum State {
     Idle,
     /// It may hold the lock: the reply has not come.
     Asked,
-    /// It holds the lock, unless the term has passed since or somebody invalidated the key.
+    /// It holds the lock, unless the term has passed since or somebody has invalidated the key.
     Held { since: Instant },
     /// The value is made, and on its way.
     Filling(NewValue),
@@ -68,9 +72,7 @@ impl Lease {
 
     /// Asks for the lock; see [`Store::acquire`].
     pub(crate) async fn acquire(&mut self, seen: Option<Version>) -> Result<Acquired, StoreError> {
-        self.state = State::Asked;
-        // The term runs from before the store starts it, so that this side ends first.
-        let since = Instant::now();
+        let since = self.ask();
         let acquired = self.store.acquire(&self.key, &self.token, self.term, seen).await?;
         self.state = match acquired {
             Acquired::Lease => State::Held { since },
@@ -79,26 +81,49 @@ impl Lease {
         Ok(acquired)
     }
 
+    /// Takes the lock, whoever holds it; see [`Store::seize`].
+    pub(crate) async fn seize(&mut self) -> Result<(), StoreError> {
+        let since = self.ask();
+        self.store.seize(&self.key, &self.token, self.term).await?;
+        self.state = State::Held { since };
+        Ok(())
+    }
+
+    /// Prepares to ask for the lock. The term runs from before the store starts it, so that this side
+    /// ends first.
+    fn ask(&mut self) -> Instant {
+        if !matches!(self.state, State::Idle) {
+            self.settle();
+            self.token = Token::random();
+        }
+        self.state = State::Asked;
+        Instant::now()
+    }
+
     /// Renews the lease while it is polled, for `longest` at most; ends when the lock is lost.
     pub(crate) async fn keep(&mut self, longest: Duration) {
         let begun = Instant::now();
-        while begun.elapsed() < longest {
-            sleep(self.term / RENEWALS_PER_LEASE).await;
+        while let State::Held { since } = self.state
+            && begun.elapsed() < longest
+        {
+            let pause = self.term / RENEWALS_PER_LEASE;
+            // A lease that was inherited may be due already.
+            sleep(pause.saturating_sub(since.elapsed())).await;
             let since = Instant::now();
             match self.store.renew(&self.key, &self.token, self.term).await {
                 Ok(true) => self.state = State::Held { since },
-                Ok(false) => {
-                    self.state = State::Idle;
-                    return;
-                }
+                Ok(false) => self.state = State::Idle,
                 // The store may be back before the term is over.
-                Err(_) => {}
+                Err(_) => sleep(pause).await,
             }
         }
     }
 
     /// Stores `value` and gives the lock back; `false` if the lock was lost, and nothing stored.
     pub(crate) async fn fill(&mut self, value: NewValue) -> Result<bool, StoreError> {
+        if matches!(self.state, State::Idle) {
+            return Ok(false);
+        }
         self.state = State::Filling(value);
         self.finish().await
     }
@@ -116,18 +141,19 @@ impl Lease {
         filled
     }
 
-    /// Gives the lock back.
-    pub(crate) async fn release(&mut self) {
-        if !matches!(self.state, State::Idle) {
-            // An error leaves the lock to its term, which is what the term is for.
-            let _ = self.store.release(&self.key, &self.token).await;
-            self.state = State::Idle;
+    /// Gives the lock back; `false` if it was lost before, or nobody knows.
+    pub(crate) async fn release(&mut self) -> bool {
+        if matches!(self.state, State::Idle) {
+            return false;
         }
+        let released = self.store.release(&self.key, &self.token).await;
+        // An error leaves the lock to its term, which is what the term is for.
+        self.state = State::Idle;
+        released.unwrap_or(false)
     }
-}
 
-impl Drop for Lease {
-    fn drop(&mut self) {
+    /// Puts right whatever the store may have been left with.
+    fn settle(&mut self) {
         let settle = match mem::replace(&mut self.state, State::Idle) {
             State::Idle => return,
             State::Asked | State::Held { .. } => Settle::Release,
@@ -149,7 +175,13 @@ impl Drop for Lease {
     }
 }
 
-/// What a dropped lease still has to do.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// What a lease that is given up still has to do.
 enum Settle {
     Release,
     Fill(NewValue),

@@ -1,6 +1,7 @@
 //! How one recompute's error reaches all the callers that waited for it.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,13 +9,21 @@ use std::sync::Arc;
 pub(crate) type Parcel = Arc<dyn Any + Send + Sync>;
 
 /// A way to give an error of type `E` to several callers.
+///
+/// The caller whose recompute failed gets the error itself. Between, the lock is released; what it
+/// keeps meanwhile has a type of its own, so that its future is `Send` whenever that can be.
 pub trait Share<E>: 'static {
-    /// Wraps the error for the others; `None` if it cannot be given to them.
-    #[doc(hidden)]
-    fn pack(error: &E) -> Option<Arc<dyn Any + Send + Sync>>;
+    /// What the caller keeps while the lock is released.
+    type Kept;
 
-    /// Makes one caller's error of it; `None` if it was packed by another kind of caller.
-    #[doc(hidden)]
+    /// Takes an error apart into what the caller keeps and what the others get, if they can get
+    /// anything. Gives it back if the caller can keep nothing: then it does not wait.
+    fn part(error: E) -> Result<(Self::Kept, Option<Parcel>), E>;
+
+    /// The caller's own error.
+    fn own(kept: Self::Kept) -> E;
+
+    /// Another caller's error; `None` if it was packed by another kind of caller.
     fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E>;
 }
 
@@ -23,8 +32,15 @@ pub trait Share<E>: 'static {
 pub struct ByClone;
 
 impl<E: Clone + Send + Sync + 'static> Share<E> for ByClone {
-    fn pack(error: &E) -> Option<Parcel> {
-        Some(Arc::new(error.clone()))
+    type Kept = E;
+
+    fn part(error: E) -> Result<(E, Option<Parcel>), E> {
+        let parcel: Parcel = Arc::new(error.clone());
+        Ok((error, Some(parcel)))
+    }
+
+    fn own(kept: E) -> E {
+        kept
     }
 
     fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E> {
@@ -37,8 +53,15 @@ impl<E: Clone + Send + Sync + 'static> Share<E> for ByClone {
 pub struct ByFrom;
 
 impl<E: fmt::Display + From<SharedError>> Share<E> for ByFrom {
-    fn pack(error: &E) -> Option<Parcel> {
-        Some(Arc::new(SharedError(error.to_string().into())))
+    type Kept = E;
+
+    fn part(error: E) -> Result<(E, Option<Parcel>), E> {
+        let parcel: Parcel = Arc::new(SharedError(error.to_string().into()));
+        Ok((error, Some(parcel)))
+    }
+
+    fn own(kept: E) -> E {
+        kept
     }
 
     fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E> {
@@ -51,8 +74,34 @@ impl<E: fmt::Display + From<SharedError>> Share<E> for ByFrom {
 pub struct NotShared;
 
 impl<E> Share<E> for NotShared {
-    fn pack(_: &E) -> Option<Parcel> {
+    type Kept = E;
+
+    fn part(error: E) -> Result<(E, Option<Parcel>), E> {
+        Ok((error, None))
+    }
+
+    fn own(kept: E) -> E {
+        kept
+    }
+
+    fn unpack(_: &(dyn Any + Send + Sync)) -> Option<E> {
         None
+    }
+}
+
+/// As [`NotShared`], for an error that cannot be kept because it is not `Send`.
+#[derive(Debug)]
+pub struct NotKept;
+
+impl<E> Share<E> for NotKept {
+    type Kept = Infallible;
+
+    fn part(error: E) -> Result<(Infallible, Option<Parcel>), E> {
+        Err(error)
+    }
+
+    fn own(kept: Infallible) -> E {
+        match kept {}
     }
 
     fn unpack(_: &(dyn Any + Send + Sync)) -> Option<E> {
@@ -63,7 +112,7 @@ impl<E> Share<E> for NotShared {
 /// The error of a recompute that another caller ran.
 ///
 /// Of the callers that waited for one recompute, the one that ran it gets the error itself. Where
-/// the error type is not `Clone`, implement `From<SharedError>` for it, and the others get theirs
+/// the error type is not `Clone`, `Send` and `Sync`, implement `From<SharedError>` for it, and the others get theirs
 /// from this; otherwise they run their own recomputes, at most 16 at a time per key.
 ///
 /// # Examples

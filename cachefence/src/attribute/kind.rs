@@ -1,13 +1,14 @@
 //! What kind of return type a function has, decided by the type and not by its name.
 //!
 //! An attribute sees tokens, and `io::Result<T>` or `Api<T>` may or may not be a `Result`. The
-//! expansion calls `(&&&&Probe::<R>::new()).kind()` with the four traits below in scope; method
+//! expansion calls `(&&&&&Probe::<R>::new()).kind()` with the five traits below in scope; method
 //! resolution tries the receiver with the most references first, so the first of these wins:
 //!
-//! 1. a `Result` whose error is `Clone`,
+//! 1. a `Result` whose error is `Clone` (and `Send`, as in 2 and 3),
 //! 2. a `Result` whose error is made of a [`SharedError`],
-//! 3. any other `Result`,
-//! 4. anything else.
+//! 3. a `Result` whose error is neither,
+//! 4. a `Result` whose error is not `Send`,
+//! 5. anything else.
 
 use std::convert::Infallible;
 use std::fmt::{self, Display};
@@ -18,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Call;
-use crate::share::{self, NotShared, Share, SharedError};
+use crate::share::{self, Share, SharedError};
 
 /// Asks what kind of type `R` is.
 pub struct Probe<R>(PhantomData<fn() -> R>);
@@ -53,7 +54,7 @@ pub trait ByClone {
     }
 }
 
-impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&Probe<Result<T, E>> {}
+impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&&Probe<Result<T, E>> {}
 
 /// Second choice.
 pub trait ByFrom {
@@ -63,17 +64,27 @@ pub trait ByFrom {
     }
 }
 
-impl<T, E: Display + From<SharedError>> ByFrom for &&Probe<Result<T, E>> {}
+impl<T, E: Display + From<SharedError> + Send> ByFrom for &&&Probe<Result<T, E>> {}
 
 /// Third choice.
-pub trait Unshared {
+pub trait NotShared {
     /// The kind.
-    fn kind(&self) -> Fallible<NotShared> {
+    fn kind(&self) -> Fallible<share::NotShared> {
         Fallible(PhantomData)
     }
 }
 
-impl<T, E> Unshared for &Probe<Result<T, E>> {}
+impl<T, E: Send> NotShared for &&Probe<Result<T, E>> {}
+
+/// Fourth choice.
+pub trait NotKept {
+    /// The kind.
+    fn kind(&self) -> Fallible<share::NotKept> {
+        Fallible(PhantomData)
+    }
+}
+
+impl<T, E> NotKept for &Probe<Result<T, E>> {}
 
 /// What remains.
 pub trait Plain {

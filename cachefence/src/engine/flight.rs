@@ -48,6 +48,8 @@ struct State<O, C> {
     /// The cargo of a baton that nobody holds: the first member that is polled takes it.
     offer: Option<C>,
     outcome: Option<O>,
+    /// How often the holder of the baton has shown that it is alive.
+    beats: u64,
     seats: Seats,
 }
 
@@ -120,10 +122,11 @@ impl<O, C: Default> Flights<O, C> {
     fn begin(self: &Arc<Self>, shard: &mut Shard<O, C>, key: &str, cold: bool) -> Baton<O, C> {
         let key: Arc<str> = key.into();
         let seats = Seats::default();
-        let state = State { cold, offer: None, outcome: None, seats };
+        let state = State { cold, offer: None, outcome: None, beats: 0, seats };
         let flight = Arc::new(Flight { key: Arc::clone(&key), state: Mutex::new(state) });
         shard.insert(key, Arc::clone(&flight));
-        Baton { flights: Arc::clone(self), flight, cargo: C::default(), done: false }
+        let crew = Crew { flights: Arc::clone(self), flight };
+        Baton { crew, cargo: C::default(), done: false }
     }
 
     /// Called with the shard locked, so that the flight cannot end between being found and joined.
@@ -132,7 +135,7 @@ impl<O, C: Default> Flights<O, C> {
         state.cold |= cold;
         let seat = Some(state.seats.take());
         drop(state);
-        Member { flights: Arc::clone(self), flight: Arc::clone(flight), seat }
+        Member { crew: Crew { flights: Arc::clone(self), flight: Arc::clone(flight) }, seat }
     }
 }
 
@@ -162,42 +165,76 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The right, and the duty, to work for a flight. Dropped, it passes to a member.
 pub(crate) struct Baton<O, C: Default> {
-    flights: Arc<Flights<O, C>>,
-    flight: Arc<Flight<O, C>>,
+    crew: Crew<O, C>,
     /// What the next holder needs to go on where this one stopped.
     pub(crate) cargo: C,
     done: bool,
 }
 
+/// Those for whom a baton's holder works.
+pub(crate) struct Crew<O, C: Default> {
+    flights: Arc<Flights<O, C>>,
+    flight: Arc<Flight<O, C>>,
+}
+
+impl<O, C: Default> Clone for Crew<O, C> {
+    fn clone(&self) -> Self {
+        Self { flights: Arc::clone(&self.flights), flight: Arc::clone(&self.flight) }
+    }
+}
+
+impl<O, C: Default> Crew<O, C> {
+    /// Closes the flight to further callers.
+    fn seal(&self) {
+        self.flight.leave_map(&mut self.flights.shard(&self.flight.key));
+    }
+
+    /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone.
+    pub(crate) fn dismiss(&self, outcome: O) {
+        self.seal();
+        self.flight.end(outcome);
+    }
+
+    /// Shows the members that somebody is at work.
+    pub(crate) fn beat(&self) {
+        lock(&self.flight.state).beats += 1;
+    }
+}
+
 impl<O, C: Default> Baton<O, C> {
     /// Closes the flight to further callers.
     pub(crate) fn seal(&self) {
-        self.flight.leave_map(&mut self.flights.shard(&self.flight.key));
+        self.crew.seal();
+    }
+
+    /// Cargo and crew, to be used at the same time.
+    pub(crate) fn split(&mut self) -> (&mut C, &Crew<O, C>) {
+        (&mut self.cargo, &self.crew)
     }
 
     /// Ends the flight with `outcome` for all its members, and gives the cargo back.
     pub(crate) fn land(mut self, outcome: O) -> C {
         self.done = true;
-        self.seal();
-        self.flight.end(outcome);
+        self.crew.dismiss(outcome);
         mem::take(&mut self.cargo)
     }
 
     /// How many members there have been at one time.
     #[cfg(test)]
     pub(crate) fn seats(&self) -> usize {
-        lock(&self.flight.state).seats.wakers.len()
+        lock(&self.crew.flight.state).seats.wakers.len()
     }
 
     fn pass_on(&mut self) -> Option<C> {
+        let Crew { flights, flight } = &self.crew;
         // The shard stays locked until the offer stands: nobody can join a flight that is about to
         // be given up for want of members.
-        let mut shard = self.flights.shard(&self.flight.key);
-        let mut state = lock(&self.flight.state);
+        let mut shard = flights.shard(&flight.key);
+        let mut state = lock(&flight.state);
         let cargo = mem::take(&mut self.cargo);
         if state.outcome.is_some() || state.seats.taken() == 0 {
             drop(state);
-            self.flight.leave_map(&mut shard);
+            flight.leave_map(&mut shard);
             return Some(cargo);
         }
         state.offer = Some(cargo);
@@ -223,8 +260,7 @@ impl<O, C: Default> Drop for Baton<O, C> {
 /// A caller that waits for a flight. Dropped, it leaves.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Member<O, C: Default> {
-    flights: Arc<Flights<O, C>>,
-    flight: Arc<Flight<O, C>>,
+    crew: Crew<O, C>,
     /// `None` once it has had its turn.
     seat: Option<usize>,
 }
@@ -236,47 +272,64 @@ impl<O: Clone, C: Default> Future for Member<O, C> {
         let Some(seat) = self.seat else {
             return Poll::Pending;
         };
-        let mut state = lock(&self.flight.state);
+        let mut state = lock(&self.crew.flight.state);
         if let Some(outcome) = &state.outcome {
             let outcome = outcome.clone();
-            state.seats.leave(seat);
+            let waker = state.seats.leave(seat);
             drop(state);
+            drop(waker);
             self.seat = None;
             return Poll::Ready(Turn::Landed(outcome));
         }
         if let Some(cargo) = state.offer.take() {
-            state.seats.leave(seat);
+            let waker = state.seats.leave(seat);
             drop(state);
+            drop(waker);
             self.seat = None;
-            let (flights, flight) = (Arc::clone(&self.flights), Arc::clone(&self.flight));
-            return Poll::Ready(Turn::Leads(Baton { flights, flight, cargo, done: false }));
+            return Poll::Ready(Turn::Leads(Baton { crew: self.crew.clone(), cargo, done: false }));
         }
-        state.seats.wait(seat, cx.waker());
+        let replaced = state.seats.wait(seat, cx.waker());
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }
 
 impl<O, C: Default> Member<O, C> {
-    /// Gives up the seat; returns the cargo of an offer that nobody is left to take.
-    fn leave(&self, seat: usize) -> Option<C> {
-        let mut shard = self.flights.shard(&self.flight.key);
-        let mut state = lock(&self.flight.state);
-        state.seats.leave(seat);
-        if state.seats.taken() > 0 {
-            return None;
-        }
-        let cargo = state.offer.take()?;
+    /// How often the holder of the baton has shown that it is alive.
+    pub(crate) fn beats(&self) -> u64 {
+        lock(&self.crew.flight.state).beats
+    }
+
+    /// Has later callers look for themselves before they join.
+    pub(crate) fn cool(&self) {
+        lock(&self.crew.flight.state).cold = false;
+    }
+
+    /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone.
+    pub(crate) fn dismiss(&self, outcome: O) {
+        self.crew.dismiss(outcome);
+    }
+
+    /// Gives up the seat. What it leaves is to be dropped with no lock held: its waker, and the
+    /// cargo of an offer that nobody is left to take.
+    fn leave(&self, seat: usize) -> (Option<Waker>, Option<C>) {
+        let mut shard = self.crew.flights.shard(&self.crew.flight.key);
+        let mut state = lock(&self.crew.flight.state);
+        let waker = state.seats.leave(seat);
+        let unwanted = if state.seats.taken() == 0 { state.offer.take() } else { None };
         drop(state);
-        self.flight.leave_map(&mut shard);
-        Some(cargo)
+        if unwanted.is_some() {
+            self.crew.flight.leave_map(&mut shard);
+        }
+        (waker, unwanted)
     }
 }
 
 impl<O, C: Default> Drop for Member<O, C> {
     fn drop(&mut self) {
         if let Some(seat) = self.seat.take() {
-            let unwanted = self.leave(seat);
-            drop(unwanted); // with no lock held
+            drop(self.leave(seat));
         }
     }
 }
@@ -296,19 +349,20 @@ impl Seats {
         })
     }
 
-    fn leave(&mut self, seat: usize) {
-        self.wakers[seat] = None;
+    fn leave(&mut self, seat: usize) -> Option<Waker> {
         self.free.push(seat);
+        self.wakers[seat].take()
     }
 
     fn taken(&self) -> usize {
         self.wakers.len() - self.free.len()
     }
 
-    fn wait(&mut self, seat: usize, waker: &Waker) {
-        match &mut self.wakers[seat] {
-            Some(current) => current.clone_from(waker),
-            empty => *empty = Some(waker.clone()),
+    /// Remembers whom to wake; returns whom it forgets.
+    fn wait(&mut self, seat: usize, waker: &Waker) -> Option<Waker> {
+        match &self.wakers[seat] {
+            Some(current) if current.will_wake(waker) => None,
+            _ => self.wakers[seat].replace(waker.clone()),
         }
     }
 

@@ -1,28 +1,82 @@
 //! How many callers of one key run recomputes of their own at a time.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::race::{First, race};
+use crate::time::sleep;
 
 /// The bound, per key.
 const MOST_AT_A_TIME: usize = 16;
 
 /// One gate per key, for as long as somebody is at it.
 #[derive(Debug, Default)]
-pub(super) struct Gates(Mutex<HashMap<String, Weak<Semaphore>>>);
+pub(super) struct Gates(Mutex<HashMap<String, Weak<Gate>>>);
+
+/// Lets a few through at a time.
+#[derive(Debug)]
+pub(super) struct Gate {
+    permits: Semaphore,
+    /// How many have come out, or been let in without a permit.
+    moves: AtomicU64,
+}
+
+/// The right to run a recompute.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    gate: &'a Gate,
+    _permit: Option<SemaphorePermit<'a>>,
+}
 
 impl Gates {
     /// The gate of `key`.
-    pub(super) fn of(&self, key: &str) -> Arc<Semaphore> {
+    pub(super) fn of(&self, key: &str) -> Arc<Gate> {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gate) = gates.get(key).and_then(Weak::upgrade) {
             return gate;
         }
-        gates.retain(|_, gate| gate.strong_count() > 0);
-        let gate = Arc::new(Semaphore::new(MOST_AT_A_TIME));
+        if gates.len() == gates.capacity() {
+            gates.retain(|_, gate| gate.strong_count() > 0);
+        }
+        let gate = Arc::new(Gate::new());
         gates.insert(key.to_owned(), Arc::downgrade(&gate));
         gate
+    }
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { permits: Semaphore::new(MOST_AT_A_TIME), moves: AtomicU64::new(0) }
+    }
+
+    /// Waits for a permit.
+    ///
+    /// Whoever holds one may be a caller that is not polled any more. When nobody has come out for
+    /// `patience`, one of those who wait goes ahead.
+    pub(super) async fn pass(&self, patience: Duration) -> Pass<'_> {
+        loop {
+            let moves = self.moves.load(Ordering::Relaxed);
+            match race(self.permits.acquire(), sleep(patience)).await {
+                First::A(permit) => return Pass { gate: self, _permit: permit.ok() },
+                First::B(()) => {
+                    let next = moves.wrapping_add(1);
+                    let (now, other) = (Ordering::Relaxed, Ordering::Relaxed);
+                    if self.moves.compare_exchange(moves, next, now, other).is_ok() {
+                        return Pass { gate: self, _permit: None };
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.gate.moves.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -30,21 +84,58 @@ impl Gates {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(1);
+
     #[test]
     fn a_key_has_one_gate_while_it_is_used() {
         let gates = Gates::default();
         let gate = gates.of("k");
         assert!(Arc::ptr_eq(&gate, &gates.of("k")));
         assert!(!Arc::ptr_eq(&gate, &gates.of("other")));
-        assert_eq!(gate.available_permits(), 16);
     }
 
     #[test]
-    fn unused_gates_are_dropped() {
+    fn unused_gates_are_swept() {
         let gates = Gates::default();
-        for key in ["a", "b", "c"] {
-            drop(gates.of(key));
+        for key in 0..1_000 {
+            drop(gates.of(&key.to_string()));
         }
-        assert_eq!(gates.0.lock().unwrap().len(), 1);
+        assert!(gates.0.lock().unwrap().capacity() < 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sixteen_pass_at_a_time() {
+        let gate = Gate::new();
+        let mut inside = Vec::new();
+        for _ in 0..MOST_AT_A_TIME {
+            inside.push(gate.pass(PATIENCE).await);
+        }
+        assert!(matches!(race(gate.pass(PATIENCE), sleep(PATIENCE / 2)).await, First::B(())));
+        inside.pop();
+        assert!(matches!(race(gate.pass(PATIENCE), sleep(PATIENCE / 2)).await, First::A(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_at_a_time_passes_a_gate_that_is_stuck() {
+        let gate = Arc::new(Gate::new());
+        let mut stuck = Vec::new();
+        for _ in 0..MOST_AT_A_TIME {
+            stuck.push(gate.pass(PATIENCE).await);
+        }
+        let waiting: Vec<_> = (0..5)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move {
+                    std::mem::forget(gate.pass(PATIENCE).await);
+                })
+            })
+            .collect();
+        let ended = || waiting.iter().filter(|task| task.is_finished()).count();
+        for expected in 1..=5 {
+            sleep(PATIENCE + PATIENCE / 10).await;
+            assert!(ended() <= expected, "{} of {expected}", ended());
+        }
+        sleep(PATIENCE * 5).await;
+        assert_eq!(ended(), 5, "all of them in the end");
     }
 }

@@ -1,6 +1,7 @@
 //! Leading a flight: get the lease, recompute, store, land.
 
 use std::future::Future;
+use std::ops::ControlFlow::{Break, Continue};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use tokio::time::Instant;
 use super::flight::Baton;
 use super::pace::Pace;
 use super::ticket::Ticket;
-use super::{Call, Engine, Outcome, Step};
+use super::{Call, Engine, Next, Origin, Outcome, Step};
 use crate::freshness::capped_delta;
 use crate::lease::Lease;
 use crate::race::{First, beside, race};
 use crate::report;
-use crate::share::Share;
+use crate::share::{Parcel, Share};
 use crate::store::{Acquired, NewValue, Snapshot, Version};
-use crate::time::{sleep, sleep_until};
+use crate::time::{detach, sleep, sleep_until};
 
 /// What a caller knows when it gets to lead.
 pub(super) struct Attempt<T> {
@@ -52,10 +53,9 @@ enum Obtained {
     NoStore,
     /// There is another entry now, read at `begun` or later.
     Newer { begun: Ticket, entry: Snapshot },
-    /// Another process holds the lock, and the caller does not wait.
-    Held,
-    /// The caller has waited long enough.
-    Overdue,
+    /// Another process holds the lock, and the caller has waited long enough; or it holds a valid
+    /// value and does not wait at all.
+    Nothing,
 }
 
 impl Engine {
@@ -78,27 +78,22 @@ impl Engine {
         loop {
             match self.obtain(call, &mut baton, &attempt).await {
                 Obtained::Lease | Obtained::NoStore => {
-                    return Step::Done(self.rebuild::<T, E, S>(call, baton, recompute).await);
+                    return Break(self.rebuild::<T, E, S>(call, baton, recompute).await);
                 }
                 Obtained::Newer { begun, entry } => {
                     // One that has not looked before does not know how old this is.
                     let usable = attempt.looked || entry.expiry > entry.now;
-                    if let Some(value) =
-                        usable.then(|| self.codec.decode(&entry.payload).ok()).flatten()
-                    {
-                        let payload = entry.payload;
-                        baton.land(Outcome::Value { payload, begun, fenced: false });
-                        return Step::Done(Ok(value));
+                    let value = usable.then(|| self.codec.decode(&entry.payload).ok()).flatten();
+                    if let Some(value) = value {
+                        let origin = Origin { begun, fenced: false };
+                        baton.land(Outcome::Value { payload: entry.payload, origin });
+                        return Break(Ok(value));
                     }
                     attempt.seen = Some(entry.version);
                 }
-                Obtained::Held => {
-                    return match attempt.held {
-                        Some(value) => Step::Done(Ok(value)),
-                        None => Step::Overdue,
-                    };
+                Obtained::Nothing => {
+                    return attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(held)));
                 }
-                Obtained::Overdue => return Step::Overdue,
             }
         }
     }
@@ -113,6 +108,7 @@ impl Engine {
             return Obtained::Lease;
         }
         if !attempt.reachable {
+            baton.cargo = None;
             return Obtained::NoStore;
         }
         let lease = baton
@@ -124,12 +120,15 @@ impl Engine {
             let remaining = match lease.acquire(attempt.seen).await {
                 Ok(Acquired::Lease) => return Obtained::Lease,
                 Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
-                Ok(Acquired::Held { .. }) if attempt.held.is_some() => return Obtained::Held,
+                Ok(Acquired::Held { .. }) if attempt.held.is_some() => return Obtained::Nothing,
                 Ok(Acquired::Held { remaining }) => remaining,
                 Err(error) => {
                     report::store_failed("acquire", call.key, &error);
+                    // What was asked for may still be granted, and then proves nothing: an
+                    // invalidation may have come in between.
+                    baton.cargo = None;
                     return match attempt.held {
-                        Some(_) => Obtained::Held,
+                        Some(_) => Obtained::Nothing,
                         None => Obtained::NoStore,
                     };
                 }
@@ -137,7 +136,7 @@ impl Engine {
             // Not before the store has counted the millisecond in which the lease ends.
             let pause = pace.next(rand::random()).min(remaining + Duration::from_millis(1));
             if let First::B(()) = race(sleep(pause), sleep_until(call.deadline)).await {
-                return Obtained::Overdue;
+                return Obtained::Nothing;
             }
         }
     }
@@ -155,44 +154,66 @@ impl Engine {
     {
         let begun = self.tickets.next();
         let started = Instant::now();
-        let result = match &mut baton.cargo {
-            Some(lease) => {
-                let keep = lease.keep(call.policy.max_rebuild);
+        let result = match baton.split() {
+            (Some(lease), crew) => {
+                let keep = async {
+                    lease.keep(call.policy.max_rebuild).await;
+                    // What will be made of this rebuild is its own caller's. The others need not
+                    // wait for it.
+                    crew.dismiss(Outcome::Again);
+                };
                 beside(self.run(call, recompute), keep).await
             }
-            None => self.run(call, recompute).await,
+            (None, _) => self.run(call, recompute).await,
         };
         let delta = capped_delta(started.elapsed(), call.policy.ttl);
         // Nobody may join any more: what they would be given was read before they came, and the
         // store may accept it although they know of a change since.
         baton.seal();
-        let outcome = match &result {
-            Ok(value) => match self.encode(call.key, value) {
-                Ok(payload) => {
-                    let fenced = match &mut baton.cargo {
-                        Some(lease) => {
-                            let ttl = call.policy.ttl;
-                            let value = NewValue { payload: payload.clone(), delta, ttl };
-                            lease.fill(value).await.unwrap_or_else(|error| {
-                                report::store_failed("fill", call.key, &error);
-                                false
-                            })
-                        }
-                        None => false,
-                    };
-                    Outcome::Value { payload, begun, fenced }
+        match result {
+            Ok(value) => {
+                let outcome = match self.encode(call.key, &value) {
+                    Some(payload) => {
+                        let value = NewValue { payload, delta, ttl: call.policy.ttl };
+                        self.store_for_all(call, &mut baton, begun, value).await
+                    }
+                    None => Outcome::Alone,
+                };
+                if let Some(mut lease) = baton.land(outcome) {
+                    lease.release().await;
                 }
-                Err(outcome) => outcome,
+                Ok(value)
+            }
+            Err(error) => match S::part(error) {
+                Ok((kept, parcel)) => {
+                    fail(baton, parcel, begun).await;
+                    Err(S::own(kept))
+                }
+                Err(error) => {
+                    detach(fail(baton, None, begun));
+                    Err(error)
+                }
             },
-            Err(error) => match S::pack(error) {
-                Some(parcel) => Outcome::Failed(parcel),
-                None => Outcome::Alone,
-            },
-        };
-        if let Some(mut lease) = baton.land(outcome) {
-            lease.release().await;
         }
-        result
+    }
+
+    /// Stores `value`, if there is a lease that still holds.
+    async fn store_for_all(
+        &self,
+        call: &Call<'_>,
+        baton: &mut Baton<Outcome, Option<Lease>>,
+        begun: Ticket,
+        value: NewValue,
+    ) -> Outcome {
+        let payload = value.payload.clone();
+        let fenced = match &mut baton.cargo {
+            Some(lease) => lease.fill(value).await.unwrap_or_else(|error| {
+                report::store_failed("fill", call.key, &error);
+                false
+            }),
+            None => false,
+        };
+        Outcome::Value { payload, origin: Origin { begun, fenced } }
     }
 
     /// Carries the store of a dropped leader to its end.
@@ -213,11 +234,28 @@ impl Engine {
             None => None,
         };
         let outcome = match stored {
-            // It was fenced from the start, so nobody needs to know when it was begun.
-            Some(payload) => Outcome::Value { payload, begun: self.tickets.next(), fenced: true },
+            // Fenced, so it does not matter when it was begun.
+            Some(payload) => {
+                let origin = Origin { begun: self.tickets.next(), fenced: true };
+                Outcome::Value { payload, origin }
+            }
             None => Outcome::Again,
         };
         baton.land(outcome.clone());
         self.settle::<T, E, S>(call, outcome)
     }
+}
+
+/// Ends a flight whose recompute failed. Released first, the lease tells whether there was an
+/// invalidation meanwhile, because an error may say as much about the data as a value does.
+async fn fail(mut baton: Baton<Outcome, Option<Lease>>, parcel: Option<Parcel>, begun: Ticket) {
+    let fenced = match &mut baton.cargo {
+        Some(lease) => lease.release().await,
+        None => false,
+    };
+    let outcome = match parcel {
+        Some(parcel) => Outcome::Failed { parcel, origin: Origin { begun, fenced } },
+        None => Outcome::Alone,
+    };
+    baton.land(outcome);
 }

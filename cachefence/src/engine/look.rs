@@ -1,13 +1,23 @@
 //! Reading the store, once for many callers.
 
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
 use super::flight::{Baton, Entered, Member, Turn};
 use super::ticket::Ticket;
 use super::{Call, Engine, Outcome};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::lease::Lease;
+use crate::race::{First, race};
 use crate::report;
 use crate::store::{Snapshot, StoreResult};
+use crate::time::sleep;
+
+/// How long a caller waits for a read that another one sent. Stores bound their reads themselves, but
+/// only while they are polled, and a caller that is not polled any more may be the one who sent it.
+const READ_PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a caller finds at first sight.
 pub(super) enum Look {
@@ -59,13 +69,15 @@ impl Engine {
         read: StoreResult<'_, Option<Snapshot>>,
     ) -> Result<Option<Snapshot>, StoreError> {
         loop {
-            match self.reads.enter(key.as_str(), false) {
+            let member = match self.reads.enter(key.as_str(), false) {
                 Entered::Leads(baton) => return self.read_for_all(baton, read).await,
-                Entered::Joins(member) => match member.await {
-                    Turn::Leads(baton) => return self.read_for_all(baton, read).await,
-                    Turn::Landed(reading) if ticket < reading.begun => return reading.result,
-                    Turn::Landed(_) => {}
-                },
+                Entered::Joins(member) => member,
+            };
+            match race(member, sleep(READ_PATIENCE)).await {
+                First::A(Turn::Leads(baton)) => return self.read_for_all(baton, read).await,
+                First::A(Turn::Landed(reading)) if ticket < reading.begun => return reading.result,
+                First::A(Turn::Landed(_)) => {}
+                First::B(()) => return read.await,
             }
         }
     }
@@ -79,5 +91,17 @@ impl Engine {
         let result = read.await;
         baton.land(Reading { begun, result: result.clone() });
         result
+    }
+
+    /// An entry that is valid now, read after this was called, with its value. Nothing, if the store
+    /// has none or cannot be read.
+    pub(super) async fn landed<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+    ) -> Option<(Ticket, Snapshot, T)> {
+        let begun = self.tickets.next();
+        let found = self.store.read(call.key).await.ok().flatten()?;
+        let value = (found.expiry > found.now).then(|| self.codec.decode(&found.payload).ok());
+        value.flatten().map(|value| (begun, found, value))
     }
 }

@@ -13,10 +13,10 @@
 //!                          └ wait_for_lock is over: overdue, a flight without a lease
 //! ```
 //!
-//! A value may be served to a caller if it was begun after the caller's call, or if it is in the
-//! store with its lease unbroken from before its recompute began ("fenced"). Every path below is
-//! one of the two, and so no call that starts after an `invalidate` returned is given anything
-//! that was read before it.
+//! What a recompute came to, a value or an error, may be given to a caller if it was begun after the
+//! caller's call, or if its lease was unbroken from before it began until it was stored or released
+//! ("fenced"). Every path below is one of the two, and so no call that starts after an `invalidate`
+//! returned is given anything that was read before it.
 
 mod flight;
 #[cfg(test)]
@@ -30,8 +30,10 @@ mod ticket;
 mod within;
 
 use std::future::Future;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -51,13 +53,17 @@ use crate::key::Key;
 use crate::lease::Lease;
 use crate::options::Policy;
 use crate::race::{First, race};
+use crate::report;
 use crate::share::{Parcel, Share};
 use crate::store::{NewValue, Snapshot, Store};
 use crate::time::sleep_until;
 
-/// How often a call starts again before it stops trusting the lock: each time, somebody
-/// invalidated the key during a rebuild.
+/// How often a call starts again before it does without the lock: each time, the rebuild that it
+/// waited for was not stored.
 const MOST_ROUNDS: u32 = 16;
+
+/// The least that a caller gives others before it takes them for stuck.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Engine {
     store: Arc<dyn Store>,
@@ -76,15 +82,14 @@ pub(crate) struct Recursive;
 /// How a rebuild ends for those who did not run it.
 #[derive(Clone)]
 enum Outcome {
-    /// There is a value, for whoever may have it.
     Value {
         payload: Bytes,
-        /// What came before this may not have the value unless it is fenced.
-        begun: Ticket,
-        fenced: bool,
+        origin: Origin,
     },
-    /// The recompute failed, and everybody can be told.
-    Failed(Parcel),
+    Failed {
+        parcel: Parcel,
+        origin: Origin,
+    },
     /// There is nothing that could be passed on: an error that cannot be shared, or a value that
     /// cannot be encoded. Each runs its own recompute, a few at a time.
     Alone,
@@ -92,9 +97,17 @@ enum Outcome {
     Again,
 }
 
-/// What a part of a call comes to.
-enum Step<T> {
-    Done(T),
+/// What decides who may have an outcome.
+#[derive(Clone, Copy)]
+struct Origin {
+    begun: Ticket,
+    fenced: bool,
+}
+
+/// A part of a call: its result, or how to go on.
+type Step<T> = ControlFlow<T, Next>;
+
+enum Next {
     /// Start again from the read.
     Again,
     /// The lock has been waited for long enough.
@@ -153,12 +166,16 @@ impl Engine {
             } else {
                 self.overdue::<T, E, S>(&call, recompute.as_mut()).await
             };
-            match step {
-                Step::Done(result) => return Ok(result),
-                Step::Again => rounds += 1,
-                Step::Overdue => rounds = MOST_ROUNDS,
-                Step::Alone => return Ok(self.alone(&call, recompute).await),
-                Step::Recursive => return Err(Recursive),
+            // An `E` that is not `Send` must not be kept across an await.
+            let next = match step {
+                Break(result) => return Ok(result),
+                Continue(next) => next,
+            };
+            match next {
+                Next::Again => rounds += 1,
+                Next::Overdue => rounds = MOST_ROUNDS,
+                Next::Alone => return Ok(self.alone(&call, recompute).await),
+                Next::Recursive => return Err(Recursive),
             }
         }
     }
@@ -175,21 +192,21 @@ impl Engine {
         let mut attempt = Attempt::default();
         match self.look(call).await {
             Look::Found(found) => match self.judge::<T>(call, &found) {
-                (Freshness::Fresh, Some(value)) => return Step::Done(Ok(value)),
+                (Freshness::Fresh, Some(value)) => return Break(Ok(value)),
                 (Freshness::Early, Some(value)) => {
                     return match self.rebuilds.lead(call.key.as_str()) {
                         Some(baton) => {
                             let attempt = Attempt::refresh(found.version, value);
                             self.lead::<T, E, S>(call, baton, attempt, recompute).await
                         }
-                        None => Step::Done(Ok(value)),
+                        None => Break(Ok(value)),
                     };
                 }
                 _ => attempt.seen = Some(found.version),
             },
             Look::Nothing => {}
             Look::Unavailable => attempt.reachable = false,
-            Look::Underway(_) if self.is_within(call.key) => return Step::Recursive,
+            Look::Underway(_) if self.is_within(call.key) => return Continue(Next::Recursive),
             Look::Underway(member) => {
                 call.started_waiting(&self.tickets);
                 attempt.looked = false;
@@ -197,7 +214,7 @@ impl Engine {
             }
         }
         if self.is_within(call.key) {
-            return Step::Recursive;
+            return Continue(Next::Recursive);
         }
         call.started_waiting(&self.tickets);
         match self.rebuilds.enter(call.key.as_str(), true) {
@@ -210,7 +227,7 @@ impl Engine {
     async fn join<T, E, S>(
         &self,
         call: &Call<'_>,
-        member: Member<Outcome, Option<Lease>>,
+        mut member: Member<Outcome, Option<Lease>>,
         attempt: Attempt<T>,
         recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
     ) -> Step<Result<T, E>>
@@ -218,12 +235,16 @@ impl Engine {
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        match race(member, sleep_until(call.deadline)).await {
+        match race(&mut member, sleep_until(call.deadline)).await {
             First::A(Turn::Landed(outcome)) => self.settle::<T, E, S>(call, outcome),
             First::A(Turn::Leads(baton)) => {
                 self.lead::<T, E, S>(call, baton, attempt, recompute).await
             }
-            First::B(()) => Step::Overdue,
+            First::B(()) => {
+                // Its leader may never end. Another process may, so it is worth looking again.
+                member.cool();
+                Continue(Next::Overdue)
+            }
         }
     }
 
@@ -233,32 +254,32 @@ impl Engine {
         T: DeserializeOwned,
         S: Share<E>,
     {
-        match outcome {
-            Outcome::Value { payload, begun, fenced } => {
-                if !fenced && !call.began_before(begun) {
-                    return Step::Again;
-                }
-                match self.codec.decode(&payload) {
-                    Ok(value) => Step::Done(Ok(value)),
-                    Err(_) => Step::Alone,
-                }
+        let result = match outcome {
+            Outcome::Value { origin, .. } | Outcome::Failed { origin, .. }
+                if !call.may_have(origin) =>
+            {
+                return Continue(Next::Again);
             }
-            Outcome::Failed(parcel) => match S::unpack(&*parcel) {
-                Some(error) => Step::Done(Err(error)),
-                None => Step::Alone,
-            },
-            Outcome::Alone => Step::Alone,
-            Outcome::Again => Step::Again,
-        }
+            Outcome::Value { payload, .. } => self.codec.decode(&payload).ok().map(Ok),
+            Outcome::Failed { parcel, .. } => S::unpack(&*parcel).map(Err),
+            Outcome::Alone => None,
+            Outcome::Again => return Continue(Next::Again),
+        };
+        result.map_or(Continue(Next::Alone), Break)
     }
 
-    /// Runs the recompute for this caller only.
-    async fn alone<O>(&self, call: &Call<'_>, recompute: Pin<&mut impl Future<Output = O>>) -> O {
+    /// Runs the recompute for this caller only, unless somebody else's value has landed meanwhile.
+    async fn alone<T: DeserializeOwned, E>(
+        &self,
+        call: &Call<'_>,
+        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Result<T, E> {
         let gate = self.gates.of(call.key.as_str());
-        // Past the deadline it goes ahead without a permit: those who hold the permits may be
-        // callers that are not polled any more.
-        let _permit = race(gate.acquire(), sleep_until(call.deadline)).await;
-        self.run(call, recompute).await
+        let _pass = gate.pass(call.policy.wait_for_lock.max(PATIENCE)).await;
+        match self.landed(call).await {
+            Some((.., value)) => Ok(value),
+            None => self.run(call, recompute).await,
+        }
     }
 
     /// Polls a recompute, with its name on it.
@@ -275,15 +296,18 @@ impl Engine {
         std::ptr::from_ref(self).addr()
     }
 
-    /// The outcome of `value` for the others, stored if there is a lease that still holds.
-    fn encode<T: Serialize>(&self, key: &Key, value: &T) -> Result<Bytes, Outcome> {
-        self.codec.encode(value).map(Bytes::from).map_err(|error| {
-            crate::report::not_encoded(key, &*error);
-            Outcome::Alone
-        })
+    /// What the others are given for `value`; nothing, if it cannot be encoded.
+    fn encode<T: Serialize>(&self, key: &Key, value: &T) -> Option<Bytes> {
+        match self.codec.encode(value) {
+            Ok(payload) => Some(payload.into()),
+            Err(error) => {
+                report::not_encoded(key, &*error);
+                None
+            }
+        }
     }
 
-    /// The value of a snapshot, if it decodes, and what to do with it.
+    /// What to do with an entry that was found, and its value if that can be served.
     fn judge<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
@@ -308,11 +332,33 @@ impl Engine {
             .and_then(|found| self.codec.decode(&found.payload).ok()))
     }
 
-    /// Stores `payload` whatever is there, and voids every rebuild that is under way.
-    pub(crate) async fn put(&self, key: &Key, value: &NewValue) -> Result<(), StoreError> {
-        let result = self.store.put(key, value).await;
-        self.rebuilds.void(key.as_str(), Outcome::Again);
-        result
+    /// Stores `value` whatever is there, and voids every rebuild that is under way.
+    ///
+    /// The lock is taken first, whoever holds it, so that this is fenced as well: it cannot arrive
+    /// late and undo an invalidation that came after it.
+    pub(crate) async fn set(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        value: NewValue,
+    ) -> Result<(), StoreError> {
+        /// Each refusal is an invalidation or another `set` that came in between.
+        const MOST_ATTEMPTS: u32 = 3;
+        let mut lease = Lease::new(&self.store, key, policy.lock_timeout);
+        for _ in 0..MOST_ATTEMPTS {
+            let set = async {
+                lease.seize().await?;
+                lease.fill(value.clone()).await
+            };
+            let set = set.await;
+            self.rebuilds.void(key.as_str(), Outcome::Again);
+            if set? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::new(
+            "the value was not set: others set or invalidated the same entry each time it was tried",
+        ))
     }
 
     /// Removes the entry, and voids every rebuild that is under way.
@@ -341,7 +387,7 @@ impl Call<'_> {
         }
     }
 
-    fn began_before(&self, begun: Ticket) -> bool {
-        self.ticket.is_some_and(|ticket| ticket < begun)
+    fn may_have(&self, origin: Origin) -> bool {
+        origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
     }
 }

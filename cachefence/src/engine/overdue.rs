@@ -5,25 +5,20 @@
 //! one at a time per key and process, and a value that lands in the store meanwhile wins.
 
 use std::future::Future;
+use std::ops::ControlFlow::Break;
 use std::pin::Pin;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
-use super::flight::{Baton, Entered, Turn};
+use super::flight::{Baton, Crew, Entered, Member, Turn};
 use super::pace::Pace;
 use super::ticket::Ticket;
-use super::{Call, Engine, Outcome, Step};
+use super::{Call, Engine, Origin, Outcome, PATIENCE, Step};
 use crate::race::{First, race};
 use crate::share::Share;
-use crate::store::{Snapshot, Version};
-use crate::time::{sleep, sleep_until};
-
-/// The least that a caller gives an overdue rebuild before it starts its own: its leader may be a
-/// caller that is not polled any more.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::store::Snapshot;
+use crate::time::sleep;
 
 impl Engine {
     pub(super) async fn overdue<T, E, S>(
@@ -35,73 +30,88 @@ impl Engine {
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        let member = match self.overdue.enter(call.key.as_str(), false) {
-            Entered::Leads(baton) => {
-                return self.lead_overdue::<T, E, S>(call, baton, recompute).await;
-            }
-            Entered::Joins(member) => member,
+        let turn = match self.overdue.enter(call.key.as_str(), false) {
+            Entered::Leads(baton) => Turn::Leads(baton),
+            Entered::Joins(member) => wait_while_alive(member).await,
         };
-        let patience = call.policy.wait_for_lock.max(PATIENCE);
-        match race(member, sleep_until(Instant::now().checked_add(patience))).await {
-            First::A(Turn::Landed(outcome)) => self.settle::<T, E, S>(call, outcome),
-            First::A(Turn::Leads(baton)) => {
-                self.lead_overdue::<T, E, S>(call, baton, recompute).await
-            }
-            First::B(()) => {
-                self.overdue.void(call.key.as_str(), Outcome::Again);
-                Step::Again
-            }
+        match turn {
+            Turn::Landed(outcome) => self.settle::<T, E, S>(call, outcome),
+            Turn::Leads(baton) => self.lead_overdue::<T, E, S>(call, baton, recompute).await,
         }
     }
 
     async fn lead_overdue<T, E, S>(
         &self,
         call: &Call<'_>,
-        baton: Baton<Outcome, ()>,
+        mut baton: Baton<Outcome, ()>,
         recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
+        if let Some((begun, entry, value)) = self.landed(call).await {
+            land(baton, begun, entry);
+            return Break(Ok(value));
+        }
         let begun = self.tickets.next();
-        let result = match race(self.run(call, recompute), self.landing::<T>(call)).await {
+        let ((), crew) = baton.split();
+        let result = match race(self.run(call, recompute), self.landing::<T>(call, crew)).await {
             First::A(result) => result,
             First::B((begun, entry, value)) => {
-                baton.land(Outcome::Value { payload: entry.payload, begun, fenced: false });
-                return Step::Done(Ok(value));
+                land(baton, begun, entry);
+                return Break(Ok(value));
             }
         };
-        let outcome = match &result {
-            Ok(value) => match self.encode(call.key, value) {
-                Ok(payload) => Outcome::Value { payload, begun, fenced: false },
-                Err(outcome) => outcome,
-            },
-            Err(error) => match S::pack(error) {
-                Some(parcel) => Outcome::Failed(parcel),
-                None => Outcome::Alone,
+        let origin = Origin { begun, fenced: false };
+        let (outcome, result) = match result {
+            Ok(value) => {
+                let payload = self.encode(call.key, &value);
+                let outcome = payload.map(|payload| Outcome::Value { payload, origin });
+                (outcome, Ok(value))
+            }
+            Err(error) => match S::part(error) {
+                Ok((kept, parcel)) => {
+                    (parcel.map(|parcel| Outcome::Failed { parcel, origin }), Err(S::own(kept)))
+                }
+                Err(error) => (None, Err(error)),
             },
         };
-        baton.land(outcome);
-        Step::Done(result)
+        baton.land(outcome.unwrap_or(Outcome::Alone));
+        Break(result)
     }
 
     /// Waits for a value to land in the store.
-    async fn landing<T: DeserializeOwned>(&self, call: &Call<'_>) -> (Ticket, Snapshot, T) {
+    async fn landing<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        crew: &Crew<Outcome, ()>,
+    ) -> (Ticket, Snapshot, T) {
         let mut pace = Pace::new();
-        let mut useless: Option<Version> = None;
         loop {
             sleep(pace.next(rand::random())).await;
-            let begun = self.tickets.next();
-            // A store that fails has nothing to offer; the recompute is under way.
-            let Ok(Some(entry)) = self.store.read(call.key).await else { continue };
-            if entry.expiry <= entry.now || useless == Some(entry.version) {
-                continue;
+            crew.beat();
+            if let Some(landed) = self.landed(call).await {
+                return landed;
             }
-            match self.codec.decode(&entry.payload) {
-                Ok(value) => return (begun, entry, value),
-                Err(_) => useless = Some(entry.version),
-            }
+        }
+    }
+}
+
+fn land(baton: Baton<Outcome, ()>, begun: Ticket, entry: Snapshot) {
+    let origin = Origin { begun, fenced: false };
+    baton.land(Outcome::Value { payload: entry.payload, origin });
+}
+
+/// Waits for a flight, unless its leader shows no life: it may be a caller that is not polled any
+/// more.
+async fn wait_while_alive(mut member: Member<Outcome, ()>) -> Turn<Outcome, ()> {
+    loop {
+        let beats = member.beats();
+        match race(&mut member, sleep(PATIENCE)).await {
+            First::A(turn) => return turn,
+            First::B(()) if member.beats() != beats => {}
+            First::B(()) => member.dismiss(Outcome::Again),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 
 use super::{
@@ -35,7 +35,7 @@ const DEFAULT_ENTRIES: usize = 10_000;
 /// ```
 pub struct MemoryStore {
     entries: Cache<String, Entry, Weigh>,
-    locks: Mutex<HashMap<String, Lock>>,
+    locks: Mutex<Locks>,
     versions: AtomicU64,
     epoch: Instant,
 }
@@ -47,6 +47,8 @@ struct Entry {
     expiry: Timestamp,
     version: Version,
 }
+
+type Locks = HashMap<String, Lock>;
 
 struct Lock {
     token: Token,
@@ -60,8 +62,10 @@ impl MemoryStore {
         Self::with(entries, entries as u64, Weigh::Entries)
     }
 
-    /// A store of up to `bytes` bytes of keys and encoded values, at least 1. A value that alone is
-    /// larger is not kept.
+    /// A store of up to `bytes` bytes of keys and encoded values, at least 1.
+    ///
+    /// The bound is divided among shards of at least 16 MiB. A value that alone is larger than a
+    /// shard is not kept.
     pub fn with_bytes(bytes: u64) -> Self {
         /// A guess that only sizes the first allocation.
         const TYPICAL_ENTRY: u64 = 512;
@@ -70,8 +74,27 @@ impl MemoryStore {
     }
 
     fn with(entries: usize, capacity: u64, weigh: Weigh) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = match weigh {
+            Weigh::Entries => 4 * cores,
+            Weigh::Bytes => usize::try_from(capacity >> 24).unwrap_or(usize::MAX).min(4 * cores),
+        };
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(entries)
+            .weight_capacity(capacity)
+            .shards(shards.max(1))
+            .build();
+        let entries = match options {
+            Ok(options) => {
+                let (hasher, lifecycle) =
+                    (DefaultHashBuilder::default(), DefaultLifecycle::default());
+                Cache::with_options(options, weigh, hasher, lifecycle)
+            }
+            // Both capacities are given, so this is not reached; it would serve as well.
+            Err(_) => Cache::with_weighter(entries, capacity, weigh),
+        };
         Self {
-            entries: Cache::with_weighter(entries, capacity, weigh),
+            entries,
             locks: Mutex::default(),
             versions: AtomicU64::new(0),
             epoch: Instant::now(),
@@ -83,7 +106,7 @@ impl MemoryStore {
     }
 
     /// Every operation that touches a lock runs under this one, so each is atomic over both.
-    fn locks(&self) -> MutexGuard<'_, HashMap<String, Lock>> {
+    fn locks(&self) -> MutexGuard<'_, Locks> {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,12 +147,14 @@ impl MemoryStore {
             return Acquired::Newer(newer);
         }
         let now = self.now();
-        if let Some(lock) = locks.get(key.as_str())
-            && lock.token != *token
-            && let Some(remaining) = lock.until.since(now)
-        {
+        if let Some(remaining) = locks.get(key.as_str()).and_then(|lock| lock.until.since(now)) {
             return Acquired::Held { remaining };
         }
+        Self::lock(&mut locks, key, token, now, lease);
+        Acquired::Lease
+    }
+
+    fn lock(locks: &mut Locks, key: &Key, token: &Token, now: Timestamp, lease: Duration) {
         // A flight whose runtime was shut down leaves its lock behind. Such locks are few; they are
         // swept when the map would have to grow for a new one.
         if locks.len() == locks.capacity() {
@@ -137,11 +162,10 @@ impl MemoryStore {
         }
         let lock = Lock { token: token.clone(), until: now.after(lease) };
         locks.insert(key.as_str().to_owned(), lock);
-        Acquired::Lease
     }
 
     /// The locks, if the one of `key` holds `token` and its lease has not ended.
-    fn holding(&self, key: &Key, token: &Token) -> Option<MutexGuard<'_, HashMap<String, Lock>>> {
+    fn holding(&self, key: &Key, token: &Token) -> Option<MutexGuard<'_, Locks>> {
         let locks = self.locks();
         let held = locks
             .get(key.as_str())
@@ -198,17 +222,14 @@ impl Store for MemoryStore {
         StoreFuture::ready(Ok(filled))
     }
 
-    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, ()> {
-        if let Some(mut locks) = self.holding(key, token) {
-            locks.remove(key.as_str());
-        }
-        StoreFuture::ready(Ok(()))
+    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
+        let held = self.holding(key, token);
+        let released = held.is_some_and(|mut locks| locks.remove(key.as_str()).is_some());
+        StoreFuture::ready(Ok(released))
     }
 
-    fn put<'a>(&'a self, key: &'a Key, value: &'a NewValue) -> StoreResult<'a, ()> {
-        let mut locks = self.locks();
-        self.write(key, value);
-        locks.remove(key.as_str());
+    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
+        Self::lock(&mut self.locks(), key, token, self.now(), lease);
         StoreFuture::ready(Ok(()))
     }
 

@@ -4,6 +4,7 @@ mod future;
 mod memory;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+mod shared;
 mod time;
 
 pub use future::StoreFuture;
@@ -28,15 +29,17 @@ pub type StoreResult<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
 /// store's one clock. The seven operations are each atomic over entry and lock, and that is all
 /// that the guarantees of the crate rest on:
 ///
-/// - only [`acquire`](Self::acquire) sets a lock, and only where there is none;
+/// - only [`acquire`](Self::acquire) and [`seize`](Self::seize) set a lock, and the first only where
+///   there is none;
 /// - [`fill`](Self::fill) writes the entry only while the lock holds the flight's token;
 /// - [`invalidate`](Self::invalidate) removes the entry *and* the lock, so a recompute that read
 ///   its data before cannot store it after.
 ///
 /// # Cancel safety
 ///
-/// The engine may drop any of the futures at any time; the operation then takes effect as a whole
-/// or not at all.
+/// The engine may drop any of the futures at any time. The operation then takes effect as a whole or
+/// not at all, and perhaps much later: no token is used for a second lease, so a late `acquire` or
+/// `fill` of a flight that has given up does no harm.
 ///
 /// # Errors
 ///
@@ -48,12 +51,12 @@ pub trait Store: Send + Sync + 'static {
         StoreFuture::ready(Ok(()))
     }
 
-    /// Reads the entry.
+    /// Reads the entry, not before the future is polled for the first time: other callers share the
+    /// result who came until then.
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>>;
 
     /// Takes the lock for `lease`, unless the entry has become another one than the caller `seen`
-    /// (`None`: it saw none) or another flight holds the lock. A flight that holds it already
-    /// (its first reply was lost) gets it again.
+    /// (`None`: it saw none) or there is a lock already.
     fn acquire<'a>(
         &'a self,
         key: &'a Key,
@@ -79,11 +82,11 @@ pub trait Store: Send + Sync + 'static {
         value: &'a NewValue,
     ) -> StoreResult<'a, bool>;
 
-    /// Releases the lock if it holds `token`.
-    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, ()>;
+    /// Releases the lock; `false` if it no longer held `token`, and nothing was done.
+    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool>;
 
-    /// Writes the entry whatever is there, and removes the lock.
-    fn put<'a>(&'a self, key: &'a Key, value: &'a NewValue) -> StoreResult<'a, ()>;
+    /// Takes the lock for `lease`, whoever holds it.
+    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()>;
 
     /// Removes the entry and the lock.
     fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()>;

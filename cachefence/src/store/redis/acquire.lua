@@ -1,11 +1,11 @@
--- Takes the lock of an entry, unless there is a newer entry or another holder.
+-- Takes the lock of an entry, unless there is a newer entry or a holder.
 --
 -- KEYS  entry, lock
 -- ARGV  token; lease in ms; what every entry of this key begins with; the version that the caller
 --       saw, or '' for none
 -- Gives {0, false, time} to a caller that holds the lock now,
 --       {1, entry, time} for an entry that the caller has not seen,
---       {2, ms left,  time} where another flight holds the lock.
+--       {2, ms left,  time} where a flight holds the lock.
 local token, lease, prefix, seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local time = redis.call('TIME')
 
@@ -21,7 +21,7 @@ then
 end
 
 local holder = redis.pcall('GET', KEYS[2])
-if type(holder) == 'string' and #holder == #token and holder ~= token then
+if type(holder) == 'string' and #holder == #token then
     local left = redis.call('PTTL', KEYS[2])
     -- A lock that never ends is no lock of ours.
     if left >= 0 then

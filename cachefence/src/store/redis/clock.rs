@@ -5,21 +5,28 @@
 //! one round trip. The most certain sample is kept, and ages: clocks drift apart. No wall clock of
 //! this machine is ever read.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::store::Timestamp;
 
-/// A sample older than this is renewed by the next read, in the same round trip.
+/// When this has passed since the server was asked, the next read asks again, in the same round trip.
 const STALE: Duration = Duration::from_secs(5);
 
 /// How fast two clocks may drift apart: 1 in this. Ordinary oscillators are ten times better.
 const DRIFT: u32 = 1_000;
 
 #[derive(Debug, Default)]
-pub(super) struct ServerClock(Mutex<Option<Sample>>);
+pub(super) struct ServerClock(Mutex<State>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    sample: Option<Sample>,
+    /// When the server was last asked; `None` if the answer may have come from another one.
+    asked: Option<Instant>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -46,8 +53,9 @@ impl ServerClock {
         let now = Instant::now();
         let uncertainty = now.saturating_duration_since(sent) / 2;
         let new = Sample { at: sent + uncertainty, server, uncertainty };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(old) = *kept {
+        let mut state = self.state();
+        state.asked = Some(now);
+        if let Some(old) = state.sample {
             let believed = old.project(new.at);
             let apart = believed.since(server).or(server.since(believed)).unwrap_or_default();
             let old_uncertainty = old.uncertainty_at(now);
@@ -58,28 +66,28 @@ impl ServerClock {
                 return old.project(now);
             }
         }
-        *kept = Some(new);
+        state.sample = Some(new);
         new.project(now)
     }
 
     /// The server's time now; `None` if it has never been learned.
     pub(super) fn now(&self) -> Option<Timestamp> {
         let now = Instant::now();
-        self.sample().map(|sample| sample.project(now))
+        self.state().sample.map(|sample| sample.project(now))
     }
 
     /// Whether the next read should ask for the time as well.
     pub(super) fn is_stale(&self) -> bool {
-        self.sample().is_none_or(|sample| sample.at.elapsed() > STALE)
+        self.state().asked.is_none_or(|asked| asked.elapsed() > STALE)
     }
 
-    /// Forgets everything: the next server may have another clock.
-    pub(super) fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Has the next read ask: the server that answers it may have another clock.
+    pub(super) fn doubt(&self) {
+        self.state().asked = None;
     }
 
-    fn sample(&self) -> Option<Sample> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

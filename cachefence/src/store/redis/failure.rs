@@ -93,8 +93,9 @@ impl Failure {
     }
 }
 
-/// Whether a server's refusal is about scripts: it names the command in quotes.
+/// Whether a server's refusal is about scripts: it names the command, in quotes since Redis 7 and in
+/// backticks before.
 fn names_scripting(detail: &str) -> bool {
-    let detail = detail.to_ascii_lowercase();
+    let detail = detail.to_ascii_lowercase().replace('`', "'");
     ["'evalsha", "'eval'", "'script"].iter().any(|command| detail.contains(command))
 }

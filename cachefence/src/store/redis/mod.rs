@@ -75,7 +75,7 @@ impl RedisStore {
         match failure {
             Failure::NotAccepted(_) => self.links.renew(),
             // The server that answers next may be another one.
-            Failure::Failed(_) => self.clock.forget(),
+            Failure::Failed(_) => self.clock.doubt(),
             Failure::WrongType | Failure::NoScripting => {}
         }
         Err(failure)
@@ -282,24 +282,16 @@ impl Store for RedisStore {
         })
     }
 
-    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, ()> {
-        StoreFuture::new(async move {
-            self.hold(key, token, None).await?;
-            Ok(())
-        })
+    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
+        StoreFuture::new(self.hold(key, token, None))
     }
 
-    fn put<'a>(&'a self, key: &'a Key, value: &'a NewValue) -> StoreResult<'a, ()> {
+    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
         StoreFuture::new(async move {
-            let entry = record::encode(key, value, self.now().await?);
             let mut link = self.links.here()?;
-            let mut both = redis::pipe();
-            both.atomic();
-            both.cmd("SET").arg(key.as_str()).arg(entry).arg("PX").arg(millis(value.ttl)).ignore();
-            both.cmd("DEL").arg(key.lock_name()).ignore();
-            self.ask(both.exec_async(&mut link.shared))
-                .await
-                .map_err(|failure| self.report(failure))
+            let mut set = redis::cmd("SET");
+            set.arg(key.lock_name()).arg(token.as_str()).arg("PX").arg(millis(lease));
+            self.ask(set.exec_async(&mut link.shared)).await.map_err(|failure| self.report(failure))
         })
     }
 

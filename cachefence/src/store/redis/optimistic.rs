@@ -37,13 +37,12 @@ pub(super) async fn acquire(
         let replies: Vec<RedisResult<Value>> = pipeline.query_async(&mut link.shared).await?;
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
-        let _set = next()?;
+        let leads = next()? == Value::Okay;
         let holder = text(next());
         let left = i64::from_redis_value(next()?)?;
         let entry = text(next());
         let time = <(u64, u64)>::from_redis_value(next()?)?;
 
-        let leads = holder.as_deref() == Some(token.as_str().as_bytes());
         let newer = entry.filter(|entry| {
             let found = Record::decode(key, &entry.clone().into());
             found.is_some_and(|found| Some(found.version) != seen)

@@ -1,0 +1,58 @@
+//! One store for several caches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Acquired, NewValue, Snapshot, Store, StoreResult, Token, Version};
+use crate::key::Key;
+
+/// Caches on clones of one `Arc` share their entries and locks.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn check(&self) -> StoreResult<'_, ()> {
+        (**self).check()
+    }
+
+    fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+        (**self).read(key)
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+        seen: Option<Version>,
+    ) -> StoreResult<'a, Acquired> {
+        (**self).acquire(key, token, lease, seen)
+    }
+
+    fn renew<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+    ) -> StoreResult<'a, bool> {
+        (**self).renew(key, token, lease)
+    }
+
+    fn fill<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        value: &'a NewValue,
+    ) -> StoreResult<'a, bool> {
+        (**self).fill(key, token, value)
+    }
+
+    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
+        (**self).release(key, token)
+    }
+
+    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
+        (**self).seize(key, token, lease)
+    }
+
+    fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()> {
+        (**self).invalidate(key)
+    }
+}
