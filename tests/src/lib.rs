@@ -15,12 +15,15 @@
 //! sentence when it cannot do its job: a harness has no error to hand on.
 
 mod builder;
+pub mod fleet;
 mod guard;
 mod keys;
 mod port;
 mod server;
+mod staged;
 mod stats;
 
 pub use builder::RedisServerBuilder;
 pub use keys::{assert_no_locks, namespace};
 pub use server::RedisServer;
+pub use staged::{Network, Op, Phase, Staged, Stop};

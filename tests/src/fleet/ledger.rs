@@ -1,0 +1,185 @@
+//! The database that the loads read, and what may be returned of it.
+//!
+//! It lives in the test process, which learns of one event after another: so it is linearizable, and it is known
+//! which version each load read.
+
+use std::collections::BTreeMap;
+
+use super::protocol::{Outcome, Row};
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    keys: BTreeMap<String, Facts>,
+    calls: BTreeMap<u64, Call>,
+    numbered: u64,
+    reads: u64,
+    pub(super) counts: Counts,
+}
+
+/// What is known of one key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts {
+    /// What the database holds.
+    version: u64,
+    /// The oldest version that a call which starts now may be given.
+    floor: u64,
+}
+
+/// A call that has not returned.
+#[derive(Debug)]
+struct Call {
+    worker: u64,
+    key: String,
+    /// The floor when it was started.
+    floor: u64,
+}
+
+/// How much has happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Calls started.
+    pub calls: u64,
+    /// Values returned.
+    pub values: u64,
+    /// Values returned that an `invalidate` before their call ruled out older versions for.
+    pub bounded: u64,
+    /// Errors of loads returned.
+    pub failures: u64,
+    /// Loads started.
+    pub loads: u64,
+    /// Loads that were answered with a version that had been invalidated since they read it.
+    pub outdated: u64,
+    /// Calls of `invalidate` that returned `Ok`.
+    pub invalidated: u64,
+    /// Calls of `invalidate` that returned an error.
+    pub uncertain: u64,
+}
+
+impl Ledger {
+    /// Numbers a call.
+    pub(super) fn begin(&mut self, worker: u64, key: &str) -> u64 {
+        let number = self.numbered;
+        self.numbered += 1;
+        self.counts.calls += 1;
+        let floor = self.facts(key).floor;
+        self.calls.insert(number, Call { worker, key: key.to_owned(), floor });
+        number
+    }
+
+    /// Strikes out a call that returned, and says what is wrong with what it returned.
+    pub(super) fn end(&mut self, call: u64, outcome: &Outcome) -> Result<(), String> {
+        let Some(Call { key, floor, .. }) = self.calls.remove(&call) else {
+            return Err(format!("call {call} returned twice: {outcome:?}"));
+        };
+        match outcome {
+            Outcome::Value(row) => {
+                self.counts.values += 1;
+                self.counts.bounded += u64::from(floor > 0);
+                let newest = self.facts(&key).version;
+                if row.key != key {
+                    Err(format!("call {call} asked for {key} and was given {row:?}"))
+                } else if row.version < floor {
+                    Err(format!(
+                        "call {call} was given version {} of {key}, read by load {}; version \
+                         {floor} had been invalidated for before the call began",
+                        row.version, row.read
+                    ))
+                } else if row.version > newest || row.read >= self.reads {
+                    Err(format!("call {call} was given {row:?}, which nobody has read"))
+                } else {
+                    Ok(())
+                }
+            }
+            Outcome::LoadFailed => {
+                self.counts.failures += 1;
+                Ok(())
+            }
+            Outcome::Error(error) => Err(format!("call {call} failed: {error}")),
+        }
+    }
+
+    /// Strikes out a call that was cancelled; it may have returned before.
+    pub(super) fn drop_call(&mut self, call: u64) {
+        self.calls.remove(&call);
+    }
+
+    /// Strikes out the calls of a worker that is dead.
+    pub(super) fn drop_calls_of(&mut self, worker: u64) {
+        self.calls.retain(|_, call| call.worker != worker);
+    }
+
+    /// The calls that have not returned, with their workers.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.calls.iter().map(|(number, call)| (*number, call.worker))
+    }
+
+    /// Reads `key` for a load.
+    pub(super) fn read(&mut self, key: &str) -> Row {
+        let read = self.reads;
+        self.reads += 1;
+        self.counts.loads += 1;
+        Row { key: key.to_owned(), version: self.facts(key).version, read }
+    }
+
+    /// Changes what the database holds.
+    pub(super) fn change(&mut self, key: &str) -> u64 {
+        let facts = self.facts(key);
+        facts.version += 1;
+        facts.version
+    }
+
+    pub(super) fn version(&mut self, key: &str) -> u64 {
+        self.facts(key).version
+    }
+
+    /// An `invalidate` that was sent when the database held `version` has returned `Ok`.
+    pub(super) fn invalidated(&mut self, key: &str, version: u64) {
+        self.counts.invalidated += 1;
+        let facts = self.facts(key);
+        facts.floor = facts.floor.max(version);
+    }
+
+    pub(super) fn is_outdated(&mut self, row: &Row) -> bool {
+        row.version < self.facts(&row.key).floor
+    }
+
+    fn facts(&mut self, key: &str) -> &mut Facts {
+        if !self.keys.contains_key(key) {
+            self.keys.insert(key.to_owned(), Facts::default());
+        }
+        self.keys.get_mut(key).expect("it was inserted")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_an_invalidation_is_for_the_calls_before_it() {
+        let mut ledger = Ledger::default();
+        let (before, row) = (ledger.begin(0, "k"), ledger.read("k"));
+        let version = ledger.change("k");
+        let during = ledger.begin(0, "k");
+        ledger.invalidated("k", version);
+        let after = ledger.begin(0, "k");
+        let old = Outcome::Value(row);
+        ledger.end(before, &old).unwrap();
+        ledger.end(during, &old).unwrap();
+        ledger.end(after, &old).unwrap_err();
+        assert_eq!(ledger.open().count(), 0);
+        let (next, new) = (ledger.begin(0, "k"), ledger.read("k"));
+        ledger.end(next, &Outcome::Value(new)).unwrap();
+    }
+
+    #[test]
+    fn a_value_that_nobody_read_is_seen() {
+        let mut ledger = Ledger::default();
+        let other = Outcome::Value(ledger.read("other"));
+        let call = ledger.begin(0, "k");
+        ledger.end(call, &other).unwrap_err();
+        let call = ledger.begin(0, "k");
+        let unread = Row { key: "k".to_owned(), version: 0, read: 1 };
+        ledger.end(call, &Outcome::Value(unread)).unwrap_err();
+    }
+}

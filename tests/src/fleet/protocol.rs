@@ -1,0 +1,121 @@
+//! What the test process and a worker say to each other, one JSON document a line.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// From the test to a worker, over its standard input. The end of the input ends the worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// Builds the cache; the first command, and only once.
+    Connect(Options),
+    /// Starts `count` callers on `key`, numbered from `first`.
+    Call {
+        /// The number of the first caller.
+        first: u64,
+        /// How many.
+        count: u64,
+        /// What they all ask for.
+        key: String,
+        /// With which ttl.
+        ttl: Duration,
+    },
+    /// Drops the future of a caller.
+    Cancel {
+        /// Which one.
+        call: u64,
+    },
+    /// Answers a load; `None` makes it fail.
+    Answer {
+        /// Which one.
+        load: u64,
+        /// What the database holds.
+        row: Option<Row>,
+    },
+    /// Invalidates `key`.
+    Invalidate {
+        /// Comes back in [`Event::Invalidated`].
+        id: u64,
+        /// Which key.
+        key: String,
+    },
+    /// Asks for [`Event::Settled`].
+    Settle,
+}
+
+/// The options of a worker's cache.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Options {
+    /// `Builder::redis`.
+    pub url: String,
+    /// `Builder::namespace`.
+    pub namespace: String,
+    /// `Builder::beta`.
+    pub beta: f64,
+    /// `Builder::lock_timeout`.
+    pub lock_timeout: Duration,
+    /// `Builder::wait_for_lock`.
+    pub wait_for_lock: Duration,
+}
+
+/// What a load reads and the cache holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The key that it was read for.
+    pub key: String,
+    /// The version of the data.
+    pub version: u64,
+    /// The number of the read: no two loads have the same.
+    pub read: u64,
+}
+
+/// From a worker to the test, over its standard output.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Event {
+    /// The cache is built, or why it is not.
+    Connected(Result<(), String>),
+    /// A load has started and asks the database. It waits for [`Command::Answer`].
+    Loading {
+        /// Names it in the answer.
+        load: u64,
+        /// The caller that runs it.
+        call: u64,
+        /// What it reads.
+        key: String,
+    },
+    /// A call has returned.
+    Returned {
+        /// Which one.
+        call: u64,
+        /// With what.
+        outcome: Outcome,
+    },
+    /// The future of a call is dropped.
+    Cancelled {
+        /// Which one.
+        call: u64,
+    },
+    /// An `invalidate` has returned.
+    Invalidated {
+        /// Which one.
+        id: u64,
+        /// With what.
+        result: Result<(), String>,
+    },
+    /// Whatever the callers that were started before [`Command::Settle`] could do without waiting for a load or a
+    /// lock is done: their reads have been answered and they have acted on them.
+    ///
+    /// Exact on a worker of one thread.
+    Settled,
+}
+
+/// What a call returns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// A value.
+    Value(Row),
+    /// The error of a load.
+    LoadFailed,
+    /// Any other error, none of which a test expects.
+    Error(String),
+}

@@ -1,0 +1,157 @@
+//! A store whose operations a test can stop, and whose replies it can lose.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cachefence::{
+    Acquired, Key, MemoryStore, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult,
+    Token, Version,
+};
+use tokio::sync::Semaphore;
+
+/// An operation of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// [`Store::read`].
+    Read,
+    /// [`Store::acquire`].
+    Acquire,
+    /// [`Store::renew`].
+    Renew,
+    /// [`Store::fill`].
+    Fill,
+    /// [`Store::release`].
+    Release,
+    /// [`Store::seize`].
+    Seize,
+    /// [`Store::invalidate`].
+    Invalidate,
+}
+
+/// Where an operation stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// On its way to the store.
+    Request,
+    /// It has taken effect, and its reply is on its way back.
+    Reply,
+}
+
+/// A memory store behind a network that the test controls. Every operation takes at least one poll
+/// more than it would by itself, so callers meet it as they meet a remote one.
+#[derive(Debug, Default)]
+pub struct Staged {
+    inner: MemoryStore,
+    stops: Mutex<HashMap<(Op, Phase), Arc<Stop>>>,
+    lost: Mutex<HashMap<Op, Arc<Stop>>>,
+    counts: Mutex<HashMap<Op, usize>>,
+}
+
+/// An operation that is to be stopped.
+#[derive(Debug)]
+pub struct Stop {
+    reached: Semaphore,
+    go: Semaphore,
+}
+
+impl Stop {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { reached: Semaphore::new(0), go: Semaphore::new(0) })
+    }
+
+    /// Waits until the operation is there.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing closes the semaphore.
+    pub async fn reached(&self) {
+        self.reached.acquire().await.expect("it is open").forget();
+    }
+
+    /// Lets it go on.
+    pub fn go(&self) {
+        self.go.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.reached.add_permits(1);
+        self.go.acquire().await.expect("it is open").forget();
+    }
+}
+
+impl Staged {
+    /// Stops the next `op` at `phase`.
+    pub fn stop(&self, op: Op, phase: Phase) -> Arc<Stop> {
+        let stop = Stop::new();
+        self.stops.lock().expect("no panic").insert((op, phase), Arc::clone(&stop));
+        stop
+    }
+
+    /// Has the next `op` fail at once for its caller, and take effect when it is let go.
+    pub fn delay_beyond_failure(&self, op: Op) -> Arc<Stop> {
+        let stop = Stop::new();
+        self.lost.lock().expect("no panic").insert(op, Arc::clone(&stop));
+        stop
+    }
+
+    /// How often `op` was asked for.
+    pub fn count(&self, op: Op) -> usize {
+        self.counts.lock().expect("no panic").get(&op).copied().unwrap_or(0)
+    }
+
+    async fn at(&self, op: Op, phase: Phase) {
+        let stop = self.stops.lock().expect("no panic").remove(&(op, phase));
+        if let Some(stop) = stop {
+            stop.pass().await;
+        }
+        tokio::task::yield_now().await;
+    }
+
+    fn lost(&self, op: Op) -> Option<Arc<Stop>> {
+        self.lost.lock().expect("no panic").remove(&op)
+    }
+}
+
+/// Handed to caches: `CacheFence::builder().store(Network(Arc::clone(&staged)))`.
+#[derive(Clone, Debug, Default)]
+pub struct Network(pub Arc<Staged>);
+
+// Each argument is followed by how it is passed on from a copy of it.
+macro_rules! operations {
+    ($($name:ident $op:ident ($($argument:ident: $ty:ty => $copied:expr),*) -> $result:ty;)*) => {
+        impl Store for Network {$(
+            fn $name<'a>(&'a self, key: &'a Key, $($argument: $ty),*) -> StoreResult<'a, $result> {
+                StoreFuture::new(async move {
+                    let staged = &self.0;
+                    *staged.counts.lock().expect("no panic").entry(Op::$op).or_default() += 1;
+                    if let Some(stop) = staged.lost(Op::$op) {
+                        let (staged, key) = (Arc::clone(staged), key.clone());
+                        $(let $argument = $argument.clone();)*
+                        tokio::spawn(async move {
+                            stop.pass().await;
+                            drop(staged.inner.$name(&key, $($copied),*).await);
+                        });
+                        return Err(StoreError::new("the reply was lost"));
+                    }
+                    staged.at(Op::$op, Phase::Request).await;
+                    let result = staged.inner.$name(key, $($argument),*).await;
+                    staged.at(Op::$op, Phase::Reply).await;
+                    result
+                })
+            }
+        )*}
+    };
+}
+
+operations! {
+    read Read() -> Option<Snapshot>;
+    acquire Acquire(
+        token: &'a Token => &token, lease: Duration => lease, seen: Option<Version> => seen
+    ) -> Acquired;
+    renew Renew(token: &'a Token => &token, lease: Duration => lease) -> bool;
+    fill Fill(token: &'a Token => &token, value: &'a NewValue => &value) -> bool;
+    release Release(token: &'a Token => &token) -> bool;
+    seize Seize(token: &'a Token => &token, lease: Duration => lease) -> ();
+    invalidate Invalidate() -> ();
+}

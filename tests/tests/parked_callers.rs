@@ -1,0 +1,157 @@
+//! G4: a caller that holds a flight and is not polled any more does not hold up the others.
+//!
+//! In `select!` or `buffered`, a future may be polled once and then be left lying. It is not dropped,
+//! so nothing tells the others. Time is tokio's, paused.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use cachefence::CacheFence;
+use cachefence_tests::{Network, Op, Phase, Staged};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+const TTL: Duration = Duration::from_secs(3_600);
+const WAIT: Duration = Duration::from_secs(5);
+
+fn cache(staged: &Arc<Staged>) -> CacheFence {
+    let builder = CacheFence::builder().store(Network(Arc::clone(staged))).beta(0.0);
+    builder.wait_for_lock(WAIT).build_lazy().unwrap()
+}
+
+/// Counts the loads, and how many ran at a time.
+#[derive(Clone, Default)]
+struct Loads(Arc<(AtomicUsize, AtomicUsize, AtomicUsize)>);
+
+impl Loads {
+    async fn load(&self, takes: Duration) -> Result<u32, std::io::Error> {
+        let (loads, running, most) = &*self.0;
+        loads.fetch_add(1, Ordering::SeqCst);
+        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        sleep(takes).await;
+        running.fetch_sub(1, Ordering::SeqCst);
+        Ok(1)
+    }
+
+    fn count(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    fn most_at_a_time(&self) -> usize {
+        self.0.2.load(Ordering::SeqCst)
+    }
+}
+
+type Parked = Pin<Box<dyn Future<Output = u32>>>;
+
+fn call(cache: &CacheFence, loads: &Loads, takes: Duration) -> impl Future<Output = u32> + 'static {
+    let (entry, loads) = (cache.entry("k").ttl(TTL), loads.clone());
+    async move { entry.get_or_set(|| async { loads.load(takes).await }).await.unwrap() }
+}
+
+/// Polls until `there`, then never again.
+async fn park(mut future: Parked, there: impl Fn() -> bool) -> Parked {
+    poll_fn(|cx| {
+        assert!(future.as_mut().poll(cx).is_pending());
+        if there() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    future
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_reader_holds_up_no_reader() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let cache = cache(&staged);
+    call(&cache, &loads, Duration::ZERO).await;
+    let stop = staged.stop(Op::Read, Phase::Request);
+    let reader = Box::pin(call(&cache, &loads, Duration::ZERO));
+    let before = staged.count(Op::Read);
+    let _parked = park(reader, || staged.count(Op::Read) > before).await;
+    drop(stop);
+    let begun = Instant::now();
+    call(&cache, &loads, Duration::ZERO).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(loads.count(), 1, "it was a hit");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_leader_holds_up_others_for_wait_for_lock_once() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let (ours, theirs) = (cache(&staged), cache(&staged));
+    let leader = Box::pin(call(&ours, &loads, Duration::from_secs(1)));
+    let _parked = park(leader, || loads.count() == 1).await;
+
+    // Its lease runs out, because renewing it is part of the future that nobody polls.
+    let begun = Instant::now();
+    call(&theirs, &loads, Duration::ZERO).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(loads.count(), 2);
+
+    let begun = Instant::now();
+    call(&ours, &loads, Duration::ZERO).await;
+    assert!(begun.elapsed() <= WAIT + Duration::from_secs(1), "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    for _ in 0..3 {
+        call(&ours, &loads, Duration::ZERO).await;
+    }
+    assert!(begun.elapsed() < Duration::from_millis(100), "they look for themselves");
+    assert_eq!(loads.count(), 2, "the value was there all the time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn overdue_rebuilds_run_one_at_a_time() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let (ours, theirs) = (cache(&staged), cache(&staged));
+    // Somebody holds the lock and takes an hour.
+    let holder = tokio::spawn(call(&theirs, &Loads::default(), Duration::from_secs(3_600)));
+    sleep(Duration::from_secs(1)).await;
+    for wait in [Duration::ZERO, WAIT] {
+        let before = loads.count();
+        let begun = Instant::now();
+        let mut calls = JoinSet::new();
+        for _ in 0..50 {
+            let (entry, loads) = (ours.entry("k").ttl(TTL).wait_for_lock(wait), loads.clone());
+            let load = move || async move { loads.load(Duration::from_secs(12)).await };
+            calls.spawn(entry.get_or_set(load));
+        }
+        calls.join_all().await;
+        assert_eq!(loads.most_at_a_time(), 1, "waiting {wait:?}");
+        // One for those who called before it began, at most one more for the rest.
+        assert!(loads.count() - before <= 2, "{} loads, waiting {wait:?}", loads.count() - before);
+        assert!(begun.elapsed() < wait + Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+    holder.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_overdue_leader_is_replaced() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let (ours, theirs) = (cache(&staged), cache(&staged));
+    let holder = tokio::spawn(call(&theirs, &Loads::default(), Duration::from_secs(3_600)));
+    sleep(Duration::from_secs(1)).await;
+    let first = Box::pin(call(&ours, &loads, Duration::from_secs(12)));
+    let _parked = park(first, || loads.count() == 1).await; // overdue, and left lying
+    let begun = Instant::now();
+    call(&ours, &loads, Duration::ZERO).await;
+    assert!(begun.elapsed() < WAIT + Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(loads.count(), 2);
+    holder.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_takes_too_long_gives_the_key_free() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let builder = CacheFence::builder().store(Network(Arc::clone(&staged)));
+    let short = builder.max_rebuild(Duration::from_secs(10)).build_lazy().unwrap();
+    let endless = tokio::spawn(call(&short, &loads, Duration::from_secs(3_600)));
+    sleep(Duration::from_secs(9)).await;
+    let begun = Instant::now();
+    call(&short, &loads, Duration::ZERO).await;
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    endless.abort();
+}
