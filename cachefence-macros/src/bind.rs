@@ -7,6 +7,7 @@ use syn::{Expr, LitStr, Path};
 use crate::args::Args;
 use crate::caret;
 use crate::errors::Errors;
+use crate::generics;
 use crate::item::Item;
 use crate::place::Place;
 use crate::suggest;
@@ -85,7 +86,8 @@ fn runtime_crate() -> Path {
 /// Reports a name in `skip(..)` that no argument has.
 fn check_skipped(name: &Ident, item: &Item, errors: &mut Errors) {
     let wild = item.arguments.iter().find_map(|argument| argument.wild.as_ref());
-    let mut known = item.names().chain(wild);
+    let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
+    let mut known = item.names().chain(wild).chain(parameters);
     if known.any(|known| known.unraw() == name.unraw()) {
         return;
     }

@@ -26,12 +26,12 @@ pub(crate) fn local(name: &str) -> Ident {
 /// key = "user:<tenant>:<user.id()>", ttl = 60, beta = cfg.beta, cache = self.cache
 ///
 ///     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<user.id()>");
-///     __cachefence_key.literal("user:");
-///     __cachefence_key.part(&tenant);
-///     __cachefence_key.literal(":");
-///     __cachefence_key.part(&user.id());
+///     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
+///     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
+///     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+///     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &user.id());
 /// and
-///     ::cachefence::__private::Call::new(::cachefence::__private::cache(&(self.cache)), __cachefence_key)
+///     ::cachefence::__private::Call::new(match &(self.cache) { chosen => ::cachefence::__private::cache(chosen) }, __cachefence_key)
 ///         .ttl(::cachefence::__private::Duration::new(60, 0))
 ///         .beta(cfg.beta)
 /// ```
@@ -43,7 +43,9 @@ pub(crate) fn build(model: &Model) -> CallTokens {
         None => quote!(#krate::__private::installed()),
         Some(cache) => {
             let at = Span::mixed_site().located_at(cache.span());
-            quote_spanned!(at=> #krate::__private::cache(&(#cache)))
+            // Through a `match`, so that the type that is wanted does not reach into the expression.
+            let chosen = local("chosen");
+            quote_spanned!(at=> match &(#cache) { #chosen => #krate::__private::cache(#chosen) })
         }
     };
     let settings = model.settings.iter().map(|setting| set(model, setting));
@@ -64,9 +66,12 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
     let parts = key.parts.iter().map(|part| match part {
         Part::Text(text) => {
             let text = Literal::string(text);
-            quote_spanned!(at=> #variable.literal(#text);)
+            quote_spanned!(at=> #krate::__private::KeyWriter::literal(&mut #variable, #text);)
         }
-        Part::Value(place) => quote_spanned!(at=> #variable.part(&#place);),
+        // By path: a trait in scope may have a method of the same name for everything.
+        Part::Value(place) => {
+            quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place);)
+        }
     });
     quote_spanned! {at=>
         let mut #variable = #krate::__private::KeyWriter::new(#label);

@@ -7,6 +7,9 @@ use syn::spanned::Spanned;
 use crate::bind::Model;
 use crate::call::{self, CallTokens};
 use crate::companion;
+use crate::generics;
+use crate::item::Item;
+use crate::names;
 
 /// Expands a function that has passed every check.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -33,9 +36,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///     };
 ///     let __cachefence_kind = {
 ///         use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
-///         (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new()).kind()
+///         (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new()).__cachefence_kind()
 ///     };
-///     __cachefence_kind.run(__cachefence_call, async move {
+///     __cachefence_kind.run(__cachefence_call, move || async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
 ///             = ::cachefence::__private::Option::None::<Result<User, sqlx::Error>>
 ///         {
@@ -46,8 +49,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// }
 /// ```
 ///
-/// - The kind is picked by the return *type*, whatever its alias: the number of `&` orders the four traits, and method lookup
+/// - The kind is picked by the return *type*, whatever its alias: the number of `&` orders the five traits, and method lookup
 ///   takes the first whose bounds hold (autoref specialisation).
+/// - A closure, so that the body's future is made where it is kept, and not moved there: it may be large, and a future keeps
+///   room for every place that it has been moved from.
 /// - The `if let` never runs. As the first `return` it pins the type of the block, so that `?`, `return` and `collect()` in the
 ///   body infer as they do in the plain function. A `let ret: R = { BODY }; ret` would pin it as well, but needs lints allowed
 ///   that then stay silent in the user's code: a body may diverge.
@@ -63,6 +68,7 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let inner_attributes = &item.inner_attributes;
     let ty = item.return_tokens();
     let pin = pin(model, &ty);
+    let by_clone = may_be_static(item, &ty).then(|| quote!(ByClone as _,));
     // The inner braces count as generated: nothing may warn that they are not needed. The outer ones are the user's: they end
     // the function's span, and with it the compiler goes on to treat it as a function that the user wrote.
     let at = Span::mixed_site().located_at(item.body.span());
@@ -75,10 +81,10 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
             #call
         };
         let #kind = {
-            use #krate::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
-            (&&&&&#krate::__private::kind::Probe::<#ty>::new()).kind()
+            use #krate::__private::kind::{#by_clone ByFrom as _, NotKept as _, NotShared as _, Plain as _};
+            (&&&&&#krate::__private::kind::Probe::<#ty>::new()).__cachefence_kind()
         };
-        #kind.run(#call_variable, async move {
+        #kind.run(#call_variable, move || async move {
             #pin
             #body
         }).await
@@ -89,6 +95,19 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         #(#attributes)*
         #visibility #signature #block
     }
+}
+
+/// Whether an error inside the return type can be kept for other callers, which asks for `'static`.
+///
+/// Method lookup does not look at lifetimes, so a kind that needs `'static` must not be offered where it may not hold: where the
+/// type mentions a lifetime, a reference or a parameter of the function.
+fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
+    let names = names::all_names(ty.clone());
+    let borrows = names.iter().any(|name| name.starts_with('\'') && name != "'static");
+    let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
+    !borrows
+        && !ty.to_string().replace("& 'static", "").contains('&')
+        && parameters.map(ToString::to_string).all(|parameter| !names.contains(&parameter))
 }
 
 /// The statement that pins the block's type.
@@ -129,19 +148,19 @@ mod tests {
                 pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Error> {
                     let __cachefence_call = {
                         let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<id>");
-                        __cachefence_key.literal("user:");
-                        __cachefence_key.part(&tenant);
-                        __cachefence_key.literal(":");
-                        __cachefence_key.part(&id);
+                        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
+                        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
+                        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+                        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
                         ::cachefence::__private::Call::new(::cachefence::__private::installed(), __cachefence_key)
                             .ttl(::cachefence::__private::Duration::new(60, 0))
                             .beta(2.0)
                     };
                     let __cachefence_kind = {
                         use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
-                        (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error> >::new()).kind()
+                        (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error> >::new()).__cachefence_kind()
                     };
-                    __cachefence_kind.run(__cachefence_call, async move {
+                    __cachefence_kind.run(__cachefence_call, move || async move {
                         if let ::cachefence::__private::Option::Some(__cachefence_ret) =
                             ::cachefence::__private::Option::None::<Result<User, sqlx::Error> >
                         {
@@ -156,10 +175,10 @@ mod tests {
                 #[allow(dead_code, unused_variables)]
                 pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
                     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<id>");
-                    __cachefence_key.literal("user:");
-                    __cachefence_key.part(&tenant);
-                    __cachefence_key.literal(":");
-                    __cachefence_key.part(&id);
+                    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
+                    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
+                    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+                    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
                     ::cachefence::__private::Call::new(::cachefence::__private::installed(), __cachefence_key)
                         .ttl(::cachefence::__private::Duration::new(60, 0))
                         .beta(2.0)
@@ -194,18 +213,18 @@ mod tests {
                     #![allow(clippy::all)]
                     let __cachefence_call = {
                         let mut __cachefence_key = fence::__private::KeyWriter::new("{<self.org.id()>}:<page.0>");
-                        __cachefence_key.literal("{");
-                        __cachefence_key.part(&self.org.id());
-                        __cachefence_key.literal("}:");
-                        __cachefence_key.part(&page.0);
-                        fence::__private::Call::new(fence::__private::cache(&(self.cache)), __cachefence_key)
+                        fence::__private::KeyWriter::literal(&mut __cachefence_key, "{");
+                        fence::__private::KeyWriter::part(&mut __cachefence_key, &self.org.id());
+                        fence::__private::KeyWriter::literal(&mut __cachefence_key, "}:");
+                        fence::__private::KeyWriter::part(&mut __cachefence_key, &page.0);
+                        fence::__private::Call::new(match &(self.cache) { __cachefence_chosen => fence::__private::cache(__cachefence_chosen) }, __cachefence_key)
                             .ttl(self.ttl)
                     };
                     let __cachefence_kind = {
                         use fence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
-                        (&&&&&fence::__private::kind::Probe::<()>::new()).kind()
+                        (&&&&&fence::__private::kind::Probe::<()>::new()).__cachefence_kind()
                     };
-                    __cachefence_kind.run(__cachefence_call, async move {
+                    __cachefence_kind.run(__cachefence_call, move || async move {
                         if let fence::__private::Option::Some(__cachefence_ret) = fence::__private::Option::None::<()> {
                             return __cachefence_ret;
                         }
@@ -219,11 +238,11 @@ mod tests {
                 #[cfg(feature = "pages")]
                 fn match_entry(self: Arc<Self>, page: (u8, u8)) -> fence::Entry<()> where T: Trace {
                     let mut __cachefence_key = fence::__private::KeyWriter::new("{<self.org.id()>}:<page.0>");
-                    __cachefence_key.literal("{");
-                    __cachefence_key.part(&self.org.id());
-                    __cachefence_key.literal("}:");
-                    __cachefence_key.part(&page.0);
-                    fence::__private::Call::new(fence::__private::cache(&(self.cache)), __cachefence_key)
+                    fence::__private::KeyWriter::literal(&mut __cachefence_key, "{");
+                    fence::__private::KeyWriter::part(&mut __cachefence_key, &self.org.id());
+                    fence::__private::KeyWriter::literal(&mut __cachefence_key, "}:");
+                    fence::__private::KeyWriter::part(&mut __cachefence_key, &page.0);
+                    fence::__private::Call::new(match &(self.cache) { __cachefence_chosen => fence::__private::cache(__cachefence_chosen) }, __cachefence_key)
                         .ttl(self.ttl)
                         .into_entry()
                 }

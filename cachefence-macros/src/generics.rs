@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens as _;
 use syn::{GenericParam, Generics};
 
@@ -45,6 +45,15 @@ pub(crate) fn restrict(generics: &Generics, mentioned: TokenStream) -> Generics 
             .collect();
     }
     restricted
+}
+
+/// The name of a type or const parameter.
+pub(crate) fn value_parameter(parameter: &GenericParam) -> Option<&Ident> {
+    match parameter {
+        GenericParam::Type(parameter) => Some(&parameter.ident),
+        GenericParam::Const(parameter) => Some(&parameter.ident),
+        GenericParam::Lifetime(_) => None,
+    }
 }
 
 /// The parameter's name; that of a lifetime starts with its quote.

@@ -57,7 +57,7 @@ impl Item {
             let _: TokenStream = input.parse()?;
             return Err(Error::new(signature.ident.span(), message));
         }
-        let body: Group = input.parse()?;
+        let body = read_body(input)?;
         let (inner_attributes, body) = split_body(&body)?;
         Ok(Self {
             attributes,
@@ -139,10 +139,24 @@ impl Argument {
             FnArg::Receiver(receiver) => (vec![Ident::new("self", receiver.self_token.span)], None),
             FnArg::Typed(argument) => match &*argument.pat {
                 Pat::Wild(wild) => (Vec::new(), Some(Ident::new("_", wild.underscore_token.span))),
-                pat => (pattern::bound_names(pat), None),
+                pat => (pattern::bound_names(pat, &argument.ty), None),
             },
         };
         Self { names, wild }
+    }
+}
+
+/// Reads the body, also one that a macro passes on as `$body:block`, in an invisible group.
+fn read_body(input: ParseStream<'_>) -> Result<Group> {
+    let mut body: TokenTree = input.parse()?;
+    loop {
+        match body {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => return Ok(group),
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+                body = syn::parse2(group.stream())?;
+            }
+            other => return Err(Error::new(other.span(), "expected the body of the function")),
+        }
     }
 }
 

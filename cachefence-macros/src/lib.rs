@@ -56,14 +56,15 @@ use proc_macro2::TokenStream;
 ///
 /// The function keeps its signature, its visibility, its attributes and its call sites. It may return `T`, `Option<T>` or
 /// `Result<T, E>`, under any alias; `Err` is never cached, and `E` needs no bound. A failing cache never fails the call: the
-/// body runs.
+/// body runs. Functions of one template share their entries, as do all who use the same key of the same cache.
 ///
 /// # Arguments
 ///
 /// **Every argument, `self` included, stands in the key or in `skip(..)`.** Otherwise two calls that differ only in it would
 /// share one entry, which is how one tenant is served another's data. The compiler then names the argument and shows both fixes.
 /// Of an argument with a pattern, every name that the pattern binds counts; one that is called `_` is skipped with `skip(_)`.
-/// An argument that is named only in `cache = ..` or in a time is not covered.
+/// An argument that is named only in `cache = ..` or in a time is not covered. A type or const parameter that no argument's type
+/// mentions has to be skipped as well, since `load::<User>(1)` and `load::<Order>(1)` have one key.
 ///
 /// # Options
 ///
@@ -163,7 +164,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `skip(name, ..)`
 ///
-/// The arguments that do not change the result, such as a connection; `self` and `_` are names too. Default: none.
+/// The arguments that do not change the result, such as a connection; `self` and `_` are names too, and so are type and const
+/// parameters that no argument's type mentions. Default: none.
 ///
 /// ```
 /// # use cachefence::cachefence;

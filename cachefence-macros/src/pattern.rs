@@ -1,13 +1,25 @@
 //! The patterns of arguments: which names they bind, and how they read without `mut`.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
-use syn::Pat;
+use syn::{Pat, Type};
 
-/// Collects the names that a pattern binds, in their order, each once.
-pub(crate) fn bound_names(pat: &Pat) -> Vec<Ident> {
-    let mut names = Vec::new();
-    collect(pat, &mut names);
-    names
+/// Collects the names that an argument's pattern binds, in their order, each once.
+pub(crate) fn bound_names(pat: &Pat, ty: &Type) -> Vec<Ident> {
+    match pat {
+        // `Unit: Unit` is a pattern that binds nothing. Any other name that stands alone is a variable's.
+        Pat::Ident(pat) if pat.subpat.is_none() && !is_type(&pat.ident, ty) => {
+            vec![pat.ident.clone()]
+        }
+        pat => {
+            let mut names = Vec::new();
+            collect(pat, &mut names);
+            names
+        }
+    }
+}
+
+fn is_type(name: &Ident, ty: &Type) -> bool {
+    matches!(ty, Type::Path(ty) if ty.path.is_ident(name))
 }
 
 fn collect(pat: &Pat, names: &mut Vec<Ident>) {
@@ -77,7 +89,7 @@ mod tests {
 
     fn names(tokens: TokenStream) -> Vec<String> {
         let pat = Pat::parse_single.parse2(tokens).unwrap();
-        bound_names(&pat).iter().map(Ident::to_string).collect()
+        bound_names(&pat, &syn::parse_quote!(Unit)).iter().map(Ident::to_string).collect()
     }
 
     #[test]
@@ -92,6 +104,7 @@ mod tests {
         assert_eq!(names(quote!(&(a, b))), ["a", "b"]);
         assert_eq!(names(quote!((Ok(v) | Err(v)))), ["v"]);
         assert_eq!(names(quote!(r#type)), ["r#type"]);
+        assert_eq!(names(quote!(Id)), ["Id"]);
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub trait Codec: Send + Sync + 'static {
 }
 
 /// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
+///
+/// Floats come back to the last bit, except that NaN and the infinities become `null`. `Some(None)`
+/// and `Some(())` become `null` as well and come back as `None`: a value in which that matters needs
+/// another codec.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -61,7 +61,10 @@ impl Call {
 
     /// Serves the call. A key or an option that cannot be used costs it the cache, not the result;
     /// so does a body that calls itself with the same key.
-    pub(super) async fn run<T, E, S>(self, body: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    pub(super) async fn run<T, E, S>(
+        self,
+        mut body: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
@@ -77,9 +80,9 @@ impl Call {
                 return body.await;
             }
         };
-        let mut body = pin!(body);
-        let served = self.entry.engine().fetch::<T, E, S>(key, &policy, body.as_mut()).await;
-        if let Ok(result) = served {
+        // The body may be awaited below, and nothing that is not `Send` be kept meanwhile.
+        let engine = self.entry.engine();
+        if let Ok(result) = engine.fetch::<T, E, S>(key, &policy, body.as_mut()).await {
             return result;
         }
         report::not_cached(self.template, &Error::<Infallible>::Recursive);

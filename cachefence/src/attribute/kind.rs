@@ -1,7 +1,7 @@
 //! What kind of return type a function has, decided by the type and not by its name.
 //!
 //! An attribute sees tokens, and `io::Result<T>` or `Api<T>` may or may not be a `Result`. The
-//! expansion calls `(&&&&&Probe::<R>::new()).kind()` with the five traits below in scope; method
+//! expansion calls `(&&&&&Probe::<R>::new()).__cachefence_kind()` with the five traits below in scope; method
 //! resolution tries the receiver with the most references first, so the first of these wins:
 //!
 //! 1. a `Result` whose error is `Clone` (and `Send`, as in 2 and 3),
@@ -14,6 +14,7 @@ use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::pin;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,7 +50,7 @@ pub struct Infallibly;
 /// First choice.
 pub trait ByClone {
     /// The kind.
-    fn kind(&self) -> Fallible<share::ByClone> {
+    fn __cachefence_kind(&self) -> Fallible<share::ByClone> {
         Fallible(PhantomData)
     }
 }
@@ -59,7 +60,7 @@ impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&&Probe<Result<T, E>> {}
 /// Second choice.
 pub trait ByFrom {
     /// The kind.
-    fn kind(&self) -> Fallible<share::ByFrom> {
+    fn __cachefence_kind(&self) -> Fallible<share::ByFrom> {
         Fallible(PhantomData)
     }
 }
@@ -69,7 +70,7 @@ impl<T, E: Display + From<SharedError> + Send> ByFrom for &&&Probe<Result<T, E>>
 /// Third choice.
 pub trait NotShared {
     /// The kind.
-    fn kind(&self) -> Fallible<share::NotShared> {
+    fn __cachefence_kind(&self) -> Fallible<share::NotShared> {
         Fallible(PhantomData)
     }
 }
@@ -79,7 +80,7 @@ impl<T, E: Send> NotShared for &&Probe<Result<T, E>> {}
 /// Fourth choice.
 pub trait NotKept {
     /// The kind.
-    fn kind(&self) -> Fallible<share::NotKept> {
+    fn __cachefence_kind(&self) -> Fallible<share::NotKept> {
         Fallible(PhantomData)
     }
 }
@@ -89,7 +90,7 @@ impl<T, E> NotKept for &Probe<Result<T, E>> {}
 /// What remains.
 pub trait Plain {
     /// The kind.
-    fn kind(&self) -> Infallibly {
+    fn __cachefence_kind(&self) -> Infallibly {
         Infallibly
     }
 }
@@ -108,22 +109,26 @@ impl<T: Serialize + DeserializeOwned> Cacheable for T {}
 
 impl<S> Fallible<S> {
     /// Serves one call.
-    pub async fn run<T: Cacheable, E>(
+    pub async fn run<T: Cacheable, E, F: Future<Output = Result<T, E>>>(
         self,
         call: Call,
-        body: impl Future<Output = Result<T, E>>,
+        body: impl FnOnce() -> F,
     ) -> Result<T, E>
     where
         S: Share<E>,
     {
-        call.run::<T, E, S>(body).await
+        call.run::<T, E, S>(pin!(body())).await
     }
 }
 
 impl Infallibly {
     /// Serves one call.
-    pub async fn run<T: Cacheable>(self, call: Call, body: impl Future<Output = T>) -> T {
-        let body = async { Ok::<T, Infallible>(body.await) };
+    pub async fn run<T: Cacheable, F: Future<Output = T>>(
+        self,
+        call: Call,
+        body: impl FnOnce() -> F,
+    ) -> T {
+        let body = pin!(async { Ok::<T, Infallible>(body().await) });
         match call.run::<T, Infallible, share::ByClone>(body).await {
             Ok(value) => value,
             Err(never) => match never {},

@@ -43,6 +43,19 @@ impl<T> Attempt<T> {
     pub(super) fn refresh(seen: Version, held: T) -> Self {
         Self { seen: Some(seen), held: Some(held), ..Self::default() }
     }
+
+    fn request(&self) -> Request {
+        Request { seen: self.seen, reachable: self.reachable, waits: self.held.is_none() }
+    }
+}
+
+/// What matters of an attempt while the lease is asked for. It does not hold the value, which may be
+/// `Send` and not `Sync`.
+#[derive(Clone, Copy)]
+struct Request {
+    seen: Option<Version>,
+    reachable: bool,
+    waits: bool,
 }
 
 /// How the attempt to get a lease ended.
@@ -76,7 +89,7 @@ impl Engine {
             return self.finish::<T, E, S>(call, baton).await;
         }
         loop {
-            match self.obtain(call, &mut baton, &attempt).await {
+            match self.obtain(call, &mut baton, attempt.request()).await {
                 Obtained::Lease | Obtained::NoStore => {
                     return Break(self.rebuild::<T, E, S>(call, baton, recompute).await);
                 }
@@ -98,16 +111,16 @@ impl Engine {
         }
     }
 
-    async fn obtain<T>(
+    async fn obtain(
         &self,
         call: &Call<'_>,
         baton: &mut Baton<Outcome, Option<Lease>>,
-        attempt: &Attempt<T>,
+        Request { seen, reachable, waits }: Request,
     ) -> Obtained {
         if baton.cargo.as_ref().is_some_and(Lease::is_held) {
             return Obtained::Lease;
         }
-        if !attempt.reachable {
+        if !reachable {
             baton.cargo = None;
             return Obtained::NoStore;
         }
@@ -117,20 +130,17 @@ impl Engine {
         let mut pace = Pace::new();
         loop {
             let begun = self.tickets.next();
-            let remaining = match lease.acquire(attempt.seen).await {
+            let remaining = match lease.acquire(seen).await {
                 Ok(Acquired::Lease) => return Obtained::Lease,
                 Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
-                Ok(Acquired::Held { .. }) if attempt.held.is_some() => return Obtained::Nothing,
+                Ok(Acquired::Held { .. }) if !waits => return Obtained::Nothing,
                 Ok(Acquired::Held { remaining }) => remaining,
                 Err(error) => {
                     report::store_failed("acquire", call.key, &error);
                     // What was asked for may still be granted, and then proves nothing: an
                     // invalidation may have come in between.
                     baton.cargo = None;
-                    return match attempt.held {
-                        Some(_) => Obtained::Nothing,
-                        None => Obtained::NoStore,
-                    };
+                    return if waits { Obtained::NoStore } else { Obtained::Nothing };
                 }
             };
             // Not before the store has counted the millisecond in which the lease ends.
@@ -170,7 +180,16 @@ impl Engine {
         // Nobody may join any more: what they would be given was read before they came, and the
         // store may accept it although they know of a change since.
         baton.seal();
-        match result {
+        // From here on there is no `E` but the one that may be kept across an await.
+        let kept = match result.map_err(S::part) {
+            Ok(value) => Ok(value),
+            Err(Ok(kept)) => Err(kept),
+            Err(Err(error)) => {
+                detach(fail(baton, None, begun));
+                return Err(error);
+            }
+        };
+        match kept {
             Ok(value) => {
                 let outcome = match self.encode(call.key, &value) {
                     Some(payload) => {
@@ -184,16 +203,10 @@ impl Engine {
                 }
                 Ok(value)
             }
-            Err(error) => match S::part(error) {
-                Ok((kept, parcel)) => {
-                    fail(baton, parcel, begun).await;
-                    Err(S::own(kept))
-                }
-                Err(error) => {
-                    detach(fail(baton, None, begun));
-                    Err(error)
-                }
-            },
+            Err((kept, parcel)) => {
+                fail(baton, parcel, begun).await;
+                Err(S::own(kept))
+            }
         }
     }
 

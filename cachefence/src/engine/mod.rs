@@ -161,13 +161,8 @@ impl Engine {
         let mut call = Call { key, policy, ticket: None, deadline: None };
         let mut rounds = 0;
         loop {
-            let step = if rounds < MOST_ROUNDS {
-                self.round::<T, E, S>(&mut call, recompute.as_mut()).await
-            } else {
-                self.overdue::<T, E, S>(&call, recompute.as_mut()).await
-            };
-            // An `E` that is not `Send` must not be kept across an await.
-            let next = match step {
+            // An `E` that is not `Send` must not be kept across an await, so the step ends here.
+            let next = match self.step::<T, E, S>(&mut call, rounds, recompute.as_mut()).await {
                 Break(result) => return Ok(result),
                 Continue(next) => next,
             };
@@ -177,6 +172,23 @@ impl Engine {
                 Next::Alone => return Ok(self.alone(&call, recompute).await),
                 Next::Recursive => return Err(Recursive),
             }
+        }
+    }
+
+    async fn step<T, E, S>(
+        &self,
+        call: &mut Call<'_>,
+        rounds: u32,
+        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Step<Result<T, E>>
+    where
+        T: Serialize + DeserializeOwned,
+        S: Share<E>,
+    {
+        if rounds < MOST_ROUNDS {
+            self.round::<T, E, S>(call, recompute).await
+        } else {
+            self.overdue::<T, E, S>(call, recompute).await
         }
     }
 

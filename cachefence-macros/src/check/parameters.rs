@@ -1,0 +1,90 @@
+//! Type and const parameters that no argument determines.
+//!
+//! `load::<User>(1)` and `load::<Order>(1)` have the same arguments, and so the same key. A parameter that an argument's type
+//! mentions, also through its bounds, is left alone: the argument is in the key, or its skipping says that the result does not
+//! depend on it.
+
+use quote::ToTokens as _;
+use syn::FnArg;
+use syn::ext::IdentExt as _;
+
+use super::fix;
+use crate::bind::Model;
+use crate::errors::Errors;
+use crate::generics;
+
+/// Reports each parameter that calls may differ in without a trace in the key.
+pub(crate) fn check(model: &Model, errors: &mut Errors) {
+    let signature = &model.item.signature;
+    let arguments = signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument.ty.to_token_stream()),
+        FnArg::Receiver(_) => None,
+    });
+    let determined = generics::restrict(&signature.generics, arguments.collect());
+    let determined: Vec<_> =
+        determined.params.iter().filter_map(generics::value_parameter).collect();
+    for parameter in signature.generics.params.iter().filter_map(generics::value_parameter) {
+        let skipped = model.skip.iter().any(|name| name.unraw() == parameter.unraw());
+        if !skipped && !determined.contains(&parameter) {
+            let message = format!(
+                "no argument determines `{parameter}`, so calls that differ only in it would share one entry\n\
+                 help: `{}` if it does not change the result;\n      \
+                 if it does, take an argument that names it and put that in the key",
+                fix::with_skip(&model.source, &parameter.to_string()),
+            );
+            errors.at(parameter.span(), message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+    use quote::quote;
+
+    use super::*;
+    use crate::bind::model;
+    use crate::errors::messages_of;
+
+    fn mistakes(args: TokenStream, item: TokenStream) -> Vec<String> {
+        messages_of(|errors| {
+            let model = model(args, item, errors);
+            if let Some(model) = model {
+                check(&model, errors);
+            }
+        })
+    }
+
+    #[test]
+    fn a_parameter_that_no_argument_determines() {
+        assert_eq!(
+            mistakes(
+                quote!(key = "row:<id>", ttl = 60),
+                quote!(
+                    async fn load<T: Row>(id: u64) -> T {}
+                )
+            ),
+            ["no argument determines `T`, so calls that differ only in it would share one entry\n\
+              help: `#[cachefence(key = \"row:<id>\", ttl = 60, skip(T))]` if it does not change the result;\n      \
+              if it does, take an argument that names it and put that in the key"]
+        );
+        let item = quote!(
+            async fn page<const SIZE: usize>(at: u64) {}
+        );
+        assert_eq!(mistakes(quote!(key = "<at>", ttl = 60), item).len(), 1);
+    }
+
+    #[test]
+    fn arguments_and_skip_cover() {
+        let item = quote!(
+            async fn f<'a, D: Db<C>, C, I: KeyPart, const N: usize, T>(
+                db: &'a D,
+                id: I,
+                of: [u8; N],
+            ) {
+            }
+        );
+        let found = mistakes(quote!(key = "<id>:<of>", ttl = 60, skip(db, T)), item);
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
