@@ -1,7 +1,7 @@
 //! A store whose operations a test can stop, and whose replies it can lose.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachefence::{
@@ -84,24 +84,24 @@ impl Staged {
     /// Stops the next `op` at `phase`.
     pub fn stop(&self, op: Op, phase: Phase) -> Arc<Stop> {
         let stop = Stop::new();
-        self.stops.lock().expect("no panic").insert((op, phase), Arc::clone(&stop));
+        lock(&self.stops).insert((op, phase), Arc::clone(&stop));
         stop
     }
 
     /// Has the next `op` fail at once for its caller, and take effect when it is let go.
     pub fn delay_beyond_failure(&self, op: Op) -> Arc<Stop> {
         let stop = Stop::new();
-        self.lost.lock().expect("no panic").insert(op, Arc::clone(&stop));
+        lock(&self.lost).insert(op, Arc::clone(&stop));
         stop
     }
 
     /// How often `op` was asked for.
     pub fn count(&self, op: Op) -> usize {
-        self.counts.lock().expect("no panic").get(&op).copied().unwrap_or(0)
+        lock(&self.counts).get(&op).copied().unwrap_or(0)
     }
 
     async fn at(&self, op: Op, phase: Phase) {
-        let stop = self.stops.lock().expect("no panic").remove(&(op, phase));
+        let stop = lock(&self.stops).remove(&(op, phase));
         if let Some(stop) = stop {
             stop.pass().await;
         }
@@ -109,8 +109,12 @@ impl Staged {
     }
 
     fn lost(&self, op: Op) -> Option<Arc<Stop>> {
-        self.lost.lock().expect("no panic").remove(&op)
+        lock(&self.lost).remove(&op)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Handed to caches: `CacheFence::builder().store(Network(Arc::clone(&staged)))`.
@@ -124,7 +128,7 @@ macro_rules! operations {
             fn $name<'a>(&'a self, key: &'a Key, $($argument: $ty),*) -> StoreResult<'a, $result> {
                 StoreFuture::new(async move {
                     let staged = &self.0;
-                    *staged.counts.lock().expect("no panic").entry(Op::$op).or_default() += 1;
+                    *lock(&staged.counts).entry(Op::$op).or_default() += 1;
                     if let Some(stop) = staged.lost(Op::$op) {
                         let (staged, key) = (Arc::clone(staged), key.clone());
                         $(let $argument = $argument.clone();)*

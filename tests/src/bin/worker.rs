@@ -73,7 +73,7 @@ async fn serve(mut commands: mpsc::UnboundedReceiver<Command>) {
                     caller.abort();
                 }
             }
-            Command::Answer { load, row } => database.answer(load, row),
+            Command::Answer { load, result } => database.answer(load, result),
             Command::Invalidate { id, key } => {
                 let cache = cache.clone();
                 tokio::spawn(async move {
@@ -109,7 +109,7 @@ async fn call(
 ) -> Outcome {
     match cache.get_or_set(&key, ttl, || database.load(number, &key)).await {
         Ok(row) => Outcome::Value(row),
-        Err(Error::Recompute(_)) => Outcome::LoadFailed,
+        Err(Error::Recompute(error)) => Outcome::LoadFailed(error.0.clone()),
         Err(error) => Outcome::Error(error.to_string()),
     }
 }
@@ -131,12 +131,12 @@ async fn settle(cache: &CacheFence) {
 #[derive(Default)]
 struct Database {
     loads: AtomicU64,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Option<Row>>>>,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Row, LoadFailed>>>>,
 }
 
 /// A load that the test made fail.
 #[derive(Debug)]
-struct LoadFailed;
+struct LoadFailed(Row);
 
 impl Database {
     async fn load(&self, call: u64, key: &str) -> Result<Row, LoadFailed> {
@@ -144,14 +144,14 @@ impl Database {
         let (sender, answer) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(load, sender);
         say(&Event::Loading { load, call, key: key.to_owned() });
-        answer.await.ok().flatten().ok_or(LoadFailed)
+        answer.await.expect("only an answer removes the sender")
     }
 
-    fn answer(&self, load: u64, row: Option<Row>) {
+    fn answer(&self, load: u64, result: Result<Row, Row>) {
         let sender = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&load);
         if let Some(sender) = sender {
             // The caller may have been cancelled.
-            let _ = sender.send(row);
+            let _ = sender.send(result.map_err(LoadFailed));
         }
     }
 }

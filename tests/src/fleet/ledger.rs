@@ -11,6 +11,8 @@ use super::protocol::{Outcome, Row};
 pub(super) struct Ledger {
     keys: BTreeMap<String, Facts>,
     calls: BTreeMap<u64, Call>,
+    /// How many of the calls are each worker's.
+    open: BTreeMap<u64, u64>,
     numbered: u64,
     reads: u64,
     pub(super) counts: Counts,
@@ -41,7 +43,7 @@ pub struct Counts {
     pub calls: u64,
     /// Values returned.
     pub values: u64,
-    /// Values returned that an `invalidate` before their call ruled out older versions for.
+    /// Calls that returned, of those that were started after an `invalidate` of their key.
     pub bounded: u64,
     /// Errors of loads returned.
     pub failures: u64,
@@ -63,49 +65,57 @@ impl Ledger {
         self.counts.calls += 1;
         let floor = self.facts(key).floor;
         self.calls.insert(number, Call { worker, key: key.to_owned(), floor });
+        *self.open.entry(worker).or_default() += 1;
         number
     }
 
     /// Strikes out a call that returned, and says what is wrong with what it returned.
     pub(super) fn end(&mut self, call: u64, outcome: &Outcome) -> Result<(), String> {
-        let Some(Call { key, floor, .. }) = self.calls.remove(&call) else {
+        let Some(Call { key, floor, .. }) = self.strike_out(call) else {
             return Err(format!("call {call} returned twice: {outcome:?}"));
         };
-        match outcome {
+        let row = match outcome {
             Outcome::Value(row) => {
                 self.counts.values += 1;
-                self.counts.bounded += u64::from(floor > 0);
-                let newest = self.facts(&key).version;
-                if row.key != key {
-                    Err(format!("call {call} asked for {key} and was given {row:?}"))
-                } else if row.version < floor {
-                    Err(format!(
-                        "call {call} was given version {} of {key}, read by load {}; version \
-                         {floor} had been invalidated for before the call began",
-                        row.version, row.read
-                    ))
-                } else if row.version > newest || row.read >= self.reads {
-                    Err(format!("call {call} was given {row:?}, which nobody has read"))
-                } else {
-                    Ok(())
-                }
+                row
             }
-            Outcome::LoadFailed => {
+            Outcome::LoadFailed(row) => {
                 self.counts.failures += 1;
-                Ok(())
+                row
             }
-            Outcome::Error(error) => Err(format!("call {call} failed: {error}")),
+            Outcome::Error(error) => return Err(format!("call {call} failed: {error}")),
+        };
+        self.counts.bounded += u64::from(floor > 0);
+        let newest = self.facts(&key).version;
+        if row.key != key {
+            Err(format!("call {call} asked for {key} and was given {row:?}"))
+        } else if row.version < floor {
+            Err(format!(
+                "call {call} was given version {} of {key}, read by load {}; what is older than version {floor} had \
+                 been invalidated before the call began",
+                row.version, row.read
+            ))
+        } else if row.version > newest || row.read >= self.reads {
+            Err(format!("call {call} was given {row:?}, which nobody has read"))
+        } else {
+            Ok(())
         }
     }
 
     /// Strikes out a call that was cancelled; it may have returned before.
     pub(super) fn drop_call(&mut self, call: u64) {
-        self.calls.remove(&call);
+        self.strike_out(call);
     }
 
     /// Strikes out the calls of a worker that is dead.
     pub(super) fn drop_calls_of(&mut self, worker: u64) {
         self.calls.retain(|_, call| call.worker != worker);
+        self.open.remove(&worker);
+    }
+
+    /// The workers whose calls have not all returned.
+    pub(super) fn busy(&self) -> impl Iterator<Item = u64> {
+        self.open.keys().copied()
     }
 
     /// The calls that have not returned, with their workers.
@@ -143,6 +153,16 @@ impl Ledger {
         row.version < self.facts(&row.key).floor
     }
 
+    fn strike_out(&mut self, call: u64) -> Option<Call> {
+        let call = self.calls.remove(&call)?;
+        let open = self.open.get_mut(&call.worker).expect("it was counted");
+        *open -= 1;
+        if *open == 0 {
+            self.open.remove(&call.worker);
+        }
+        Some(call)
+    }
+
     fn facts(&mut self, key: &str) -> &mut Facts {
         if !self.keys.contains_key(key) {
             self.keys.insert(key.to_owned(), Facts::default());
@@ -163,11 +183,13 @@ mod tests {
         let during = ledger.begin(0, "k");
         ledger.invalidated("k", version);
         let after = ledger.begin(0, "k");
-        let old = Outcome::Value(row);
+        let old = Outcome::Value(row.clone());
         ledger.end(before, &old).unwrap();
         ledger.end(during, &old).unwrap();
         ledger.end(after, &old).unwrap_err();
-        assert_eq!(ledger.open().count(), 0);
+        let after = ledger.begin(0, "k");
+        ledger.end(after, &Outcome::LoadFailed(row)).unwrap_err();
+        assert_eq!((ledger.open().count(), ledger.busy().count()), (0, 0));
         let (next, new) = (ledger.begin(0, "k"), ledger.read("k"));
         ledger.end(next, &Outcome::Value(new)).unwrap();
     }

@@ -173,8 +173,8 @@ impl Fleet {
             load.row.key,
             if outdated { ", which has been invalidated" } else { "" }
         ));
-        let row = Some(load.row.clone());
-        self.send(load.worker, &Command::Answer { load: load.number, row });
+        let result = Ok(load.row.clone());
+        self.send(load.worker, &Command::Answer { load: load.number, result });
         load.row
     }
 
@@ -186,7 +186,8 @@ impl Fleet {
     pub fn refuse(&mut self, index: usize) {
         let load = self.held.remove(index);
         self.note(&format!("load {} of worker {} fails", load.row.read, load.worker));
-        self.send(load.worker, &Command::Answer { load: load.number, row: None });
+        let result = Err(load.row);
+        self.send(load.worker, &Command::Answer { load: load.number, result });
     }
 
     /// Stops a worker with SIGSTOP, and returns when it has stopped.
@@ -236,11 +237,16 @@ impl Fleet {
         open.filter(|(_, worker)| self.workers.contains_key(worker)).map(|(call, _)| call).collect()
     }
 
+    /// Whether calls of `worker` have not returned.
+    pub fn is_busy(&self, worker: u64) -> bool {
+        self.ledger.busy().any(|busy| busy == worker)
+    }
+
     /// Whether no call and no `invalidate` of a living worker is under way.
     pub fn is_idle(&self) -> bool {
-        let alive = |worker| self.workers.contains_key(worker);
-        !self.invalidating.values().any(|(worker, ..)| alive(worker))
-            && self.open_calls().is_empty()
+        let invalidating = self.invalidating.values().map(|(worker, ..)| *worker);
+        let mut busy = invalidating.chain(self.ledger.busy());
+        !busy.any(|worker| self.workers.contains_key(&worker))
     }
 
     /// Returns when the callers of all running workers have done what they can do without a load or a lock.

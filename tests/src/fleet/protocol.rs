@@ -25,12 +25,12 @@ pub enum Command {
         /// Which one.
         call: u64,
     },
-    /// Answers a load; `None` makes it fail.
+    /// Answers a load.
     Answer {
         /// Which one.
         load: u64,
-        /// What the database holds.
-        row: Option<Row>,
+        /// What it read, or failed to: an error says as much about the data as a value does.
+        result: Result<Row, Row>,
     },
     /// Invalidates `key`.
     Invalidate {
@@ -114,8 +114,8 @@ pub enum Event {
 pub enum Outcome {
     /// A value.
     Value(Row),
-    /// The error of a load.
-    LoadFailed,
+    /// The error of a load: what it failed to read.
+    LoadFailed(Row),
     /// Any other error, none of which a test expects.
     Error(String),
 }

@@ -62,7 +62,7 @@ impl World {
         loop {
             let turn = match self.0.flights.enter(KEY, true) {
                 Entered::Leads(baton) => Some(Turn::Leads(baton)),
-                Entered::Joins(member) => self.wait(member),
+                Entered::Joins(member) => wait(member),
             };
             match turn {
                 Some(Turn::Leads(baton)) => return self.lead(baton),
@@ -81,26 +81,6 @@ impl World {
 
     pub(crate) fn invalidate(&self) {
         self.0.flights.void(KEY, Outcome::Void);
-    }
-
-    /// Polls to the end, or drops the member after a few polls.
-    fn wait(
-        &self,
-        mut member: Member<Outcome, Option<Cargo>>,
-    ) -> Option<Turn<Outcome, Option<Cargo>>> {
-        let mut polls_left: Option<u8> =
-            thread_rng().gen_bool(0.4).then(|| thread_rng().gen_range(0..3));
-        shuttle::future::block_on(poll_fn(move |cx| {
-            if polls_left == Some(0) {
-                return Poll::Ready(None);
-            }
-            let polled = Pin::new(&mut member).poll(cx).map(Some);
-            if let Some(left) = &mut polls_left {
-                *left -= 1;
-                cx.waker().wake_by_ref(); // dropped at some time, woken or not
-            }
-            polled
-        }))
     }
 
     fn lead(&self, mut baton: Baton<Outcome, Option<Cargo>>) {
@@ -138,4 +118,21 @@ impl World {
         assert_eq!(count(cargo_made), count(cargo_dropped), "cargo that nobody answers for");
         assert_eq!(count(served) + count(gone), count(calls), "a call without an end");
     }
+}
+
+/// Polls to the end, or drops the member after a few polls.
+fn wait(mut member: Member<Outcome, Option<Cargo>>) -> Option<Turn<Outcome, Option<Cargo>>> {
+    let mut polls_left: Option<u8> =
+        thread_rng().gen_bool(0.4).then(|| thread_rng().gen_range(0..3));
+    shuttle::future::block_on(poll_fn(move |cx| {
+        if polls_left == Some(0) {
+            return Poll::Ready(None);
+        }
+        let polled = Pin::new(&mut member).poll(cx).map(Some);
+        if let Some(left) = &mut polls_left {
+            *left -= 1;
+            cx.waker().wake_by_ref(); // dropped at some time, woken or not
+        }
+        polled
+    }))
 }

@@ -1,0 +1,421 @@
+//! Callers of an annotated function that come at the same time share one body, and its error where that is possible.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cachefence::{CacheFence, SharedError, cachefence};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinHandle, yield_now};
+use tokio::time::{Instant, timeout};
+
+/// Long enough for any machine; a test that reaches it has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A body that stops until the test lets it go on, and keeps count.
+struct Gate {
+    /// How many bodies have begun.
+    bodies: AtomicUsize,
+    /// How many run at the moment, and the most that ever did.
+    running: AtomicUsize,
+    most: AtomicUsize,
+    open: Semaphore,
+}
+
+impl Gate {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            bodies: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
+            most: AtomicUsize::new(0),
+            open: Semaphore::new(0),
+        })
+    }
+
+    /// Stops here until there is a permit; returns the number of this body, from 1.
+    async fn pass(&self) -> usize {
+        let number = self.bodies.fetch_add(1, Ordering::Relaxed) + 1;
+        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(running, Ordering::Relaxed);
+        let permit = self.open.acquire().await.expect("never closed");
+        permit.forget();
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        number
+    }
+
+    /// Lets `bodies` more go on.
+    fn let_go(&self, bodies: usize) {
+        self.open.add_permits(bodies);
+    }
+
+    fn bodies(&self) -> usize {
+        self.bodies.load(Ordering::Relaxed)
+    }
+
+    fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts `count` calls and returns when each has come as far as it can: to the gate, or to waiting for another.
+///
+/// All run on one thread, and the store answers at once, so a call that has been polled has got there.
+async fn call_all<F>(count: usize, call: impl Fn(usize) -> F) -> Vec<JoinHandle<F::Output>>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let begun = Arc::new(AtomicUsize::new(0));
+    let calls = (0..count)
+        .map(|number| {
+            let (begun, call) = (Arc::clone(&begun), call(number));
+            tokio::spawn(async move {
+                begun.fetch_add(1, Ordering::Relaxed);
+                call.await
+            })
+        })
+        .collect();
+    wait_until(|| begun.load(Ordering::Relaxed) == count).await;
+    calls
+}
+
+/// Lets the other tasks run until `condition` holds.
+async fn wait_until(condition: impl Fn() -> bool) {
+    let reached = async {
+        while !condition() {
+            yield_now().await;
+        }
+    };
+    timeout(DEADLINE, reached).await.expect("the condition is never reached");
+}
+
+async fn join_all<T>(calls: Vec<JoinHandle<T>>) -> Vec<Result<T, JoinError>> {
+    let mut results = Vec::new();
+    for call in calls {
+        results.push(timeout(DEADLINE, call).await.expect("a call is stranded"));
+    }
+    results
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_share_one_body() {
+    #[cachefence(key = "shared", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+        gate.pass().await
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(100, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(100);
+    for result in join_all(calls).await {
+        assert_eq!(result.unwrap(), 1);
+    }
+    assert_eq!(gate.bodies(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_on_several_threads_share_one_body() {
+    #[cachefence(key = "threads", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+        gate.pass().await
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(100, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(100);
+    for result in join_all(calls).await {
+        assert_eq!(result.unwrap(), 1);
+    }
+    assert_eq!(gate.bodies(), 1);
+}
+
+#[tokio::test]
+async fn callers_of_one_task_share_one_body() {
+    #[cachefence(key = "task", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn number(cache: &CacheFence, gate: &Gate) -> usize {
+        gate.pass().await
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let (first, second, ()) = tokio::join!(number(&cache, &gate), number(&cache, &gate), async {
+        gate.let_go(1);
+    });
+    assert_eq!((first, second), (1, 1));
+}
+
+#[tokio::test]
+async fn callers_of_different_keys_do_not_wait_for_each_other() {
+    #[cachefence(key = "apart:<id>", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn number(cache: CacheFence, gate: Arc<Gate>, id: usize) -> usize {
+        gate.pass().await;
+        id
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(10, |id| number(cache.clone(), Arc::clone(&gate), id)).await;
+    wait_until(|| gate.running() == 10).await;
+    gate.let_go(10);
+    for (id, result) in join_all(calls).await.into_iter().enumerate() {
+        assert_eq!(result.unwrap(), id);
+    }
+}
+
+#[tokio::test]
+async fn functions_of_one_template_share_one_body() {
+    #[cachefence(key = "template:<id>", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn one(cache: CacheFence, gate: Arc<Gate>, id: u64) -> Option<usize> {
+        Some(gate.pass().await)
+    }
+
+    #[cachefence(key = "template:<id>", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn other(cache: CacheFence, gate: Arc<Gate>, id: u64) -> Result<usize, NotShared> {
+        Ok(gate.pass().await)
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let first = call_all(1, |_| one(cache.clone(), Arc::clone(&gate), 1)).await;
+    let second = call_all(1, |_| other(cache.clone(), Arc::clone(&gate), 1)).await;
+    gate.let_go(2);
+    assert_eq!(join_all(first).await.pop().unwrap().unwrap(), Some(1));
+    assert_eq!(join_all(second).await.pop().unwrap().unwrap(), Ok(1));
+}
+
+/// An error that is `Clone`.
+#[derive(Debug, Clone, PartialEq)]
+struct Cloneable(usize);
+
+#[tokio::test]
+async fn an_error_that_is_clone_serves_all_callers() {
+    #[cachefence(key = "clone", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, Cloneable> {
+        Err(Cloneable(gate.pass().await))
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(50);
+    for result in join_all(calls).await {
+        assert_eq!(result.unwrap(), Err(Cloneable(1)));
+    }
+    assert_eq!(gate.bodies(), 1);
+}
+
+#[tokio::test]
+async fn an_error_that_is_clone_serves_all_callers_of_an_alias() {
+    type Api<T> = Result<T, Cloneable>;
+
+    #[cachefence(key = "clone-alias", ttl = 60, cache = cache, skip(cache, gate), entry = false)]
+    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Api<u64> {
+        Err(Cloneable(gate.pass().await))
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(50);
+    for result in join_all(calls).await {
+        assert_eq!(result.unwrap(), Err(Cloneable(1)));
+    }
+    assert_eq!(gate.bodies(), 1);
+}
+
+/// An error that is not `Clone`, but made of a `SharedError`.
+#[derive(Debug, PartialEq)]
+enum Convertible {
+    Own(usize),
+    Shared(SharedError),
+}
+
+impl fmt::Display for Convertible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(number) => write!(f, "body {number} failed"),
+            Self::Shared(error) => write!(f, "elsewhere: {error}"),
+        }
+    }
+}
+
+impl From<SharedError> for Convertible {
+    fn from(error: SharedError) -> Self {
+        Self::Shared(error)
+    }
+}
+
+#[tokio::test]
+async fn an_error_made_of_a_shared_one_serves_all_callers() {
+    #[cachefence(key = "convert", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, Convertible> {
+        Err(Convertible::Own(gate.pass().await))
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(50);
+    let errors: Vec<_> =
+        join_all(calls).await.into_iter().map(|result| result.unwrap().unwrap_err()).collect();
+    assert_eq!(gate.bodies(), 1);
+    let own = errors.iter().filter(|error| **error == Convertible::Own(1)).count();
+    let shared =
+        errors.iter().filter(|error| error.to_string() == "elsewhere: body 1 failed").count();
+    assert_eq!((own, shared), (1, 49), "the one that ran the body has the error itself");
+}
+
+#[tokio::test]
+async fn a_boxed_error_serves_all_callers() {
+    #[cachefence(key = "boxed", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn fail(
+        cache: CacheFence,
+        gate: Arc<Gate>,
+    ) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+        Err(format!("body {} failed", gate.pass().await).into())
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(50);
+    for result in join_all(calls).await {
+        assert_eq!(result.unwrap().unwrap_err().to_string(), "body 1 failed");
+    }
+    assert_eq!(gate.bodies(), 1);
+}
+
+/// An error that can be given to one caller only.
+#[derive(Debug, PartialEq)]
+struct NotShared(usize);
+
+#[tokio::test]
+async fn of_an_error_that_cannot_be_shared_every_caller_gets_its_own() {
+    #[cachefence(key = "own", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, NotShared> {
+        Err(NotShared(gate.pass().await))
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(50);
+    let mut numbers: Vec<_> =
+        join_all(calls).await.into_iter().map(|result| result.unwrap().unwrap_err().0).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn of_an_error_that_cannot_be_shared_sixteen_bodies_run_at_a_time() {
+    #[cachefence(key = "sixteen", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, NotShared> {
+        Err(NotShared(gate.pass().await))
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
+    assert_eq!(gate.running(), 1, "the others wait for the first");
+    gate.let_go(1);
+    wait_until(|| gate.running() == 16).await;
+    for bodies in 18..=50 {
+        gate.let_go(1);
+        wait_until(|| gate.bodies() == bodies).await;
+    }
+    gate.let_go(16);
+    join_all(calls).await;
+    assert_eq!((gate.bodies(), gate.most()), (50, 16));
+}
+
+/// What callers that recompute for themselves find is theirs; it is not for the cache.
+#[tokio::test]
+async fn after_an_error_that_cannot_be_shared_the_key_can_be_cached() {
+    #[cachefence(key = "recovers", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn first_fails(cache: CacheFence, gate: Arc<Gate>) -> Result<usize, NotShared> {
+        match gate.pass().await {
+            1 => Err(NotShared(1)),
+            number => Ok(number),
+        }
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(10, |_| first_fails(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(100);
+    join_all(calls).await;
+    let value = first_fails(cache.clone(), Arc::clone(&gate)).await.unwrap();
+    assert_eq!(first_fails(cache, gate).await, Ok(value));
+}
+
+#[tokio::test]
+async fn a_panic_reaches_its_own_caller_only() {
+    #[cachefence(key = "panic", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn first_panics(cache: CacheFence, gate: Arc<Gate>) -> usize {
+        let number = gate.pass().await;
+        assert_ne!(number, 1, "a test's own panic");
+        number
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(50, |_| first_panics(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(50);
+    let mut panics = 0;
+    for result in join_all(calls).await {
+        match result {
+            Ok(value) => assert_eq!(value, 2),
+            Err(error) if error.is_panic() => panics += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((panics, gate.bodies()), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_keeps_nobody_waiting_for_its_lock() {
+    #[cachefence(key = "lock", ttl = 60, lock_timeout = 30, cache = cache, skip(cache, gate))]
+    async fn first_panics(cache: CacheFence, gate: Arc<Gate>) -> usize {
+        let number = gate.pass().await;
+        assert_ne!(number, 1, "a test's own panic");
+        number
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    gate.let_go(2);
+    let first = tokio::spawn(first_panics(cache.clone(), Arc::clone(&gate))).await;
+    assert!(first.unwrap_err().is_panic());
+    let called = Instant::now();
+    assert_eq!(first_panics(cache, gate).await, 2);
+    assert!(called.elapsed() < Duration::from_secs(1), "{:?}", called.elapsed());
+}
+
+#[tokio::test]
+async fn when_the_caller_that_runs_the_body_is_dropped_another_runs_its_own() {
+    #[cachefence(key = "dropped", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+        gate.pass().await
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let mut calls = call_all(50, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    calls.remove(0).abort();
+    wait_until(|| gate.bodies() == 2).await;
+    gate.let_go(50);
+    for result in join_all(calls).await {
+        assert_eq!(result.unwrap(), 2);
+    }
+    assert_eq!(gate.bodies(), 2);
+}
+
+#[tokio::test]
+async fn a_call_after_an_invalidation_does_not_share_the_body_before_it() {
+    #[cachefence(key = "invalidated", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+        gate.pass().await
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let before = call_all(1, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    number_entry(cache.clone()).invalidate().await.unwrap();
+    let after = call_all(10, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    gate.let_go(20);
+    assert_eq!(join_all(before).await.pop().unwrap().unwrap(), 1);
+    for result in join_all(after).await {
+        assert_eq!(result.unwrap(), 2);
+    }
+    assert_eq!(number(cache, gate).await, 2, "what was read before is not stored");
+}
