@@ -1,0 +1,59 @@
+//! An annotated function is called like its plain twin, whatever its signature looks like.
+//!
+//! Each test has a function without the attribute and the same function with it. The annotated one gives what the
+//! plain one gives, and the second time it does so without running its body.
+
+// The twins are what users write: bodies that await nothing, arguments that are larger than they need to be.
+#![allow(
+    clippy::boxed_local,
+    clippy::large_futures,
+    clippy::needless_pass_by_value,
+    clippy::ptr_arg,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unused_async,
+    clippy::unused_self
+)]
+#![allow(non_local_definitions)] // each test has the methods that it is about
+
+mod arguments;
+mod functions;
+mod generics;
+mod methods;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Display};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cachefence::cachefence;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Counts a body that runs.
+fn ran(bodies: &AtomicU32) {
+    bodies.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Asserts that `cached` gives what its twin gives, twice, and runs its body once.
+async fn assert_twins<T: PartialEq + Debug>(
+    bodies: &AtomicU32,
+    mut plain: impl AsyncFnMut() -> T,
+    mut cached: impl AsyncFnMut() -> T,
+) {
+    let expected = plain().await;
+    assert_eq!(bodies.swap(0, Ordering::Relaxed), 1, "the plain twin counts its body");
+    assert_eq!(cached().await, expected, "the first call");
+    assert_eq!(cached().await, expected, "the second call");
+    assert_eq!(bodies.load(Ordering::Relaxed), 1, "bodies of two calls");
+}
+
+/// What the methods below belong to.
+#[derive(Debug, Clone, PartialEq)]
+struct Tenant {
+    id: u64,
+    reads: u64,
+}
+
+const TENANT: Tenant = Tenant { id: 7, reads: 0 };
