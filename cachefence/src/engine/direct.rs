@@ -1,0 +1,60 @@
+//! What is asked of one entry directly, without a recompute.
+
+use serde::de::DeserializeOwned;
+
+use super::{Engine, Outcome};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::lease::Lease;
+use crate::options::Policy;
+use crate::store::NewValue;
+
+impl Engine {
+    /// The value under `key`, if it is valid; runs nothing.
+    pub(crate) async fn peek<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<T>, StoreError> {
+        let found = self.store.read(key).await?;
+        Ok(found
+            .filter(|found| found.expiry > found.now)
+            .and_then(|found| self.codec.decode(&found.payload).ok()))
+    }
+
+    /// Stores `value` whatever is there, and voids every rebuild that is under way.
+    ///
+    /// The lock is taken first, whoever holds it, so that this is fenced as well: it cannot arrive
+    /// late and undo an invalidation that came after it.
+    pub(crate) async fn set(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        value: NewValue,
+    ) -> Result<(), StoreError> {
+        /// Each refusal is an invalidation or another `set` that came in between.
+        const MOST_ATTEMPTS: u32 = 3;
+        let mut lease = Lease::new(&self.store, key, policy.lock_timeout);
+        for _ in 0..MOST_ATTEMPTS {
+            let set = async {
+                lease.seize().await?;
+                lease.fill(value.clone()).await
+            };
+            let set = set.await;
+            self.rebuilds.void(key.as_str(), Outcome::Again);
+            if set? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::new(
+            "the value was not set: others set or invalidated the same entry each time it was tried",
+        ))
+    }
+
+    /// Removes the entry, and voids every rebuild that is under way.
+    pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
+        let result = self.store.invalidate(key).await;
+        // After the store: a flight that begins in between finds the lock free there.
+        self.rebuilds.void(key.as_str(), Outcome::Again);
+        result
+    }
+}
