@@ -128,7 +128,9 @@ impl<T> Entry<T> {
     /// Stores `value` for the ttl, whatever is there, and voids every rebuild that is under way:
     /// what it recomputes was read before.
     ///
-    /// The value carries no recompute time, so it is not refreshed before it expires.
+    /// The value carries no recompute time, so it is not refreshed before it expires. It is stored
+    /// whenever it was read: a value that was read before an invalidation and set after it undoes
+    /// that. Where that can happen, [`invalidate`](Self::invalidate) instead.
     ///
     /// # Errors
     ///

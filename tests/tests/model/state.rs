@@ -1,0 +1,265 @@
+//! One state of everything: server, processes, callers, and what is on its way between them.
+//!
+//! States are compared by value, so everything that cannot make a difference any more is cleared:
+//! names of flights, entries and tokens are the smallest that nothing refers to, which is as good
+//! as fresh random ones; what a caller knew is forgotten when its call ends.
+
+pub(crate) const CALLERS: usize = 4;
+pub(crate) const PROCESSES: usize = 2;
+pub(crate) const COMMITS: usize = 2;
+pub(crate) const MESSAGES: usize = 6;
+
+/// A state of the database, and what was read in it.
+pub(crate) type Version = u8;
+pub(crate) type EntryId = u8;
+pub(crate) type Token = u8;
+pub(crate) type CallerId = usize;
+pub(crate) type ProcessId = usize;
+pub(crate) type FlightId = usize;
+
+/// A set of callers, by bit. The model's tickets: what begins notes the callers whose calls had
+/// begun by then, which is all that tickets are compared for.
+pub(crate) type Callers = u8;
+
+/// The third caller is alone in its process, the others share one.
+pub(crate) fn process_of(caller: CallerId) -> ProcessId {
+    usize::from(caller == 2)
+}
+
+pub(crate) fn bit(caller: CallerId) -> Callers {
+    1 << caller
+}
+
+/// What the server holds under the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Entry {
+    pub(crate) version: Version,
+    /// Tells it from the entries before; the header's delta and expiry do.
+    pub(crate) id: EntryId,
+}
+
+/// What the server holds under the lock's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Lock {
+    pub(crate) token: Token,
+    /// Nobody can be expected to release it: its process died, or the acquire that set it was
+    /// executed after its caller had given it up. Its lease ends it.
+    pub(crate) orphaned: bool,
+}
+
+/// What a read comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Found {
+    Unavailable,
+    Nothing,
+    Entry(Entry),
+}
+
+/// What a caller knows when it gets to lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Attempt {
+    pub(crate) seen: Option<EntryId>,
+    pub(crate) looked: bool,
+    pub(crate) reachable: bool,
+    /// The valid value that it was drawn to refresh.
+    pub(crate) held: Option<Version>,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Self { seen: None, looked: true, reachable: true, held: None }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Phase {
+    /// Has not called yet.
+    Idle,
+    /// Is about to look for a flight, and then into the store.
+    Looks,
+    /// Reads for all that share the read.
+    Reads,
+    /// Waits for a read of another caller.
+    SharesRead,
+    /// Could not share the last read, and enters the next.
+    ReadsNext,
+    /// Has the answer of a read, and has not judged it.
+    Found(Found),
+    /// Waits for a flight.
+    Joined,
+    /// Asks for the lock, or pauses between looks at it. In `doubt`, the server may have given it
+    /// the lock already.
+    Acquires { doubt: bool },
+    /// Has been given the lock; the answer is on its way.
+    Granted,
+    /// Has been told of an entry that it had not seen; the answer is on its way.
+    Told(Entry),
+    /// Runs its recompute, which reads the database once.
+    Recomputes { read: Option<Version> },
+    /// Stores; `resumes` if the recompute was a dropped leader's.
+    Fills { resumes: bool },
+    /// The server has executed the fill; the answer is on its way.
+    Filled { resumes: bool, stored: bool },
+    /// Gives the lease back, because its recompute failed. The error says as much about the
+    /// database as a value does.
+    Releases { error: Version },
+    /// The server has executed the release; the answer is on its way.
+    Released { error: Version, held: bool },
+    /// Has run out of patience.
+    IsOverdue,
+    /// Waits for an overdue rebuild.
+    JoinedOverdue,
+    /// Rebuilds without a lease.
+    RecomputesOverdue { read: Option<Version> },
+    /// Has been given a value, or an error.
+    Done,
+    /// Has been given a value older than its floor.
+    Deceived,
+    /// Dropped, or its process died.
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Caller {
+    pub(crate) phase: Phase,
+    /// The last version whose invalidation had returned when the call began.
+    pub(crate) floor: Version,
+    pub(crate) flight: FlightId,
+    pub(crate) attempt: Attempt,
+}
+
+/// A flight's hold on the lock, as its process knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Lease {
+    /// There is none: the store could not be asked.
+    None,
+    /// The server holds nothing of it.
+    Idle(Token),
+    /// The server may hold it: the answer has not come.
+    Asked(Token),
+    Held(Token),
+    /// A value is made, and on its way.
+    Filling(Token, Version),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Flight {
+    pub(crate) process: ProcessId,
+    /// Can be joined: neither sealed nor voided.
+    pub(crate) listed: bool,
+    /// Can be joined without a look into the store.
+    pub(crate) cold: bool,
+    /// Who holds the baton; nobody while it is offered to the members.
+    pub(crate) holder: Option<CallerId>,
+    /// Who had called when what it may land was begun.
+    pub(crate) before: Callers,
+    /// The entry that it replaces.
+    pub(crate) seen: Option<EntryId>,
+    pub(crate) lease: Lease,
+}
+
+/// A read that the callers of a process share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Reading {
+    pub(crate) holder: CallerId,
+    pub(crate) before: Callers,
+    /// Known once the server has executed it.
+    pub(crate) found: Option<Found>,
+}
+
+/// An overdue rebuild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Overdue {
+    pub(crate) holder: CallerId,
+    pub(crate) before: Callers,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Process {
+    pub(crate) alive: bool,
+    pub(crate) reading: Option<Reading>,
+    pub(crate) overdue: Option<Overdue>,
+}
+
+/// A request whose sender does not wait for it. It may be executed at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Message {
+    Acquire { token: Token, seen: Option<EntryId> },
+    Fill { token: Token, version: Version, seen: Option<EntryId> },
+    Release { token: Token },
+}
+
+impl Message {
+    pub(crate) fn token(self) -> Token {
+        match self {
+            Self::Acquire { token, .. } | Self::Fill { token, .. } | Self::Release { token } => {
+                token
+            }
+        }
+    }
+}
+
+/// How far the invalidation of one commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Invalidation {
+    /// Nothing has been committed.
+    Ahead,
+    /// Committed; the server has not executed the invalidation.
+    Committed(ProcessId),
+    /// Executed; the flight of its process is not voided yet.
+    Deleted(ProcessId),
+    /// Returned, or its process died.
+    Over,
+}
+
+/// What is left of the [`Bounds`](crate::rules::Bounds).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Left {
+    pub(crate) commits: u8,
+    pub(crate) expiries: u8,
+    pub(crate) lapses: u8,
+    pub(crate) drops: u8,
+    pub(crate) crashes: u8,
+    pub(crate) failures: u8,
+    pub(crate) overdue: u8,
+}
+
+/// What must never happen, noted when it does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Broken {
+    /// A fill was accepted without the lock.
+    pub(crate) unleased: bool,
+    /// A fill replaced an entry that its flight had not seen.
+    pub(crate) overwrote: bool,
+    /// A value that is not fenced was given to a caller that came after its recompute began.
+    pub(crate) unproven: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub(crate) database: Version,
+    /// The last version whose invalidation has returned.
+    pub(crate) floor: Version,
+    pub(crate) invalidations: [Invalidation; COMMITS],
+    pub(crate) entry: Option<Entry>,
+    pub(crate) lock: Option<Lock>,
+    pub(crate) processes: [Process; PROCESSES],
+    pub(crate) callers: [Caller; CALLERS],
+    pub(crate) flights: [Option<Flight>; CALLERS],
+    /// In order, the empty places last.
+    pub(crate) messages: [Option<Message>; MESSAGES],
+    pub(crate) left: Left,
+    pub(crate) broken: Broken,
+}
+
+impl Phase {
+    /// Whether the server has accepted the fill.
+    pub(crate) fn stored(self) -> bool {
+        matches!(self, Self::Filled { stored: true, .. })
+    }
+
+    /// Whether a request is on its way to the server that changes what it holds.
+    pub(crate) fn has_request(self) -> bool {
+        matches!(self, Self::Acquires { .. } | Self::Fills { .. } | Self::Releases { .. })
+    }
+}
