@@ -1,5 +1,7 @@
 //! Every feature of the Python package `cachefence` 0.1.0, on a real Redis.
 
+#![allow(clippy::unused_async)] // recomputes are async, also those that await nothing
+
 use std::error::Error as _;
 use std::future::pending;
 use std::sync::Arc;
