@@ -29,7 +29,7 @@ pub(super) enum Look {
     Underway(Member<Outcome, Option<Lease>>),
 }
 
-/// How a shared read ends.
+/// What a shared read came to.
 #[derive(Clone)]
 pub(super) struct Reading {
     begun: Ticket,
@@ -37,59 +37,59 @@ pub(super) struct Reading {
 }
 
 impl Engine {
+    /// Looks into the store, or finds that a rebuild is under way here.
     pub(super) async fn look(&self, call: &mut Call<'_>) -> Look {
         let result = match self.store.read(call.key).now() {
             Ok(result) => result,
             Err(read) => {
                 let ticket = *call.ticket.get_or_insert_with(|| self.tickets.next());
-                if let Some(member) = self.rebuilds.join_cold(call.key.as_str()) {
-                    return Look::Underway(member);
-                }
-                self.read_together(call.key, ticket, read).await
+                return self.look_together(call.key, ticket, read).await;
             }
         };
-        match result {
-            Ok(Some(snapshot)) => Look::Found(snapshot),
-            Ok(None) => Look::Nothing,
-            Err(error) => {
-                report::store_failed("read", call.key, &error);
-                Look::Unavailable
-            }
-        }
+        found(call.key, result)
     }
 
     /// Shares one read among the callers that came before it was sent.
     ///
     /// A read that is under way may already have passed an invalidation that a caller knows of, so
     /// callers that come meanwhile share the next one.
-    async fn read_together(
+    async fn look_together(
         &self,
         key: &Key,
         ticket: Ticket,
         read: StoreResult<'_, Option<Snapshot>>,
-    ) -> Result<Option<Snapshot>, StoreError> {
+    ) -> Look {
         loop {
-            let member = match self.reads.enter(key.as_str(), false) {
-                Entered::Leads(baton) => return self.read_for_all(baton, read).await,
+            // Before each try: the read that was waited for may have found nothing.
+            if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
+                return Look::Underway(member);
+            }
+            let mut member = match self.reads.enter(key.as_str(), false) {
+                Entered::Leads(baton) => return found(key, self.read_for_all(baton, read).await),
                 Entered::Joins(member) => member,
             };
-            match race(member, sleep(READ_PATIENCE)).await {
-                First::A(Turn::Leads(baton)) => return self.read_for_all(baton, read).await,
-                First::A(Turn::Landed(reading)) if ticket < reading.begun => return reading.result,
+            match race(&mut member, sleep(READ_PATIENCE)).await {
+                First::A(Turn::Leads(baton)) => {
+                    return found(key, self.read_for_all(baton, read).await);
+                }
+                First::A(Turn::Landed(Some(Reading { begun, result }))) if ticket < begun => {
+                    return found(key, result);
+                }
                 First::A(Turn::Landed(_)) => {}
-                First::B(()) => return read.await,
+                // One of those who waited begins the next read, for all of them.
+                First::B(()) => member.dismiss(None),
             }
         }
     }
 
     async fn read_for_all(
         &self,
-        baton: Baton<Reading, ()>,
+        baton: Baton<Option<Reading>, ()>,
         read: StoreResult<'_, Option<Snapshot>>,
     ) -> Result<Option<Snapshot>, StoreError> {
         let begun = self.tickets.next();
         let result = read.await;
-        baton.land(Reading { begun, result: result.clone() });
+        baton.land(Some(Reading { begun, result: result.clone() }));
         result
     }
 
@@ -103,5 +103,16 @@ impl Engine {
         let found = self.store.read(call.key).await.ok().flatten()?;
         let value = (found.expiry > found.now).then(|| self.codec.decode(&found.payload).ok());
         value.flatten().map(|value| (begun, found, value))
+    }
+}
+
+fn found(key: &Key, result: Result<Option<Snapshot>, StoreError>) -> Look {
+    match result {
+        Ok(Some(snapshot)) => Look::Found(snapshot),
+        Ok(None) => Look::Nothing,
+        Err(error) => {
+            report::store_failed("read", key, &error);
+            Look::Unavailable
+        }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) struct Engine {
     store: Arc<dyn Store>,
     codec: AnyCodec,
     tickets: Tickets,
-    reads: Arc<Flights<Reading, ()>>,
+    /// `None` ends a read that showed no life.
+    reads: Arc<Flights<Option<Reading>, ()>>,
     rebuilds: Arc<Flights<Outcome, Option<Lease>>>,
     overdue: Arc<Flights<Outcome, ()>>,
     gates: Gates,
