@@ -1,0 +1,107 @@
+//! Random schedules of a fleet: processes that call, invalidate, are killed, stopped and continued, while entries and
+//! locks are deleted, flushed and evicted under them.
+//!
+//! Whatever happens, a call that was started after an `invalidate` had returned `Ok` is given nothing that was read
+//! before it; every call of a process that lives returns; and no lock is left when all is over and the leases of the
+//! dead have run out.
+//!
+//! 40 schedules each way, with scripts and without; 1,000 with `CACHEFENCE_LONG=1`; the one that failed with
+//! `CACHEFENCE_SEED=n`.
+
+mod plan;
+mod run;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use cachefence_tests::{RedisServer, RedisServerBuilder};
+
+use run::{Servers, Tally, run};
+
+/// How many schedules run beside each other: they mostly wait.
+const LANES: usize = 4;
+
+const EVICTS: [&str; 2] = ["--maxmemory-policy", "allkeys-random"];
+
+#[test]
+fn no_schedule_serves_what_was_read_before_an_invalidation() {
+    run_all("with scripts", &RedisServer::builder().args(EVICTS));
+}
+
+#[test]
+fn nor_does_one_where_scripts_are_refused() {
+    let renamed = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+    run_all("without scripts", &RedisServer::builder().args(EVICTS).args(renamed));
+}
+
+fn run_all(mode: &str, server: &RedisServerBuilder) {
+    let servers = Servers { rough: server.clone().start(), calm: server.clone().start() };
+    let seeds = match std::env::var("CACHEFENCE_SEED") {
+        Ok(seed) => {
+            let seed: u64 = seed.parse().expect("CACHEFENCE_SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) if std::env::var_os("CACHEFENCE_LONG").is_some() => 0..1_000,
+        Err(_) => 0..40,
+    };
+    let begun = Instant::now();
+    let next = AtomicU64::new(seeds.start);
+    let tallies: Vec<Tally> = thread::scope(|scope| {
+        let lane = || {
+            let mut tallies = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= seeds.end {
+                    return tallies;
+                }
+                // A lane that fails keeps the others from starting more.
+                let stop = Stop { next: &next, end: seeds.end };
+                tallies.push(run(&servers, mode, seed));
+                std::mem::forget(stop);
+            }
+        };
+        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(lane)).collect();
+        lanes.into_iter().flat_map(|lane| lane.join().expect("a schedule failed")).collect()
+    });
+    report(mode, &tallies, begun);
+}
+
+/// Dropped by a schedule that fails, it ends the run.
+struct Stop<'a> {
+    next: &'a AtomicU64,
+    end: u64,
+}
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.next.store(self.end, Ordering::Relaxed);
+    }
+}
+
+fn report(mode: &str, tallies: &[Tally], begun: Instant) {
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    let bounded = sum(|tally| tally.counts.bounded);
+    println!(
+        "{} schedules {mode} in {:.1?}: {} calls, {} values, {bounded} of them after an invalidation; {} loads, {} of \
+         them out of date when they were answered; {} invalidations, {} more with an error; {} failures, {} \
+         processes killed, {} stopped",
+        tallies.len(),
+        begun.elapsed(),
+        sum(|tally| tally.counts.calls),
+        sum(|tally| tally.counts.values),
+        sum(|tally| tally.counts.loads),
+        sum(|tally| tally.counts.outdated),
+        sum(|tally| tally.counts.invalidated),
+        sum(|tally| tally.counts.uncertain),
+        sum(|tally| tally.counts.failures),
+        sum(|tally| tally.killed),
+        sum(|tally| tally.stopped),
+    );
+    if tallies.len() > 1 {
+        assert!(
+            bounded > 0 && sum(|tally| tally.counts.outdated) > 0,
+            "the schedules show nothing"
+        );
+    }
+}
