@@ -1,0 +1,147 @@
+//! What passes from a leader that is dropped to the joiner that goes on, and when joiners are freed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cachefence::CacheFence;
+use cachefence_tests::{Network, Op, Phase, Staged};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep};
+
+const TTL: Duration = Duration::from_secs(3_600);
+const LEASE: Duration = Duration::from_secs(3);
+
+struct World {
+    staged: Arc<Staged>,
+    ours: CacheFence,
+    theirs: CacheFence,
+    loads: Arc<AtomicUsize>,
+}
+
+impl World {
+    fn new() -> Self {
+        let staged = Arc::new(Staged::default());
+        let build = || {
+            let builder = CacheFence::builder().store(Network(Arc::clone(&staged))).beta(0.0);
+            builder.lock_timeout(LEASE).wait_for_lock(TTL).build_lazy().unwrap()
+        };
+        Self { ours: build(), theirs: build(), staged, loads: Arc::default() }
+    }
+
+    /// A call that says when its recompute has begun, which takes `takes`.
+    fn call(&self, takes: Duration) -> (JoinHandle<usize>, Arc<Notify>) {
+        let (entry, loads) = (self.ours.entry("k").ttl(TTL), Arc::clone(&self.loads));
+        let begun = Arc::new(Notify::new());
+        let begins = Arc::clone(&begun);
+        let call = tokio::spawn(entry.get_or_set(move || async move {
+            let number = loads.fetch_add(1, Ordering::SeqCst) + 1;
+            begins.notify_one();
+            sleep(takes).await;
+            Ok::<_, std::io::Error>(number)
+        }));
+        (tokio::spawn(async { call.await.unwrap().unwrap() }), begun)
+    }
+
+    fn loads(&self) -> usize {
+        self.loads.load(Ordering::SeqCst)
+    }
+}
+
+/// A call that can be dropped: `World::call` without the task around it.
+fn droppable(world: &World, takes: Duration) -> (JoinHandle<()>, Arc<Notify>) {
+    let (entry, loads) = (world.ours.entry("k").ttl(TTL), Arc::clone(&world.loads));
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let call = tokio::spawn(async move {
+        let load = || async {
+            let number = loads.fetch_add(1, Ordering::SeqCst) + 1;
+            begins.notify_one();
+            sleep(takes).await;
+            Ok::<_, std::io::Error>(number)
+        };
+        drop(entry.get_or_set(load).await);
+    });
+    (call, begun)
+}
+
+async fn settle() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_passes_on_without_a_second_acquire() {
+    let world = World::new();
+    let (leader, begun) = droppable(&world, TTL);
+    begun.notified().await;
+    let (joiner, _) = world.call(Duration::ZERO);
+    settle().await;
+    leader.abort();
+    assert_eq!(joiner.await.unwrap(), 2, "it ran its own recompute");
+    assert_eq!(world.staged.count(Op::Acquire), 1);
+    assert_eq!(world.staged.count(Op::Release), 0);
+    let stored = world.ours.entry::<usize>("k").peek().await.unwrap();
+    assert_eq!(stored, Some(2), "under the lease of the first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inherited_lease_is_renewed_in_time() {
+    let world = World::new();
+    // Each holder is dropped before its own first renewal would be due.
+    let (mut leader, begun) = droppable(&world, TTL);
+    begun.notified().await;
+    for _ in 0..10 {
+        let (next, begun) = droppable(&world, TTL);
+        sleep(LEASE * 3 / 10).await;
+        leader.abort();
+        begun.notified().await;
+        leader = next;
+    }
+    assert!(world.staged.count(Op::Renew) >= 5, "{}", world.staged.count(Op::Renew));
+    assert_eq!(world.staged.count(Op::Acquire), 1, "the lease never ran out");
+    leader.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_cut_off_is_carried_to_its_end() {
+    for phase in [Phase::Request, Phase::Reply] {
+        let world = World::new();
+        let stop = world.staged.stop(Op::Fill, phase);
+        let (leader, begun) = droppable(&world, Duration::from_secs(1));
+        begun.notified().await;
+        let (joiner, _) = world.call(Duration::ZERO);
+        stop.reached().await;
+        leader.abort();
+        assert_eq!(joiner.await.unwrap(), 1, "the value of the first, cut off at its {phase:?}");
+        assert_eq!(world.loads(), 1);
+        assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_loses_its_lease_frees_its_joiners() {
+    let world = World::new();
+    let (leader, begun) = world.call(TTL);
+    begun.notified().await;
+    let (joiner, _) = world.call(Duration::ZERO);
+    settle().await;
+    let invalidated = Instant::now();
+    world.theirs.invalidate("k").await.unwrap();
+    assert_eq!(joiner.await.unwrap(), 2);
+    // At the leader's next renewal, not when it is done.
+    assert!(invalidated.elapsed() <= LEASE / 3 + Duration::from_secs(1));
+    assert!(!leader.is_finished());
+    leader.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_every_third_of_it() {
+    let world = World::new();
+    let (leader, _) = world.call(LEASE * 2 + LEASE / 6);
+    leader.await.unwrap();
+    assert_eq!(world.staged.count(Op::Renew), 6);
+    assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(1), "it was kept");
+}
