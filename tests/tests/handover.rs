@@ -1,7 +1,9 @@
 //! What passes from a leader that is dropped to the joiner that goes on, and when joiners are freed.
 
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use cachefence::CacheFence;
@@ -85,6 +87,28 @@ async fn the_lease_passes_on_without_a_second_acquire() {
     assert_eq!(world.staged.count(Op::Release), 0);
     let stored = world.ours.entry::<usize>("k").peek().await.unwrap();
     assert_eq!(stored, Some(2), "under the lease of the first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_has_run_out_is_not_inherited() {
+    let world = World::new();
+    let (entry, loads) = (world.ours.entry("k").ttl(TTL), Arc::clone(&world.loads));
+    let mut leader = Box::pin(entry.get_or_set(move || async move {
+        loads.fetch_add(1, Ordering::SeqCst);
+        std::future::pending::<Result<usize, std::io::Error>>().await
+    }));
+    let begun = poll_fn(|cx| {
+        assert!(leader.as_mut().poll(cx).is_pending());
+        if world.loads() == 1 { Poll::Ready(()) } else { Poll::Pending }
+    });
+    begun.await;
+    let (joiner, _) = world.call(Duration::ZERO);
+    settle().await;
+    sleep(LEASE * 2).await; // nobody polls the leader, so nobody renews
+    drop(leader);
+    assert_eq!(joiner.await.unwrap(), 2);
+    assert_eq!(world.staged.count(Op::Acquire), 2);
+    assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(2), "it was stored");
 }
 
 #[tokio::test(start_paused = true)]
