@@ -141,6 +141,7 @@ async fn a_store_that_was_cut_off_is_carried_to_its_end() {
         leader.abort();
         assert_eq!(joiner.await.unwrap(), 1, "the value of the first, cut off at its {phase:?}");
         assert_eq!(world.loads(), 1);
+        assert_eq!(world.staged.count(Op::Acquire), 1);
         assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(1));
     }
 }
