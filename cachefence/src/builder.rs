@@ -58,8 +58,8 @@ impl Builder {
         CacheFence::assemble(engine, Defaults::default(), String::new())
     }
 
-    /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]`,
-    /// `rediss://..` or `unix:///path/to/socket`. Redis 6.2 and later, and what speaks its protocol.
+    /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]` or
+    /// `unix:///path/to/socket`. Redis 6.2 and later, and what speaks its protocol.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, url: impl AsRef<str>) -> Self {
         use crate::store::redis::RedisStore;
@@ -114,8 +114,8 @@ impl Builder {
 
     /// How long a lease is renewed for one rebuild. 60 seconds by default.
     ///
-    /// A recompute that is polled but never ends gives its key free after this and one more
-    /// [`lock_timeout`](Self::lock_timeout). What a recompute that takes longer returns goes to its
+    /// A recompute that is polled but never ends gives its key free after this and less than two more
+    /// [`lock_timeout`](Self::lock_timeout)s. What a recompute that takes longer returns goes to its
     /// own caller and is not stored, so keep this above the longest one.
     pub fn max_rebuild(mut self, longest: Duration) -> Self {
         self.options.max_rebuild = Some(longest);

@@ -61,8 +61,7 @@ impl CacheFence {
 
     /// Connects to the Redis server at `url`, with every option at its default.
     ///
-    /// `redis://[user:password@]host[:port][/db]`, `rediss://..` for TLS (with the crate's feature
-    /// for it) or `unix:///path/to/socket`.
+    /// `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`.
     ///
     /// # Errors
     ///
