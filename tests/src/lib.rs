@@ -22,8 +22,10 @@ mod port;
 mod server;
 mod staged;
 mod stats;
+mod twins;
 
 pub use builder::RedisServerBuilder;
 pub use keys::{assert_no_locks, namespace};
 pub use server::RedisServer;
 pub use staged::{Network, Op, Phase, Staged, Stop};
+pub use twins::{assert_twins, ran};

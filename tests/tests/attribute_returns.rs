@@ -8,27 +8,10 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Debug;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 use cachefence::cachefence;
-
-/// Counts a body that runs.
-fn ran(bodies: &AtomicU32) {
-    bodies.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Asserts that `cached` gives what its twin gives, twice, and runs its body once.
-async fn assert_twins<T: PartialEq + Debug>(
-    bodies: &AtomicU32,
-    mut plain: impl AsyncFnMut() -> T,
-    mut cached: impl AsyncFnMut() -> T,
-) {
-    let expected = plain().await;
-    assert_eq!(bodies.swap(0, Ordering::Relaxed), 1, "the plain twin counts its body");
-    assert_eq!(cached().await, expected, "the first call");
-    assert_eq!(cached().await, expected, "the second call");
-    assert_eq!(bodies.load(Ordering::Relaxed), 1, "bodies of two calls");
-}
+use cachefence_tests::{assert_twins, ran};
 
 use serde::{Deserialize, Serialize};
 
