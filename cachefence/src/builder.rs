@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cache::CacheFence;
 use crate::codec::{AnyCodec, Codec};
 use crate::engine::Engine;
+use crate::entropy::Entropy;
 use crate::error::{Error, InvalidOption};
 use crate::key;
 use crate::options::{Defaults, Overrides};
@@ -39,6 +40,7 @@ use crate::store::{MemoryStore, Store};
 pub struct Builder {
     store: Option<Result<Arc<dyn Store>, InvalidOption>>,
     codec: AnyCodec,
+    entropy: Entropy,
     prefix: String,
     options: Overrides,
 }
@@ -48,13 +50,15 @@ impl Builder {
         Self {
             store: None,
             codec: AnyCodec::Json,
+            entropy: Entropy::default(),
             prefix: String::new(),
             options: Overrides::default(),
         }
     }
 
     pub(crate) fn in_memory_default() -> CacheFence {
-        let engine = Engine::new(Arc::new(MemoryStore::default()), AnyCodec::Json);
+        let store = Arc::new(MemoryStore::default());
+        let engine = Engine::new(store, AnyCodec::Json, Entropy::default());
         CacheFence::assemble(engine, Defaults::default(), String::new())
     }
 
@@ -130,6 +134,12 @@ impl Builder {
         self
     }
 
+    /// Where chance comes from.
+    pub(crate) fn entropy(mut self, entropy: Entropy) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
     /// Builds the cache and sees that its store can be used.
     ///
     /// # Errors
@@ -166,7 +176,8 @@ impl Builder {
     pub fn build_lazy(self) -> Result<CacheFence, Error> {
         let defaults = Defaults::new(&self.options)?;
         let store = self.store.ok_or_else(|| InvalidOption::missing("store"))??;
-        Ok(CacheFence::assemble(Engine::new(store, self.codec), defaults, self.prefix))
+        let engine = Engine::new(store, self.codec, self.entropy);
+        Ok(CacheFence::assemble(engine, defaults, self.prefix))
     }
 }
 

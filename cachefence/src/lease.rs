@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::entropy::Entropy;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{Acquired, NewValue, Store, Token, Version};
@@ -30,6 +31,7 @@ const RENEWALS_PER_LEASE: u32 = 3;
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
     key: Key,
+    entropy: Entropy,
     token: Token,
     term: Duration,
     state: State,
@@ -47,11 +49,17 @@ enum State {
 }
 
 impl Lease {
-    pub(crate) fn new(store: &Arc<dyn Store>, key: &Key, term: Duration) -> Self {
+    pub(crate) fn new(
+        store: &Arc<dyn Store>,
+        key: &Key,
+        entropy: &Entropy,
+        term: Duration,
+    ) -> Self {
         Self {
             store: Arc::clone(store),
             key: key.clone(),
-            token: Token::random(),
+            entropy: entropy.clone(),
+            token: Token::random(entropy),
             term,
             state: State::Idle,
         }
@@ -94,7 +102,7 @@ impl Lease {
     fn ask(&mut self) -> Instant {
         if !matches!(self.state, State::Idle) {
             self.settle();
-            self.token = Token::random();
+            self.token = Token::random(&self.entropy);
         }
         self.state = State::Asked;
         Instant::now()

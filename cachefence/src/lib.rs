@@ -41,6 +41,7 @@ mod builder;
 mod cache;
 mod codec;
 mod engine;
+mod entropy;
 mod entry;
 mod error;
 mod freshness;

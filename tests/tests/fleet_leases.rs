@@ -18,8 +18,12 @@ const NEVER: Duration = Duration::from_secs(600);
 /// What the design allows a waiter to notice that a lease has ended.
 const NOTICED: Duration = Duration::from_millis(300);
 
-/// What a machine that is busy with other things may add to a measured time.
-const NOISE: Duration = Duration::from_secs(3);
+/// What a machine that is busy with other things may add to a measured time. The long form is run on
+/// one that is not.
+fn noise() -> Duration {
+    let long = std::env::var_os("CACHEFENCE_LONG").is_some();
+    if long { Duration::ZERO } else { Duration::from_secs(3) }
+}
 
 fn with_scripts() -> RedisServer {
     RedisServer::start()
@@ -83,7 +87,7 @@ fn a_killed_holder_is_replaced(server: &RedisServer) {
     fleet.kill(workers[0]);
     let replaced = fleet.until("another one loads", |fleet| !fleet.held().is_empty());
     println!("a killed holder was replaced after {replaced:.0?}, with a lease of {lease:?}");
-    assert!(replaced < lease + NOTICED + NOISE, "{replaced:?}");
+    assert!(replaced < lease + NOTICED + noise(), "{replaced:?}");
 
     // For longer than a lease the others see that it is renewed.
     while fleet.next(lease * 3 / 2).is_some() {}
@@ -132,7 +136,7 @@ fn a_stopped_holder_stores_nothing(server: &RedisServer) {
     for worker in workers {
         fleet.call(worker, "k", TTL, 1);
         let row = loop {
-            match fleet.next(NOISE).and_then(|report| report.event) {
+            match fleet.next(Duration::from_secs(3)).and_then(|report| report.event) {
                 Some(Event::Returned { outcome: Outcome::Value(row), .. }) => break row,
                 other => assert!(other.is_some(), "it returns"),
             }

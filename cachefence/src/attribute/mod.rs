@@ -25,9 +25,19 @@ pub fn installed() -> CacheFence {
 pub mod testing {
     use std::sync::Arc;
 
+    use crate::builder::Builder;
     use crate::cache::CacheFence;
+    use crate::entropy::Entropy;
     use crate::key::Key;
     use crate::store::{Store, Token};
+
+    /// A cache whose chance is `source`, so that a simulation can be repeated.
+    pub fn with_entropy(
+        builder: Builder,
+        source: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Builder {
+        builder.entropy(Entropy::of(source))
+    }
 
     /// The store of a cache.
     pub fn store(cache: &CacheFence) -> Arc<dyn Store> {
@@ -41,6 +51,6 @@ pub mod testing {
 
     /// A token that no flight has.
     pub fn token() -> Token {
-        Token::random()
+        Token::random(&Entropy::default())
     }
 }

@@ -5,7 +5,6 @@ use serde::de::DeserializeOwned;
 use super::{Engine, Outcome};
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::lease::Lease;
 use crate::options::Policy;
 use crate::store::NewValue;
 
@@ -33,7 +32,7 @@ impl Engine {
     ) -> Result<(), StoreError> {
         /// Each refusal is an invalidation or another `set` that came in between.
         const MOST_ATTEMPTS: u32 = 3;
-        let mut lease = Lease::new(&self.store, key, policy.lock_timeout);
+        let mut lease = self.lease(key, policy.lock_timeout);
         for _ in 0..MOST_ATTEMPTS {
             let set = async {
                 lease.seize().await?;

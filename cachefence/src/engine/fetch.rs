@@ -217,7 +217,7 @@ impl Engine {
         found: &Snapshot,
     ) -> (Freshness, Option<T>) {
         let life = Life { delta: found.delta, expiry: found.expiry };
-        let drawn = 1.0 - rand::random::<f64>();
+        let drawn = 1.0 - self.entropy.fraction();
         match freshness(life, call.policy.beta, found.now, drawn) {
             Freshness::Expired => (Freshness::Expired, None),
             valid => (valid, self.codec.decode(&found.payload).ok()),

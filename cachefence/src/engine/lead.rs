@@ -124,9 +124,8 @@ impl Engine {
             baton.cargo = None;
             return Obtained::NoStore;
         }
-        let lease = baton
-            .cargo
-            .get_or_insert_with(|| Lease::new(&self.store, call.key, call.policy.lock_timeout));
+        let lease =
+            baton.cargo.get_or_insert_with(|| self.lease(call.key, call.policy.lock_timeout));
         let mut pace = Pace::new();
         loop {
             let begun = self.tickets.next();
@@ -144,7 +143,8 @@ impl Engine {
                 }
             };
             // Not before the store has counted the millisecond in which the lease ends.
-            let pause = pace.next(rand::random()).min(remaining + Duration::from_millis(1));
+            let pause =
+                pace.next(self.entropy.fraction()).min(remaining + Duration::from_millis(1));
             if let First::B(()) = race(sleep(pause), sleep_until(call.deadline)).await {
                 return Obtained::Nothing;
             }

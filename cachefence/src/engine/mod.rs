@@ -43,6 +43,7 @@ use self::gates::Gates;
 use self::look::Reading;
 use self::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
+use crate::entropy::Entropy;
 use crate::key::Key;
 use crate::lease::Lease;
 use crate::options::Policy;
@@ -55,6 +56,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Engine {
     store: Arc<dyn Store>,
     codec: AnyCodec,
+    entropy: Entropy,
     tickets: Tickets,
     /// `None` ends a read that showed no life.
     reads: Arc<Flights<Option<Reading>, ()>>,
@@ -117,10 +119,11 @@ struct Call<'a> {
 }
 
 impl Engine {
-    pub(crate) fn new(store: Arc<dyn Store>, codec: AnyCodec) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, codec: AnyCodec, entropy: Entropy) -> Self {
         Self {
             store,
             codec,
+            entropy,
             tickets: Tickets::default(),
             reads: Arc::new(Flights::new()),
             rebuilds: Arc::new(Flights::new()),
@@ -135,6 +138,11 @@ impl Engine {
 
     pub(crate) fn codec(&self) -> &AnyCodec {
         &self.codec
+    }
+
+    /// A lease that is not asked for yet.
+    fn lease(&self, key: &Key, term: Duration) -> Lease {
+        Lease::new(&self.store, key, &self.entropy, term)
     }
 }
 

@@ -89,7 +89,7 @@ impl Engine {
     ) -> (Ticket, Snapshot, T) {
         let mut pace = Pace::new();
         loop {
-            sleep(pace.next(rand::random())).await;
+            sleep(pace.next(self.entropy.fraction())).await;
             crew.beat();
             if let Some(landed) = self.landed(call).await {
                 return landed;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::entropy::Entropy;
 use crate::error::StoreError;
 use crate::key::Key;
 
@@ -142,8 +143,8 @@ pub struct Token(String);
 
 impl Token {
     /// A token that no flight has had before.
-    pub(crate) fn random() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
+    pub(crate) fn random(entropy: &Entropy) -> Self {
+        Self(format!("{:016x}{:016x}", entropy.number(), entropy.number()))
     }
 
     /// The digits.

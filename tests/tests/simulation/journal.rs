@@ -51,6 +51,11 @@ impl Journal {
         self.failed.is_some()
     }
 
+    /// All that happened.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.events.iter().map(ToString::to_string).collect()
+    }
+
     /// The first violation, with the last events before it that concern its key.
     pub(crate) fn failure(&self) -> Option<String> {
         let until = self.failed?;

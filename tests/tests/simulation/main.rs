@@ -9,8 +9,7 @@
 //!
 //! 200 seeds by default, 10,000 with `CACHEFENCE_LONG=1`, the one that `CACHEFENCE_SEED` names with
 //! that. A failure prints its seed, its plan and what led to it. The engine draws its tokens, pauses
-//! and early refreshes from the process's own randomness, so a seed brings back the plan and not
-//! every interleaving: `CACHEFENCE_TRIES=100` runs it as often.
+//! and early refreshes from the seed as well: the same seed brings back every step.
 
 mod caller;
 mod change;
@@ -39,5 +38,21 @@ fn no_schedule_breaks_a_promise() {
     // A run may come to nothing; a hundred cannot.
     if seeds.len() >= 100 {
         assert!(stats.accepted > 0 && stats.stored > 0 && stats.refused > 0, "nothing was tried");
+    }
+}
+
+#[test]
+fn a_seed_brings_back_every_step() {
+    for seed in 0..10 {
+        let journal = || run::play(seed).state().journal.all();
+        let (once, again) = (journal(), journal());
+        let differs = once.iter().zip(&again).position(|(a, b)| a != b);
+        if let Some(at) = differs {
+            let from = at.saturating_sub(12);
+            let (once, again) = (once[from..=at].join("\n"), again[from..=at].join("\n"));
+            panic!("seed {seed}, step {at}:\n{once}\nand\n{again}");
+        }
+        assert_eq!(once.len(), again.len(), "seed {seed}");
+        assert!(once.len() > 50, "seed {seed} did next to nothing");
     }
 }

@@ -20,6 +20,15 @@ const LONGEST_RUN: Duration = Duration::from_secs(60);
 ///
 /// What was violated, and what led to it.
 pub(crate) fn run(seed: u64) -> Result<Stats, String> {
+    let world = play(seed);
+    match world.failure() {
+        None => Ok(world.state().stats),
+        Some(failure) => Err(format!("{:#?}\n{failure}", world.plan)),
+    }
+}
+
+/// Runs `seed` to its end.
+pub(crate) fn play(seed: u64) -> Arc<World> {
     let world = World::new(Plan::new(seed));
     let mut sim = simulation(&world);
     let mut nemesis = Nemesis::new(&world);
@@ -35,10 +44,8 @@ pub(crate) fn run(seed: u64) -> Result<Stats, String> {
         step(&mut sim, &world);
     }
     world.nothing_is_locked(sim.elapsed());
-    match world.failure() {
-        None => Ok(world.state().stats),
-        Some(failure) => Err(format!("{:#?}\n{failure}", world.plan)),
-    }
+    drop(sim);
+    world
 }
 
 fn simulation<'a>(world: &Arc<World>) -> Sim<'a> {

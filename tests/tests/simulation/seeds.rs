@@ -66,7 +66,7 @@ pub(crate) fn chosen() -> Vec<u64> {
         Some(given.parse().unwrap_or_else(|_| panic!("{name} is a number, not {given:?}")))
     };
     if let Some(seed) = number("CACHEFENCE_SEED") {
-        return (0..number("CACHEFENCE_TRIES").unwrap_or(1)).map(|_| seed).collect();
+        return vec![seed];
     }
     let long = std::env::var_os("CACHEFENCE_LONG").is_some();
     (0..if long { LONG } else { SHORT }).collect()

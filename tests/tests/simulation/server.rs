@@ -17,7 +17,8 @@ pub(crate) async fn serve(world: Arc<World>) -> turmoil::Result {
     loop {
         let (stream, from) = listener.accept().await?;
         let from = turmoil::reverse_lookup(from.ip()).unwrap_or_default();
-        tokio::spawn(answer(Arc::clone(&world), stream, from));
+        // Local tasks are dropped in their order when the host is crashed, so that a seed repeats.
+        tokio::task::spawn_local(answer(Arc::clone(&world), stream, from));
     }
 }
 

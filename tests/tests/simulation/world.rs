@@ -25,7 +25,7 @@ pub(crate) struct State {
     pub(crate) stats: Stats,
     /// The virtual time, for what happens outside of a host.
     pub(crate) now: Duration,
-    journal: Journal,
+    pub(crate) journal: Journal,
     lives: Vec<u64>,
     finished: usize,
 }

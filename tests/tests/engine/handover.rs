@@ -1,12 +1,14 @@
 //! What passes from a leader that is dropped to the joiner that goes on, and when joiners are freed.
 
+use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use cachefence::CacheFence;
+use cachefence::__private::testing::{key, token};
+use cachefence::{Acquired, CacheFence, MemoryStore, Store as _};
 use cachefence_tests::{Network, Op, Phase, Staged};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
@@ -169,4 +171,20 @@ async fn a_lease_is_renewed_every_third_of_it() {
     leader.await.unwrap();
     assert_eq!(world.staged.count(Op::Renew), 6);
     assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(1), "it was kept");
+}
+
+/// The harness's fleet shows the same with processes and a real clock; here the clock is exact.
+#[tokio::test(start_paused = true)]
+async fn a_dead_holder_is_replaced_as_soon_as_its_lease_ends() {
+    const DEFAULT_LEASE: Duration = Duration::from_secs(2);
+    let store = Arc::new(MemoryStore::default());
+    let (key, dead) = (key("k"), token());
+    let held = store.acquire(&key, &dead, DEFAULT_LEASE, None).await.unwrap();
+    assert!(matches!(held, Acquired::Lease));
+    let cache = CacheFence::builder().store(store).build_lazy().unwrap();
+    let begun = Instant::now();
+    let load = || async { Ok::<_, Infallible>(begun.elapsed()) };
+    let waited = cache.get_or_set("k", TTL, load).await.unwrap();
+    assert!(waited >= DEFAULT_LEASE, "{waited:?}");
+    assert!(waited <= DEFAULT_LEASE + Duration::from_millis(5), "{waited:?}");
 }
