@@ -8,9 +8,13 @@ use crate::cache::CacheFence;
 use crate::codec::{AnyCodec, Codec};
 use crate::engine::Engine;
 use crate::entropy::Entropy;
+#[cfg(doc)]
+use crate::entry::Entry;
 use crate::error::{Error, InvalidOption};
 use crate::key;
-use crate::options::{Defaults, Overrides};
+use crate::options::{self, Defaults, Overrides};
+#[cfg(feature = "redis")]
+use crate::store::redis::RedisStore;
 use crate::store::{MemoryStore, Store};
 
 /// The options of a cache.
@@ -38,17 +42,28 @@ use crate::store::{MemoryStore, Store};
 /// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
-    store: Option<Result<Arc<dyn Store>, InvalidOption>>,
+    store: Option<Choice>,
+    op_timeout: Duration,
+    most_bypassing: usize,
     codec: AnyCodec,
     entropy: Entropy,
     prefix: String,
     options: Overrides,
 }
 
+/// Which store.
+enum Choice {
+    #[cfg(feature = "redis")]
+    Redis(String),
+    Given(Arc<dyn Store>),
+}
+
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             store: None,
+            op_timeout: Duration::from_millis(250),
+            most_bypassing: usize::MAX,
             codec: AnyCodec::Json,
             entropy: Entropy::default(),
             prefix: String::new(),
@@ -58,7 +73,7 @@ impl Builder {
 
     pub(crate) fn in_memory_default() -> CacheFence {
         let store = Arc::new(MemoryStore::default());
-        let engine = Engine::new(store, AnyCodec::Json, Entropy::default());
+        let engine = Engine::new(store, AnyCodec::Json, Entropy::default(), usize::MAX);
         CacheFence::assemble(engine, Defaults::default(), String::new())
     }
 
@@ -66,9 +81,7 @@ impl Builder {
     /// `unix:///path/to/socket`. Redis 6.2 and later, and what speaks its protocol.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, url: impl AsRef<str>) -> Self {
-        use crate::store::redis::RedisStore;
-        let store = RedisStore::open(url.as_ref()).map(|store| Arc::new(store) as Arc<dyn Store>);
-        self.store = Some(store);
+        self.store = Some(Choice::Redis(url.as_ref().to_owned()));
         self
     }
 
@@ -80,7 +93,7 @@ impl Builder {
 
     /// Keeps entries in a store of your own.
     pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Ok(Arc::new(store)));
+        self.store = Some(Choice::Given(Arc::new(store)));
         self
     }
 
@@ -123,6 +136,78 @@ impl Builder {
     /// own caller and is not stored, so keep this above the longest one.
     pub fn max_rebuild(mut self, longest: Duration) -> Self {
         self.options.max_rebuild = Some(longest);
+        self
+    }
+
+    /// For how long after its ttl a value is still served while one caller rebuilds it
+    /// (`stale-while-revalidate`, RFC 5861, section 3). Zero by default: never.
+    ///
+    /// The caller that rebuilds waits for its own recompute, unless refreshes run
+    /// [in the background](Entry::get_or_set_in_background); the others do not wait.
+    pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        self.options.stale_while_revalidate = Some(window);
+        self
+    }
+
+    /// For how long after its ttl a value is served instead of an error when the recompute fails
+    /// (`stale-if-error`, RFC 5861, section 4). Zero by default: never.
+    ///
+    /// After a failure nobody in the fleet tries again before [`retry_after`](Self::retry_after).
+    /// With any stale window, an early refresh that fails costs its caller nothing either.
+    pub fn stale_if_error(mut self, window: Duration) -> Self {
+        self.options.stale_if_error = Some(window);
+        self
+    }
+
+    /// How long a stale value is served without another try, once a recompute has failed. 1 second
+    /// by default.
+    pub fn retry_after(mut self, pause: Duration) -> Self {
+        self.options.retry_after = Some(pause);
+        self
+    }
+
+    /// How long a recompute is waited for where there is a value to serve instead: one that is valid,
+    /// or within a stale window. Without such a value it is waited for whatever it takes. No limit by
+    /// default.
+    ///
+    /// A recompute that is cut short this way is dropped, and counts as failed; one that runs
+    /// [in the background](Entry::get_or_set_in_background) goes on.
+    pub fn recompute_timeout(mut self, limit: Duration) -> Self {
+        self.options.recompute_timeout = Some(limit);
+        self
+    }
+
+    /// By which share a ttl is shortened at most, at random, so that values that were stored together
+    /// do not expire together. From 0 to 1; 0 by default.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.options.jitter = Some(share);
+        self
+    }
+
+    /// The largest encoded value that is stored. 64 MiB by default. A larger one is served and not
+    /// cached.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_value_bytes = Some(bytes);
+        self
+    }
+
+    /// How long one operation of the Redis store may take, waiting for a connection included. 250 ms
+    /// by default; at least 1 ms. It is the most that Redis in trouble adds to a call.
+    ///
+    /// After 5 failures in a row the server is left alone: calls are served without it and without
+    /// waiting, until it answers a probe. A store of your own bounds its operations itself.
+    pub fn op_timeout(mut self, limit: Duration) -> Self {
+        self.op_timeout = limit;
+        self
+    }
+
+    /// How many recomputes of this cache may run at a time while the store cannot be reached. No bound
+    /// by default: there is one per key and process in any case. At least 1.
+    ///
+    /// The others wait for their turn. One whose caller is not polled any more does not hold them up
+    /// for longer than [`wait_for_lock`](Self::wait_for_lock).
+    pub fn max_bypass(mut self, recomputes: usize) -> Self {
+        self.most_bypassing = recomputes;
         self
     }
 
@@ -175,8 +260,17 @@ impl Builder {
     /// ```
     pub fn build_lazy(self) -> Result<CacheFence, Error> {
         let defaults = Defaults::new(&self.options)?;
-        let store = self.store.ok_or_else(|| InvalidOption::missing("store"))??;
-        let engine = Engine::new(store, self.codec, self.entropy);
+        let op_timeout = options::span("op_timeout", self.op_timeout)?;
+        let store: Arc<dyn Store> = match self.store {
+            #[cfg(feature = "redis")]
+            Some(Choice::Redis(url)) => Arc::new(RedisStore::open(&url, op_timeout)?),
+            Some(Choice::Given(store)) => store,
+            None => return Err(InvalidOption::missing("store").into()),
+        };
+        #[cfg(not(feature = "redis"))]
+        let _ = op_timeout;
+        let most_bypassing = options::at_least_one("max_bypass", self.most_bypassing)?;
+        let engine = Engine::new(store, self.codec, self.entropy, most_bypassing);
         Ok(CacheFence::assemble(engine, defaults, self.prefix))
     }
 }

@@ -46,7 +46,7 @@ use crate::options::Defaults;
 pub struct CacheFence(Arc<Inner>);
 
 struct Inner {
-    engine: Engine,
+    engine: Arc<Engine>,
     defaults: Defaults,
     prefix: String,
 }
@@ -78,7 +78,7 @@ impl CacheFence {
     }
 
     pub(crate) fn assemble(engine: Engine, defaults: Defaults, prefix: String) -> Self {
-        Self(Arc::new(Inner { engine, defaults, prefix }))
+        Self(Arc::new(Inner { engine: Arc::new(engine), defaults, prefix }))
     }
 
     /// Returns the value of `key`, running `recompute` if there is none.
@@ -169,6 +169,25 @@ impl CacheFence {
         self.entry::<()>(key).invalidate().await
     }
 
+    /// As [`invalidate`](Self::invalidate); if the store cannot be reached, the invalidation is sent
+    /// again until the store has taken it. Gives whether it has already.
+    ///
+    /// Until then this process serves the key without the store. What other processes serve is what
+    /// the store holds: they may serve the old value for as long as they can reach the store and this
+    /// process cannot. The process has to live, and the runtime with it: a debt is not written down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for a key that cannot be used. [`Error::Store`] if the store could not be
+    /// reached and 100,000 keys wait for it already.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returned, it may or may not have removed the key, and owes nothing.
+    pub async fn invalidate_eventually(&self, key: impl AsRef<str>) -> Result<bool, Error> {
+        self.entry::<()>(key).invalidate_eventually().await
+    }
+
     /// Makes this the default: the cache of annotated functions that name none.
     ///
     /// # Errors
@@ -185,7 +204,7 @@ impl CacheFence {
         Entry::new(self, key)
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
     }
 

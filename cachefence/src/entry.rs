@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
-use crate::engine::{Engine, Recursive};
+use crate::engine::{Engine, Made, Recursive};
 use crate::error::{Error, InvalidKey, InvalidOption};
 use crate::key::Key;
-use crate::options::{Overrides, Policy};
+use crate::lifetime::Lifetime;
+use crate::options::{self, Overrides, Policy};
 use crate::share::ByClone;
 use crate::store::NewValue;
 
@@ -47,18 +48,38 @@ pub struct Entry<T> {
     key: Key,
     valid: Result<(), InvalidKey>,
     options: Overrides,
-    value: PhantomData<fn() -> T>,
+    lifetime: Lifetime<T>,
 }
 
 impl<T> Entry<T> {
     pub(crate) fn new(cache: CacheFence, (key, valid): (Key, Result<(), InvalidKey>)) -> Self {
-        Self { cache, key, valid, options: Overrides::default(), value: PhantomData }
+        let (options, lifetime) = (Overrides::default(), Lifetime::default());
+        Self { cache, key, valid, options, lifetime }
     }
 
     /// How long a value is valid once it is stored. Needed wherever one may be stored; between
     /// 1 ms and 2^53 ms.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.options.ttl = Some(ttl);
+        self
+    }
+
+    /// The ttl of each value, by the value itself; it goes before [`ttl`](Self::ttl).
+    ///
+    /// A value whose ttl is zero is served and not cached. So is, with a warning, one whose ttl is not
+    /// between 1 ms and 2^53 ms.
+    pub fn ttl_of(mut self, ttl_of: fn(&T) -> Duration) -> Self {
+        self.lifetime.ttl_of = Some(ttl_of);
+        self
+    }
+
+    /// The ttl of a `None`; it goes before [`ttl`](Self::ttl) and [`ttl_of`](Self::ttl_of), with the
+    /// same bounds as the latter.
+    pub fn negative_ttl(mut self, ttl: Duration) -> Self
+    where
+        T: Negative,
+    {
+        self.lifetime.negative = Some((T::is_negative, ttl));
         self
     }
 
@@ -77,6 +98,30 @@ impl<T> Entry<T> {
     /// [`Builder::wait_for_lock`](crate::Builder::wait_for_lock), for this entry.
     pub fn wait_for_lock(mut self, longest: Duration) -> Self {
         self.options.wait_for_lock = Some(longest);
+        self
+    }
+
+    /// [`Builder::stale_while_revalidate`](crate::Builder::stale_while_revalidate), for this entry.
+    pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        self.options.stale_while_revalidate = Some(window);
+        self
+    }
+
+    /// [`Builder::stale_if_error`](crate::Builder::stale_if_error), for this entry.
+    pub fn stale_if_error(mut self, window: Duration) -> Self {
+        self.options.stale_if_error = Some(window);
+        self
+    }
+
+    /// [`Builder::recompute_timeout`](crate::Builder::recompute_timeout), for this entry.
+    pub fn recompute_timeout(mut self, limit: Duration) -> Self {
+        self.options.recompute_timeout = Some(limit);
+        self
+    }
+
+    /// [`Builder::jitter`](crate::Builder::jitter), for this entry.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.options.jitter = Some(share);
         self
     }
 
@@ -101,13 +146,48 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        // Every caller of a flight gets the same `Arc`.
-        let recompute = pin!(async { recompute().await.map_err(Arc::new) });
+        let recompute = pin!(shared(self.lifetime, recompute));
         let (key, policy) = (self.checked_key()?, self.policy()?);
         let engine = self.cache.engine();
         match engine.fetch::<T, Arc<E>, ByClone>(key, &policy, recompute).await {
             Ok(result) => result.map_err(Error::Recompute),
             Err(Recursive) => Err(Error::Recursive),
+        }
+    }
+
+    /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
+    /// served never runs `recompute` itself: a task does, and so that caller neither waits nor fails.
+    ///
+    /// That is the early refresh of a value that is still valid, and the rebuild of one within
+    /// [`stale_while_revalidate`](Self::stale_while_revalidate). Within
+    /// [`stale_if_error`](Self::stale_if_error) only, the caller waits for the task, no longer than
+    /// [`recompute_timeout`](Self::recompute_timeout). Up to 256 such tasks of a cache run at a time;
+    /// beyond that the value is served, and a later call refreshes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_or_set`](Self::get_or_set).
+    ///
+    /// # Panics
+    ///
+    /// A panic of a `recompute` that runs in a task ends the task; nobody is told but the panic hook.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`CacheFence::get_or_set`]; what runs in a task goes on.
+    pub async fn get_or_set_in_background<E, F, Fut>(self, recompute: F) -> Result<T, Error<E>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let recompute = shared(self.lifetime, recompute);
+        let (key, policy) = (self.checked_key()?, self.policy()?);
+        let engine = self.cache.engine();
+        match engine.fetch_in_background::<T, Arc<E>, ByClone, _>(key, &policy, recompute).await {
+            Ok(result) => result.map_err(Error::Recompute),
+            Err(_not_run) => Err(Error::Recursive),
         }
     }
 
@@ -149,9 +229,23 @@ impl<T> Entry<T> {
         let key = self.checked_key()?;
         let policy = self.policy()?;
         let engine = self.cache.engine();
-        let payload = engine.codec().encode(value).map_err(Error::Encode)?.into();
-        let value = NewValue { payload, delta: Duration::ZERO, ttl: policy.ttl };
+        let payload = Bytes::from(engine.codec().encode(value).map_err(Error::Encode)?);
+        if payload.len() > policy.max_value_bytes {
+            return Err(Error::Encode("it is larger than `max_value_bytes`".into()));
+        }
+        let ttl = options::span("ttl", self.lifetime.of(value).map_or(policy.fixed_ttl(), Ok)?)?;
+        let stale = policy.stale.longest();
+        let value = NewValue { payload, delta: Duration::ZERO, ttl, stale };
         Ok(engine.set(key, &policy, value).await?)
+    }
+
+    /// Removes the entry, later if need be; see [`CacheFence::invalidate_eventually`].
+    ///
+    /// # Errors
+    ///
+    /// As [`CacheFence::invalidate_eventually`].
+    pub async fn invalidate_eventually(&self) -> Result<bool, Error> {
+        Ok(self.cache.engine().invalidate_eventually(self.checked_key()?).await?)
     }
 
     /// Removes the entry; see [`CacheFence::invalidate`].
@@ -163,13 +257,11 @@ impl<T> Entry<T> {
         Ok(self.cache.engine().invalidate(self.checked_key()?).await?)
     }
 
-    /// The same entry, for values of another type.
-    pub(crate) fn cast<U>(self) -> Entry<U> {
-        let Self { cache, key, valid, options, value: _ } = self;
-        Entry { cache, key, valid, options, value: PhantomData }
+    pub(crate) fn lifetime(&self) -> Lifetime<T> {
+        self.lifetime
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
         self.cache.engine()
     }
 
@@ -178,7 +270,35 @@ impl<T> Entry<T> {
     }
 
     pub(crate) fn policy(&self) -> Result<Policy, InvalidOption> {
-        Policy::new(self.cache.defaults(), &self.options)
+        let policy = Policy::new(self.cache.defaults(), &self.options)?;
+        if self.lifetime.ttl_of.is_none() {
+            policy.fixed_ttl()?;
+        }
+        Ok(policy)
+    }
+}
+
+/// The recompute as the engine runs it: every caller of a flight gets the same `Arc` of its error.
+async fn shared<T, E, F: Future<Output = Result<T, E>>>(
+    lifetime: Lifetime<T>,
+    recompute: impl FnOnce() -> F,
+) -> Result<Made<T>, Arc<E>> {
+    recompute().await.map(|value| lifetime.made(value)).map_err(Arc::new)
+}
+
+/// A type one of whose values says that there is nothing.
+#[diagnostic::on_unimplemented(
+    message = "`negative_ttl` is the ttl of a `None`, and `{Self}` has none",
+    label = "a function with `negative_ttl` returns `Option<T>` or `Result<Option<T>, E>`"
+)]
+pub trait Negative {
+    /// Whether this is that value.
+    fn is_negative(&self) -> bool;
+}
+
+impl<T> Negative for Option<T> {
+    fn is_negative(&self) -> bool {
+        self.is_none()
     }
 }
 
@@ -195,7 +315,7 @@ impl<T> Clone for Entry<T> {
             key: self.key.clone(),
             valid: self.valid.clone(),
             options: self.options,
-            value: PhantomData,
+            lifetime: self.lifetime,
         }
     }
 }

@@ -168,6 +168,8 @@ enum OptionProblem {
     TooShort(Duration),
     TooLong(Duration),
     NotANumber(f64),
+    NotAShare(f64),
+    Zero,
     Missing,
     Url(&'static str),
 }
@@ -183,6 +185,14 @@ impl InvalidOption {
 
     pub(crate) fn not_a_factor(option: &'static str, given: f64) -> Self {
         Self { option, problem: OptionProblem::NotANumber(given) }
+    }
+
+    pub(crate) fn not_a_share(option: &'static str, given: f64) -> Self {
+        Self { option, problem: OptionProblem::NotAShare(given) }
+    }
+
+    pub(crate) fn zero(option: &'static str) -> Self {
+        Self { option, problem: OptionProblem::Zero }
     }
 
     pub(crate) fn missing(option: &'static str) -> Self {
@@ -213,6 +223,10 @@ impl fmt::Display for InvalidOption {
             OptionProblem::NotANumber(given) => {
                 write!(f, "`{option}` is {given}; it must be a finite number, zero or above")
             }
+            OptionProblem::NotAShare(given) => {
+                write!(f, "`{option}` is {given}; it must be a number from 0 to 1")
+            }
+            OptionProblem::Zero => write!(f, "`{option}` is 0; it must be 1 or more"),
             OptionProblem::Missing => write!(f, "`{option}` is not set, and it has no default"),
             OptionProblem::Url(problem) => write!(f, "`{option}` is not a usable URL: {problem}"),
         }
@@ -226,12 +240,23 @@ impl StdError for InvalidOption {}
 pub struct StoreError {
     message: Arc<str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// Whether it is worth a line in a log: one that follows from another is not.
+    unsaid: bool,
 }
 
 impl StoreError {
     /// An error that says what happened and what to do about it.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
-        Self { message: message.into(), source: None }
+        Self { message: message.into(), source: None, unsaid: false }
+    }
+
+    /// An error that only repeats what has been reported.
+    pub(crate) fn unsaid(message: impl Into<Arc<str>>) -> Self {
+        Self { unsaid: true, ..Self::new(message) }
+    }
+
+    pub(crate) fn is_unsaid(&self) -> bool {
+        self.unsaid
     }
 
     /// Adds what caused it, reachable through `source()`.

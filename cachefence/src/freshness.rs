@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use crate::options::Windows;
 use crate::store::Timestamp;
 
 /// What to do with a value that was found.
@@ -24,7 +25,11 @@ pub(crate) enum Freshness {
     Fresh,
     /// Valid, but this reader has been drawn to refresh it.
     Early,
-    /// Past its ttl.
+    /// Past its ttl: serve it to all but one reader, who rebuilds it.
+    Revalidate,
+    /// Past its ttl: serve it if it cannot be rebuilt.
+    IfError,
+    /// Gone.
     Expired,
 }
 
@@ -35,17 +40,33 @@ pub(crate) struct Life {
     pub(crate) delta: Duration,
     /// When its ttl ends, by the store's clock.
     pub(crate) expiry: Timestamp,
+    /// Until when it is not to be rebuilt, because that failed.
+    pub(crate) retry_at: Option<Timestamp>,
 }
 
 /// Decides by the store's time `now` and the draw `u`, uniform in (0, 1].
 ///
-/// A `beta` of 0 never refreshes early.
-pub(crate) fn freshness(life: Life, beta: f64, now: Timestamp, u: f64) -> Freshness {
-    let Some(remaining) = life.expiry.since(now) else {
-        return Freshness::Expired;
-    };
-    let ahead = life.delta.as_secs_f64() * beta * -u.ln();
-    if ahead >= remaining.as_secs_f64() { Freshness::Early } else { Freshness::Fresh }
+/// A `beta` of 0 never refreshes early. A value whose rebuild failed is not rebuilt before its
+/// `retry_at`, as long as it may be served.
+pub(crate) fn freshness(
+    life: Life,
+    beta: f64,
+    stale: Windows,
+    now: Timestamp,
+    u: f64,
+) -> Freshness {
+    let held_off = life.retry_at.is_some_and(|retry_at| retry_at > now);
+    if let Some(remaining) = life.expiry.since(now) {
+        let ahead = life.delta.as_secs_f64() * beta * -u.ln();
+        let early = ahead >= remaining.as_secs_f64() && !held_off;
+        return if early { Freshness::Early } else { Freshness::Fresh };
+    }
+    match now.since(life.expiry).unwrap_or_default() {
+        age if held_off && age < stale.longest() => Freshness::Fresh,
+        age if age < stale.while_revalidate => Freshness::Revalidate,
+        age if age < stale.if_error => Freshness::IfError,
+        _ => Freshness::Expired,
+    }
 }
 
 /// The share of a ttl that a stored delta may reach.
@@ -68,12 +89,15 @@ mod tests {
 
     const EXPIRY: Timestamp = Timestamp::from_micros(1_000_000_000);
 
+    const NO_WINDOWS: Windows =
+        Windows { while_revalidate: Duration::ZERO, if_error: Duration::ZERO };
+
     fn at(remaining_ms: u64) -> Timestamp {
         Timestamp::from_micros(EXPIRY.as_micros() - remaining_ms * 1_000)
     }
 
     fn life(delta_ms: u64) -> Life {
-        Life { delta: Duration::from_millis(delta_ms), expiry: EXPIRY }
+        Life { delta: Duration::from_millis(delta_ms), expiry: EXPIRY, retry_at: None }
     }
 
     #[test]
@@ -86,7 +110,7 @@ mod tests {
                 let early = now - delta * beta * f64::ln(u) >= 0.0;
                 let expected = if early { Freshness::Early } else { Freshness::Fresh };
                 assert_eq!(
-                    freshness(life(50), beta, at(remaining_ms), u),
+                    freshness(life(50), beta, NO_WINDOWS, at(remaining_ms), u),
                     expected,
                     "{remaining_ms} ms left, u = {u}"
                 );
@@ -96,15 +120,15 @@ mod tests {
 
     #[test]
     fn past_its_expiry_it_is_expired_whatever_was_drawn() {
-        assert_eq!(freshness(life(50), 1.0, EXPIRY, 1.0), Freshness::Expired);
+        assert_eq!(freshness(life(50), 1.0, NO_WINDOWS, EXPIRY, 1.0), Freshness::Expired);
         let later = Timestamp::from_micros(EXPIRY.as_micros() + 1);
-        assert_eq!(freshness(life(0), 0.0, later, 0.5), Freshness::Expired);
+        assert_eq!(freshness(life(0), 0.0, NO_WINDOWS, later, 0.5), Freshness::Expired);
     }
 
     #[test]
     fn without_beta_or_delta_nothing_is_refreshed_early() {
-        assert_eq!(freshness(life(50), 0.0, at(1), 1e-300), Freshness::Fresh);
-        assert_eq!(freshness(life(0), 1.0, at(1), 1e-300), Freshness::Fresh);
+        assert_eq!(freshness(life(50), 0.0, NO_WINDOWS, at(1), 1e-300), Freshness::Fresh);
+        assert_eq!(freshness(life(0), 1.0, NO_WINDOWS, at(1), 1e-300), Freshness::Fresh);
     }
 
     #[test]
@@ -117,7 +141,8 @@ mod tests {
             let early = (0..DRAWS)
                 .filter(|_| {
                     let u = 1.0 - rng.random::<f64>();
-                    freshness(life(delta_ms), beta, at(remaining_ms), u) == Freshness::Early
+                    freshness(life(delta_ms), beta, NO_WINDOWS, at(remaining_ms), u)
+                        == Freshness::Early
                 })
                 .count();
             let share = early as f64 / f64::from(DRAWS);
@@ -133,5 +158,41 @@ mod tests {
         let ttl = Duration::from_secs(60);
         assert_eq!(capped_delta(Duration::from_millis(50), ttl), Duration::from_millis(50));
         assert_eq!(capped_delta(Duration::from_secs(50), ttl), Duration::from_secs(6));
+    }
+
+    fn after(late_ms: u64) -> Timestamp {
+        EXPIRY.after(Duration::from_millis(late_ms))
+    }
+
+    #[test]
+    fn the_windows_follow_the_ttl() {
+        let windows = |revalidate, error| Windows {
+            while_revalidate: Duration::from_millis(revalidate),
+            if_error: Duration::from_millis(error),
+        };
+        let judge = |windows, late_ms| freshness(life(50), 1.0, windows, after(late_ms), 0.5);
+        for (window, late, expected) in [
+            (windows(100, 0), 0, Freshness::Revalidate),
+            (windows(100, 0), 99, Freshness::Revalidate),
+            (windows(100, 0), 100, Freshness::Expired),
+            (windows(0, 100), 99, Freshness::IfError),
+            (windows(0, 100), 100, Freshness::Expired),
+            (windows(50, 100), 49, Freshness::Revalidate),
+            (windows(50, 100), 50, Freshness::IfError),
+            (windows(100, 50), 60, Freshness::Revalidate),
+        ] {
+            assert_eq!(judge(window, late), expected, "{window:?} after {late} ms");
+        }
+    }
+
+    #[test]
+    fn what_failed_is_not_tried_again_before_its_time() {
+        let windows = Windows { if_error: Duration::from_secs(1), ..NO_WINDOWS };
+        let failed = Life { retry_at: Some(after(100)), ..life(50) };
+        let judge = |windows, now, u| freshness(failed, 1.0, windows, now, u);
+        assert_eq!(judge(windows, at(1), 1e-300), Freshness::Fresh, "no early refresh");
+        assert_eq!(judge(windows, after(99), 0.5), Freshness::Fresh);
+        assert_eq!(judge(windows, after(100), 0.5), Freshness::IfError);
+        assert_eq!(judge(NO_WINDOWS, after(99), 0.5), Freshness::Expired, "it may not be served");
     }
 }

@@ -160,6 +160,16 @@ impl Lease {
         released.unwrap_or(false)
     }
 
+    /// As [`release`](Self::release), and has readers leave the entry alone for `pause`.
+    pub(crate) async fn postpone(&mut self, pause: Duration) -> bool {
+        if matches!(self.state, State::Idle) {
+            return false;
+        }
+        let released = self.store.postpone(&self.key, &self.token, pause).await;
+        self.state = State::Idle;
+        released.unwrap_or(false)
+    }
+
     /// Puts right whatever the store may have been left with.
     fn settle(&mut self) {
         let settle = match mem::replace(&mut self.state, State::Idle) {

@@ -16,73 +16,121 @@ pub(crate) const LONGEST: Duration = Duration::from_millis(1 << 53);
 pub(crate) struct Overrides {
     pub(crate) ttl: Option<Duration>,
     pub(crate) beta: Option<f64>,
+    pub(crate) jitter: Option<f64>,
     pub(crate) lock_timeout: Option<Duration>,
     pub(crate) wait_for_lock: Option<Duration>,
     pub(crate) max_rebuild: Option<Duration>,
+    pub(crate) stale_while_revalidate: Option<Duration>,
+    pub(crate) stale_if_error: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) recompute_timeout: Option<Duration>,
+    pub(crate) max_value_bytes: Option<usize>,
 }
 
 /// A cache's own settings: validated once, when it is built.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Defaults {
-    beta: f64,
-    lock_timeout: Duration,
-    wait_for_lock: Duration,
-    max_rebuild: Duration,
-}
+pub(crate) struct Defaults(Policy);
 
 impl Defaults {
     pub(crate) fn new(given: &Overrides) -> Result<Self, InvalidOption> {
-        let default = Self::default();
-        Ok(Self {
-            beta: factor("beta", given.beta.unwrap_or(default.beta))?,
-            lock_timeout: span("lock_timeout", given.lock_timeout.unwrap_or(default.lock_timeout))?,
-            wait_for_lock: given.wait_for_lock.unwrap_or(default.wait_for_lock),
-            max_rebuild: given.max_rebuild.unwrap_or(default.max_rebuild),
-        })
+        Policy::new(&Self::default(), given).map(Self)
     }
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self {
+        Self(Policy {
+            ttl: None,
             beta: 1.0,
+            jitter: 0.0,
             lock_timeout: Duration::from_secs(2),
             wait_for_lock: Duration::from_secs(5),
             max_rebuild: Duration::from_secs(60),
-        }
+            stale: Windows { while_revalidate: Duration::ZERO, if_error: Duration::ZERO },
+            retry_after: Duration::from_secs(1),
+            recompute_timeout: None,
+            max_value_bytes: 64 << 20,
+        })
     }
 }
 
 /// What decides one call: every value is within its bounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
-    pub(crate) ttl: Duration,
+    /// `None` where the value decides.
+    pub(crate) ttl: Option<Duration>,
     pub(crate) beta: f64,
+    pub(crate) jitter: f64,
     pub(crate) lock_timeout: Duration,
     pub(crate) wait_for_lock: Duration,
     pub(crate) max_rebuild: Duration,
+    pub(crate) stale: Windows,
+    pub(crate) retry_after: Duration,
+    pub(crate) recompute_timeout: Option<Duration>,
+    pub(crate) max_value_bytes: usize,
 }
 
-impl Policy {
-    pub(crate) fn new(defaults: &Defaults, given: &Overrides) -> Result<Self, InvalidOption> {
-        let ttl = given.ttl.ok_or_else(|| InvalidOption::missing("ttl"))?;
-        Ok(Self {
-            ttl: span("ttl", ttl)?,
-            beta: match given.beta {
-                Some(beta) => factor("beta", beta)?,
-                None => defaults.beta,
-            },
-            lock_timeout: match given.lock_timeout {
-                Some(timeout) => span("lock_timeout", timeout)?,
-                None => defaults.lock_timeout,
-            },
-            wait_for_lock: given.wait_for_lock.unwrap_or(defaults.wait_for_lock),
-            max_rebuild: given.max_rebuild.unwrap_or(defaults.max_rebuild),
-        })
+/// For how long after its ttl a value may still be served, and when (RFC 5861).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    /// Section 3: while somebody revalidates it.
+    pub(crate) while_revalidate: Duration,
+    /// Section 4: where the recompute failed.
+    pub(crate) if_error: Duration,
+}
+
+impl Windows {
+    /// For how long a value is kept after its ttl.
+    pub(crate) fn longest(self) -> Duration {
+        self.while_revalidate.max(self.if_error)
     }
 }
 
-fn span(option: &'static str, given: Duration) -> Result<Duration, InvalidOption> {
+impl Policy {
+    pub(crate) fn new(
+        Defaults(default): &Defaults,
+        given: &Overrides,
+    ) -> Result<Self, InvalidOption> {
+        Ok(Self {
+            ttl: given.ttl.map(|ttl| span("ttl", ttl)).transpose()?,
+            beta: match given.beta {
+                Some(beta) => factor("beta", beta)?,
+                None => default.beta,
+            },
+            jitter: match given.jitter {
+                Some(jitter) => share("jitter", jitter)?,
+                None => default.jitter,
+            },
+            lock_timeout: match given.lock_timeout {
+                Some(timeout) => span("lock_timeout", timeout)?,
+                None => default.lock_timeout,
+            },
+            wait_for_lock: given.wait_for_lock.unwrap_or(default.wait_for_lock),
+            max_rebuild: given.max_rebuild.unwrap_or(default.max_rebuild),
+            stale: Windows {
+                while_revalidate: given
+                    .stale_while_revalidate
+                    .unwrap_or(default.stale.while_revalidate),
+                if_error: given.stale_if_error.unwrap_or(default.stale.if_error),
+            },
+            retry_after: given.retry_after.unwrap_or(default.retry_after),
+            recompute_timeout: given.recompute_timeout.or(default.recompute_timeout),
+            max_value_bytes: given.max_value_bytes.unwrap_or(default.max_value_bytes),
+        })
+    }
+
+    /// The ttl where no value decides.
+    pub(crate) fn fixed_ttl(&self) -> Result<Duration, InvalidOption> {
+        self.ttl.ok_or_else(|| InvalidOption::missing("ttl"))
+    }
+}
+
+/// Whether a store can keep something for as long as `ttl`.
+pub(crate) fn is_storable(ttl: Duration) -> bool {
+    (SHORTEST..=LONGEST).contains(&ttl)
+}
+
+pub(crate) fn span(option: &'static str, given: Duration) -> Result<Duration, InvalidOption> {
     match given {
         given if given < SHORTEST => Err(InvalidOption::too_short(option, given)),
         given if given > LONGEST => Err(InvalidOption::too_long(option, given)),
@@ -90,11 +138,23 @@ fn span(option: &'static str, given: Duration) -> Result<Duration, InvalidOption
     }
 }
 
+pub(crate) fn at_least_one(option: &'static str, given: usize) -> Result<usize, InvalidOption> {
+    if given == 0 { Err(InvalidOption::zero(option)) } else { Ok(given) }
+}
+
 fn factor(option: &'static str, given: f64) -> Result<f64, InvalidOption> {
     if given.is_finite() && given >= 0.0 {
         Ok(given)
     } else {
         Err(InvalidOption::not_a_factor(option, given))
+    }
+}
+
+fn share(option: &'static str, given: f64) -> Result<f64, InvalidOption> {
+    if (0.0..=1.0).contains(&given) {
+        Ok(given)
+    } else {
+        Err(InvalidOption::not_a_share(option, given))
     }
 }
 
@@ -117,7 +177,8 @@ mod tests {
         for bad in [Duration::ZERO, Duration::from_nanos(999_999), LONGEST * 2, Duration::MAX] {
             assert_eq!(policy(&ttl(bad)).unwrap_err().option(), "ttl", "{bad:?}");
         }
-        assert_eq!(policy(&Overrides::default()).unwrap_err(), InvalidOption::missing("ttl"));
+        let none = policy(&Overrides::default()).unwrap().fixed_ttl();
+        assert_eq!(none.unwrap_err(), InvalidOption::missing("ttl"));
     }
 
     #[test]
@@ -127,6 +188,15 @@ mod tests {
         for bad in [-0.1, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             assert_eq!(policy(&beta(bad)).unwrap_err().option(), "beta");
             assert_eq!(Defaults::new(&beta(bad)).unwrap_err().option(), "beta");
+        }
+    }
+
+    #[test]
+    fn a_jitter_is_a_share() {
+        let jitter = |jitter| Overrides { jitter: Some(jitter), ..ttl(Duration::from_secs(1)) };
+        assert!(policy(&jitter(0.0)).is_ok() && policy(&jitter(1.0)).is_ok());
+        for bad in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(policy(&jitter(bad)).unwrap_err().option(), "jitter");
         }
     }
 

@@ -21,7 +21,52 @@ macro_rules! warning {
 
 /// The store failed, and the caller is served without it.
 pub(crate) fn store_failed(operation: &'static str, key: &Key, error: &StoreError) {
-    warning!(key, error, "the store failed; serving without it", operation = operation);
+    if !error.is_unsaid() {
+        warning!(key, error, "the store failed; serving without it", operation = operation);
+    }
+}
+
+/// The store is not asked any more for a while.
+#[cfg(feature = "redis")]
+pub(crate) fn store_left_alone(error: &StoreError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        error = error as &(dyn Error + 'static),
+        "the store failed several times in a row and is left alone; calls are served without it \
+         until it answers a probe"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = error;
+}
+
+/// The store answers again.
+#[cfg(feature = "redis")]
+pub(crate) fn store_is_back(server: &str) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(server, "the store answers again");
+    #[cfg(not(feature = "tracing"))]
+    let _ = server;
+}
+
+/// A reply held another key's entry, which was not served.
+#[cfg(feature = "redis")]
+pub(crate) fn stray_reply(key: &Key) {
+    #[cfg(feature = "tracing")]
+    tracing::error!(
+        template = key.template(),
+        "a reply held the entry of another key: it was not served, and the connection is replaced; \
+         something between this process and the store mixes up replies"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = key;
+}
+
+/// A value is served and not cached: it is larger than `max_value_bytes`, or its ttl is none.
+pub(crate) fn not_kept(key: &Key, bytes: usize, why: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(template = key.template(), bytes, why, "the value is served and not cached");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (key, bytes, why);
 }
 
 /// A value was served, but cannot be cached.

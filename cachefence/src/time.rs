@@ -7,6 +7,7 @@ use std::future::{Future, pending};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Waits for `duration`.
@@ -20,6 +21,13 @@ pub(crate) async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) if Handle::try_current().is_ok() => tokio::time::sleep_until(deadline).await,
         _ => pending().await,
     }
+}
+
+/// Runs `work` in a task of its own that can be waited for, if there is a runtime to run it on.
+pub(crate) fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<JoinHandle<T>> {
+    Some(Handle::try_current().ok()?.spawn(work))
 }
 
 /// Runs `work` in a task of its own, if there is a runtime to run it on.

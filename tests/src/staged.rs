@@ -23,6 +23,8 @@ pub enum Op {
     Fill,
     /// [`Store::release`].
     Release,
+    /// [`Store::postpone`].
+    Postpone,
     /// [`Store::seize`].
     Seize,
     /// [`Store::invalidate`].
@@ -156,6 +158,7 @@ operations! {
     renew Renew(token: &'a Token => &token, lease: Duration => lease) -> bool;
     fill Fill(token: &'a Token => &token, value: &'a NewValue => &value) -> bool;
     release Release(token: &'a Token => &token) -> bool;
+    postpone Postpone(token: &'a Token => &token, pause: Duration => pause) -> bool;
     seize Seize(token: &'a Token => &token, lease: Duration => lease) -> ();
     invalidate Invalidate() -> ();
 }

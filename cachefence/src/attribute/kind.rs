@@ -111,13 +111,28 @@ impl<S> Fallible<S> {
     /// Serves one call.
     pub async fn run<T: Cacheable, E, F: Future<Output = Result<T, E>>>(
         self,
-        call: Call,
+        call: Call<T>,
         body: impl FnOnce() -> F,
     ) -> Result<T, E>
     where
         S: Share<E>,
     {
-        call.run::<T, E, S>(pin!(body())).await
+        call.run::<E, S>(pin!(body())).await
+    }
+
+    /// Serves one call, with refreshes in tasks of their own.
+    pub async fn run_in_background<T, E, F>(
+        self,
+        call: Call<T>,
+        body: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        T: Cacheable + Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        S: Share<E, Kept = E>,
+    {
+        call.run_in_background::<E, S, F>(body()).await
     }
 }
 
@@ -125,13 +140,29 @@ impl Infallibly {
     /// Serves one call.
     pub async fn run<T: Cacheable, F: Future<Output = T>>(
         self,
-        call: Call,
+        call: Call<T>,
         body: impl FnOnce() -> F,
     ) -> T {
-        let body = pin!(async { Ok::<T, Infallible>(body().await) });
-        match call.run::<T, Infallible, share::ByClone>(body).await {
-            Ok(value) => value,
-            Err(never) => match never {},
-        }
+        // Not through a function, whose future would hold the body twice.
+        let body = pin!(async { Ok(body().await) });
+        never(call.run::<Infallible, share::ByClone>(body).await)
+    }
+
+    /// Serves one call, with refreshes in tasks of their own.
+    pub async fn run_in_background<T, F>(self, call: Call<T>, body: impl FnOnce() -> F) -> T
+    where
+        T: Cacheable + Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let body = body();
+        let body = async move { Ok(body.await) };
+        never(call.run_in_background::<Infallible, share::ByClone, _>(body).await)
+    }
+}
+
+fn never<T>(result: Result<T, Infallible>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(never) => match never {},
     }
 }

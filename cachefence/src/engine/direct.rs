@@ -14,7 +14,7 @@ impl Engine {
         &self,
         key: &Key,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.store.read(key).await?;
+        let found = self.read(key).await?;
         Ok(found
             .filter(|found| found.expiry > found.now)
             .and_then(|found| self.codec.decode(&found.payload).ok()))
@@ -51,7 +51,11 @@ impl Engine {
 
     /// Removes the entry, and voids every rebuild that is under way.
     pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
+        let owed = self.owed.number(key);
         let result = self.store.invalidate(key).await;
+        if let (Ok(()), Some(number)) = (&result, owed) {
+            self.owed.paid(key, number);
+        }
         // After the store: a flight that begins in between finds the lock free there.
         self.rebuilds.void(key.as_str(), Outcome::Again);
         result

@@ -12,7 +12,7 @@ use super::flight::{Entered, Member, Turn};
 use super::lead::Attempt;
 use super::look::Look;
 use super::within::{is_within, within};
-use super::{Call, Engine, Next, Outcome, PATIENCE, Recursive, Step};
+use super::{Call, Engine, Made, Next, Outcome, Recursive, Step};
 use crate::freshness::{Freshness, Life, freshness};
 use crate::key::Key;
 use crate::lease::Lease;
@@ -39,13 +39,25 @@ impl Engine {
         &self,
         key: &Key,
         policy: &Policy,
-        mut recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Result<Result<T, E>, Recursive>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        let mut call = Call { key, policy, ticket: None, deadline: None };
+        self.serve::<T, E, S>(Call::new(key, policy), recompute).await
+    }
+
+    /// Goes on with a call.
+    pub(super) async fn serve<T, E, S>(
+        &self,
+        mut call: Call<'_>,
+        mut recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
+    ) -> Result<Result<T, E>, Recursive>
+    where
+        T: Serialize + DeserializeOwned,
+        S: Share<E>,
+    {
         let mut rounds = 0;
         loop {
             // An `E` that is not `Send` must not be kept across an await, so the step ends here.
@@ -56,7 +68,7 @@ impl Engine {
             match next {
                 Next::Again => rounds += 1,
                 Next::Overdue => rounds = MOST_ROUNDS,
-                Next::Alone => return Ok(self.alone(&call, recompute).await),
+                Next::Alone => return Ok(Box::pin(self.alone(&call, recompute)).await),
                 Next::Recursive => return Err(Recursive),
             }
         }
@@ -66,7 +78,7 @@ impl Engine {
         &self,
         call: &mut Call<'_>,
         rounds: u32,
-        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
@@ -75,31 +87,39 @@ impl Engine {
         if rounds < MOST_ROUNDS {
             self.round::<T, E, S>(call, recompute).await
         } else {
-            self.overdue::<T, E, S>(call, recompute).await
+            Box::pin(self.overdue::<T, E, S>(call, recompute)).await
         }
     }
 
     async fn round<T, E, S>(
         &self,
         call: &mut Call<'_>,
-        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
         let mut attempt = Attempt::default();
-        match self.look(call).await {
+        let look = match call.looked.take() {
+            Some(look) => look,
+            None => self.look(call).await,
+        };
+        match look {
             Look::Found(found) => match self.judge::<T>(call, &found) {
                 (Freshness::Fresh, Some(value)) => return Break(Ok(value)),
-                (Freshness::Early, Some(value)) => {
+                (Freshness::Early | Freshness::Revalidate, Some(value)) => {
                     return match self.rebuilds.lead(call.key.as_str()) {
                         Some(baton) => {
-                            let attempt = Attempt::refresh(found.version, value);
-                            self.lead::<T, E, S>(call, baton, attempt, recompute).await
+                            let attempt = Attempt::refresh(found.version, Some(value));
+                            Box::pin(self.lead::<T, E, S>(call, baton, attempt, recompute)).await
                         }
                         None => Break(Ok(value)),
                     };
+                }
+                (Freshness::IfError, held) => {
+                    call.holds_a_value();
+                    (attempt.seen, attempt.held) = (Some(found.version), held);
                 }
                 _ => attempt.seen = Some(found.version),
             },
@@ -116,8 +136,12 @@ impl Engine {
             return Continue(Next::Recursive);
         }
         call.started_waiting(&self.tickets);
-        match self.rebuilds.enter(call.key.as_str(), true) {
-            Entered::Leads(baton) => self.lead::<T, E, S>(call, baton, attempt, recompute).await,
+        // Whoever comes later and looks may find something to fall back on.
+        let cold = attempt.held.is_none();
+        match self.rebuilds.enter(call.key.as_str(), cold) {
+            Entered::Leads(baton) => {
+                Box::pin(self.lead::<T, E, S>(call, baton, attempt, recompute)).await
+            }
             Entered::Joins(member) => self.join::<T, E, S>(call, member, attempt, recompute).await,
         }
     }
@@ -128,16 +152,31 @@ impl Engine {
         call: &Call<'_>,
         mut member: Member<Outcome, Option<Lease>>,
         attempt: Attempt<T>,
-        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        match race(&mut member, sleep_until(call.deadline)).await {
-            First::A(Turn::Landed(outcome)) => self.settle::<T, E, S>(call, outcome),
+        match race(&mut member, sleep_until(call.patience())).await {
+            First::A(Turn::Landed(outcome)) => {
+                let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Alone);
+                if failed && call.forgives() {
+                    let stale = match attempt.held {
+                        Some(held) => Some(held),
+                        None => Box::pin(self.stale(call)).await,
+                    };
+                    if let Some(stale) = stale {
+                        return Break(Ok(stale));
+                    }
+                }
+                self.settle::<T, E, S>(call, outcome)
+            }
             First::A(Turn::Leads(baton)) => {
-                self.lead::<T, E, S>(call, baton, attempt, recompute).await
+                Box::pin(self.lead::<T, E, S>(call, baton, attempt, recompute)).await
+            }
+            First::B(()) if attempt.held.is_some() => {
+                attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(held)))
             }
             First::B(()) => {
                 // Its leader may never end. Another process may, so it is worth looking again.
@@ -171,13 +210,13 @@ impl Engine {
     async fn alone<T: DeserializeOwned, E>(
         &self,
         call: &Call<'_>,
-        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Result<T, E> {
         let gate = self.gates.of(call.key.as_str());
-        let _pass = gate.pass(call.policy.wait_for_lock.max(PATIENCE)).await;
+        let _pass = gate.pass(call.others_patience()).await;
         match self.landed(call).await {
             Some((.., value)) => Ok(value),
-            None => self.run(call, recompute).await,
+            None => self.run(call, recompute).await.map(|made| made.value),
         }
     }
 
@@ -211,16 +250,49 @@ impl Engine {
     }
 
     /// What to do with an entry that was found, and its value if that can be served.
-    fn judge<T: DeserializeOwned>(
+    pub(super) fn judge<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
         found: &Snapshot,
     ) -> (Freshness, Option<T>) {
-        let life = Life { delta: found.delta, expiry: found.expiry };
         let drawn = 1.0 - self.entropy.fraction();
-        match freshness(life, call.policy.beta, found.now, drawn) {
+        match freshness_of(call, found, drawn) {
             Freshness::Expired => (Freshness::Expired, None),
             valid => (valid, self.codec.decode(&found.payload).ok()),
         }
     }
+
+    /// The value of an entry that can be served as it is.
+    pub(super) fn servable<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        found: &Snapshot,
+    ) -> Option<T> {
+        match freshness_of(call, found, NEVER_EARLY) {
+            Freshness::Fresh => self.codec.decode(&found.payload).ok(),
+            _ => None,
+        }
+    }
+
+    /// What is in the store and may be served because the recompute failed.
+    pub(super) async fn stale<T: DeserializeOwned>(&self, call: &Call<'_>) -> Option<T> {
+        let ticket = call.ticket.unwrap_or_else(|| self.tickets.next());
+        let read = self.read(call.key);
+        match self.look_together(call.key, ticket, read).await {
+            Look::Found(found) => match freshness_of(call, &found, NEVER_EARLY) {
+                Freshness::Expired => None,
+                _ => self.codec.decode(&found.payload).ok(),
+            },
+            Look::Nothing | Look::Unavailable | Look::Underway(_) => None,
+        }
+    }
+}
+
+/// A draw by which nothing is refreshed early.
+const NEVER_EARLY: f64 = 1.0;
+
+fn freshness_of(call: &Call<'_>, found: &Snapshot, drawn: f64) -> Freshness {
+    let Snapshot { delta, expiry, retry_at, .. } = *found;
+    let Policy { beta, stale, .. } = *call.policy;
+    freshness(Life { delta, expiry, retry_at }, beta, stale, found.now, drawn)
 }

@@ -42,15 +42,17 @@ impl Gates {
         if gates.len() == gates.capacity() {
             gates.retain(|_, gate| gate.strong_count() > 0);
         }
-        let gate = Arc::new(Gate::new());
+        let gate = Arc::new(Gate::new(MOST_AT_A_TIME));
         gates.insert(key.to_owned(), Arc::downgrade(&gate));
         gate
     }
 }
 
 impl Gate {
-    fn new() -> Self {
-        Self { permits: Semaphore::new(MOST_AT_A_TIME), moves: AtomicU64::new(0) }
+    /// A gate for `most` at a time.
+    pub(super) fn new(most: usize) -> Self {
+        let permits = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
+        Self { permits, moves: AtomicU64::new(0) }
     }
 
     /// Waits for a permit.
@@ -105,7 +107,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn sixteen_pass_at_a_time() {
-        let gate = Gate::new();
+        let gate = Gate::new(MOST_AT_A_TIME);
         let mut inside = Vec::new();
         for _ in 0..MOST_AT_A_TIME {
             inside.push(gate.pass(PATIENCE).await);
@@ -117,7 +119,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_at_a_time_passes_a_gate_that_is_stuck() {
-        let gate = Arc::new(Gate::new());
+        let gate = Arc::new(Gate::new(MOST_AT_A_TIME));
         let mut stuck = Vec::new();
         for _ in 0..MOST_AT_A_TIME {
             stuck.push(gate.pass(PATIENCE).await);

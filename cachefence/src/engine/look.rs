@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::lease::Lease;
 use crate::race::{First, race};
 use crate::report;
-use crate::store::{Snapshot, StoreResult};
+use crate::store::{Snapshot, StoreFuture, StoreResult};
 use crate::time::sleep;
 
 /// How long a caller waits for a read that another one sent. Stores bound their reads themselves, but
@@ -39,7 +39,7 @@ pub(super) struct Reading {
 impl Engine {
     /// Looks into the store, or finds that a rebuild is under way here.
     pub(super) async fn look(&self, call: &mut Call<'_>) -> Look {
-        let result = match self.store.read(call.key).now() {
+        let result = match self.read(call.key).now() {
             Ok(result) => result,
             Err(read) => {
                 let ticket = *call.ticket.get_or_insert_with(|| self.tickets.next());
@@ -49,11 +49,20 @@ impl Engine {
         found(call.key, result)
     }
 
+    /// Reads the entry, unless an invalidation of it is still owed to the store.
+    pub(super) fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+        if self.owed.has(key) {
+            let message = "an invalidation of the entry has not reached the store yet";
+            return StoreFuture::ready(Err(StoreError::unsaid(message)));
+        }
+        self.store.read(key)
+    }
+
     /// Shares one read among the callers that came before it was sent.
     ///
     /// A read that is under way may already have passed an invalidation that a caller knows of, so
     /// callers that come meanwhile share the next one.
-    async fn look_together(
+    pub(super) async fn look_together(
         &self,
         key: &Key,
         ticket: Ticket,
@@ -93,16 +102,15 @@ impl Engine {
         result
     }
 
-    /// An entry that is valid now, read after this was called, with its value. Nothing, if the store
+    /// An entry that can be served, read after this was called, with its value. Nothing, if the store
     /// has none or cannot be read.
     pub(super) async fn landed<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
     ) -> Option<(Ticket, Snapshot, T)> {
         let begun = self.tickets.next();
-        let found = self.store.read(call.key).await.ok().flatten()?;
-        let value = (found.expiry > found.now).then(|| self.codec.decode(&found.payload).ok());
-        value.flatten().map(|value| (begun, found, value))
+        let found = self.read(call.key).await.ok().flatten()?;
+        self.servable(call, &found).map(|value| (begun, found, value))
     }
 }
 

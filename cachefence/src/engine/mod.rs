@@ -18,6 +18,7 @@
 //! ("fenced"). Every path below is one of the two, and so no call that starts after an `invalidate`
 //! returned is given anything that was read before it.
 
+mod background;
 mod direct;
 mod fetch;
 mod flight;
@@ -27,7 +28,9 @@ mod gates;
 mod lead;
 mod look;
 mod overdue;
+mod owed;
 mod pace;
+mod rebuild;
 mod ticket;
 mod within;
 
@@ -36,11 +39,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::flight::Flights;
-use self::gates::Gates;
-use self::look::Reading;
+use self::gates::{Gate, Gates};
+use self::look::{Look, Reading};
+use self::owed::Owed;
 use self::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::entropy::Entropy;
@@ -49,6 +54,9 @@ use crate::lease::Lease;
 use crate::options::Policy;
 use crate::share::Parcel;
 use crate::store::Store;
+
+/// How many refreshes of one cache run in tasks of their own at a time.
+const MOST_IN_BACKGROUND: usize = 256;
 
 /// The least that a caller gives others before it takes them for stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -63,6 +71,18 @@ pub(crate) struct Engine {
     rebuilds: Arc<Flights<Outcome, Option<Lease>>>,
     overdue: Arc<Flights<Outcome, ()>>,
     gates: Gates,
+    /// Those who rebuild because the store cannot be asked.
+    bypass: Gate,
+    /// Refreshes in tasks of their own.
+    background: Arc<Semaphore>,
+    owed: Owed,
+}
+
+/// What a recompute made.
+pub(crate) struct Made<T> {
+    pub(crate) value: T,
+    /// Where the value itself decides.
+    pub(crate) ttl: Option<Duration>,
 }
 
 /// A recompute asked for the key that it recomputes.
@@ -114,12 +134,24 @@ struct Call<'a> {
     policy: &'a Policy,
     /// Taken before the first read; `None` while no order matters yet.
     ticket: Option<Ticket>,
+    /// What was found before; the first round does not look again.
+    looked: Option<Look>,
     /// When `wait_for_lock` is over; starts with the first miss.
     deadline: Option<Instant>,
+    /// When a stale value is served rather than waited for a fresh one.
+    soft_deadline: Option<Instant>,
+    /// Whether nobody waits for this call.
+    in_background: bool,
 }
 
 impl Engine {
-    pub(crate) fn new(store: Arc<dyn Store>, codec: AnyCodec, entropy: Entropy) -> Self {
+    /// `most_bypassing` is how many may rebuild at a time while the store cannot be asked.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        codec: AnyCodec,
+        entropy: Entropy,
+        most_bypassing: usize,
+    ) -> Self {
         Self {
             store,
             codec,
@@ -129,6 +161,9 @@ impl Engine {
             rebuilds: Arc::new(Flights::new()),
             overdue: Arc::new(Flights::new()),
             gates: Gates::default(),
+            bypass: Gate::new(most_bypassing),
+            background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
+            owed: Owed::default(),
         }
     }
 
@@ -146,13 +181,65 @@ impl Engine {
     }
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    fn new(key: &'a Key, policy: &'a Policy) -> Self {
+        Self {
+            key,
+            policy,
+            ticket: None,
+            looked: None,
+            deadline: None,
+            soft_deadline: None,
+            in_background: false,
+        }
+    }
+
+    /// A call that nobody waits for.
+    fn in_background(key: &'a Key, policy: &'a Policy) -> Self {
+        Self { in_background: true, ..Self::new(key, policy) }
+    }
+
     /// From here on the order of things matters, and the clock of `wait_for_lock` runs.
     fn started_waiting(&mut self, tickets: &Tickets) {
         self.ticket.get_or_insert_with(|| tickets.next());
         if self.deadline.is_none() {
             self.deadline = Instant::now().checked_add(self.policy.wait_for_lock);
         }
+    }
+
+    /// From here on there is something to serve if it takes too long.
+    fn holds_a_value(&mut self) {
+        if self.soft_deadline.is_none() {
+            self.soft_deadline = self.soft_limit(Instant::now());
+        }
+    }
+
+    /// Until when it waits for others.
+    fn patience(&self) -> Option<Instant> {
+        match (self.deadline, self.soft_deadline) {
+            (Some(hard), Some(soft)) => Some(hard.min(soft)),
+            (hard, soft) => hard.or(soft),
+        }
+    }
+
+    /// How long it gives each of those before it in a queue.
+    fn others_patience(&self) -> Duration {
+        self.policy.wait_for_lock.max(PATIENCE)
+    }
+
+    /// Until when a recompute that begins at `begun` is waited for where there is a stale value.
+    fn soft_limit(&self, begun: Instant) -> Option<Instant> {
+        begun.checked_add(self.policy.recompute_timeout?)
+    }
+
+    /// Whether a stale value is served rather than an error.
+    fn forgives(&self) -> bool {
+        !self.policy.stale.longest().is_zero()
+    }
+
+    /// For how long nobody is to try again after a failure.
+    fn postpones(&self) -> Option<Duration> {
+        (self.forgives() || self.in_background).then_some(self.policy.retry_after)
     }
 
     fn may_have(&self, origin: Origin) -> bool {

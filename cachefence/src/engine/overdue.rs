@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::flight::{Baton, Crew, Entered, Member, Turn};
 use super::pace::Pace;
 use super::ticket::Ticket;
-use super::{Call, Engine, Origin, Outcome, PATIENCE, Step};
+use super::{Call, Engine, Made, Origin, Outcome, PATIENCE, Step};
 use crate::race::{First, race};
 use crate::share::Share;
 use crate::store::Snapshot;
@@ -24,7 +24,7 @@ impl Engine {
     pub(super) async fn overdue<T, E, S>(
         &self,
         call: &Call<'_>,
-        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
@@ -44,7 +44,7 @@ impl Engine {
         &self,
         call: &Call<'_>,
         mut baton: Baton<Outcome, ()>,
-        recompute: Pin<&mut impl Future<Output = Result<T, E>>>,
+        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
@@ -57,7 +57,7 @@ impl Engine {
         let begun = self.tickets.next();
         let ((), crew) = baton.split();
         let result = match race(self.run(call, recompute), self.landing::<T>(call, crew)).await {
-            First::A(result) => result,
+            First::A(result) => result.map(|made| made.value),
             First::B((begun, entry, value)) => {
                 land(baton, begun, entry);
                 return Break(Ok(value));

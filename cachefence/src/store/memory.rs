@@ -45,6 +45,9 @@ struct Entry {
     payload: Bytes,
     delta: Duration,
     expiry: Timestamp,
+    retry_at: Option<Timestamp>,
+    /// When it is gone.
+    until: Timestamp,
     version: Version,
 }
 
@@ -113,26 +116,33 @@ impl MemoryStore {
     fn snapshot(&self, key: &Key) -> Option<Snapshot> {
         let entry = self.entries.get(key.as_str())?;
         let now = self.now();
-        (entry.expiry > now).then(|| Snapshot {
+        (entry.until > now).then(|| Snapshot {
             payload: entry.payload,
             delta: entry.delta,
             expiry: entry.expiry,
+            retry_at: entry.retry_at,
             version: entry.version,
             now,
         })
     }
 
     fn write(&self, key: &Key, value: &NewValue) {
-        let version = self.versions.fetch_add(1, Ordering::Relaxed);
+        let expiry = self.now().after(value.ttl);
         self.entries.insert(
             key.as_str().to_owned(),
             Entry {
                 payload: value.payload.clone(),
                 delta: value.delta,
-                expiry: self.now().after(value.ttl),
-                version: Version(version.into()),
+                expiry,
+                retry_at: None,
+                until: expiry.after(value.stale),
+                version: self.new_version(),
             },
         );
+    }
+
+    fn new_version(&self) -> Version {
+        Version(self.versions.fetch_add(1, Ordering::Relaxed).into())
     }
 
     fn try_acquire(
@@ -220,6 +230,22 @@ impl Store for MemoryStore {
             locks.remove(key.as_str()).is_some()
         });
         StoreFuture::ready(Ok(filled))
+    }
+
+    fn postpone<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        pause: Duration,
+    ) -> StoreResult<'a, bool> {
+        let postponed = self.holding(key, token).is_some_and(|mut locks| {
+            if let Some(entry) = self.entries.get(key.as_str()) {
+                let (retry_at, version) = (Some(self.now().after(pause)), self.new_version());
+                self.entries.insert(key.as_str().to_owned(), Entry { retry_at, version, ..entry });
+            }
+            locks.remove(key.as_str()).is_some()
+        });
+        StoreFuture::ready(Ok(postponed))
     }
 
     fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {

@@ -27,7 +27,7 @@ pub type StoreResult<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
 ///
 /// For every key there is an *entry* (a payload with its delta and expiry) and a *lock* (the token
 /// of the flight that may rebuild the entry, with the end of its lease). Both are governed by the
-/// store's one clock. The seven operations are each atomic over entry and lock, and that is all
+/// store's one clock. The operations are each atomic over entry and lock, and that is all
 /// that the guarantees of the crate rest on:
 ///
 /// - only [`acquire`](Self::acquire) and [`seize`](Self::seize) set a lock, and the first only where
@@ -83,6 +83,20 @@ pub trait Store: Send + Sync + 'static {
         value: &'a NewValue,
     ) -> StoreResult<'a, bool>;
 
+    /// As [`release`](Self::release), for a rebuild that failed: the entry, if there is one, is not
+    /// to be rebuilt for `pause`. Readers find that as [`Snapshot::retry_at`].
+    ///
+    /// By default the lock is released, and the next reader tries at once.
+    fn postpone<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        pause: Duration,
+    ) -> StoreResult<'a, bool> {
+        let _ = pause;
+        self.release(key, token)
+    }
+
     /// Releases the lock; `false` if it no longer held `token`, and nothing was done.
     fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool>;
 
@@ -100,8 +114,11 @@ pub struct Snapshot {
     pub payload: Bytes,
     /// How long its recompute took.
     pub delta: Duration,
-    /// When its ttl ends, by the store's clock.
+    /// When its ttl ends, by the store's clock. A store keeps an entry for as long as it may be
+    /// served after that; see [`NewValue::stale`].
     pub expiry: Timestamp,
+    /// Until when no reader is to rebuild it; see [`Store::postpone`].
+    pub retry_at: Option<Timestamp>,
     /// Which entry this is.
     pub version: Version,
     /// The moment, by the store's clock.
@@ -121,6 +138,9 @@ pub struct NewValue {
     pub delta: Duration,
     /// How long it is valid from the moment at which it is written. Between 1 ms and 2^53 ms.
     pub ttl: Duration,
+    /// How long it is kept after that, to be served while it is rebuilt or when that fails. With
+    /// `ttl` no more than 2^53 ms.
+    pub stale: Duration,
 }
 
 /// What [`Store::acquire`] did.
@@ -145,6 +165,12 @@ impl Token {
     /// A token that no flight has had before.
     pub(crate) fn random(entropy: &Entropy) -> Self {
         Self(format!("{:016x}{:016x}", entropy.number(), entropy.number()))
+    }
+
+    /// A number that no other token gives, but by a chance of 1 in 2^64.
+    #[cfg(feature = "redis")]
+    pub(crate) fn number(&self) -> u64 {
+        self.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
     }
 
     /// The digits.

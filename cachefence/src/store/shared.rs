@@ -44,6 +44,15 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).fill(key, token, value)
     }
 
+    fn postpone<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        pause: Duration,
+    ) -> StoreResult<'a, bool> {
+        (**self).postpone(key, token, pause)
+    }
+
     fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
         (**self).release(key, token)
     }

@@ -2,13 +2,16 @@
 //!
 //! One program: every file here would cost a link of its own.
 
+mod background;
 mod cancellation;
 mod handover;
 mod invalidation;
+mod lifetimes;
 mod memory_bounds;
 mod options;
 mod parked_callers;
 mod python_features;
 mod recursion;
 mod round_trips;
+mod stale_windows;
 mod store_contract;

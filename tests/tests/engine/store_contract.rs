@@ -52,6 +52,7 @@ fn value(payload: &'static str) -> NewValue {
         payload: Bytes::from_static(payload.as_bytes()),
         delta: Duration::from_millis(50),
         ttl: Duration::from_secs(60),
+        stale: Duration::ZERO,
     }
 }
 
@@ -245,9 +246,82 @@ async fn the_server_ends_what_nobody_cleans_up(Fixture { store, server }: Fixtur
     assert!((1..=10_000).contains(&pttl(&key.lock_name())));
     store.fill(&key, &token, &value("v")).await.unwrap();
     assert!((1..=60_000).contains(&pttl(key.as_str())));
-    let longest = NewValue { ttl: Duration::from_millis(1 << 53), ..value("v") };
-    put(&store, &key, &longest).await;
-    assert!((1..=1 << 53).contains(&pttl(key.as_str())));
+    let stale = NewValue { stale: Duration::from_secs(30), ..value("v") };
+    put(&store, &key, &stale).await;
+    assert!((60_001..=90_000).contains(&pttl(key.as_str())));
+    let longest = Duration::from_millis(1 << 53);
+    for stale in [Duration::ZERO, Duration::from_secs(1), longest, Duration::MAX] {
+        put(&store, &key, &NewValue { ttl: longest, stale, ..value("v") }).await;
+        assert!((1..=1 << 53).contains(&pttl(key.as_str())));
+    }
+    for (ttl, stale) in [(1, 0), (1, 1), (999, 1)] {
+        let [ttl, stale] = [ttl, stale].map(Duration::from_millis);
+        let token = testing::token();
+        store.seize(&key, &token, LEASE).await.unwrap();
+        store.fill(&key, &token, &NewValue { ttl, stale, ..value("v") }).await.unwrap();
+        let left = pttl(key.as_str());
+        assert!(left == -2 || (0..=1_000).contains(&left), "gone, or soon: {left}");
+    }
+}
+
+async fn a_stale_entry_is_kept_for_its_window(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let brief = NewValue { ttl: Duration::from_millis(1), stale: LEASE, ..value("v") };
+    let version = put(&store, &key, &brief).await;
+    let expired = async {
+        loop {
+            let found = read(&store, &key).await.expect("it is kept");
+            if found.expiry <= found.now {
+                break found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(10), expired).await.unwrap();
+    assert_eq!((found.payload, Some(found.version)), (Bytes::from_static(b"v"), version));
+    assert!(acquire(&store, &key, version).await.is_some(), "it may be rebuilt");
+}
+
+async fn postponing_marks_the_entry_and_releases(Fixture { store, server }: Fixture) {
+    let key = key("k");
+    let old = put(&store, &key, &value("v")).await;
+    let token = acquire(&store, &key, old).await.unwrap();
+    let pause = Duration::from_secs(20);
+    assert!(store.postpone(&key, &token, pause).await.unwrap());
+    let found = read(&store, &key).await.unwrap();
+    let left = found.retry_at.and_then(|retry_at| retry_at.since(found.now)).unwrap();
+    assert!(left <= pause + LEASE && left > pause / 2, "{left:?}");
+    assert_eq!((found.payload, found.delta), (Bytes::from_static(b"v"), value("v").delta));
+    assert_ne!(Some(found.version), old, "those who wait for a change see it");
+    let left = found.expiry.since(found.now).unwrap();
+    assert!(left > Duration::from_secs(50), "its life is what it was: {left:?}");
+    if let Some(server) = &server {
+        let left = server.cli(&["PTTL", key.as_str()]).parse::<i64>().unwrap();
+        assert!((1..=60_000).contains(&left), "{left}");
+    }
+    assert!(acquire(&store, &key, Some(found.version)).await.is_some(), "the lock is free");
+}
+
+async fn only_the_holder_postpones(Fixture { store, .. }: Fixture) {
+    let key = key("k");
+    let old = put(&store, &key, &value("v")).await;
+    let token = acquire(&store, &key, old).await.unwrap();
+    assert!(!store.postpone(&key, &testing::token(), LEASE).await.unwrap());
+    assert_eq!(read(&store, &key).await.unwrap().retry_at, None);
+    store.invalidate(&key).await.unwrap();
+    assert!(!store.postpone(&key, &token, LEASE).await.unwrap());
+    assert!(read(&store, &key).await.is_none());
+}
+
+async fn postponing_without_an_entry_only_releases(Fixture { store, server }: Fixture) {
+    let key = key("k");
+    let token = acquire(&store, &key, None).await.unwrap();
+    assert!(store.postpone(&key, &token, LEASE).await.unwrap());
+    assert!(read(&store, &key).await.is_none());
+    if let Some(server) = &server {
+        assert_eq!(server.cli(&["EXISTS", key.as_str()]), "0", "nothing is left that never ends");
+    }
+    assert!(acquire(&store, &key, None).await.is_some());
 }
 
 macro_rules! contract {
@@ -279,4 +353,8 @@ contract!(memory, redis, redis_without_scripts, redis_with_scripts_forbidden => 
     a_lease_ends_by_itself,
     foreign_data_is_no_entry_and_no_lock,
     the_server_ends_what_nobody_cleans_up,
+    a_stale_entry_is_kept_for_its_window,
+    postponing_marks_the_entry_and_releases,
+    only_the_holder_postpones,
+    postponing_without_an_entry_only_releases,
 ]);

@@ -140,6 +140,7 @@ fn snapshot(found: Found) -> Snapshot {
         payload: found.payload.into(),
         delta: found.delta,
         expiry: Timestamp::from_micros(found.expiry),
+        retry_at: None,
         version: Version(found.version.into()),
         now: Timestamp::from_micros(found.now),
     }

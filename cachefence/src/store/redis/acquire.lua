@@ -2,11 +2,11 @@
 --
 -- KEYS  entry, lock
 -- ARGV  token; lease in ms; what every entry of this key begins with; the version that the caller
---       saw, or '' for none
+--       saw, or '' for none; the length of a header
 -- Gives {0, false, time} to a caller that holds the lock now,
 --       {1, entry, time} for an entry that the caller has not seen,
 --       {2, ms left,  time} where a flight holds the lock.
-local token, lease, prefix, seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local token, lease, prefix, seen, header = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local time = redis.call('TIME')
 
 -- `pcall` and the checks of type: whatever somebody has put under these names is no entry and no
@@ -14,8 +14,8 @@ local time = redis.call('TIME')
 local entry = redis.pcall('GET', KEYS[1])
 if type(entry) == 'string'
     and string.sub(entry, 1, #prefix) == prefix
-    and #entry >= #prefix + 16
-    and string.sub(entry, #prefix + 1, #prefix + 16) ~= seen
+    and #entry >= header
+    and string.sub(entry, #prefix + 1, #prefix + 8) ~= seen
 then
     return {1, entry, time[1], time[2]}
 end

@@ -17,6 +17,8 @@ pub(super) enum Failure {
     NotAccepted(StoreError),
     /// Anything else.
     Failed(StoreError),
+    /// It was not asked: it has failed too often.
+    LeftAlone,
 }
 
 impl Failure {
@@ -85,6 +87,9 @@ impl Failure {
             Self::NotAccepted(error) | Self::Failed(error) => error,
             Self::WrongType => StoreError::new(format!(
                 "Redis at {server} holds another type than a string under the name of an entry"
+            )),
+            Self::LeftAlone => StoreError::unsaid(format!(
+                "Redis at {server} failed several times in a row and is left alone until it answers"
             )),
             Self::NoScripting => {
                 StoreError::new(format!("Redis at {server} refuses to run scripts"))

@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
-use redis::{FromRedisValue, Pipeline, RedisResult, Value};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
 
 use super::link::{Link, Links};
-use super::record::Record;
+use super::record::{self, Record};
 use super::scripts::{Reply, Timed, millis};
 use crate::key::Key;
-use crate::store::Token;
-use crate::store::Version;
+use crate::store::{Timestamp, Token, Version};
 
 /// Takes the lock, if nobody holds it, and looks at the entry: one round trip, unless what stands
 /// under the lock's name has to be removed first.
@@ -44,8 +43,10 @@ pub(super) async fn acquire(
         let time = <(u64, u64)>::from_redis_value(next()?)?;
 
         let newer = entry.filter(|entry| {
-            let found = Record::decode(key, &entry.clone().into());
-            found.is_some_and(|found| Some(found.version) != seen)
+            match Record::decode(key, &entry.clone().into(), Timestamp::from_micros(0)) {
+                Record::Entry(found) => Some(found.version) != seen,
+                Record::Stray | Record::Foreign => false,
+            }
         });
         if let Some(entry) = newer {
             if leads {
@@ -87,6 +88,36 @@ pub(super) async fn fill(
     if_holds(links, link, &lock, token, &change).await
 }
 
+/// Releases the lock, and marks the entry.
+pub(super) async fn postpone(
+    links: &Links,
+    link: &Link,
+    key: &Key,
+    token: &Token,
+    retry_at: Timestamp,
+) -> RedisResult<bool> {
+    let lock = key.lock_name();
+    let mut header = redis::cmd("GETRANGE");
+    header.arg(key.as_str()).arg(0).arg(record::HEADER - 1);
+    watching(links, link, &[&lock, key.as_str()], &[get(&lock), header], |found| {
+        if found[0].as_deref() != Some(token.as_str().as_bytes()) {
+            return None;
+        }
+        let mut change = redis::pipe();
+        change.atomic().cmd("DEL").arg(&lock).ignore();
+        let header = found[1].as_deref().unwrap_or_default();
+        if header.len() == record::HEADER && header.starts_with(&record::prefix(key)) {
+            let mut put = |at: usize, bytes: [u8; 8]| {
+                change.cmd("SETRANGE").arg(key.as_str()).arg(at).arg(&bytes[..]).ignore();
+            };
+            put(record::VERSION_AT, record::version(token));
+            put(record::RETRY_AT, retry_at.as_micros().to_be_bytes());
+        }
+        Some(change)
+    })
+    .await
+}
+
 /// Prolongs the lease, or releases it without one.
 pub(super) async fn lease(
     links: &Links,
@@ -113,8 +144,11 @@ async fn if_holds(
     token: &Token,
     change: &Pipeline,
 ) -> RedisResult<bool> {
-    let token = Some(token.as_str().as_bytes().to_vec());
-    watching(links, link, lock, token, change).await
+    watching(links, link, &[lock], &[get(lock)], |found| {
+        let holds = found[0].as_deref() == Some(token.as_str().as_bytes());
+        holds.then(|| change.clone())
+    })
+    .await
 }
 
 /// Deletes what stands under a lock's name and is no lock, unless it has changed since `found`.
@@ -126,17 +160,25 @@ async fn remove_foreign_lock(
 ) -> RedisResult<()> {
     let mut change = redis::pipe();
     change.atomic().cmd("DEL").arg(lock).ignore();
-    watching(links, link, lock, found, &change).await?;
+    let unchanged = |now: &[Option<Vec<u8>>]| (now[0] == found).then_some(change);
+    watching(links, link, &[lock], &[get(lock)], unchanged).await?;
     Ok(())
 }
 
-/// Runs `change` if `name` holds `expected`, and nothing has touched it until then.
+fn get(name: &str) -> Cmd {
+    let mut get = redis::cmd("GET");
+    get.arg(name);
+    get
+}
+
+/// Looks at the replies of `looks`, and runs the transaction that `decide` makes of them if nothing
+/// has touched `names` until then.
 async fn watching(
     links: &Links,
     link: &Link,
-    name: &str,
-    expected: Option<Vec<u8>>,
-    change: &Pipeline,
+    names: &[&str],
+    looks: &[Cmd],
+    decide: impl FnOnce(&[Option<Vec<u8>>]) -> Option<Pipeline>,
 ) -> RedisResult<bool> {
     let mut own = link.own.lock().await;
     // Taken out, and put back only when no watch is left: a caller that is dropped half way drops
@@ -145,8 +187,12 @@ async fn watching(
         Some(connection) => connection,
         None => links.connect().await?,
     };
-    redis::cmd("WATCH").arg(name).exec_async(&mut connection).await?;
-    let done = if text(redis::cmd("GET").arg(name).query_async(&mut connection).await) == expected {
+    redis::cmd("WATCH").arg(names).exec_async(&mut connection).await?;
+    let mut found = Vec::new();
+    for look in looks {
+        found.push(text(look.query_async(&mut connection).await));
+    }
+    let done = if let Some(change) = decide(&found) {
         // Nil if the watch was broken.
         change.query_async::<Option<Value>>(&mut connection).await?.is_some()
     } else {

@@ -1,69 +1,94 @@
-//! An entry as bytes: a header of 28 bytes, then the payload.
+//! An entry as bytes: a header of 44 bytes, then the payload.
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 0..4 | `CF1` and a zero: the format and its version |
 //! | 4..12 | the key's fingerprint |
-//! | 12..20 | delta, in microseconds |
-//! | 20..28 | expiry, in microseconds of the server's clock |
+//! | 12..20 | the version: a number that every change of the entry draws anew |
+//! | 20..28 | delta, in microseconds |
+//! | 28..36 | expiry, in microseconds of the server's clock |
+//! | 36..44 | when the entry may be rebuilt again, likewise; zero unless a rebuild failed |
 //!
-//! Numbers are big-endian. Delta and expiry together are the entry's [`Version`]: two writes of
-//! one key in the same microsecond, by recomputes that took the same time to the microsecond, are
-//! the one case that it does not tell apart, and the cost is one rebuild more.
+//! Numbers are big-endian.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::key::Key;
-use crate::store::{NewValue, Timestamp, Version};
+use crate::store::{NewValue, Snapshot, Timestamp, Token, Version};
 
-pub(crate) const HEADER: usize = 28;
+pub(crate) const HEADER: usize = 44;
+
+/// Where the version stands, which is also how much tells that it is an entry of its key.
+pub(crate) const VERSION_AT: usize = 12;
+
+/// Where it stands when the entry may be rebuilt again.
+pub(crate) const RETRY_AT: usize = 36;
+
 const FORMAT: [u8; 4] = *b"CF1\0";
 
-/// A decoded entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) delta: Duration,
-    pub(crate) expiry: Timestamp,
-    pub(crate) version: Version,
-    pub(crate) payload: Bytes,
+/// What a key's bytes are.
+#[derive(Debug)]
+pub(crate) enum Record {
+    /// An entry, as it is at the moment that was given.
+    Entry(Snapshot),
+    /// An entry of another key: this is not the reply to what was asked.
+    Stray,
+    /// Anything else, an entry of another version among it.
+    Foreign,
 }
 
 impl Record {
-    /// Reads an entry of `key`; `None` if the bytes are not one, whatever they are.
-    pub(crate) fn decode(key: &Key, bytes: &Bytes) -> Option<Self> {
-        let header = bytes.get(..HEADER)?;
-        let version = header.strip_prefix(&prefix(key))?;
-        let version = u128::from_be_bytes(version.try_into().ok()?);
-        // The halves of the version are the two numbers.
-        let [delta, expiry] = [version >> 64, version & u128::from(u64::MAX)]
-            .map(|half| u64::try_from(half).unwrap_or(u64::MAX));
-        Some(Self {
+    /// Reads what was found under `key`, whatever it is.
+    pub(crate) fn decode(key: &Key, bytes: &Bytes, now: Timestamp) -> Self {
+        let Some(header) = bytes.get(..HEADER) else { return Self::Foreign };
+        let [fingerprint, version, delta, expiry, retry_at] =
+            [4, VERSION_AT, 20, 28, RETRY_AT].map(|at| number(header, at));
+        if header[..4] != FORMAT {
+            return Self::Foreign;
+        }
+        if fingerprint != key.fingerprint() {
+            return Self::Stray;
+        }
+        Self::Entry(Snapshot {
+            payload: bytes.slice(HEADER..),
             delta: Duration::from_micros(delta),
             expiry: Timestamp::from_micros(expiry),
-            version: Version(version),
-            payload: bytes.slice(HEADER..),
+            retry_at: (retry_at > 0).then(|| Timestamp::from_micros(retry_at)),
+            version: Version(version.into()),
+            now,
         })
     }
 }
 
+/// The number at `at`; a header is long enough.
+fn number(header: &[u8], at: usize) -> u64 {
+    header[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 /// What every entry of `key` begins with.
-pub(crate) fn prefix(key: &Key) -> [u8; 12] {
-    let mut prefix = [0; 12];
+pub(crate) fn prefix(key: &Key) -> [u8; VERSION_AT] {
+    let mut prefix = [0; VERSION_AT];
     prefix[..4].copy_from_slice(&FORMAT);
     prefix[4..].copy_from_slice(&key.fingerprint().to_be_bytes());
     prefix
 }
 
-/// Writes `value` as an entry of `key` that is written at `now`.
-pub(crate) fn encode(key: &Key, value: &NewValue, now: Timestamp) -> Vec<u8> {
+/// The version of what the holder of `token` writes.
+pub(crate) fn version(token: &Token) -> [u8; 8] {
+    token.number().to_be_bytes()
+}
+
+/// Writes `value` as an entry of `key` that the holder of `token` writes at `now`.
+pub(crate) fn encode(key: &Key, token: &Token, value: &NewValue, now: Timestamp) -> Vec<u8> {
     let delta = u64::try_from(value.delta.as_micros()).unwrap_or(u64::MAX);
-    let expiry = now.after(value.ttl).as_micros();
     let mut bytes = Vec::with_capacity(HEADER + value.payload.len());
     bytes.extend_from_slice(&prefix(key));
+    bytes.extend_from_slice(&version(token));
     bytes.extend_from_slice(&delta.to_be_bytes());
-    bytes.extend_from_slice(&expiry.to_be_bytes());
+    bytes.extend_from_slice(&now.after(value.ttl).as_micros().to_be_bytes());
+    bytes.extend_from_slice(&[0; HEADER - RETRY_AT]);
     bytes.extend_from_slice(&value.payload);
     bytes
 }
@@ -71,9 +96,14 @@ pub(crate) fn encode(key: &Key, value: &NewValue, now: Timestamp) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entropy::Entropy;
 
     fn key(name: &str) -> Key {
         Key::new("", name.to_owned(), None).0
+    }
+
+    fn token() -> Token {
+        Token::random(&Entropy::of(|| 7))
     }
 
     fn value() -> NewValue {
@@ -81,46 +111,66 @@ mod tests {
             payload: Bytes::from_static(b"{\"id\":42}"),
             delta: Duration::from_millis(50),
             ttl: Duration::from_secs(60),
+            stale: Duration::ZERO,
+        }
+    }
+
+    fn decode(name: &str, bytes: impl Into<Bytes>) -> Option<Snapshot> {
+        match Record::decode(&key(name), &bytes.into(), Timestamp::from_micros(0)) {
+            Record::Entry(entry) => Some(entry),
+            Record::Stray | Record::Foreign => None,
         }
     }
 
     #[test]
     fn an_entry_round_trips() {
         let now = Timestamp::from_micros(1_700_000_000_000_000);
-        let bytes = encode(&key("user:42"), &value(), now);
-        let record = Record::decode(&key("user:42"), &bytes.into()).unwrap();
-        assert_eq!(record.payload, value().payload);
-        assert_eq!(record.delta, value().delta);
-        assert_eq!(record.expiry, now.after(value().ttl));
+        let entry = decode("user:42", encode(&key("user:42"), &token(), &value(), now)).unwrap();
+        assert_eq!(entry.payload, value().payload);
+        assert_eq!(entry.delta, value().delta);
+        assert_eq!(entry.expiry, now.after(value().ttl));
+        assert_eq!((entry.version, entry.retry_at), (Version(7), None));
     }
 
     #[test]
     fn the_layout_is_as_documented() {
-        let bytes = encode(&key("user:42"), &value(), Timestamp::from_micros(1));
+        let key = key("user:42");
+        let mut bytes = encode(&key, &token(), &value(), Timestamp::from_micros(1));
         assert_eq!(&bytes[..4], b"CF1\0");
-        assert_eq!(bytes[4..12], key("user:42").fingerprint().to_be_bytes());
-        assert_eq!(bytes[12..20], 50_000_u64.to_be_bytes());
-        assert_eq!(bytes[20..28], 60_000_001_u64.to_be_bytes());
-        assert_eq!(&bytes[28..], b"{\"id\":42}");
+        assert_eq!(bytes[4..12], key.fingerprint().to_be_bytes());
+        assert_eq!(bytes[12..20], 7_u64.to_be_bytes());
+        assert_eq!(bytes[20..28], 50_000_u64.to_be_bytes());
+        assert_eq!(bytes[28..36], 60_000_001_u64.to_be_bytes());
+        assert_eq!(bytes[36..44], [0; 8]);
+        assert_eq!(&bytes[44..], b"{\"id\":42}");
+        bytes[RETRY_AT..HEADER].copy_from_slice(&5_u64.to_be_bytes());
+        let retry_at = decode("user:42", bytes).unwrap().retry_at;
+        assert_eq!(retry_at, Some(Timestamp::from_micros(5)));
     }
 
     #[test]
     fn other_bytes_are_no_entry() {
-        let good = encode(&key("user:42"), &value(), Timestamp::from_micros(1));
-        assert!(Record::decode(&key("user:43"), &good.clone().into()).is_none(), "another key's");
+        let good = encode(&key("user:42"), &token(), &value(), Timestamp::from_micros(1));
         for cut in 0..HEADER {
-            assert!(Record::decode(&key("user:42"), &good[..cut].to_vec().into()).is_none());
+            assert!(decode("user:42", good[..cut].to_vec()).is_none());
         }
         let mut other_format = good;
         other_format[2] = b'2';
-        assert!(Record::decode(&key("user:42"), &other_format.into()).is_none());
+        assert!(decode("user:42", other_format).is_none());
+    }
+
+    #[test]
+    fn an_entry_of_another_key_is_told_apart() {
+        let bytes = encode(&key("user:42"), &token(), &value(), Timestamp::from_micros(1)).into();
+        let read = Record::decode(&key("user:43"), &bytes, Timestamp::from_micros(0));
+        assert!(matches!(read, Record::Stray));
     }
 
     #[test]
     fn the_last_moment_does_not_overflow() {
         let forever = NewValue { ttl: Duration::MAX, delta: Duration::MAX, ..value() };
-        let bytes = encode(&key("k"), &forever, Timestamp::from_micros(u64::MAX - 1));
-        let record = Record::decode(&key("k"), &bytes.into()).unwrap();
-        assert_eq!(record.expiry.as_micros(), u64::MAX);
+        let now = Timestamp::from_micros(u64::MAX - 1);
+        let entry = decode("k", encode(&key("k"), &token(), &forever, now)).unwrap();
+        assert_eq!(entry.expiry.as_micros(), u64::MAX);
     }
 }

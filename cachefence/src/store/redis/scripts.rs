@@ -8,15 +8,16 @@ use redis::{FromRedisValue, RedisResult, Script};
 
 use super::record;
 use crate::key::Key;
-use crate::store::{Token, Version};
+use crate::store::{Timestamp, Token, Version};
 
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire.lua")));
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fill.lua")));
+static POSTPONE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("postpone.lua")));
 static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lease.lua")));
 
 /// Loads the scripts, so that no first call has to.
 pub(super) async fn load(shared: &mut ConnectionManager) -> RedisResult<()> {
-    for script in [&ACQUIRE, &FILL, &LEASE] {
+    for script in [&ACQUIRE, &FILL, &POSTPONE, &LEASE] {
         script.load_async(shared).await?;
     }
     Ok(())
@@ -39,7 +40,7 @@ pub(super) async fn acquire(
     lease: Duration,
     seen: Option<Version>,
 ) -> RedisResult<Timed<Reply>> {
-    let seen = seen.map(|version| version.0.to_be_bytes());
+    let seen = seen.map(version_bytes);
     let (kind, detail, seconds, micros): (u8, redis::Value, u64, u64) = ACQUIRE
         .key(key.as_str())
         .key(key.lock_name())
@@ -47,6 +48,7 @@ pub(super) async fn acquire(
         .arg(millis(lease))
         .arg(&record::prefix(key)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
+        .arg(record::HEADER)
         .invoke_async(shared)
         .await?;
     let reply = match kind {
@@ -73,6 +75,32 @@ pub(super) async fn fill(
         .invoke_async(shared)
         .await?;
     Ok((filled, (seconds, micros)))
+}
+
+/// Releases the lock, and marks the entry.
+pub(super) async fn postpone(
+    shared: &mut ConnectionManager,
+    key: &Key,
+    token: &Token,
+    retry_at: Timestamp,
+) -> RedisResult<Timed<bool>> {
+    let (held, seconds, micros) = POSTPONE
+        .key(key.as_str())
+        .key(key.lock_name())
+        .arg(token.as_str())
+        .arg(&record::prefix(key)[..])
+        .arg(record::HEADER)
+        .arg(&record::version(token)[..])
+        .arg(record::RETRY_AT)
+        .arg(&retry_at.as_micros().to_be_bytes()[..])
+        .invoke_async(shared)
+        .await?;
+    Ok((held, (seconds, micros)))
+}
+
+/// A version as it stands in an entry.
+fn version_bytes(version: Version) -> [u8; 8] {
+    u64::try_from(version.0).unwrap_or(u64::MAX).to_be_bytes()
 }
 
 /// Prolongs the lease, or releases it without one.

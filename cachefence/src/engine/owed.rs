@@ -1,0 +1,151 @@
+//! Invalidations that have not reached the store.
+//!
+//! While one is owed, this process does not read the entry: what the store holds is what was to be
+//! removed. It is tried again until the store has taken it, in a task that ends when nothing is owed.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::Engine;
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::time::{detach, sleep};
+
+/// How many may be owed at a time: a list of keys has to have an end.
+const MOST: usize = 100_000;
+
+/// The first pause between two tries, and the longest.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Owed {
+    debts: Mutex<Debts>,
+    /// How many there are, for those who only want to know that there are none.
+    count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Debts {
+    /// With the number of the last call that asked for it.
+    keys: HashMap<Key, u64>,
+    calls: u64,
+    /// Whether there is a task that pays.
+    paying: bool,
+}
+
+impl Owed {
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.number(key).is_some()
+    }
+
+    /// To be asked before the store is, and given to [`paid`](Self::paid) after.
+    pub(super) fn number(&self, key: &Key) -> Option<u64> {
+        // A debt was added before its caller was told of it.
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.debts().keys.get(key).copied()
+    }
+
+    /// The store has taken an invalidation that was sent when the debt had this number.
+    pub(super) fn paid(&self, key: &Key, number: u64) {
+        let mut debts = self.debts();
+        if debts.keys.get(key) == Some(&number) {
+            debts.keys.remove(key);
+            self.count.store(debts.keys.len(), Ordering::Release);
+        }
+    }
+
+    /// Notes `key`; `false` if there are too many.
+    fn add(&self, key: &Key) -> bool {
+        let mut debts = self.debts();
+        if debts.keys.len() >= MOST && !debts.keys.contains_key(key) {
+            return false;
+        }
+        debts.calls += 1;
+        let number = debts.calls;
+        debts.keys.insert(key.clone(), number);
+        self.count.store(debts.keys.len(), Ordering::Release);
+        true
+    }
+
+    /// Whether the caller has to start the task that pays.
+    fn starts_paying(&self) -> bool {
+        !std::mem::replace(&mut self.debts().paying, true)
+    }
+
+    /// What is to be paid; when that is nothing, the task that pays has to end.
+    fn next(&self) -> Vec<Key> {
+        let mut debts = self.debts();
+        debts.paying = !debts.keys.is_empty();
+        debts.keys.keys().cloned().collect()
+    }
+
+    fn debts(&self) -> MutexGuard<'_, Debts> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Removes the entry now or, if the store cannot be reached, as soon as it can. Gives whether it
+    /// is removed already.
+    ///
+    /// # Errors
+    ///
+    /// The store's, if too many are owed already.
+    pub(crate) async fn invalidate_eventually(
+        self: &Arc<Self>,
+        key: &Key,
+    ) -> Result<bool, StoreError> {
+        let Err(error) = self.invalidate(key).await else { return Ok(true) };
+        if !self.owed.add(key) {
+            return Err(error);
+        }
+        if self.owed.starts_paying() {
+            let paying = Paying { engine: Arc::downgrade(self), done: false };
+            detach(paying.pay());
+        }
+        Ok(false)
+    }
+}
+
+/// The task that pays. It does not keep the engine alive.
+struct Paying {
+    engine: Weak<Engine>,
+    done: bool,
+}
+
+impl Paying {
+    async fn pay(mut self) {
+        let mut pause = PAUSE;
+        while let Some(engine) = self.engine.upgrade() {
+            let keys = engine.owed.next();
+            if keys.is_empty() {
+                self.done = true;
+                return;
+            }
+            for key in keys {
+                // One that fails says enough about the others.
+                if engine.invalidate(&key).await.is_err() {
+                    break;
+                }
+                pause = PAUSE;
+            }
+            drop(engine);
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl Drop for Paying {
+    /// With its runtime gone, the next debt starts another task.
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.upgrade().filter(|_| !self.done) {
+            engine.owed.debts().paying = false;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! When to leave a server alone that does not answer, and when to ask it again.
+//!
+//! ```text
+//! closed ── 5 failures in a row ──► open ── a probe is answered ──► closed
+//!                                    ▲ │
+//!                                    └─┘ a probe fails: a longer pause
+//! ```
+//!
+//! While it is open no call waits for the server. One task at a time asks it, after a pause: short
+//! where failing costs nothing, because the server's machine refuses at once, and growing where
+//! nothing comes back at all. A server that is restarted is found again a moment after it listens.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many failures in a row open it.
+const MOST_FAILURES: u32 = 5;
+
+/// The pause after a failure that came at once.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// The first pause after a failure that took its time, and the longest.
+const LONG: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub(super) struct Breaker {
+    failures: AtomicU32,
+    open: AtomicBool,
+    probes: Mutex<Probes>,
+}
+
+#[derive(Debug)]
+struct Probes {
+    next: Instant,
+    pause: Duration,
+    under_way: bool,
+}
+
+impl Breaker {
+    pub(super) fn new() -> Self {
+        let probes = Probes { next: Instant::now(), pause: LONG, under_way: false };
+        Self {
+            failures: AtomicU32::new(0),
+            open: AtomicBool::new(false),
+            probes: Mutex::new(probes),
+        }
+    }
+
+    /// Whether the server is to be left alone.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// An operation was answered.
+    pub(super) fn succeeded(&self) {
+        // A hit writes nothing that other cores read.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// An operation failed, `at_once` or by waiting in vain. Gives whether that opened the breaker.
+    /// `drawn` is uniform in [0, 1).
+    pub(super) fn failed(&self, at_once: bool, drawn: f64) -> bool {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failures < MOST_FAILURES || self.is_open() {
+            return false;
+        }
+        let mut probes = self.probes();
+        if self.open.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        probes.pause = LONG;
+        probes.schedule(at_once, drawn);
+        true
+    }
+
+    /// Whether to probe now: it is time, and nobody does. Then the caller has to, and to tell by
+    /// [`probed`](Self::probed).
+    pub(super) fn is_due(&self) -> bool {
+        let mut probes = self.probes();
+        let due = self.is_open() && !probes.under_way && Instant::now() >= probes.next;
+        probes.under_way |= due;
+        due
+    }
+
+    /// A probe came to an end. Gives whether that closed the breaker.
+    pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> bool {
+        let mut probes = self.probes();
+        probes.under_way = false;
+        match outcome {
+            Probe::Answered => {
+                self.failures.store(0, Ordering::Relaxed);
+                return self.open.swap(false, Ordering::Relaxed);
+            }
+            Probe::Failed { at_once } => probes.schedule(at_once, drawn),
+            Probe::Abandoned => {}
+        }
+        false
+    }
+
+    fn probes(&self) -> MutexGuard<'_, Probes> {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a probe ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Probe {
+    Answered,
+    Failed {
+        at_once: bool,
+    },
+    /// Its task was dropped.
+    Abandoned,
+}
+
+impl Probes {
+    fn schedule(&mut self, at_once: bool, drawn: f64) {
+        let pause = if at_once {
+            SHORT
+        } else {
+            let pause = self.pause;
+            self.pause = (pause * 2).min(LONGEST);
+            pause
+        };
+        // Up to a half is taken off: the processes of a fleet do not ask in step.
+        self.next = Instant::now() + pause.mul_f64(1.0 - drawn / 2.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    fn opened(at_once: bool) -> Breaker {
+        let breaker = Breaker::new();
+        for failure in 1..=MOST_FAILURES {
+            assert!(!breaker.is_open());
+            assert_eq!(breaker.failed(at_once, 0.0), failure == MOST_FAILURES);
+        }
+        assert!(breaker.is_open());
+        breaker
+    }
+
+    #[test]
+    fn failures_must_come_in_a_row() {
+        let breaker = Breaker::new();
+        for _ in 0..3 {
+            for _ in 1..MOST_FAILURES {
+                assert!(!breaker.failed(true, 0.0));
+            }
+            breaker.succeeded();
+        }
+        assert!(!breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_probes_at_a_time_and_after_a_pause() {
+        let breaker = opened(false);
+        assert!(!breaker.is_due());
+        advance(LONG).await;
+        assert!(breaker.is_due());
+        assert!(!breaker.is_due(), "somebody does");
+        assert!(breaker.probed(Probe::Answered, 0.0));
+        assert!(!breaker.is_open());
+        assert!(!breaker.is_due());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_probed_less_and_less() {
+        let breaker = opened(false);
+        for seconds in [1, 2, 4, 8, 16, 30, 30] {
+            advance(Duration::from_millis(seconds * 1_000 - 1)).await;
+            assert!(!breaker.is_due(), "{seconds} s");
+            advance(Duration::from_millis(1)).await;
+            assert!(breaker.is_due(), "{seconds} s");
+            assert!(!breaker.probed(Probe::Failed { at_once: false }, 0.0));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_are_probed_on_and_on() {
+        let breaker = opened(true);
+        for _ in 0..100 {
+            advance(SHORT).await;
+            assert!(breaker.is_due());
+            breaker.probed(Probe::Failed { at_once: true }, 0.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_abandoned_probe_is_made_again() {
+        let breaker = opened(true);
+        advance(SHORT).await;
+        assert!(breaker.is_due());
+        breaker.probed(Probe::Abandoned, 0.0);
+        assert!(breaker.is_due());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn up_to_half_of_a_pause_is_taken_off() {
+        let breaker = Breaker::new();
+        for _ in 0..MOST_FAILURES {
+            breaker.failed(false, 1.0);
+        }
+        advance(LONG / 2).await;
+        assert!(breaker.is_due());
+    }
+}

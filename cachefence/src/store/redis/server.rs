@@ -1,0 +1,211 @@
+//! One Redis server: asked within a time limit, and left alone while it does not answer.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::{Client, ConnectionAddr, RedisResult};
+use tokio::time::{Instant, timeout};
+
+use super::breaker::{Breaker, Probe};
+use super::clock::ServerClock;
+use super::failure::Failure;
+use super::link::{Link, Links};
+use super::scripts::Timed;
+use crate::entropy::Entropy;
+use crate::error::StoreError;
+use crate::report;
+use crate::store::Timestamp;
+use crate::time::detach;
+
+pub(super) struct Server {
+    pub(super) links: Links,
+    pub(super) clock: ServerClock,
+    breaker: Breaker,
+    /// Turned off for good by the first refusal.
+    scripting: AtomicBool,
+    op_timeout: Duration,
+    entropy: Entropy,
+}
+
+impl Server {
+    pub(super) fn new(client: Client, op_timeout: Duration) -> Self {
+        Self {
+            links: Links::new(client),
+            clock: ServerClock::default(),
+            breaker: Breaker::new(),
+            scripting: AtomicBool::new(true),
+            op_timeout,
+            entropy: Entropy::default(),
+        }
+    }
+
+    pub(super) fn address(&self) -> &ConnectionAddr {
+        self.links.client().get_connection_info().addr()
+    }
+
+    pub(super) fn report(&self, failure: Failure) -> StoreError {
+        failure.into_store_error(self.address())
+    }
+
+    /// Waits for `reply`, but no longer than an operation may take.
+    pub(super) async fn ask<T>(
+        self: &Arc<Self>,
+        reply: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Failure> {
+        if self.breaker.is_open() {
+            self.probe_if_due();
+            return Err(Failure::LeftAlone);
+        }
+        let asked = Instant::now();
+        let result = self.within(self.op_timeout, reply).await;
+        match &result {
+            // It answered, whatever it said.
+            Ok(_) | Err(Failure::WrongType | Failure::NoScripting | Failure::LeftAlone) => {
+                self.breaker.succeeded();
+            }
+            Err(Failure::NotAccepted(error) | Failure::Failed(error)) => {
+                let at_once = asked.elapsed() < self.op_timeout / 2;
+                if self.breaker.failed(at_once, self.entropy.fraction()) {
+                    report::store_left_alone(error);
+                }
+            }
+        }
+        result
+    }
+
+    /// Like [`ask`](Self::ask), for a reply that brings the server's time.
+    pub(super) async fn ask_timed<T>(
+        self: &Arc<Self>,
+        reply: impl Future<Output = RedisResult<Timed<T>>>,
+    ) -> Result<(T, Timestamp), Failure> {
+        let sent = Instant::now();
+        let (reply, time) = self.ask(reply).await?;
+        Ok((reply, self.clock.learn(sent, timestamp(time))))
+    }
+
+    /// Waits for `reply`, but no longer than `limit`.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        reply: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Failure> {
+        let mut reply = pin!(reply);
+        let failure = match in_time(limit, reply.as_mut()).await {
+            Some(Ok(reply)) => return Ok(reply),
+            Some(Err(error)) => Failure::classify(self.address(), error),
+            None => Failure::timeout(self.address(), limit),
+        };
+        match failure {
+            Failure::NotAccepted(_) => self.links.renew(),
+            // The server that answers next may be another one.
+            Failure::Failed(_) => self.clock.doubt(),
+            Failure::WrongType | Failure::NoScripting | Failure::LeftAlone => {}
+        }
+        Err(failure)
+    }
+
+    /// Runs the script, unless scripts are refused here: then the transaction.
+    pub(super) async fn by_script_or<T, S, O>(
+        &self,
+        script: impl FnOnce(Link) -> S,
+        transaction: impl FnOnce(Link) -> O,
+    ) -> Result<T, StoreError>
+    where
+        S: Future<Output = Result<T, Failure>>,
+        O: Future<Output = Result<T, Failure>>,
+    {
+        if self.scripting.load(Ordering::Relaxed) {
+            match script(self.links.here()?).await {
+                Err(Failure::NoScripting) => self.without_scripts(),
+                result => return result.map_err(|failure| self.report(failure)),
+            }
+        }
+        transaction(self.links.here()?).await.map_err(|failure| self.report(failure))
+    }
+
+    pub(super) fn without_scripts(&self) {
+        self.scripting.store(false, Ordering::Relaxed);
+    }
+
+    /// The server's time, asked for if it is not known.
+    pub(super) async fn now(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
+        if let Some(now) = self.clock.now() {
+            return Ok(now);
+        }
+        let mut link = self.links.here()?;
+        let ((), now) =
+            self.ask_timed(time(&mut link)).await.map_err(|failure| self.report(failure))?;
+        Ok(now)
+    }
+
+    /// Asks the server in a task of its own whether it is well, if it is time to.
+    fn probe_if_due(self: &Arc<Self>) {
+        if !self.breaker.is_due() {
+            return;
+        }
+        let mut probing = Probing { server: Arc::clone(self), outcome: Probe::Abandoned };
+        detach(async move {
+            probing.outcome = probing.server.probe().await;
+            drop(probing);
+        });
+    }
+
+    async fn probe(&self) -> Probe {
+        // A connection whose other end is gone may look well for minutes.
+        self.links.renew();
+        let asked = Instant::now();
+        let Ok(mut link) = self.links.here() else { return Probe::Abandoned };
+        match self.within(self.op_timeout, time(&mut link)).await {
+            Ok(((), time)) => {
+                self.clock.learn(asked, timestamp(time));
+                Probe::Answered
+            }
+            Err(_) => Probe::Failed { at_once: asked.elapsed() < self.op_timeout / 2 },
+        }
+    }
+}
+
+/// Tells the breaker how a probe ended, also if its task is dropped.
+struct Probing {
+    server: Arc<Server>,
+    outcome: Probe,
+}
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        let Server { breaker, entropy, .. } = &*self.server;
+        if breaker.probed(self.outcome, entropy.fraction()) {
+            report::store_is_back(&self.server.address().to_string());
+        }
+    }
+}
+
+async fn time(link: &mut Link) -> RedisResult<Timed<()>> {
+    let time = redis::cmd("TIME").query_async(&mut link.shared).await?;
+    Ok(((), time))
+}
+
+pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
+    Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))
+}
+
+/// What `reply` comes to within `limit`.
+///
+/// A process that is starved of CPU finds its timers due long before it gets to send, or to read what
+/// has arrived. It would take its store for dead, and rebuild without it, just when that hurts most.
+/// So a timer that comes late, which says that the process stood still, grants the time once more.
+async fn in_time<T>(limit: Duration, mut reply: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    /// The part of the limit by which a timer may be late in a process that is well.
+    const LATE: u32 = 10;
+    let begun = Instant::now();
+    if let Ok(reply) = timeout(limit, reply.as_mut()).await {
+        return Some(reply);
+    }
+    if begun.elapsed() < limit + limit / LATE {
+        return None;
+    }
+    timeout(limit, reply).await.ok()
+}
