@@ -148,7 +148,10 @@ impl CacheFence {
     /// # Ok(()) }
     /// ```
     pub fn entry<T>(&self, key: impl AsRef<str>) -> Entry<T> {
-        let key = Key::new(&self.0.prefix, key.as_ref().to_owned(), None);
+        let (prefix, key) = (&self.0.prefix, key.as_ref());
+        let mut name = String::with_capacity(prefix.len() + key.len());
+        name.push_str(key);
+        let key = Key::new(prefix, name, None);
         Entry::new(self.clone(), key)
     }
 

@@ -125,7 +125,9 @@ impl<T> Entry<T> {
         self
     }
 
-    /// The key as the store holds it, namespace included.
+    /// The key as the store holds it, namespace included. Of a key of more than
+    /// [`MAX_WHOLE_KEY_BYTES`](crate::MAX_WHOLE_KEY_BYTES), the end is replaced by the SHA-256 of the
+    /// whole.
     pub fn key(&self) -> &str {
         self.key.as_str()
     }

@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::key::MAX_KEY_BYTES;
 use crate::options::{LONGEST, SHORTEST};
 
 /// Any error, in a box.
@@ -107,18 +106,14 @@ pub struct InvalidKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum KeyProblem {
     Empty,
-    TooLong(usize),
     NoSlot,
     Reserved,
+    Unwritten,
 }
 
 impl InvalidKey {
     pub(crate) fn empty(template: Option<&'static str>) -> Self {
         Self { template, problem: KeyProblem::Empty }
-    }
-
-    pub(crate) fn too_long(template: Option<&'static str>, bytes: usize) -> Self {
-        Self { template, problem: KeyProblem::TooLong(bytes) }
     }
 
     pub(crate) fn no_slot(template: Option<&'static str>) -> Self {
@@ -127,6 +122,10 @@ impl InvalidKey {
 
     pub(crate) fn reserved(template: Option<&'static str>) -> Self {
         Self { template, problem: KeyProblem::Reserved }
+    }
+
+    pub(crate) fn unwritten(template: &'static str) -> Self {
+        Self { template: Some(template), problem: KeyProblem::Unwritten }
     }
 }
 
@@ -138,10 +137,6 @@ impl fmt::Display for InvalidKey {
         }
         match self.problem {
             KeyProblem::Empty => f.write_str("is empty"),
-            KeyProblem::TooLong(bytes) => write!(
-                f,
-                "is {bytes} bytes long, namespace included; the longest is {MAX_KEY_BYTES}"
-            ),
             KeyProblem::NoSlot => f.write_str(
                 "holds a `}` but no hash tag `{..}`, so its lock could not share its Redis \
                  Cluster slot; close a `{` with it or leave it out",
@@ -149,6 +144,10 @@ impl fmt::Display for InvalidKey {
             KeyProblem::Reserved => f.write_str(
                 "holds a hash tag and ends in `:lock`, which is how locks are named; end it \
                  differently",
+            ),
+            KeyProblem::Unwritten => f.write_str(
+                "holds a value whose `Display` returned an error, so it might be taken for \
+                 another; write its `KeyPart` by its fields, or mend its `Display`",
             ),
         }
     }

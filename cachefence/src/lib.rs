@@ -63,7 +63,7 @@ pub use self::cache::CacheFence;
 pub use self::codec::{Codec, Json};
 pub use self::entry::{Entry, Negative};
 pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
-pub use self::key::{Key, KeyPart, MAX_KEY_BYTES, PartWriter};
+pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::share::SharedError;
 pub use self::store::{
     Acquired, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,

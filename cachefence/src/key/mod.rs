@@ -1,8 +1,12 @@
 //! Keys: what an entry is called in the store, and what its lock is called.
 
+mod escape;
+mod long;
 mod part;
+mod provided;
 mod writer;
 
+pub use long::MAX_WHOLE_KEY_BYTES;
 pub use part::{KeyPart, PartWriter};
 pub use writer::KeyWriter;
 
@@ -10,18 +14,14 @@ use std::fmt;
 
 use crate::error::InvalidKey;
 
-/// The longest key, in bytes, namespace included. Redis would take 512 MiB; a key of that size is
-/// always a value that was interpolated by mistake.
-pub const MAX_KEY_BYTES: usize = 64 * 1024;
-
 /// What every lock's name ends with.
 const LOCK_SUFFIX: &str = ":lock";
 
-/// The full name of one entry, as the store holds it: the namespace, then the key.
+/// The name of one entry, as the store holds it: the namespace, then the key. Where these have more
+/// than [`MAX_WHOLE_KEY_BYTES`] together, their end is replaced by the SHA-256 of the whole.
 ///
-/// The keys that a store is given have been validated: they are not empty, not oversized, their
-/// locks fall into their own Redis Cluster slots, and none is another key's lock. The `Debug`
-/// output shows the template that the key was rendered from, never the key itself, because keys
+/// The keys that a store is given have been validated: they are not empty, their locks fall into
+/// their own Redis Cluster slots, and none is another key's lock. The `Debug` output shows the template that the key was rendered from, never the key itself, because keys
 /// hold users' data.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -44,8 +44,6 @@ impl Key {
         }
         let valid = if empty {
             Err(InvalidKey::empty(template))
-        } else if name.len() > MAX_KEY_BYTES {
-            Err(InvalidKey::too_long(template, name.len()))
         } else if hash_tag(&name).is_none() && name.contains('}') {
             Err(InvalidKey::no_slot(template))
         } else if is_lock_name(&name) {
@@ -54,6 +52,9 @@ impl Key {
             Ok(())
         };
         let fingerprint = fingerprint(name.as_bytes());
+        if name.len() > MAX_WHOLE_KEY_BYTES && valid.is_ok() {
+            name = long::shorten(&name);
+        }
         (Self { name, fingerprint, template }, valid)
     }
 
@@ -75,7 +76,8 @@ impl Key {
     }
 
     /// A number that is stored with the entry, so that a reply which belongs to another key is
-    /// recognised: 64-bit FNV-1a of the name, the same in every process and version.
+    /// recognised: 64-bit FNV-1a of the full name, before it is shortened; the same in every process
+    /// and version.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -103,7 +105,7 @@ pub(crate) fn prefix(namespace: &str) -> String {
         return String::new();
     }
     let mut prefix = String::with_capacity(namespace.len() + 1);
-    part::escape_into(namespace, &mut prefix);
+    escape::escape_into(namespace, &mut prefix);
     prefix.push(':');
     prefix
 }
@@ -141,12 +143,25 @@ mod tests {
     fn the_lock_shares_the_entrys_slot() {
         // Redis hashes the tag if there is one, else the whole name.
         let slot = |name: &str| hash_tag(name).unwrap_or(name).to_owned();
-        for name in ["user:42", "{org:1}:user:42", "a{b}c", "half{open", "x{}"] {
+        let long = "x".repeat(1000);
+        for name in [
+            "user:42",
+            "{org:1}:user:42",
+            "a{b}c",
+            "half{open",
+            "x{}",
+            &format!("{{org:1}}:{long}"),
+            &format!("{long}}}{{org:1}}"),
+        ] {
             let Ok(key) = key(name) else {
                 assert_eq!(name, "x{}");
                 continue;
             };
             assert_eq!(slot(&key.lock_name()), slot(name), "{name}");
+        }
+        for name in [long.clone(), format!("{{{long}"), format!("a{{{long}}}"), "{".repeat(1000)] {
+            let key = key(&name).unwrap();
+            assert_eq!(slot(&key.lock_name()), slot(key.as_str()), "{name}");
         }
     }
 
@@ -160,7 +175,8 @@ mod tests {
 
     #[test]
     fn no_key_is_another_keys_lock() {
-        for name in ["user:42", "{org:1}:user:42", "door", "half{open"] {
+        let long = format!("{{org:1}}{}", "x".repeat(1000));
+        for name in ["user:42", "{org:1}:user:42", "door", "half{open", &long[8..], &long] {
             let lock = key(name).unwrap().lock_name();
             assert!(key(&lock).is_err(), "{lock}");
         }
@@ -178,11 +194,39 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_checked() {
+    fn an_empty_key_is_refused() {
         assert!(key("").is_err());
         assert!(Key::new("app:", String::new(), None).1.is_err(), "a namespace alone is no key");
-        assert!(key(&"k".repeat(MAX_KEY_BYTES)).is_ok());
-        assert!(key(&"k".repeat(MAX_KEY_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn a_key_is_whole_up_to_the_limit_and_bounded_beyond() {
+        let whole = "k".repeat(MAX_WHOLE_KEY_BYTES);
+        assert_eq!(key(&whole).unwrap().as_str(), whole);
+        let (namespaced, valid) = Key::new("n:", whole[2..].to_owned(), None);
+        assert_eq!((namespaced.as_str().len(), valid), (MAX_WHOLE_KEY_BYTES, Ok(())));
+        for more in [1, 1000, 1_000_000] {
+            assert_eq!(key(&format!("{whole}{}", "k".repeat(more))).unwrap().as_str().len(), 584);
+        }
+        let (namespaced, _) = Key::new("n:", whole[1..].to_owned(), None);
+        assert_eq!(namespaced.as_str().len(), 584, "the namespace counts");
+    }
+
+    #[test]
+    fn long_keys_that_differ_at_their_ends_differ() {
+        let long = "k".repeat(1000);
+        let (a, b) = (key(&format!("{long}a")).unwrap(), key(&format!("{long}b")).unwrap());
+        assert_ne!(a.as_str(), b.as_str());
+        assert_ne!(a.fingerprint(), b.fingerprint());
+        assert_ne!(key(a.as_str()).unwrap().as_str(), a.as_str(), "no key is given that name");
+    }
+
+    #[test]
+    fn a_long_key_is_refused_for_what_a_short_one_is() {
+        let long = "k".repeat(1000);
+        for name in [format!("}}{long}"), format!("{long}}}"), format!("{{a}}{long}:lock")] {
+            assert!(key(&name).is_err(), "{name}");
+        }
     }
 
     #[test]

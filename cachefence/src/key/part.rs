@@ -5,30 +5,20 @@
 //! and `(`, `,` and `)` make lists, each element followed by a comma. So `None`, `""`, `[]` and
 //! `[""]` stay distinct (`~`, nothing, `()` and `(,)`), and every rendering can be read back.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Display, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::{
-    NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize, NonZeroU8,
-    NonZeroU16, NonZeroU32, NonZeroU64, NonZeroU128, NonZeroUsize,
-};
-use std::rc::Rc;
-use std::sync::Arc;
+
+use super::escape::escape_into;
 
 /// A value that may fill a placeholder of a key template.
 ///
-/// Implemented for integers, `bool`, `char`, strings, IP addresses, references and smart pointers
-/// to those, `Option`, tuples, slices, arrays, `Vec`, `VecDeque`, `BTreeSet` and `BTreeMap`. Not
-/// for floats, whose equality is not that of their digits, nor for hash sets and maps, whose order
-/// changes from run to run.
+/// Implemented for integers (`NonZero` ones too), `bool`, `char`, strings, IP addresses, `Duration`,
+/// references and smart pointers to those (`Box`, `Rc`, `Arc`, `Cow`), `Option`, tuples, slices,
+/// arrays, `Vec`, `VecDeque`, `BTreeSet` and `BTreeMap`, and with the feature `uuid` for `Uuid`.
 ///
-/// # Contract
+/// # A type of your own
 ///
-/// Two values that are not equal must write different parts. Deriving the part from all that
-/// `Eq` compares is enough.
-///
-/// # Examples
+/// By what it is made of: one field by that field, several by a tuple of them, which keeps them
+/// apart.
 ///
 /// ```
 /// use cachefence::{KeyPart, PartWriter};
@@ -41,21 +31,69 @@ use std::sync::Arc;
 ///     }
 /// }
 ///
-/// // Or by its `Display` output, which must then tell all values apart:
-/// # #[derive(Debug)] struct Slug(String);
-/// # impl std::fmt::Display for Slug {
-/// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(&self.0) }
-/// # }
-/// impl KeyPart for Slug {
+/// struct Page {
+///     query: String,
+///     number: u32,
+/// }
+///
+/// impl KeyPart for Page {
+///     fn write_part(&self, part: &mut PartWriter<'_>) {
+///         (&self.query, self.number).write_part(part); // as in `(red%20shoes,2,)`
+///     }
+/// }
+/// ```
+///
+/// Or by choice through its `Display`, if that tells all values apart. What it writes is escaped.
+///
+/// ```
+/// use cachefence::{KeyPart, PartWriter};
+/// use std::fmt;
+///
+/// struct Version {
+///     major: u32,
+///     minor: u32,
+/// }
+///
+/// impl fmt::Display for Version {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         write!(f, "{}.{}", self.major, self.minor)
+///     }
+/// }
+///
+/// impl KeyPart for Version {
 ///     fn write_part(&self, part: &mut PartWriter<'_>) {
 ///         part.display(self);
 ///     }
 /// }
 /// ```
+///
+/// A type of another crate needs no wrapper: `<arg.to_string()>` and `<arg.id()>` stand in a template
+/// as well.
+///
+/// # Contract
+///
+/// - Two values that are not equal write different parts; otherwise one is served the other's data.
+/// - Two values that are equal write the same part; otherwise one's invalidation misses the other.
+///
+/// Values of different types may write the same: `1`, `"1"` and `Some(1)` do. Each placeholder has one
+/// type, except in a generic function that is called with several.
+///
+/// # What has no `KeyPart`
+///
+/// - Floats. `0.0` equals `-0.0` and is spelled otherwise, NaN equals nothing, and a result that is off
+///   in the last bit would miss. Round to an integer, or take `<arg.to_bits()>`, which is exact.
+/// - Hash sets and maps: their order changes from run to run. Collect them into a `BTreeSet` or a
+///   `BTreeMap`.
+/// - `Path` and `OsStr`: equal paths have many spellings (`a//b`, `a/./b`), and not all are text.
+/// - `SocketAddr`: the spelling of an IPv6 one leaves out the flow label, which its equality does not.
+///   Take `<addr.ip()>:<addr.port()>`.
+/// - `SystemTime` and `Instant`: they differ in every call.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in a cache key",
-    label = "this placeholder is a `{Self}`, which does not implement `cachefence::KeyPart`",
-    note = "interpolate a field or a method's result, as in `<arg.id>` or `<arg.to_string()>`, or implement `KeyPart` for it"
+    label = "a placeholder holds a `{Self}`, which does not implement `cachefence::KeyPart`",
+    note = "in the template, name a part of it that can: `<arg.id>`, `<arg.name()>`, `<arg.to_string()>`; of a float, `<arg.to_bits()>`",
+    note = "or, for a type of your own, implement it by a field: `impl KeyPart for {Self} {{ fn write_part(&self, part: &mut PartWriter<'_>) {{ self.0.write_part(part) }} }}`",
+    note = "or by its `Display`, if that tells all values apart: `impl KeyPart for {Self} {{ fn write_part(&self, part: &mut PartWriter<'_>) {{ part.display(self) }} }}`"
 )]
 pub trait KeyPart {
     /// Writes the value into `part`.
@@ -66,11 +104,17 @@ pub trait KeyPart {
 #[derive(Debug)]
 pub struct PartWriter<'a> {
     out: &'a mut String,
+    failed: bool,
 }
 
 impl<'a> PartWriter<'a> {
     pub(super) fn new(out: &'a mut String) -> Self {
-        Self { out }
+        Self { out, failed: false }
+    }
+
+    /// Whether a value could not be written.
+    pub(super) fn failed(&self) -> bool {
+        self.failed
     }
 
     /// Writes text. Several calls in a row write one text: `("a")("b")` equals `("ab")`, so values
@@ -80,25 +124,21 @@ impl<'a> PartWriter<'a> {
     }
 
     /// Writes what `value` displays.
+    ///
+    /// If its `Display` returns an error, the key cannot be used, since other values may fail at the
+    /// same place: an annotated function runs its body, without the cache.
     pub fn display(&mut self, value: &(impl Display + ?Sized)) {
-        struct Escaping<'w>(&'w mut String);
-        impl fmt::Write for Escaping<'_> {
-            fn write_str(&mut self, text: &str) -> fmt::Result {
-                escape_into(text, self.0);
-                Ok(())
-            }
-        }
-        // An error here is one that the value's own `Display` returned: what it had written stays.
-        let _ = write!(Escaping(self.out), "{value}");
+        self.failed |= write!(Escaping(self.out), "{value}").is_err();
     }
 
-    fn none(&mut self) {
+    /// Writes the absence of a value, as nothing else is written.
+    pub(super) fn none(&mut self) {
         self.out.push('~');
     }
 
     /// `Some(x)` is written as `x`, and `Some(None)` as `~~`: one more `~` for each level, so that
     /// nested options stay apart.
-    fn some(&mut self, write: impl FnOnce(&mut Self)) {
+    pub(super) fn some(&mut self, write: impl FnOnce(&mut Self)) {
         let start = self.out.len();
         write(self);
         if self.out[start..].starts_with('~') {
@@ -106,216 +146,26 @@ impl<'a> PartWriter<'a> {
         }
     }
 
-    fn list(&mut self, write: impl FnOnce(&mut Self)) {
+    /// Writes the elements of a list, or the fields of a tuple.
+    pub(super) fn list(&mut self, write: impl FnOnce(&mut Self)) {
         self.out.push('(');
         write(self);
         self.out.push(')');
     }
 
-    fn element(&mut self, element: &(impl KeyPart + ?Sized)) {
+    /// Writes one of them.
+    pub(super) fn element(&mut self, element: &(impl KeyPart + ?Sized)) {
         element.write_part(self);
         self.out.push(',');
     }
 }
 
-/// Appends `text`, every byte outside `[A-Za-z0-9_.@-]` as `%XX`.
-pub(super) fn escape_into(text: &str, out: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in text.as_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'@' | b'-' => {
-                out.push(char::from(byte));
-            }
-            _ => {
-                out.push('%');
-                out.push(char::from(HEX[usize::from(byte >> 4)]));
-                out.push(char::from(HEX[usize::from(byte & 15)]));
-            }
-        }
-    }
-}
+/// Escapes what is displayed as it comes.
+struct Escaping<'a>(&'a mut String);
 
-macro_rules! by_display {
-    ($($ty:ty),* $(,)?) => {$(
-        impl KeyPart for $ty {
-            fn write_part(&self, part: &mut PartWriter<'_>) {
-                part.display(self);
-            }
-        }
-    )*};
-}
-
-by_display!(
-    bool,
-    char,
-    i8,
-    i16,
-    i32,
-    i64,
-    i128,
-    isize,
-    u8,
-    u16,
-    u32,
-    u64,
-    u128,
-    usize,
-    NonZeroI8,
-    NonZeroI16,
-    NonZeroI32,
-    NonZeroI64,
-    NonZeroI128,
-    NonZeroIsize,
-    NonZeroU8,
-    NonZeroU16,
-    NonZeroU32,
-    NonZeroU64,
-    NonZeroU128,
-    NonZeroUsize,
-    IpAddr,
-    Ipv4Addr,
-    Ipv6Addr,
-);
-
-impl KeyPart for str {
-    fn write_part(&self, part: &mut PartWriter<'_>) {
-        part.text(self);
-    }
-}
-
-impl KeyPart for String {
-    fn write_part(&self, part: &mut PartWriter<'_>) {
-        part.text(self);
-    }
-}
-
-macro_rules! by_target {
-    ($($ty:ty),* $(,)?) => {$(
-        impl<T: KeyPart + ?Sized> KeyPart for $ty {
-            fn write_part(&self, part: &mut PartWriter<'_>) {
-                (**self).write_part(part);
-            }
-        }
-    )*};
-}
-
-by_target!(&T, &mut T, Box<T>, Rc<T>, Arc<T>);
-
-impl<T: KeyPart + ToOwned + ?Sized> KeyPart for Cow<'_, T> {
-    fn write_part(&self, part: &mut PartWriter<'_>) {
-        (**self).write_part(part);
-    }
-}
-
-impl<T: KeyPart> KeyPart for Option<T> {
-    fn write_part(&self, part: &mut PartWriter<'_>) {
-        match self {
-            None => part.none(),
-            Some(value) => part.some(|part| value.write_part(part)),
-        }
-    }
-}
-
-macro_rules! by_elements {
-    ($($ty:ty),* $(,)?) => {$(
-        impl<T: KeyPart> KeyPart for $ty {
-            fn write_part(&self, part: &mut PartWriter<'_>) {
-                part.list(|part| self.iter().for_each(|element| part.element(element)));
-            }
-        }
-    )*};
-}
-
-by_elements!([T], Vec<T>, VecDeque<T>, BTreeSet<T>);
-
-impl<T: KeyPart, const N: usize> KeyPart for [T; N] {
-    fn write_part(&self, part: &mut PartWriter<'_>) {
-        self.as_slice().write_part(part);
-    }
-}
-
-impl<K: KeyPart, V: KeyPart> KeyPart for BTreeMap<K, V> {
-    fn write_part(&self, part: &mut PartWriter<'_>) {
-        part.list(|part| self.iter().for_each(|pair| part.element(&pair)));
-    }
-}
-
-macro_rules! by_fields {
-    ($(($($field:ident $index:tt),*)),* $(,)?) => {$(
-        impl<$($field: KeyPart),*> KeyPart for ($($field,)*) {
-            fn write_part(&self, part: &mut PartWriter<'_>) {
-                part.list(|_part| { $(_part.element(&self.$index);)* });
-            }
-        }
-    )*};
-}
-
-by_fields!(
-    (),
-    (A 0),
-    (A 0, B 1),
-    (A 0, B 1, C 2),
-    (A 0, B 1, C 2, D 3),
-    (A 0, B 1, C 2, D 3, E 4),
-    (A 0, B 1, C 2, D 3, E 4, F 5),
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6),
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7),
-);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn render(value: &(impl KeyPart + ?Sized)) -> String {
-        let mut out = String::new();
-        value.write_part(&mut PartWriter::new(&mut out));
-        out
-    }
-
-    #[test]
-    fn plain_ids_read_as_they_are() {
-        assert_eq!(render(&42_u64), "42");
-        assert_eq!(render(&-7_i8), "-7");
-        assert_eq!(render("ann.lee@example-site_1"), "ann.lee@example-site_1");
-        assert_eq!(render(&true), "true");
-        assert_eq!(render(&Some(3)), "3");
-    }
-
-    #[test]
-    fn everything_else_is_escaped() {
-        assert_eq!(render("a:b"), "a%3Ab");
-        assert_eq!(render("100%"), "100%25");
-        assert_eq!(render("{x}"), "%7Bx%7D");
-        assert_eq!(render("~(,)"), "%7E%28%2C%29");
-        assert_eq!(render("ü"), "%C3%BC");
-        assert_eq!(render(&'/'), "%2F");
-    }
-
-    #[test]
-    fn none_empty_and_lists_stay_distinct() {
-        let empty: [&str; 0] = [];
-        let texts = [
-            render(&None::<&str>),
-            render(&Some("")),
-            render(&Some(None::<&str>)),
-            render(&Some(Some(None::<&str>))),
-            render(&Some("~")),
-            render(&empty),
-            render(&[""]),
-            render(&["", ""]),
-            render(&["a", "b"]),
-            render(&["a,b"]),
-            render(&(("a", "b"), "c")),
-            render(&("a", ("b", "c"))),
-            render(&[None::<&str>]),
-            render(&Some(["~"])),
-        ];
-        for (i, a) in texts.iter().enumerate() {
-            for b in &texts[i + 1..] {
-                assert_ne!(a, b);
-            }
-        }
-        assert_eq!(render(&[1, 2]), "(1,2,)");
-        assert_eq!(render(&()), "()");
+impl fmt::Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape_into(text, self.0);
+        Ok(())
     }
 }

@@ -102,7 +102,7 @@ async fn fields_and_methods_are_read() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_too_long_costs_the_cache_and_not_the_result() {
+async fn a_long_key_is_cached_like_any_other() {
     static BODIES: Bodies = Bodies::new();
 
     #[cachefence(key = "long:<name>", ttl = 60)]
@@ -110,9 +110,45 @@ async fn a_key_that_is_too_long_costs_the_cache_and_not_the_result() {
         (name.len(), BODIES.ran())
     }
 
-    let name = "n".repeat(MAX_KEY_BYTES);
+    let name = "n".repeat(1_000_000);
     assert_eq!(length(&name).await, (name.len(), 1));
-    assert_eq!(length(&name).await, (name.len(), 2));
-    let error = length_entry(&name).peek().await.unwrap_err();
+    assert_eq!(length(&name).await, (name.len(), 1));
+    assert_eq!(length(&name[1..]).await, (name.len() - 1, 2));
+    let entry = length_entry(&name);
+    assert!(entry.key().starts_with("long:nnn"), "{}", entry.key());
+    assert!(entry.key().len() < MAX_WHOLE_KEY_BYTES + 80, "{}", entry.key());
+    entry.invalidate().await.unwrap();
+    assert_eq!(length(&name).await, (name.len(), 3));
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_displayed_costs_the_cache_and_not_the_result() {
+    static BODIES: Bodies = Bodies::new();
+
+    #[derive(Clone, Copy)]
+    struct Id(u32);
+
+    impl fmt::Display for Id {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            if self.0 < 10 { write!(f, "{}", self.0) } else { Err(fmt::Error) }
+        }
+    }
+
+    impl KeyPart for Id {
+        fn write_part(&self, part: &mut PartWriter<'_>) {
+            part.display(self);
+        }
+    }
+
+    #[cachefence(key = "silent:<ids>", ttl = 60)]
+    async fn sum(ids: &[Id]) -> u32 {
+        BODIES.ran();
+        ids.iter().map(|id| id.0).sum()
+    }
+
+    assert_eq!(sum(&[Id(1), Id(2)]).await, 3);
+    assert_eq!(sum(&[Id(10), Id(2)]).await, 12);
+    assert_eq!(sum(&[Id(20), Id(2)]).await, 22, "both write the same");
+    let error = sum_entry(&[Id(20), Id(2)]).peek().await.unwrap_err();
     assert!(matches!(error, Error::Key(_)), "{error}");
 }

@@ -12,13 +12,16 @@ mod the_crate;
 mod ttl;
 mod what_is_cached;
 
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cachefence::__private::testing;
-use cachefence::{Acquired, CacheFence, Error, MAX_KEY_BYTES, cachefence};
+use cachefence::{
+    Acquired, CacheFence, Error, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter, cachefence,
+};
 use tokio::time::{Instant, advance, sleep};
 
 /// Counts the bodies that run.
