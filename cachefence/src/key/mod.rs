@@ -4,6 +4,8 @@ mod escape;
 mod long;
 mod part;
 mod provided;
+#[cfg(feature = "uuid")]
+mod uuid;
 mod writer;
 
 pub use long::MAX_WHOLE_KEY_BYTES;
