@@ -27,6 +27,9 @@ impl KeyWriter {
 
     /// Appends literal text as it is.
     pub fn literal(&mut self, text: &str) {
+        if self.last_part == Some(self.name.len()) && text.starts_with('}') {
+            self.fill_the_hash_tag();
+        }
         self.name.push_str(text);
         self.last_part = None;
     }
@@ -51,11 +54,18 @@ impl KeyWriter {
         (key, valid)
     }
 
+    /// `{<org>}:<name>` with an empty `org` would hold no hash tag, and its lock be in another slot, so
+    /// nothing is written as a `%` there, which otherwise two digits follow.
+    fn fill_the_hash_tag(&mut self) {
+        if self.name.ends_with('{') {
+            self.name.push('%');
+        }
+    }
+
     /// `{org:<org>}:<name>` with the name `lock` would be the lock of the key `{org:1}`, so that
     /// one part is written as `%6Cock`: it still decodes to itself, and no other value is ever
     /// written so, because an `l` is never escaped otherwise. It is the same for the rest of `lock`
-    /// where the template holds its beginning. A part of nothing after `:lock` becomes a `%`, which
-    /// otherwise two digits follow.
+    /// where the template holds its beginning, and a part of nothing after `:lock` becomes a `%`.
     fn leave_the_lock_names(&mut self) {
         let Some(at) = self.last_part.filter(|_| is_lock_name(&self.name)) else { return };
         let written = match self.name.get(at..) {
@@ -118,6 +128,17 @@ mod tests {
             assert_eq!((key.as_str(), valid), (written, Ok(())));
         }
         assert!(write(":lock", "%").0 != write(":lock", "").0);
+    }
+
+    #[test]
+    fn an_empty_part_is_a_hash_tag_too() {
+        let mut writer = KeyWriter::new("{<org>}:<name>");
+        writer.literal("{");
+        writer.part("");
+        writer.literal("}:");
+        writer.part("");
+        let (key, valid) = writer.finish("");
+        assert_eq!((key.as_str(), valid), ("{%}:", Ok(())));
     }
 
     #[test]
