@@ -1,0 +1,73 @@
+//! One pair of argument tuples, and what must hold of their keys.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use cachefence::Entry;
+
+use crate::args::Args;
+use crate::dice::Dice;
+use crate::read;
+
+/// Renders `pairs` pairs of different tuples by `entry`, whose template has `literals` around its
+/// parts.
+///
+/// # Errors
+///
+/// The first pair that breaks a rule.
+pub(crate) fn check<A: Args, T>(
+    dice: &mut Dice,
+    pairs: u64,
+    literals: &[&str],
+    entry: impl Fn(&A) -> Entry<T>,
+) -> Result<(), String> {
+    let mut left = pairs;
+    while left > 0 {
+        let first = A::roll(dice);
+        let mut second = first.clone();
+        while second == first {
+            second.nudge(dice);
+            if dice.one_in(8) {
+                second = A::roll(dice);
+            }
+        }
+        let keys = [rendered(&first, literals, &entry)?, rendered(&second, literals, &entry)?];
+        if keys[0] == keys[1] {
+            return Err(format!("{first:?} and {second:?} share {:?}", keys[0]));
+        }
+        left -= 1;
+    }
+    Ok(())
+}
+
+/// The key of `args`, which can be read back and is no lock's name.
+fn rendered<A: Args, T>(
+    args: &A,
+    literals: &[&str],
+    entry: impl Fn(&A) -> Entry<T>,
+) -> Result<String, String> {
+    let entry = entry(args);
+    let key = entry.key();
+    let back = read::parts(key, literals).and_then(|parts| A::read(&parts));
+    if back.as_ref() != Some(args) {
+        return Err(format!("{args:?} gives {key:?}, which reads as {back:?}"));
+    }
+    if read::is_lock(key) {
+        return Err(format!("{args:?} gives {key:?}, which is a lock's name"));
+    }
+    if read::slot(key) != read::slot(&read::lock_of(key)) {
+        return Err(format!("{args:?} gives {key:?}, whose lock is in another slot"));
+    }
+    usable(&entry).map_err(|error| format!("{args:?} gives {key:?}, which is refused: {error}"))?;
+    Ok(key.to_owned())
+}
+
+/// Whether the library takes the key.
+fn usable<T>(entry: &Entry<T>) -> Result<(), String> {
+    let mut invalidate = pin!(entry.invalidate());
+    match invalidate.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.map_err(|error| error.to_string()),
+        Poll::Pending => Err("a store in memory answers at once".to_owned()),
+    }
+}

@@ -1,0 +1,81 @@
+//! Keys of real functions, by their companions.
+
+#![allow(dead_code, clippy::unused_async)] // no body is ever run
+#![allow(clippy::option_option)] // it is what keys have to tell apart
+
+use std::sync::LazyLock;
+
+use cachefence::{CacheFence, cachefence};
+use uuid::Uuid;
+
+use crate::check::check;
+use crate::dice::Dice;
+use crate::own::{Page, UserId, Version};
+
+static CACHE: LazyLock<CacheFence> = LazyLock::new(CacheFence::in_memory);
+
+pub(crate) fn strings(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "user:<a>:<b>", ttl = 60, cache = CACHE)]
+    async fn cached(a: &str, b: String) -> u32 {
+        0
+    }
+
+    type Args = (String, String);
+    check(dice, pairs, &["user:", ":", ""], |(a, b): &Args| cached_entry(a, b.clone()))
+}
+
+pub(crate) fn after_a_hash_tag(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "{org:<org>}:<name>", ttl = 60, cache = CACHE)]
+    async fn cached(org: i32, name: &String) -> u32 {
+        0
+    }
+
+    type Args = (i32, String);
+    check(dice, pairs, &["{org:", "}:", ""], |(org, name): &Args| cached_entry(*org, name))
+}
+
+pub(crate) fn ending_like_a_lock(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "{<org>}:lo<name>", ttl = 60, cache = CACHE)]
+    async fn cached(org: &str, name: &str) -> u32 {
+        0
+    }
+
+    type Args = (String, String);
+    check(dice, pairs, &["{", "}:lo", ""], |(org, name): &Args| cached_entry(org, name))
+}
+
+pub(crate) fn of_structure(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "deep:<a>/<b>/<c>", ttl = 60, cache = CACHE)]
+    async fn cached(a: Option<Option<&str>>, b: &[String], c: &(u8, Option<char>)) -> u32 {
+        0
+    }
+
+    type Args = (Option<Option<String>>, Vec<String>, (u8, Option<char>));
+    check(dice, pairs, &["deep:", "/", "/", ""], |(a, b, c): &Args| {
+        cached_entry(a.as_ref().map(Option::as_deref), b, c)
+    })
+}
+
+pub(crate) fn of_own_types(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "<id>|<version>|<uuid>|<page>", ttl = 60, cache = CACHE)]
+    async fn cached(id: UserId, version: &Version, uuid: Uuid, page: Box<Page>) -> u32 {
+        0
+    }
+
+    type Args = (UserId, Version, Uuid, Page);
+    check(dice, pairs, &["", "|", "|", "|", ""], |(id, version, uuid, page): &Args| {
+        cached_entry(id.clone(), version, *uuid, Box::new(page.clone()))
+    })
+}
+
+pub(crate) fn of_fields(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "<<<page.query>>>:<page.number>:<more.as_slice()>", ttl = 60, cache = CACHE)]
+    async fn cached(page: &Page, more: Vec<u64>) -> u32 {
+        0
+    }
+
+    type Args = (String, u32, Vec<u64>);
+    check(dice, pairs, &["<", ">:", ":", ""], |(query, number, more): &Args| {
+        cached_entry(&Page { query: query.clone(), number: *number }, more.clone())
+    })
+}

@@ -1,0 +1,83 @@
+//! The templates, each with the types of its arguments.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::num::{NonZeroI16, NonZeroU64};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use cachefence::__private::{Call, KeyWriter};
+use cachefence::CacheFence;
+use uuid::Uuid;
+
+use crate::args::Args;
+use crate::check::check;
+use crate::companions;
+use crate::dice::Dice;
+use crate::own::{Page, UserId, Version};
+
+/// Checks some pairs of one shape.
+pub(crate) type Shape = fn(&mut Dice, u64) -> Result<(), String>;
+
+pub(crate) const SHAPES: &[Shape] = &[
+    companions::strings,
+    companions::after_a_hash_tag,
+    companions::ending_like_a_lock,
+    companions::of_structure,
+    companions::of_own_types,
+    companions::of_fields,
+    |dice, pairs| written::<(String, String)>(dice, pairs, &["s:", ":", ""]),
+    |dice, pairs| written::<(String, String, String)>(dice, pairs, &["{", "}{", "}:", ""]),
+    |dice, pairs| written::<(String, String)>(dice, pairs, &["{loc", " -:- ", ":lock"]),
+    |dice, pairs| written::<(u8, String)>(dice, pairs, &["{", "}:lock", ""]),
+    |dice, pairs| written::<(String, Vec<String>)>(dice, pairs, &["(", ")|~", "~,"]),
+    |dice, pairs| written::<(String, Arc<str>, Box<str>)>(dice, pairs, &["é", "é", "漢", "%"]),
+    |dice, pairs| written::<(Vec<Vec<String>>,)>(dice, pairs, &["", ":v"]),
+    |dice, pairs| {
+        let literals = &["n:", ":", ":", ":", ":", ":", ""];
+        written::<(u8, u16, u32, u64, u128, usize)>(dice, pairs, literals)
+    },
+    |dice, pairs| {
+        let literals = &["n:", "+", ":", ":", ":", ":", ":", ""];
+        written::<(i8, i16, i32, i64, i128, isize, bool)>(dice, pairs, literals)
+    },
+    |dice, pairs| {
+        type Options = (Option<Option<Option<String>>>, Option<Vec<Option<char>>>, Option<bool>);
+        written::<Options>(dice, pairs, &["o:", "/", "/", ""])
+    },
+    |dice, pairs| {
+        type Nested = (Vec<(String, Option<String>)>, BTreeMap<String, Vec<u8>>, [String; 2]);
+        written::<Nested>(dice, pairs, &["<", "><", "-:-", ">"])
+    },
+    |dice, pairs| {
+        type Others = (NonZeroI16, NonZeroU64, IpAddr, Duration);
+        written::<Others>(dice, pairs, &["", "#", "#", "#", ""])
+    },
+    |dice, pairs| {
+        type Own = (Option<UserId>, Vec<Version>, (Page, Uuid), Cow<'static, str>);
+        written::<Own>(dice, pairs, &["own:", "\n", ":", "|", ""])
+    },
+    |dice, pairs| {
+        type Pairs = ((String, String), (String, (String,)), [[Option<String>; 2]; 2]);
+        written::<Pairs>(dice, pairs, &["t:", ":", ":", ""])
+    },
+];
+
+/// Checks a template by its literals, in a namespace that holds what a key's structure does.
+fn written<A: Args>(dice: &mut Dice, pairs: u64, literals: &[&str]) -> Result<(), String> {
+    static CACHE: LazyLock<CacheFence> = LazyLock::new(|| {
+        CacheFence::builder()
+            .in_memory()
+            .namespace("{a}:b")
+            .build_lazy()
+            .expect("no option is wrong")
+    });
+    let first = format!("%7Ba%7D%3Ab:{}", literals[0]);
+    let prefixed: Vec<&str> = [&*first].into_iter().chain(literals[1..].iter().copied()).collect();
+    check::<A, ()>(dice, pairs, &prefixed, |args| {
+        let mut key = KeyWriter::new("of a test");
+        args.write(literals, &mut key);
+        Call::new(CACHE.clone(), key).into_entry()
+    })
+}
