@@ -133,3 +133,22 @@ async fn a_value_that_cannot_be_encoded_is_served_and_not_cached() {
         assert_eq!(map().await, BTreeMap::from([(vec![1], body)]));
     }
 }
+
+/// JSON has one null: it would come back as `None`.
+#[tokio::test]
+async fn a_value_that_would_come_back_as_another_is_served_and_not_cached() {
+    static BODIES: Bodies = Bodies::new();
+
+    #[cachefence(key = "setting:<id>", ttl = 60)]
+    async fn setting(id: u32) -> Option<Option<u32>> {
+        BODIES.ran();
+        [None, Some(None), Some(Some(1))][id as usize]
+    }
+
+    for (id, value, bodies) in [(0, None, 1), (1, Some(None), 3), (2, Some(Some(1)), 4)] {
+        assert_eq!([setting(id).await, setting(id).await], [value, value]);
+        assert_eq!(BODIES.count(), bodies);
+    }
+    let refused = setting_entry(1).set(&Some(None)).await;
+    assert!(matches!(refused, Err(Error::Encode(_))), "{refused:?}");
+}

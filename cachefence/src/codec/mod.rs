@@ -1,9 +1,13 @@
 //! How values become bytes.
 
+mod json;
+mod nulls;
+
 use erased_serde::Deserializer as ErasedDeserializer;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
 
+pub use self::json::Json;
 use crate::error::BoxError;
 
 /// Turns values into bytes and back: any serde format.
@@ -51,30 +55,6 @@ pub trait Codec: Send + Sync + 'static {
     fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
     where
         S: for<'de> DeserializeSeed<'de, Value = T>;
-}
-
-/// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
-///
-/// Floats come back to the last bit, except that NaN and the infinities become `null`. `Some(None)`
-/// and `Some(())` become `null` as well and come back as `None`: a value in which that matters needs
-/// another codec.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Json;
-
-impl Codec for Json {
-    fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        Ok(serde_json::to_vec(value)?)
-    }
-
-    fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
-    where
-        S: for<'de> DeserializeSeed<'de, Value = T>,
-    {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = seed.deserialize(&mut deserializer)?;
-        deserializer.end()?;
-        Ok(value)
-    }
 }
 
 /// The codec of one cache. JSON is called directly, so that the default pays nothing for the

@@ -1,0 +1,166 @@
+//! JSON, and what it cannot hold.
+
+use std::io;
+
+use serde::Serialize;
+use serde::de::DeserializeSeed;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::Codec;
+use super::nulls::Walk;
+use crate::error::BoxError;
+
+/// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
+///
+/// JSON has one `null` and no number that is not finite. What would come back as something else is
+/// an error, wherever it stands in the value: `Some(None)` and `Some(())`, which would be `None`, NaN
+/// and the infinities, which would be `None` or nothing at all. Such a value is served and not
+/// cached, with a warning; if it is to be cached, it needs another codec. All other floats come back to
+/// the last bit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl Codec for Json {
+    fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+        let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
+        let formatter = NoticingNulls(&mut nulls);
+        value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
+        // Most values hold none, and pay nothing.
+        if nulls {
+            value.serialize(Walk)?;
+        }
+        Ok(bytes)
+    }
+
+    fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
+    where
+        S: for<'de> DeserializeSeed<'de, Value = T>,
+    {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let value = seed.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(value)
+    }
+}
+
+/// Formats as compactly as `serde_json` does, and says whether a `null` was written.
+struct NoticingNulls<'a>(&'a mut bool);
+
+impl Formatter for NoticingNulls<'_> {
+    fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        *self.0 = true;
+        writer.write_all(b"null")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::option_option)] // it is what JSON cannot tell apart
+    #![allow(clippy::needless_pass_by_value)] // the values read better without a `&` each
+
+    use std::collections::BTreeMap;
+    use std::fmt::Debug;
+    use std::marker::PhantomData;
+
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+    struct Deep {
+        option: Option<Option<u8>>,
+        floats: Vec<f64>,
+        units: BTreeMap<u8, Option<()>>,
+        kinds: Vec<Kind>,
+        tuple: (u8, Option<Option<Option<bool>>>),
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    enum Kind {
+        Unit,
+        Newtype(Option<Wrapped>),
+        Tuple(f32, Option<Wrapped>),
+        Struct { inner: Option<Unit> },
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Wrapped(Option<u8>);
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Unit;
+
+    #[track_caller]
+    fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+        let bytes = Json.encode(&value).unwrap();
+        assert_eq!(bytes, serde_json::to_vec(&value).unwrap());
+        assert_eq!(Json.decode::<T, _>(&bytes, PhantomData::<T>).unwrap(), value);
+    }
+
+    #[track_caller]
+    fn refused<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
+        let error = Json.encode(&value).unwrap_err().to_string();
+        assert!(error.contains("use another codec"), "{error}");
+        // It would not have come back.
+        let bytes = serde_json::to_vec(&value).unwrap();
+        let back: Option<T> = serde_json::from_slice(&bytes).ok();
+        assert_ne!(back, Some(value));
+    }
+
+    fn deep(with: impl FnOnce(&mut Deep)) -> Deep {
+        let mut deep = Deep::default();
+        with(&mut deep);
+        deep
+    }
+
+    #[test]
+    fn a_null_of_its_own_comes_back() {
+        comes_back(());
+        comes_back(Unit);
+        comes_back(None::<u8>);
+        comes_back(Wrapped(None));
+        comes_back(vec![None, Some(1), None]);
+        comes_back(None::<Option<Option<u8>>>);
+        comes_back(serde_json::json!({ "a": null, "b": [null] }));
+        comes_back(deep(|deep| {
+            deep.kinds = vec![
+                Kind::Unit,
+                Kind::Newtype(None),
+                Kind::Newtype(Some(Wrapped(Some(1)))),
+                Kind::Tuple(1.5, None),
+                Kind::Struct { inner: None },
+            ];
+            deep.units = BTreeMap::from([(1, None)]);
+            deep.option = Some(Some(1));
+        }));
+    }
+
+    #[test]
+    fn a_null_inside_some_is_refused() {
+        refused(Some(None::<u8>));
+        refused(Some(()));
+        refused(Some(Unit));
+        refused(Some(Wrapped(None)));
+        refused(Some(Some(None::<u8>)));
+        refused(Some(serde_json::Value::Null));
+        refused(vec![Some(Some(1)), Some(None)]);
+        refused(deep(|deep| deep.option = Some(None)));
+        refused(deep(|deep| deep.tuple.1 = Some(Some(None))));
+        refused(deep(|deep| deep.units = BTreeMap::from([(1, None), (2, Some(()))])));
+        refused(deep(|deep| deep.kinds = vec![Kind::Newtype(Some(Wrapped(None)))]));
+        refused(deep(|deep| deep.kinds = vec![Kind::Tuple(0.0, Some(Wrapped(None)))]));
+        refused(deep(|deep| deep.kinds = vec![Kind::Struct { inner: Some(Unit) }]));
+    }
+
+    #[test]
+    fn a_float_that_is_not_finite_is_refused() {
+        for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            refused(float);
+            refused(Some(float));
+            refused(deep(|deep| deep.floats = vec![1.0, float]));
+        }
+        refused(f32::NAN);
+        refused(deep(|deep| deep.kinds = vec![Kind::Tuple(f32::INFINITY, None)]));
+        comes_back(vec![0.0, -0.0, f64::MAX, f64::MIN_POSITIVE, 0.1 + 0.2]);
+    }
+}

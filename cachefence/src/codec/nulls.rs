@@ -1,0 +1,186 @@
+//! Finds what JSON writes as `null` and nobody can read back as it was.
+
+use std::fmt::{self, Display};
+
+use serde::Serialize;
+use serde::ser::{
+    self, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+/// Why a value does not come back from JSON.
+#[derive(Debug)]
+pub(super) enum Lost {
+    Float,
+    Some,
+    Other(String),
+}
+
+impl Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Float => f.write_str("JSON has neither NaN nor infinities; use another codec"),
+            Self::Some => f.write_str(
+                "JSON has one null, so a `Some` that holds one, such as `Some(None)`, would come \
+                 back as `None`; use another codec",
+            ),
+            Self::Other(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Lost {}
+
+impl ser::Error for Lost {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::Other(message.to_string())
+    }
+}
+
+/// Walks through a value without writing anything, and says whether it is a null. A null of its own
+/// comes back, as `None` or `()`; one inside a `Some` does not.
+pub(super) struct Walk;
+
+/// Walks through what a value holds.
+pub(super) struct Each;
+
+macro_rules! not_null {
+    ($($method:ident($($ty:ty),*);)*) => {$(
+        fn $method(self, $(_: $ty),*) -> Result<bool, Lost> {
+            Ok(false)
+        }
+    )*};
+}
+
+macro_rules! holds_others {
+    ($($method:ident($($ty:ty),*) -> $each:ident;)*) => {$(
+        type $each = Each;
+
+        fn $method(self, $(_: $ty),*) -> Result<Each, Lost> {
+            Ok(Each)
+        }
+    )*};
+}
+
+impl Serializer for Walk {
+    type Ok = bool;
+    type Error = Lost;
+
+    not_null! {
+        serialize_bool(bool);
+        serialize_i8(i8);
+        serialize_i16(i16);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_i128(i128);
+        serialize_u8(u8);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_u128(u128);
+        serialize_char(char);
+        serialize_str(&str);
+        serialize_bytes(&[u8]);
+        serialize_unit_variant(&'static str, u32, &'static str);
+    }
+
+    holds_others! {
+        serialize_seq(Option<usize>) -> SerializeSeq;
+        serialize_tuple(usize) -> SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> SerializeTupleVariant;
+        serialize_map(Option<usize>) -> SerializeMap;
+        serialize_struct(&'static str, usize) -> SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> SerializeStructVariant;
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<bool, Lost> {
+        if value.is_finite() { Ok(false) } else { Err(Lost::Float) }
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<bool, Lost> {
+        if value.is_finite() { Ok(false) } else { Err(Lost::Float) }
+    }
+
+    fn serialize_none(self) -> Result<bool, Lost> {
+        Ok(true)
+    }
+
+    fn serialize_unit(self) -> Result<bool, Lost> {
+        Ok(true)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<bool, Lost> {
+        Ok(true)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, Lost> {
+        if value.serialize(self)? { Err(Lost::Some) } else { Ok(false) }
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<bool, Lost> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Result<bool, Lost> {
+        value.serialize(self).map(|_| false)
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, _: &T) -> Result<bool, Lost> {
+        Ok(false)
+    }
+}
+
+macro_rules! each {
+    ($($collection:ident, $method:ident($($name:ty)?);)*) => {$(
+        impl $collection for Each {
+            type Ok = bool;
+            type Error = Lost;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Result<(), Lost> {
+                value.serialize(Walk).map(drop)
+            }
+
+            fn end(self) -> Result<bool, Lost> {
+                Ok(false)
+            }
+        }
+    )*};
+}
+
+each! {
+    SerializeSeq, serialize_element();
+    SerializeTuple, serialize_element();
+    SerializeTupleStruct, serialize_field();
+    SerializeTupleVariant, serialize_field();
+    SerializeStruct, serialize_field(&'static str);
+    SerializeStructVariant, serialize_field(&'static str);
+}
+
+impl SerializeMap for Each {
+    type Ok = bool;
+    type Error = Lost;
+
+    // A key is never null: JSON's are strings.
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, _: &T) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Lost> {
+        value.serialize(Walk).map(drop)
+    }
+
+    fn end(self) -> Result<bool, Lost> {
+        Ok(false)
+    }
+}
