@@ -95,7 +95,28 @@ use proc_macro2::TokenStream;
 /// Values are escaped, except for `A-Z`, `a-z`, `0-9` and `_.@-`. No two different argument tuples give one key, so the text
 /// between two placeholders has to hold a character that values escape, such as `:` or `/`; `%~(),` do not count, since the
 /// structure of values uses them. A `}` needs a hash tag that it closes, and `:lock` may not end a template after a hash tag:
-/// the lock of a key is called so.
+/// the lock of a key is called so. A key of more than 512 bytes ends in the SHA-256 of the whole.
+///
+/// A type of your own takes part by `impl KeyPart`, in three lines: by its fields, or by its `Display` if that tells all values
+/// apart, with `part.display(self)`.
+///
+/// ```
+/// # use cachefence::{KeyPart, PartWriter, cachefence};
+/// # type User = String;
+/// struct UserId(u64);
+///
+/// impl KeyPart for UserId {
+///     fn write_part(&self, part: &mut PartWriter<'_>) {
+///         self.0.write_part(part);
+///     }
+/// }
+///
+/// #[cachefence(key = "user:<id>", ttl = 60)]
+/// async fn get_user(id: UserId) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
 ///
 /// ## `ttl = time`
 ///

@@ -90,10 +90,10 @@ use super::escape::escape_into;
 /// - `SystemTime` and `Instant`: they differ in every call.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in a cache key",
-    label = "a placeholder holds a `{Self}`, which does not implement `cachefence::KeyPart`",
+    label = "a placeholder of this template is a `{Self}`, which does not implement `cachefence::KeyPart`",
     note = "in the template, name a part of it that can: `<arg.id>`, `<arg.name()>`, `<arg.to_string()>`; of a float, `<arg.to_bits()>`",
-    note = "or, for a type of your own, implement it by a field: `impl KeyPart for {Self} {{ fn write_part(&self, part: &mut PartWriter<'_>) {{ self.0.write_part(part) }} }}`",
-    note = "or by its `Display`, if that tells all values apart: `impl KeyPart for {Self} {{ fn write_part(&self, part: &mut PartWriter<'_>) {{ part.display(self) }} }}`"
+    note = "or, for a type of your own, implement it by its field: `impl cachefence::KeyPart for {Self} {{ fn write_part(&self, part: &mut cachefence::PartWriter<'_>) {{ self.0.write_part(part) }} }}`",
+    note = "or by its `Display`, if that tells all values apart: `impl cachefence::KeyPart for {Self} {{ fn write_part(&self, part: &mut cachefence::PartWriter<'_>) {{ part.display(self) }} }}`"
 )]
 pub trait KeyPart {
     /// Writes the value into `part`.
