@@ -1,18 +1,30 @@
 //! How text is written into a key, byte by byte.
 
+use std::ops::Range;
+
 /// Appends `text`, every byte outside `[A-Za-z0-9_.@-]` as `%XX`.
 pub(super) fn escape_into(text: &str, out: &mut String) {
-    for &byte in text.as_bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'@' | b'-' => {
-                out.push(char::from(byte));
-            }
-            _ => {
-                out.push('%');
-                push_hex(byte, b"0123456789ABCDEF", out);
-            }
+    out.reserve(text.len());
+    let mut copied = 0;
+    for (at, &byte) in text.as_bytes().iter().enumerate() {
+        if !is_plain(byte) {
+            push_plain(text, copied..at, out);
+            out.push('%');
+            push_hex(byte, b"0123456789ABCDEF", out);
+            copied = at + 1;
         }
     }
+    push_plain(text, copied..text.len(), out);
+}
+
+/// Appends a run of plain bytes. Where one is not empty, it begins and ends at characters; an empty
+/// one may stand in the middle of a character.
+fn push_plain(text: &str, run: Range<usize>, out: &mut String) {
+    out.push_str(text.get(run).unwrap_or_default());
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-')
 }
 
 /// Appends the two digits of `byte`.
