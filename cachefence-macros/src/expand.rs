@@ -60,20 +60,28 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let item = &model.item;
     let krate = &model.krate;
     let CallTokens { statements, call } = tokens;
-    let [call_variable, kind] = ["call", "kind"].map(call::local);
+    let result = return_site(item);
+    // Located at the return type, like the whole call below: a value that cannot be cached is then reported there, and once.
+    let [call_variable, kind] = ["call", "kind"].map(|name| {
+        let mut variable = call::local(name);
+        variable.set_span(result);
+        variable
+    });
 
     let attributes = &item.attributes;
     let visibility = &item.visibility;
     let signature = &item.signature;
     let inner_attributes = &item.inner_attributes;
     let ty = item.return_tokens();
-    let pin = pin(model, &ty);
+    let pin = pin(model, &ty, result);
     let by_clone = may_be_static(item, &ty).then(|| quote!(ByClone as _,));
     // The inner braces count as generated: nothing may warn that they are not needed. The outer ones are the user's: they end
     // the function's span, and with it the compiler goes on to treat it as a function that the user wrote.
     let at = Span::mixed_site().located_at(item.body.span());
     let body = item.body.stream();
     let body = quote_spanned!(at=> { #body });
+    let recompute = quote!(move || async move { #pin #body });
+    let served = quote_spanned!(result=> #kind.run(#call_variable, #recompute).await);
     let wrapped = quote! {
         #(#inner_attributes)*
         let #call_variable = {
@@ -84,10 +92,7 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
             use #krate::__private::kind::{#by_clone ByFrom as _, NotKept as _, NotShared as _, Plain as _};
             (&&&&&#krate::__private::kind::Probe::<#ty>::new()).__cachefence_kind()
         };
-        #kind.run(#call_variable, move || async move {
-            #pin
-            #body
-        }).await
+        #served
     };
     let mut block = Group::new(Delimiter::Brace, wrapped);
     block.set_span(item.body.span());
@@ -110,13 +115,17 @@ fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
         && parameters.map(ToString::to_string).all(|parameter| !names.contains(&parameter))
 }
 
+/// Where the return type is written: what the compiler says of the result is shown there.
+fn return_site(item: &Item) -> Span {
+    let written = item.return_type().map_or_else(Span::mixed_site, Spanned::span);
+    Span::mixed_site().located_at(written)
+}
+
 /// The statement that pins the block's type.
 ///
 /// It is located at the return type: "return type inferred to be `u64` here" is what the compiler says of it.
-fn pin(model: &Model, ty: &TokenStream) -> TokenStream {
+fn pin(model: &Model, ty: &TokenStream, at: Span) -> TokenStream {
     let krate = &model.krate;
-    let written = model.item.return_type().map_or_else(Span::mixed_site, Spanned::span);
-    let at = Span::mixed_site().located_at(written);
     let mut ret = call::local("ret");
     ret.set_span(at);
     quote_spanned! {at=>

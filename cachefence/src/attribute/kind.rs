@@ -97,19 +97,34 @@ pub trait Plain {
 
 impl<R> Plain for Probe<R> {}
 
-/// A value that a cache can hold: it goes through the codec, in both directions.
+/// A value that can be written to a cache.
+///
+/// This and [`Restored`] stand for serde's traits, so that what the compiler says is about the cached function. They are two, so
+/// that it names the one that is missing.
 #[diagnostic::on_unimplemented(
-    message = "a cached function cannot return `{Self}`",
-    label = "`{Self}` must implement `serde::Serialize` and `serde::de::DeserializeOwned`",
-    note = "derive both for it, or return an owned type that has them; a value that borrows cannot be cached"
+    message = "a cached function cannot return `{Self}`, which cannot be written to the cache",
+    label = "`{Self}` does not implement `serde::Serialize`",
+    note = "derive `serde::Serialize` for it, or return a type that has it; a type parameter needs it as a bound"
 )]
-pub trait Cacheable: Serialize + DeserializeOwned {}
+pub trait Stored: Serialize {}
 
-impl<T: Serialize + DeserializeOwned> Cacheable for T {}
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Stored for T {}
+
+/// A value that can be read back.
+#[diagnostic::on_unimplemented(
+    message = "a cached function cannot return `{Self}`, which cannot be read back from the cache",
+    label = "`{Self}` does not implement `serde::de::DeserializeOwned`",
+    note = "derive `serde::Deserialize` for it, or return an owned type that has it: a value that borrows cannot be cached; a type parameter needs it as a bound"
+)]
+pub trait Restored: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Restored for T {}
 
 impl<S> Fallible<S> {
     /// Serves one call.
-    pub async fn run<T: Cacheable, E, F: Future<Output = Result<T, E>>>(
+    pub async fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
         call: Call<T>,
         body: impl FnOnce() -> F,
@@ -138,7 +153,7 @@ impl<S> Fallible<S> {
 
 impl Infallibly {
     /// Serves one call.
-    pub async fn run<T: Cacheable, F: Future<Output = T>>(
+    pub async fn run<T: Stored + Restored, F: Future<Output = T>>(
         self,
         call: Call<T>,
         body: impl FnOnce() -> F,
