@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, LitStr, Path, Result, Token};
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token};
 
 use crate::errors::Errors;
 use crate::suggest;
@@ -20,8 +20,8 @@ pub(crate) struct Args {
     pub(crate) key: Option<LitStr>,
     /// `ttl`, `beta`, `lock_timeout` and `wait_for_lock`, in the order written.
     pub(crate) settings: Vec<Setting>,
-    /// The names in `skip(..)`, `self` and `_` included.
-    pub(crate) skip: Vec<Ident>,
+    /// The names in `skip(..)`, `self` and `_` included; `None` if it is malformed, which has been reported then.
+    pub(crate) skip: Option<Vec<Ident>>,
     /// `cache = expr`
     pub(crate) cache: Option<Expr>,
     /// `crate = path`
@@ -45,8 +45,8 @@ const OPTIONS: &[(&str, Read)] = &[
     // Zero is a choice: never wait for another's rebuild.
     ("wait_for_lock", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
     ("skip", |args, _, input| {
-        args.skip = names(input)?;
-        Ok(())
+        args.skip = None;
+        each_once(args.skip.insert(names(input)?))
     }),
     ("cache", |args, _, input| {
         args.cache = Some(value::assigned(input)?);
@@ -79,7 +79,7 @@ impl Args {
             source: tokens.clone(),
             key: None,
             settings: Vec::new(),
-            skip: Vec::new(),
+            skip: Some(Vec::new()),
             cache: None,
             krate: None,
             entry: true,
@@ -114,8 +114,9 @@ impl Args {
             }
             if input.parse::<Token![,]>().is_err() {
                 errors.at(input.span(), "expected `,` between two options");
-                // A name starts the next option, which only lacks its comma; anything else is lost.
-                if !input.peek(syn::Ident::peek_any) {
+                // A name starts the next option, which only lacks its comma, or has something else for it.
+                let is_name = |input: ParseStream<'_>| input.peek(syn::Ident::peek_any);
+                if !is_name(input) && input.parse::<TokenTree>().is_ok() && !is_name(input) {
                     skip_to_comma(input);
                 }
             }
@@ -124,12 +125,20 @@ impl Args {
 
     /// Reads one option.
     fn option(&mut self, input: ParseStream<'_>, seen: &mut Seen) -> Result<()> {
+        if input.peek(Lit) {
+            return Err(nameless(input, seen));
+        }
         // `crate` is a keyword.
-        let name = input.call(Ident::parse_any)?;
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            Error::new(error.span(), "expected the name of an option, as in `ttl = 60`")
+        })?;
         let Some((_, read)) = OPTIONS.iter().find(|(known, _)| name == *known) else {
             return Err(unknown(&name));
         };
         let first = seen.once(&name);
+        if name != "skip" {
+            expect_value(&name, input)?;
+        }
         read(self, name, input)?;
         first
     }
@@ -179,12 +188,42 @@ fn names(input: ParseStream<'_>) -> Result<Vec<Ident>> {
         let message = "`skip` takes names of arguments, separated by `,`, as in `skip(db, ctx)`";
         Error::new(error.span(), message)
     })?;
+    Ok(names.into_iter().collect())
+}
+
+/// Reports a name that is skipped twice.
+fn each_once(names: &[Ident]) -> Result<()> {
     let mut seen = Seen::default();
-    for name in &names {
+    for name in names {
         seen.once(name)
             .map_err(|error| Error::new(error.span(), format!("`{name}` is skipped twice")))?;
     }
-    Ok(names.into_iter().collect())
+    Ok(())
+}
+
+/// Fails unless `= value` follows.
+fn expect_value(name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    let message = format!("write `{name} = ..`");
+    let ends = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
+    let ahead = input.fork();
+    if ends(&ahead) || ahead.parse::<Token![=]>().is_ok() && ends(&ahead) {
+        Err(Error::new(name.span(), format!("`{name}` has no value: {message}")))
+    } else if input.peek(Token![=]) {
+        Ok(())
+    } else {
+        Err(Error::new(input.span(), message))
+    }
+}
+
+/// Says that a value has no name.
+fn nameless(input: ParseStream<'_>, seen: &mut Seen) -> Error {
+    let at = input.span();
+    if input.peek(LitStr) && !seen.contains("key") {
+        // It is not missing as well.
+        seen.names.push(Ident::new("key", at));
+        return Error::new(at, "a value needs the name of its option: write `key = ..`");
+    }
+    Error::new(at, "a value needs the name of its option, as in `ttl = 60`")
 }
 
 /// Says that there is no such option.

@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) settings: Vec<Setting>,
     /// Names of arguments, or `_`.
     pub(crate) skip: Vec<Ident>,
+    /// Whether `skip` is what the user meant: not if it is malformed, which has been reported then.
+    pub(crate) skip_is_known: bool,
     pub(crate) cache: Option<Expr>,
     /// The path of the runtime crate.
     pub(crate) krate: Path,
@@ -60,15 +62,16 @@ pub(crate) enum Part {
 ///
 /// Gives nothing if there is no usable key; the reason has been reported then.
 pub(crate) fn bind(args: Args, item: Item, errors: &mut Errors) -> Option<Model> {
-    for name in &args.skip {
-        check_skipped(name, &item, errors);
-    }
+    let skip_is_known = args.skip.is_some();
+    let skip = args.skip.into_iter().flatten();
+    let skip = skip.filter_map(|name| skipped(&name, &item, errors)).collect();
     let key = bind_key(args.key?, &item, errors)?;
     Some(Model {
         item,
         key,
         settings: args.settings,
-        skip: args.skip,
+        skip,
+        skip_is_known,
         cache: args.cache,
         krate: args.krate.unwrap_or_else(runtime_crate),
         entry: args.entry,
@@ -83,13 +86,15 @@ fn runtime_crate() -> Path {
     path
 }
 
-/// Reports a name in `skip(..)` that no argument has.
-fn check_skipped(name: &Ident, item: &Item, errors: &mut Errors) {
+/// Finds what a name in `skip(..)` stands for; a name that no argument has is reported.
+///
+/// Then it is the argument that was probably meant, so that this one is not reported as left out.
+fn skipped(name: &Ident, item: &Item, errors: &mut Errors) -> Option<Ident> {
     let wild = item.arguments.iter().find_map(|argument| argument.wild.as_ref());
     let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
     let mut known = item.names().chain(wild).chain(parameters);
     if known.any(|known| known.unraw() == name.unraw()) {
-        return;
+        return Some(name.clone());
     }
     let message = format!(
         "no argument named `{name}` to skip; {}{}",
@@ -97,6 +102,7 @@ fn check_skipped(name: &Ident, item: &Item, errors: &mut Errors) {
         did_you_mean(&name.to_string(), item)
     );
     errors.at(name.span(), message);
+    closest(&name.to_string(), item)
 }
 
 /// Resolves the placeholders of the template.
@@ -159,10 +165,16 @@ fn takes(item: &Item, wild: Option<&Ident>) -> String {
 
 /// The line that suggests the argument which was probably meant, if there is one.
 fn did_you_mean(name: &str, item: &Item) -> String {
-    let names: Vec<String> = item.names().map(|name| name.unraw().to_string()).collect();
-    suggest::closest(name, names.iter().map(String::as_str))
-        .map(|name| format!("\ndid you mean `{name}`?"))
+    closest(name, item)
+        .map(|name| format!("\ndid you mean `{}`?", name.unraw()))
         .unwrap_or_default()
+}
+
+/// The argument that was probably meant.
+fn closest(name: &str, item: &Item) -> Option<Ident> {
+    let names: Vec<String> = item.names().map(|name| name.unraw().to_string()).collect();
+    let name = suggest::closest(name, names.iter().map(String::as_str))?;
+    item.find_name(name).cloned()
 }
 
 /// Binds an attribute and a function, both given as tokens.

@@ -44,7 +44,8 @@ pub(crate) fn build(model: &Model) -> CallTokens {
         Some(cache) => {
             let at = Span::mixed_site().located_at(cache.span());
             // Through a `match`, so that the type that is wanted does not reach into the expression.
-            let chosen = local("chosen");
+            let mut chosen = local("chosen");
+            chosen.set_span(at);
             quote_spanned!(at=> match &(#cache) { #chosen => #krate::__private::cache(#chosen) })
         }
     };

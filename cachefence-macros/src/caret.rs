@@ -16,8 +16,11 @@ use std::ops::Range;
 /// Appends `text` to the message, with carets below the bytes of `range`.
 ///
 /// Control characters show as their escape sequence (`\n`, `\t`): they would break the line, or its alignment. A caret stands
-/// for one character, and at least one is drawn.
+/// for one character, and at least one is drawn. A text that is empty is not shown.
 pub(crate) fn point(message: &str, text: &str, range: &Range<usize>) -> String {
+    if text.is_empty() {
+        return message.to_owned();
+    }
     let mut shown = String::new();
     let mut carets = String::new();
     for (at, char) in text.char_indices() {
@@ -59,6 +62,10 @@ mod tests {
     #[test]
     fn the_end_gets_a_caret_too() {
         assert_eq!(point("wrong", "ab", &(2..2)), "wrong\nab\n  ^");
-        assert_eq!(point("wrong", "", &(0..0)), "wrong\n\n^");
+    }
+
+    #[test]
+    fn nothing_is_not_shown() {
+        assert_eq!(point("wrong", "", &(0..0)), "wrong");
     }
 }

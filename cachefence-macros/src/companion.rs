@@ -1,7 +1,7 @@
 //! The companion `<name>_entry`: the cache entry that a call of the function reads and writes.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, format_ident, quote};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Attribute, FnArg, GenericArgument, Meta, PathArguments, Type};
 
@@ -49,6 +49,12 @@ pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
         generics::restrict(&item.signature.generics, quote!(#(#inputs)* #value #(#expressions)*));
     let where_clause = &generics.where_clause;
 
+    // Located at the function's name: where there is another item of the companion's name, the compiler shows that.
+    let at = Span::call_site().located_at(name.span());
+    let keyword = quote_spanned!(at=> fn);
+    let mut block = Group::new(Delimiter::Brace, quote!(#statements #call.into_entry()));
+    block.set_span(at);
+
     quote! {
         #[doc = #summary]
         #[doc = ""]
@@ -56,10 +62,7 @@ pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
         // A pattern stays whole, though the key may read only some of the names that it binds.
         #[allow(dead_code, unused_variables)]
         #(#attributes)*
-        #visibility fn #entry #generics (#(#inputs),*) -> #krate::Entry<#value> #where_clause {
-            #statements
-            #call.into_entry()
-        }
+        #visibility #keyword #entry #generics (#(#inputs),*) -> #krate::Entry<#value> #where_clause #block
     }
 }
 

@@ -14,8 +14,12 @@ pub(crate) enum Mistake {
     Empty,
     /// A term does not start with a whole number.
     NoNumber(String),
-    /// A number has no unit, or one that is not known.
+    /// A number has no unit.
     NoUnit(String),
+    /// A number has a fraction.
+    Fraction(String),
+    /// A unit is not known.
+    UnknownUnit(String),
     /// A unit comes twice, or after a smaller one.
     Order(String),
     /// The sum exceeds what a `Duration` of whole milliseconds holds.
@@ -31,9 +35,11 @@ impl fmt::Display for Mistake {
         match self {
             Self::Empty => write!(f, "an empty duration: {HOW}"),
             Self::NoNumber(rest) => write!(f, "no whole number at `{rest}`: {HOW}"),
-            Self::NoUnit(term) => write!(
+            Self::NoUnit(number) => write!(f, "`{number}` has no unit: {HOW}"),
+            Self::Fraction(number) => write!(f, "`{number}` is not a whole number: {HOW}"),
+            Self::UnknownUnit(term) => write!(
                 f,
-                "no unit that is known in `{term}`; the units are `d`, `h`, `m`, `s`, `ms`: {HOW}"
+                "`{term}` has a unit that is not known; the units are `d`, `h`, `m`, `s`, `ms`: {HOW}"
             ),
             Self::Order(term) => write!(
                 f,
@@ -66,8 +72,14 @@ pub(crate) fn from_text(text: &str) -> Result<Duration, Mistake> {
         }
         let (unit, after) = split_while(after, char::is_alphabetic);
         let term = || format!("{number}{unit}");
+        if unit.is_empty() {
+            let (fraction, _) = split_while(after, |char| char == '.' || char.is_ascii_digit());
+            let number = format!("{number}{fraction}");
+            let is_whole = fraction.is_empty();
+            return Err(if is_whole { Mistake::NoUnit(number) } else { Mistake::Fraction(number) });
+        }
         if !UNITS.iter().any(|(name, _)| *name == unit) {
-            return Err(Mistake::NoUnit(term()));
+            return Err(Mistake::UnknownUnit(term()));
         }
         // The iterator goes on from the last unit, so it finds only smaller ones.
         let Some((_, factor)) = units.find(|(name, _)| *name == unit) else {
@@ -123,11 +135,11 @@ mod tests {
         assert_eq!(from_text(""), Err(Mistake::Empty));
         assert_eq!(from_text("  "), Err(Mistake::Empty));
         assert_eq!(from_text("60"), Err(Mistake::NoUnit("60".to_owned())));
-        assert_eq!(from_text("5x"), Err(Mistake::NoUnit("5x".to_owned())));
-        assert_eq!(from_text("5M"), Err(Mistake::NoUnit("5M".to_owned())));
+        assert_eq!(from_text("5x"), Err(Mistake::UnknownUnit("5x".to_owned())));
+        assert_eq!(from_text("5M"), Err(Mistake::UnknownUnit("5M".to_owned())));
         assert_eq!(from_text("m"), Err(Mistake::NoNumber("m".to_owned())));
         assert_eq!(from_text("-5m"), Err(Mistake::NoNumber("-5m".to_owned())));
-        assert_eq!(from_text("1.5h"), Err(Mistake::NoUnit("1".to_owned())));
+        assert_eq!(from_text("1.5h"), Err(Mistake::Fraction("1.5".to_owned())));
         assert_eq!(from_text("5m5m"), Err(Mistake::Order("5m".to_owned())));
         assert_eq!(from_text("5m1h"), Err(Mistake::Order("1h".to_owned())));
         assert_eq!(from_text("٣m"), Err(Mistake::NoNumber("٣m".to_owned())));

@@ -19,6 +19,7 @@ mod bind;
 mod call;
 mod caret;
 mod check;
+mod code;
 mod companion;
 mod duration;
 mod errors;

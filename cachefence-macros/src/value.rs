@@ -111,6 +111,9 @@ pub(crate) fn time(input: ParseStream<'_>, least: Duration) -> Result<Value> {
 pub(crate) fn number(input: ParseStream<'_>) -> Result<Value> {
     let expr = assigned(input)?;
     let (sign, value) = match signed_literal(&expr) {
+        None if is_not_finite(&expr) => {
+            return Err(Error::new_spanned(expr, "this has to be a finite number"));
+        }
         None => return Ok(Value::Expr(expr)),
         Some((sign, Lit::Int(number))) if matches!(number.suffix(), "" | "f64") => {
             (sign, number.base10_parse()?)
@@ -128,6 +131,23 @@ pub(crate) fn number(input: ParseStream<'_>) -> Result<Value> {
         return Err(Error::new_spanned(expr, "this cannot be negative"));
     }
     Ok(Value::Number(value))
+}
+
+/// Whether the expression is one of the constants such as `f64::NAN`.
+fn is_not_finite(expr: &Expr) -> bool {
+    const CONSTANTS: [&str; 3] = ["NAN", "INFINITY", "NEG_INFINITY"];
+    let expr = match expr {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => expr,
+        expr => expr,
+    };
+    match expr {
+        Expr::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| CONSTANTS.iter().any(|name| last.ident == name)),
+        _ => false,
+    }
 }
 
 /// The sign before a literal.

@@ -3,6 +3,8 @@
 //! A forgotten argument is how one tenant is served another's data: two calls that differ only in it would share one entry. So
 //! the macro makes leaving one out a decision that is written down.
 
+use std::ops::Range;
+
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 
@@ -33,7 +35,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
             let message = format!(
                 "this argument has no name, so it cannot stand in the key\n\
                  help: name it, or leave it out with `{}`",
-                fix::with_skip(&model.source, "_")
+                fix::with_skip(model, "_")
             );
             errors.at(wild.span(), message);
         }
@@ -49,11 +51,9 @@ fn report(model: &Model, name: &Ident, errors: &mut Errors) {
     let key = &model.key.template.source;
     let plain = name.unraw();
     // `{id}` is a hash tag or plain text, and legal; it is a slip only while nothing else speaks for `id`.
-    let braced = format!("{{{plain}}}");
-    if let Some(start) = key.find(&braced) {
-        let message = format!("write `<{plain}>`: braces are literal");
-        let shown = caret::point(&message, key, &(start..start + braced.len()));
-        errors.at(model.key.literal.span(), shown);
+    if let Some((value, range)) = braced(key, &plain.to_string()) {
+        let message = format!("write `<{value}>`: braces are literal");
+        errors.at(model.key.literal.span(), caret::point(&message, key, &range));
         return;
     }
     // A whole `self` is rarely what tells two calls apart.
@@ -62,10 +62,20 @@ fn report(model: &Model, name: &Ident, errors: &mut Errors) {
         "argument `{name}` stands neither in the key nor in `skip(..)`\n\
          help: `{}` if it changes the result,\n   \
          or `{}` if it does not",
-        fix::with_placeholder(&model.source, key, &placeholder),
-        fix::with_skip(&model.source, &name.to_string()),
+        fix::with_placeholder(model, &placeholder),
+        fix::with_skip(model, &name.to_string()),
     );
     errors.at(name.span(), message);
+}
+
+/// Finds `{name}` or `{name.field}` in the key: what is between the braces, and where it is.
+fn braced<'a>(key: &'a str, name: &str) -> Option<(&'a str, Range<usize>)> {
+    key.match_indices('{').find_map(|(start, _)| {
+        let (inner, _) = key[start + 1..].split_once('}')?;
+        let rest = inner.strip_prefix(name)?;
+        let is_value = rest.is_empty() || rest.starts_with('.');
+        is_value.then(|| (inner, start..start + inner.len() + 2))
+    })
 }
 
 #[cfg(test)]

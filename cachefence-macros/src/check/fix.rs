@@ -1,46 +1,51 @@
 //! The attribute as it should be: for messages that can be copied.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+
+use crate::bind::Model;
+use crate::code;
 
 /// The attribute with `placeholder` added to its key, such as `<tenant>`.
-pub(crate) fn with_placeholder(args: &TokenStream, key: &str, placeholder: &str) -> String {
+pub(crate) fn with_placeholder(model: &Model, placeholder: &str) -> String {
+    let key = &model.key.template.source;
     // A new part needs a separator before it, unless the key ends with one.
     let separator = if key.ends_with([':', '/', '|', '#']) { "" } else { ":" };
     let key = format!("key = {:?}", format!("{key}{separator}{placeholder}"));
-    let options = options(args)
-        .into_iter()
-        .map(|option| if is_named(&option, "key") { key.clone() } else { text(&option) });
-    attribute(&options.collect::<Vec<_>>())
+    attribute(model, &key, &skipped(model))
 }
 
 /// The attribute with `name` added to its `skip(..)`.
-pub(crate) fn with_skip(args: &TokenStream, name: &str) -> String {
-    let mut found = false;
-    let options = options(args).into_iter().map(|option| {
-        if is_named(&option, "skip") {
-            found = true;
-            skip_also(option, name)
-        } else {
-            text(&option)
-        }
-    });
-    let mut options: Vec<String> = options.collect();
-    if !found {
-        options.push(format!("skip({name})"));
-    }
-    attribute(&options)
+pub(crate) fn with_skip(model: &Model, name: &str) -> String {
+    let mut names = skipped(model);
+    names.push(name.to_owned());
+    attribute(model, "", &names)
 }
 
-/// `skip(a, b)` -> `skip(a, b, name)`
-fn skip_also(skip: TokenStream, name: &str) -> String {
-    let names = skip.into_iter().find_map(|token| match token {
-        TokenTree::Group(group) => Some(text(&group.stream())),
-        _ => None,
-    });
-    let names = names.unwrap_or_default();
-    let names = names.trim_end_matches([',', ' ']);
-    let comma = if names.is_empty() { "" } else { ", " };
-    format!("skip({names}{comma}{name})")
+/// What is skipped so far, but for what does not exist: that has been reported.
+fn skipped(model: &Model) -> Vec<String> {
+    model.skip.iter().map(Ident::to_string).collect()
+}
+
+/// The attribute with another key, unless that is empty, and other names to skip.
+fn attribute(model: &Model, key: &str, names: &[String]) -> String {
+    let skip = format!("skip({})", names.join(", "));
+    let mut found = false;
+    let mut shown = Vec::new();
+    for option in options(&model.source) {
+        if is_named(&option, "key") && !key.is_empty() {
+            shown.push(key.to_owned());
+        } else if is_named(&option, "skip") {
+            found = true;
+            shown.push(skip.clone());
+        } else {
+            shown.push(code::text(&option));
+        }
+    }
+    if !found {
+        shown.push(skip);
+    }
+    shown.retain(|option| option != "skip()");
+    format!("#[cachefence({})]", shown.join(", "))
 }
 
 /// Splits at the commas between options.
@@ -65,86 +70,56 @@ fn is_named(option: &TokenStream, name: &str) -> bool {
     matches!(option.clone().into_iter().next(), Some(TokenTree::Ident(ident)) if ident == name)
 }
 
-/// The tokens on one line, spaced as people do.
-///
-/// The compiler's own text puts a space between any two tokens that came apart: `self . cache`.
-fn text(tokens: &TokenStream) -> String {
-    let mut text = String::new();
-    for token in tokens.clone() {
-        let piece = match &token {
-            TokenTree::Group(group) => enclosed(group),
-            token => token.to_string(),
-        };
-        let ends_open = text.is_empty() || text.ends_with(TIGHT) || text.ends_with(' ');
-        let starts_tight = piece.starts_with(TIGHT) || piece.starts_with(['(', '[', ',', ';']);
-        let after_operator = text.ends_with(['=', '+', '-', '*', '/', '|', ',', ';']);
-        if !ends_open && (after_operator || !starts_tight) {
-            text.push(' ');
-        }
-        text.push_str(&piece);
-    }
-    text
-}
-
-/// What stands without space on either side, mostly: `self.cache`, `Vec::<u8>::new`, `&x`.
-const TIGHT: [char; 7] = ['.', ':', '<', '>', '&', '!', '?'];
-
-fn enclosed(group: &Group) -> String {
-    let inner = text(&group.stream());
-    match group.delimiter() {
-        Delimiter::Parenthesis => format!("({inner})"),
-        Delimiter::Bracket => format!("[{inner}]"),
-        Delimiter::Brace => format!("{{ {inner} }}"),
-        Delimiter::None => inner,
-    }
-}
-
-fn attribute(options: &[String]) -> String {
-    format!("#[cachefence({})]", options.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use quote::quote;
 
     use super::*;
+    use crate::bind;
+    use crate::errors::Errors;
+
+    /// The corrected attributes for a function that lacks `ctx`.
+    fn fixes(args: TokenStream) -> [String; 2] {
+        let item = quote!(
+            async fn f(id: u64, db: &Db, ctx: &Ctx) {}
+        );
+        let mut errors = Errors::new();
+        let model = bind::model(args, item, &mut errors).unwrap();
+        let fixes = [with_placeholder(&model, "<ctx>"), with_skip(&model, "ctx")];
+        let _ = errors.finish(Some(()));
+        fixes
+    }
 
     #[test]
-    fn a_placeholder_is_added_to_the_key() {
-        let args = quote!(key = "user:<id>", ttl = 60, skip(db),);
+    fn what_is_missing_is_added() {
         assert_eq!(
-            with_placeholder(&args, "user:<id>", "<tenant>"),
-            r#"#[cachefence(key = "user:<id>:<tenant>", ttl = 60, skip(db))]"#
+            fixes(quote!(key = "user:<id>", ttl = 60, skip(db),)),
+            [
+                r#"#[cachefence(key = "user:<id>:<ctx>", ttl = 60, skip(db))]"#,
+                r#"#[cachefence(key = "user:<id>", ttl = 60, skip(db, ctx))]"#
+            ]
         );
         assert_eq!(
-            with_placeholder(&quote!(ttl = 1, key = "user:"), "user:", "<id>"),
-            r#"#[cachefence(ttl = 1, key = "user:<id>")]"#
+            fixes(quote!(ttl = 60, key = "user:")),
+            [
+                r#"#[cachefence(ttl = 60, key = "user:<ctx>")]"#,
+                r#"#[cachefence(ttl = 60, key = "user:", skip(ctx))]"#
+            ]
         );
     }
 
     #[test]
-    fn a_name_is_added_to_skip() {
+    fn names_that_do_not_exist_are_left_out() {
         assert_eq!(
-            with_skip(&quote!(key = "k", ttl = 60), "db"),
-            r#"#[cachefence(key = "k", ttl = 60, skip(db))]"#
+            fixes(quote!(key = "k", skip(conn, db), ttl = 60)),
+            [
+                r#"#[cachefence(key = "k:<ctx>", skip(db), ttl = 60)]"#,
+                r#"#[cachefence(key = "k", skip(db, ctx), ttl = 60)]"#
+            ]
         );
         assert_eq!(
-            with_skip(&quote!(key = "k", skip(db,), ttl = 60), "ctx"),
-            r#"#[cachefence(key = "k", skip(db, ctx), ttl = 60)]"#
+            fixes(quote!(key = "k", skip(conn), ttl = 60))[0],
+            r#"#[cachefence(key = "k:<ctx>", ttl = 60)]"#
         );
-        assert_eq!(with_skip(&quote!(skip()), "db"), "#[cachefence(skip(db))]");
-    }
-
-    #[test]
-    fn expressions_read_as_people_write_them() {
-        for code in [
-            "cache = self.cache",
-            "ttl = Duration::from_secs(n * 60)",
-            "beta = f::<u8, u8>(&x, [1, 2])",
-            "cache = &state.cache",
-        ] {
-            let tokens: TokenStream = code.parse().unwrap();
-            assert_eq!(text(&tokens), code);
-        }
     }
 }

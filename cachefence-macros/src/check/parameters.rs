@@ -30,7 +30,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
                 "no argument determines `{parameter}`, so calls that differ only in it would share one entry\n\
                  help: `{}` if it does not change the result;\n      \
                  if it does, take an argument that names it and put that in the key",
-                fix::with_skip(&model.source, &parameter.to_string()),
+                fix::with_skip(model, &parameter.to_string()),
             );
             errors.at(parameter.span(), message);
         }
