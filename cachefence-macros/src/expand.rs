@@ -83,7 +83,6 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let recompute = quote!(move || async move { #pin #body });
     let served = quote_spanned!(result=> #kind.run(#call_variable, #recompute).await);
     let wrapped = quote! {
-        #(#inner_attributes)*
         let #call_variable = {
             #statements
             #call
@@ -94,8 +93,16 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         };
         #served
     };
-    let mut block = Group::new(Delimiter::Brace, wrapped);
-    block.set_span(item.body.span());
+    let block = |content| {
+        let mut block = Group::new(Delimiter::Brace, content);
+        block.set_span(item.body.span());
+        block
+    };
+    let wrapped = match &item.boxed {
+        Some(boxed) => boxed.wrap(&block(wrapped)),
+        None => wrapped,
+    };
+    let block = block(quote!(#(#inner_attributes)* #wrapped));
     quote! {
         #(#attributes)*
         #visibility #signature #block

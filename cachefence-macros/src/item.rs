@@ -11,8 +11,11 @@ use syn::{
     Attribute, Error, FnArg, Pat, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
 };
 
+use self::boxed::Boxed;
 use crate::errors::Errors;
-use crate::{names, pattern};
+use crate::{code, names, pattern};
+
+mod boxed;
 
 /// A function, its body unparsed.
 pub(crate) struct Item {
@@ -24,8 +27,12 @@ pub(crate) struct Item {
     pub(crate) arguments: Vec<Argument>,
     /// The attributes that the body starts with (`#![allow(..)]`): they belong at the start of a function's body.
     pub(crate) inner_attributes: Vec<Attribute>,
-    /// The rest of the body, in its braces.
+    /// The rest of the body, in its braces; of a function that returns a boxed future, the block that the future runs.
     pub(crate) body: Group,
+    /// How the function makes its future, if it is not async itself.
+    pub(crate) boxed: Option<Boxed>,
+    /// Whether there is a body; without one, this is an empty one.
+    has_body: bool,
 }
 
 /// What an input of the signature brings into scope.
@@ -51,14 +58,19 @@ impl Item {
         let visibility = input.parse()?;
         require_function(&input.fork())?;
         let signature: Signature = input.parse()?;
-        if input.peek(Token![;]) {
-            let message =
-                "`#[cachefence]` needs a body, which is what it caches: this function has none";
-            let _: TokenStream = input.parse()?;
-            return Err(Error::new(signature.ident.span(), message));
-        }
-        let body = read_body(input)?;
+        let has_body = !input.peek(Token![;]);
+        let body = if has_body {
+            read_body(input)?
+        } else {
+            input.parse::<Token![;]>()?;
+            Group::new(Delimiter::Brace, TokenStream::new())
+        };
         let (inner_attributes, body) = split_body(&body)?;
+        let boxed = match signature.asyncness {
+            None => Boxed::split(&signature.output, &body),
+            Some(_) => None,
+        };
+        let (boxed, body) = boxed.map_or((None, body), |(boxed, block)| (Some(boxed), block));
         Ok(Self {
             attributes,
             visibility,
@@ -66,6 +78,8 @@ impl Item {
             signature,
             inner_attributes,
             body,
+            boxed,
+            has_body,
         })
     }
 
@@ -73,15 +87,20 @@ impl Item {
     fn check_kind(&self, errors: &mut Errors) {
         let signature = &self.signature;
         let name = &signature.ident;
-        if signature.asyncness.is_none() {
+        if !self.has_body {
             let message =
-                format!("`#[cachefence]` needs an async function: write `async fn {name}`");
-            errors.push(Error::new_spanned(signature.fn_token, message));
+                "`#[cachefence]` needs a body, which is what it caches: this function has none";
+            errors.at(name.span(), message);
+        }
+        // A `const fn` and an `extern fn` cannot be async, and are told so below.
+        let can_be_async = signature.constness.is_none() && signature.abi.is_none();
+        if signature.asyncness.is_none() && self.boxed.is_none() && can_be_async {
+            errors.push(self.not_async());
         }
         if let Some(token) = signature.constness {
             errors.push(Error::new_spanned(
                 token,
-                "a `const fn` cannot be cached: it cannot wait for the cache",
+                "a `const fn` cannot be cached: it cannot wait for the cache; write `async fn`",
             ));
         }
         if let Safety::Unsafe(token) = signature.safety {
@@ -92,7 +111,7 @@ impl Item {
         if let Some(abi) = &signature.abi {
             errors.push(Error::new_spanned(
                 abi,
-                "an `extern fn` cannot be cached: it cannot be async",
+                "an `extern fn` cannot be cached: it cannot be async; write `async fn`",
             ));
         }
         if let Some(variadic) = &signature.variadic {
@@ -102,6 +121,7 @@ impl Item {
             ));
         }
         if let ReturnType::Type(_, ty) = &signature.output
+            && boxed::future_output(&signature.output).is_none()
             && names::all_names(ty.to_token_stream()).contains("impl")
         {
             let message = "`impl Trait` cannot be cached: name the type that is returned, so that it can be read back";
@@ -109,8 +129,33 @@ impl Item {
         }
     }
 
-    /// The return type, if it is written.
+    /// Says how a function that is not async can be cached.
+    fn not_async(&self) -> Error {
+        let signature = &self.signature;
+        let name = &signature.ident;
+        match boxed::future_output(&signature.output) {
+            None => {
+                let message =
+                    format!("`#[cachefence]` needs an async function: write `async fn {name}`");
+                Error::new_spanned(signature.fn_token, message)
+            }
+            Some(output) => {
+                let output = code::text(&output.to_token_stream());
+                let message = format!(
+                    "`#[cachefence]` caches what an async function returns, and this one returns a future: \
+                     write `async fn {name}(..) -> {output}`,\n\
+                     or make the future with `Box::pin(async move {{ .. }})` alone, as `#[async_trait]` does"
+                );
+                Error::new_spanned(&signature.output, message)
+            }
+        }
+    }
+
+    /// The type of what the function gives once it is awaited, if it is written.
     pub(crate) fn return_type(&self) -> Option<&Type> {
+        if let Some(boxed) = &self.boxed {
+            return Some(&boxed.output);
+        }
         match &self.signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, ty) => Some(ty),
@@ -162,9 +207,20 @@ fn read_body(input: ParseStream<'_>) -> Result<Group> {
 
 /// Fails unless a function follows, and says what does: `syn` would only say "expected `fn`".
 fn require_function(input: ParseStream<'_>) -> Result<()> {
-    const QUALIFIERS: [&str; 5] = ["const", "async", "unsafe", "safe", "extern"];
-    const ITEMS: [&str; 9] =
-        ["struct", "enum", "union", "trait", "impl", "mod", "type", "static", "use"];
+    const QUALIFIERS: [&str; 4] = ["const", "async", "unsafe", "extern"];
+    const ITEMS: [(&str, &str); 10] = [
+        ("struct", "a `struct`"),
+        ("enum", "an `enum`"),
+        ("union", "a `union`"),
+        ("trait", "a `trait`: put it on the methods"),
+        ("impl", "an `impl`: put it on the methods"),
+        ("mod", "a `mod`: put it on the functions"),
+        ("type", "a `type`"),
+        ("static", "a `static`"),
+        ("use", "a `use`"),
+        ("macro_rules", "a macro"),
+    ];
+    let mut after_const = false;
     loop {
         let token: TokenTree = input.parse()?;
         let name = match &token {
@@ -177,14 +233,16 @@ fn require_function(input: ParseStream<'_>) -> Result<()> {
             return Ok(());
         }
         if !QUALIFIERS.contains(&name.as_str()) {
-            let what = if ITEMS.contains(&name.as_str()) {
-                format!("on a `{name}`")
-            } else {
-                "here".to_owned()
+            let item = ITEMS.iter().find(|(item, _)| *item == name).map(|(_, what)| *what);
+            let what = match item {
+                Some(what) => format!("on {what}"),
+                None if after_const => "on a `const`".to_owned(),
+                None => "here".to_owned(),
             };
             let message = format!("`#[cachefence]` stands on an `async fn`, not {what}");
             return Err(Error::new(token.span(), message));
         }
+        after_const = name == "const";
     }
 }
 

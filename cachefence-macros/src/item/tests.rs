@@ -66,7 +66,7 @@ fn wrong_kinds_of_function() {
             unsafe extern "C" fn f(n: u32, ...) {}
         ))
         .len(),
-        4
+        3
     );
     assert!(
         mistakes(quote!(
@@ -95,50 +95,69 @@ fn wrong_kinds_of_item() {
             quote!(
                 pub struct S;
             ),
-            "struct",
+            "a `struct`",
         ),
         (
             quote!(
                 enum E {}
             ),
-            "enum",
+            "an `enum`",
         ),
-        (quote!(impl S {}), "impl"),
+        (quote!(impl S {}), "an `impl`: put it on the methods"),
         (
             quote!(
                 unsafe impl Send for S {}
             ),
-            "impl",
+            "an `impl`: put it on the methods",
         ),
         (
             quote!(
                 pub(crate) trait T {}
             ),
-            "trait",
+            "a `trait`: put it on the methods",
         ),
         (
             quote!(
                 mod m {}
             ),
-            "mod",
+            "a `mod`: put it on the functions",
         ),
         (
             quote!(
                 static X: u8 = 1;
             ),
-            "static",
+            "a `static`",
         ),
     ] {
         assert_eq!(
             mistakes(item),
-            [format!("`#[cachefence]` stands on an `async fn`, not on a `{name}`")]
+            [format!("`#[cachefence]` stands on an `async fn`, not on {name}")]
         );
     }
     assert_eq!(
         mistakes(quote!(
             const X: u8 = 1;
-        ))
-        .len(),
-        1
+        )),
+        ["`#[cachefence]` stands on an `async fn`, not on a `const`"]
     );
+}
+
+#[test]
+fn a_function_that_returns_a_future() {
+    let [message] = &mistakes(quote!(
+        fn f(id: u64) -> impl Future<Output = io::Result<User>> {
+            load(id)
+        }
+    ))[..] else {
+        panic!("one mistake");
+    };
+    assert!(message.contains("write `async fn f(..) -> io::Result<User>`"), "{message}");
+
+    let item = parse(quote!(
+        fn f(id: u64) -> Pin<Box<dyn Future<Output = User>>> {
+            Box::pin(async move { load(id).await })
+        }
+    ));
+    assert_eq!(item.return_tokens().to_string(), "User");
+    assert_eq!(item.body.to_string(), quote!({ load(id).await }).to_string());
 }

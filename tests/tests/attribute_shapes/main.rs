@@ -16,6 +16,7 @@
 #![allow(non_local_definitions)] // each test has the methods that it is about
 
 mod arguments;
+mod boxed_futures;
 mod functions;
 mod generics;
 mod methods;

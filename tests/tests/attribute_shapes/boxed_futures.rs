@@ -1,0 +1,209 @@
+//! Methods below `#[async_trait]`, which has made functions that return a boxed future of them by the time the attribute
+//! sees them.
+
+use async_trait::async_trait;
+
+use super::*;
+
+fn is_send<T: Send>(value: T) -> T {
+    value
+}
+
+#[tokio::test]
+async fn a_method_of_a_reference() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Load {
+        async fn load_plain(&self, name: &str, id: u64) -> Option<u64>;
+        async fn load(&self, name: &str, id: u64) -> Option<u64>;
+    }
+
+    #[async_trait]
+    impl Load for Tenant {
+        async fn load_plain(&self, name: &str, id: u64) -> Option<u64> {
+            ran(&BODIES);
+            Some(self.id + id + u64::try_from(name.len()).ok()?)
+        }
+
+        #[cachefence(key = "boxed:<self.id>:<name>:<id>", ttl = 60, entry = false)]
+        async fn load(&self, name: &str, id: u64) -> Option<u64> {
+            ran(&BODIES);
+            Some(self.id + id + u64::try_from(name.len()).ok()?)
+        }
+    }
+
+    let tenant = TENANT;
+    assert_twins(
+        &BODIES,
+        async || tenant.load_plain("ann", 1).await,
+        async || is_send(tenant.load("ann", 1)).await,
+    )
+    .await;
+    // A trait object is what the crate is for.
+    let object: &dyn Load = &tenant;
+    assert_eq!(object.load("ann", 1).await, Some(11));
+}
+
+#[tokio::test]
+async fn a_method_that_its_trait_provides() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Double {
+        fn id(&self) -> u64;
+
+        async fn double_plain(&self) -> Result<u64, String> {
+            ran(&BODIES);
+            Ok(self.id() * 2)
+        }
+
+        #[cachefence(key = "boxed-provided:<self.id()>", ttl = 60)]
+        async fn double(&self) -> Result<u64, String> {
+            ran(&BODIES);
+            Ok(self.id() * 2)
+        }
+    }
+
+    impl Double for Tenant {
+        fn id(&self) -> u64 {
+            self.id
+        }
+    }
+
+    let tenant = TENANT;
+    assert_twins(&BODIES, async || tenant.double_plain().await, async || tenant.double().await)
+        .await;
+    let entry = tenant.double_entry();
+    assert_eq!(entry.key(), "boxed-provided:7");
+    assert_eq!(entry.peek().await.unwrap(), Some(14));
+}
+
+#[tokio::test]
+async fn a_method_of_an_arc_with_bounds() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Find<K> {
+        async fn find_plain(self: Arc<Self>, key: K, mut extra: u64) -> Result<u64, String>;
+        async fn find(self: Arc<Self>, key: K, mut extra: u64) -> Result<u64, String>;
+    }
+
+    #[async_trait]
+    impl<K: Display + Send + Sync + 'static> Find<K> for Tenant {
+        async fn find_plain(self: Arc<Self>, key: K, mut extra: u64) -> Result<u64, String> {
+            ran(&BODIES);
+            extra += self.id;
+            key.to_string().parse::<u64>().map(|id| id + extra).map_err(|error| error.to_string())
+        }
+
+        #[cachefence(
+            key = "boxed-arc:<self.id>:<key.to_string()>:<extra>",
+            ttl = 60,
+            entry = false
+        )]
+        async fn find(self: Arc<Self>, key: K, mut extra: u64) -> Result<u64, String> {
+            ran(&BODIES);
+            extra += self.id;
+            key.to_string().parse::<u64>().map(|id| id + extra).map_err(|error| error.to_string())
+        }
+    }
+
+    let tenant = Arc::new(TENANT);
+    assert_twins(
+        &BODIES,
+        async || Arc::clone(&tenant).find_plain("1", 2).await,
+        async || Arc::clone(&tenant).find("1", 2).await,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_method_that_mutates_and_returns_nothing() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Touch {
+        async fn touch_plain(&mut self);
+        async fn touch(&mut self);
+    }
+
+    #[async_trait]
+    impl Touch for Tenant {
+        async fn touch_plain(&mut self) {
+            ran(&BODIES);
+            self.reads += 1;
+        }
+
+        #[cachefence(key = "boxed-mut:<self.id>", ttl = 60, entry = false)]
+        async fn touch(&mut self) {
+            ran(&BODIES);
+            self.reads += 1;
+        }
+    }
+
+    let mut tenant = TENANT;
+    tenant.touch_plain().await;
+    tenant.touch().await;
+    tenant.touch().await;
+    assert_eq!((tenant.reads, BODIES.load(std::sync::atomic::Ordering::Relaxed)), (2, 2));
+}
+
+#[tokio::test]
+async fn a_method_whose_future_is_not_send() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait(?Send)]
+    trait Count {
+        async fn count_plain(&self, by: Rc<u64>) -> u64;
+        async fn count(&self, by: Rc<u64>) -> u64;
+    }
+
+    #[async_trait(?Send)]
+    impl Count for Tenant {
+        async fn count_plain(&self, by: Rc<u64>) -> u64 {
+            ran(&BODIES);
+            self.id + *by
+        }
+
+        #[cachefence(key = "boxed-local:<self.id>:<by>", ttl = 60, entry = false)]
+        async fn count(&self, by: Rc<u64>) -> u64 {
+            ran(&BODIES);
+            self.id + *by
+        }
+    }
+
+    let tenant = TENANT;
+    assert_twins(
+        &BODIES,
+        async || tenant.count_plain(Rc::new(1)).await,
+        async || tenant.count(Rc::new(1)).await,
+    )
+    .await;
+}
+
+/// What `#[async_trait]` writes can be written by hand.
+#[tokio::test]
+async fn a_function_that_returns_a_boxed_future() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    type Lent<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+    fn plain(name: &str) -> Lent<'_, usize> {
+        Box::pin(async move {
+            ran(&BODIES);
+            name.len()
+        })
+    }
+
+    #[cachefence(key = "boxed-by-hand:<name>", ttl = 60)]
+    fn cached(name: &str) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
+        Box::pin(async move {
+            ran(&BODIES);
+            name.len()
+        })
+    }
+
+    assert_twins(&BODIES, async || plain("ann").await, async || cached("ann").await).await;
+    assert_eq!(cached_entry("ann").peek().await.unwrap(), Some(3));
+}
