@@ -25,9 +25,18 @@ use crate::{generics, names, pattern};
 /// It takes the arguments that the key, `cache` or a setting names, in their order, and the generic parameters which those and
 /// the value's type need.
 pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
+    let CallTokens { statements, call } = tokens;
+    with_body(model, quote!(#statements #call.into_entry()))
+}
+
+/// Builds a companion for a function that has a mistake: what calls it is then no mistake as well.
+pub(crate) fn stand_in(model: &Model) -> TokenStream {
+    with_body(model, quote!(loop {}))
+}
+
+fn with_body(model: &Model, body: TokenStream) -> TokenStream {
     let item = &model.item;
     let krate = &model.krate;
-    let CallTokens { statements, call } = tokens;
 
     let attributes = item.attributes.iter().filter(|attribute| is_shared(attribute));
     let visibility = &item.visibility;
@@ -51,9 +60,11 @@ pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
 
     // Located at the function's name: where there is another item of the companion's name, the compiler shows that.
     let at = Span::call_site().located_at(name.span());
-    let keyword = quote_spanned!(at=> fn);
-    let mut block = Group::new(Delimiter::Brace, quote!(#statements #call.into_entry()));
+    let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(at);
+    let function = quote_spanned! {at=>
+        #visibility fn #entry #generics (#(#inputs),*) -> #krate::Entry<#value> #where_clause #block
+    };
 
     quote! {
         #[doc = #summary]
@@ -62,7 +73,7 @@ pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
         // A pattern stays whole, though the key may read only some of the names that it binds.
         #[allow(dead_code, unused_variables)]
         #(#attributes)*
-        #visibility #keyword #entry #generics (#(#inputs),*) -> #krate::Entry<#value> #where_clause #block
+        #function
     }
 }
 

@@ -46,8 +46,8 @@ impl Errors {
     ///
     /// # Errors
     ///
-    /// All mistakes, combined into one error.
-    pub(crate) fn finish<T>(mut self, value: Option<T>) -> syn::Result<T> {
+    /// All mistakes, combined into one error; the value beside it, if there is one.
+    pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T, (syn::Error, Option<T>)> {
         self.read = true;
         let combined = std::mem::take(&mut self.found).into_iter().reduce(|mut all, error| {
             all.combine(error);
@@ -55,12 +55,12 @@ impl Errors {
         });
         match (combined, value) {
             (None, Some(value)) => Ok(value),
-            (Some(error), _) => Err(error),
+            (Some(error), value) => Err((error, value)),
             // A stage gave up without saying why. Never seen; an error is better than a panic or a silent no-op.
-            (None, None) => Err(syn::Error::new(
-                Span::call_site(),
-                "cachefence: this function could not be expanded; please report it",
-            )),
+            (None, None) => {
+                let message = "cachefence: this function could not be expanded; please report it";
+                Err((syn::Error::new(Span::call_site(), message), None))
+            }
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn messages_of<T>(stage: impl FnOnce(&mut Errors) -> T) -> Vec<String
     stage(&mut errors);
     match errors.finish(Some(())) {
         Ok(()) => Vec::new(),
-        Err(error) => error.into_iter().map(|error| error.to_string()).collect(),
+        Err((error, _)) => error.into_iter().map(|error| error.to_string()).collect(),
     }
 }
 

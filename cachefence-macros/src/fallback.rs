@@ -1,18 +1,30 @@
 //! What is emitted when something is wrong: every error, and the item as it was.
 //!
 //! Without the item, each call of the function would be reported as well, and an editor would lose the code that is being typed.
+//! The same goes for the companion, where enough is known to give it its signature.
 
 use proc_macro2::TokenStream;
 
-/// Emits the errors and the item untouched.
+use crate::bind::Model;
+use crate::companion;
+
+/// Emits the errors, the item untouched, and what can be had of the companion.
 ///
 /// ```text
 /// compile_error! { "missing `ttl`, as in `ttl = 60`" }
 /// async fn get_user(id: u64) -> User { .. }
+/// fn get_user_entry(id: u64) -> ::cachefence::Entry<User> { loop {} }
 /// ```
-pub(crate) fn untouched(item: TokenStream, error: &syn::Error) -> TokenStream {
+pub(crate) fn untouched(
+    item: TokenStream,
+    model: Option<&Model>,
+    error: &syn::Error,
+) -> TokenStream {
     let mut tokens = error.to_compile_error();
     tokens.extend(item);
+    // Where a function has no body, its companion could not have one either.
+    let wanted = model.filter(|model| model.entry && model.item.has_body);
+    tokens.extend(wanted.map(companion::stand_in));
     tokens
 }
 
@@ -28,9 +40,30 @@ mod tests {
         let mut error = syn::Error::new(Span::call_site(), "first");
         error.combine(syn::Error::new(Span::call_site(), "second"));
         let item = quote!(fn f() { x. });
-        let tokens = untouched(item.clone(), &error).to_string();
+        let tokens = untouched(item.clone(), None, &error).to_string();
         assert!(tokens.contains("\"first\"") && tokens.contains("\"second\""));
         assert_eq!(tokens.matches("compile_error").count(), 2);
         assert!(tokens.ends_with(&item.to_string()));
+    }
+
+    #[test]
+    fn the_companion_stays_where_the_key_is_known() {
+        let item = quote!(
+            pub async fn f(&self, id: u64) -> u64 {}
+        );
+        let companion = quote!(
+            pub fn f_entry(&self, id: u64) -> ::cachefence::Entry<u64> {
+                loop {}
+            }
+        );
+        for (args, stays) in [
+            (quote!(key = "<self.tenant>:<id>", ttl = 0), true),
+            (quote!(key = "<self.tenant>:<id>"), true),
+            (quote!(key = "<self.tenant>:<idd>", ttl = 1), false),
+            (quote!(key = "<self.tenant>:<id>", ttl = 0, entry = false), false),
+        ] {
+            let tokens = crate::attribute(args.clone(), item.clone()).to_string();
+            assert_eq!(tokens.contains(&companion.to_string()), stays, "{args}: {tokens}");
+        }
     }
 }

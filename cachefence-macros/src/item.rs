@@ -13,9 +13,10 @@ use syn::{
 
 use self::boxed::Boxed;
 use crate::errors::Errors;
-use crate::{code, names, pattern};
+use crate::{code, pattern};
 
 mod boxed;
+mod returned;
 
 /// A function, its body unparsed.
 pub(crate) struct Item {
@@ -32,7 +33,7 @@ pub(crate) struct Item {
     /// How the function makes its future, if it is not async itself.
     pub(crate) boxed: Option<Boxed>,
     /// Whether there is a body; without one, this is an empty one.
-    has_body: bool,
+    pub(crate) has_body: bool,
 }
 
 /// What an input of the signature brings into scope.
@@ -120,12 +121,8 @@ impl Item {
                 "a variadic function cannot be cached: it cannot be async",
             ));
         }
-        if let ReturnType::Type(_, ty) = &signature.output
-            && boxed::future_output(&signature.output).is_none()
-            && names::all_names(ty.to_token_stream()).contains("impl")
-        {
-            let message = "`impl Trait` cannot be cached: name the type that is returned, so that it can be read back";
-            errors.push(Error::new_spanned(ty, message));
+        if let Some(error) = returned::check(&signature.output) {
+            errors.push(error);
         }
     }
 

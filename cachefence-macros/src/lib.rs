@@ -289,7 +289,9 @@ use proc_macro2::TokenStream;
 /// # Where it can stand
 ///
 /// On free functions, also inside functions, and on methods and associated functions, also of a trait's `impl`; with generics,
-/// lifetimes, borrowed arguments, `impl Trait` arguments, patterns and `where` clauses.
+/// lifetimes, borrowed arguments, `impl Trait` arguments, patterns and `where` clauses. The methods of an `impl` below
+/// `#[async_trait]` too, which makes functions of them that return a boxed future; an argument with a pattern is called
+/// `__arg1` there (the receiver counts as the first, from 0).
 ///
 /// # Errors
 ///
@@ -314,7 +316,7 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let model = resolve(args, item.clone(), &mut errors);
     match errors.finish(model) {
         Ok(model) => expand::expand(&model),
-        Err(error) => fallback::untouched(item, &error),
+        Err((error, model)) => fallback::untouched(item, model.as_ref(), &error),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::errors::messages_of;
 fn parse(tokens: TokenStream) -> Args {
     let mut errors = Errors::new();
     let args = Args::parse(tokens, &mut errors);
-    errors.finish(Some(args)).map_err(|error| error.to_string()).unwrap()
+    errors.finish(Some(args)).map_err(|(error, _)| error.to_string()).unwrap()
 }
 
 /// The first lines of the messages.

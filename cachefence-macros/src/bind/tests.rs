@@ -10,7 +10,7 @@ fn mistakes(key: &str, more: &TokenStream, item: TokenStream) -> Vec<String> {
 fn places(key: &str, item: TokenStream) -> Vec<String> {
     let mut errors = Errors::new();
     let bound = model(quote!(key = #key, ttl = 60), item, &mut errors);
-    let model = errors.finish(bound).map_err(|error| error.to_string()).unwrap();
+    let model = errors.finish(bound).map_err(|(error, _)| error.to_string()).unwrap();
     let place = |part: &Part| match part {
         Part::Text(_) => None,
         Part::Value(place) => Some(place.to_token_stream().to_string().replace(' ', "")),

@@ -4,7 +4,7 @@ use crate::errors::messages_of;
 fn parse(tokens: TokenStream) -> Item {
     let mut errors = Errors::new();
     let item = Item::parse(tokens, &mut errors);
-    errors.finish(item).map_err(|error| error.to_string()).unwrap()
+    errors.finish(item).map_err(|(error, _)| error.to_string()).unwrap()
 }
 
 fn mistakes(tokens: TokenStream) -> Vec<String> {
