@@ -1,0 +1,68 @@
+fn load<'life0, 'async_trait>(
+    &'life0 self,
+    id: u64,
+) -> ::core::pin::Pin<
+    Box<dyn ::core::future::Future<Output = Row> + ::core::marker::Send + 'async_trait>,
+>
+where
+    'life0: 'async_trait,
+    Self: 'async_trait,
+{
+    Box::pin(async move {
+        let __cachefence_call = {
+            let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
+                "row:<self.table>:<id>",
+            );
+            ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
+            ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &self.table);
+            ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+            ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+            ::cachefence::__private::Call::new(
+                    ::cachefence::__private::installed(),
+                    __cachefence_key,
+                )
+                .ttl(::cachefence::__private::Duration::new(60, 0))
+        };
+        let __cachefence_kind = {
+            use ::cachefence::__private::kind::{
+                ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+            };
+            (&&&&&::cachefence::__private::kind::Probe::<Row>::new()).__cachefence_kind()
+        };
+        __cachefence_kind
+            .run(
+                __cachefence_call,
+                move || async move {
+                    if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
+                        Row,
+                    > {
+                        return __cachefence_ret;
+                    }
+                    {
+                        let __self = self;
+                        __self.rows.get(id).await
+                    }
+                },
+            )
+            .await
+    })
+}
+/// The cache entry of `load`: its key, and `peek`, `set`, `invalidate`.
+///
+/// Key: `` row:<self.table>:<id> ``
+#[allow(dead_code, unused_variables)]
+fn load_entry<'life0>(&'life0 self, id: u64) -> ::cachefence::Entry<Row> {
+    let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
+        "row:<self.table>:<id>",
+    );
+    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
+    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &self.table);
+    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+    ::cachefence::__private::Call::new(
+            ::cachefence::__private::installed(),
+            __cachefence_key,
+        )
+        .ttl(::cachefence::__private::Duration::new(60, 0))
+        .into_entry()
+}

@@ -1,0 +1,58 @@
+/// docs
+pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Error> {
+    let __cachefence_call = {
+        let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
+            "user:<tenant>:<id>",
+        );
+        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
+        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
+        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+        ::cachefence::__private::Call::new(
+                ::cachefence::__private::installed(),
+                __cachefence_key,
+            )
+            .ttl(::cachefence::__private::Duration::new(60, 0))
+            .beta(2.0)
+    };
+    let __cachefence_kind = {
+        use ::cachefence::__private::kind::{
+            ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+        };
+        (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new())
+            .__cachefence_kind()
+    };
+    __cachefence_kind
+        .run(
+            __cachefence_call,
+            move || async move {
+                if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
+                    Result<User, sqlx::Error>,
+                > {
+                    return __cachefence_ret;
+                }
+                { db.user(tenant, id).await }
+            },
+        )
+        .await
+}
+/// The cache entry of `get_user`: its key, and `peek`, `set`, `invalidate`.
+///
+/// Key: `` user:<tenant>:<id> ``
+#[allow(dead_code, unused_variables)]
+pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
+    let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
+        "user:<tenant>:<id>",
+    );
+    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
+    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
+    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+    ::cachefence::__private::Call::new(
+            ::cachefence::__private::installed(),
+            __cachefence_key,
+        )
+        .ttl(::cachefence::__private::Duration::new(60, 0))
+        .beta(2.0)
+        .into_entry()
+}

@@ -1,0 +1,63 @@
+pub(crate) async fn rows<'a, K: KeyPart, S, const N: usize>(
+    Point { at, size }: Point<'a, K>,
+    name: impl AsRef<str>,
+    source: &'a mut S,
+) -> [Row<'static>; N]
+where
+    S: Source<K>,
+{
+    let __cachefence_call = {
+        let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
+            "<at>:<name.as_ref()>",
+        );
+        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &at);
+        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &name.as_ref());
+        ::cachefence::__private::Call::new(
+                ::cachefence::__private::installed(),
+                __cachefence_key,
+            )
+            .ttl(::cachefence::__private::Duration::new(5400, 0))
+    };
+    let __cachefence_kind = {
+        use ::cachefence::__private::kind::{
+            ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+        };
+        (&&&&&::cachefence::__private::kind::Probe::<[Row<'static>; N]>::new())
+            .__cachefence_kind()
+    };
+    __cachefence_kind
+        .run(
+            __cachefence_call,
+            move || async move {
+                if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
+                    [Row<'static>; N],
+                > {
+                    return __cachefence_ret;
+                }
+                { source.rows(at, size).await }
+            },
+        )
+        .await
+}
+/// The cache entry of `rows`: its key, and `peek`, `set`, `invalidate`.
+///
+/// Key: `` <at>:<name.as_ref()> ``
+#[allow(dead_code, unused_variables)]
+pub(crate) fn rows_entry<'a, K: KeyPart, const N: usize>(
+    Point { at, size }: Point<'a, K>,
+    name: impl AsRef<str>,
+) -> ::cachefence::Entry<[Row<'static>; N]> {
+    let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
+        "<at>:<name.as_ref()>",
+    );
+    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &at);
+    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
+    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &name.as_ref());
+    ::cachefence::__private::Call::new(
+            ::cachefence::__private::installed(),
+            __cachefence_key,
+        )
+        .ttl(::cachefence::__private::Duration::new(5400, 0))
+        .into_entry()
+}

@@ -1,0 +1,68 @@
+#[cfg(feature = "pages")]
+#[must_use]
+async fn r#match(mut self: Arc<Self>, mut page: (u8, u8), trace: T) -> Option<Page>
+where
+    T: Trace,
+{
+    #![allow(clippy::all)]
+    let __cachefence_call = {
+        let mut __cachefence_key = fence::__private::KeyWriter::new(
+            "{<self.org.id()>}:<page.0>",
+        );
+        fence::__private::KeyWriter::literal(&mut __cachefence_key, "{");
+        fence::__private::KeyWriter::part(&mut __cachefence_key, &self.org.id());
+        fence::__private::KeyWriter::literal(&mut __cachefence_key, "}:");
+        fence::__private::KeyWriter::part(&mut __cachefence_key, &page.0);
+        fence::__private::Call::new(
+                match &(self.cache) {
+                    __cachefence_chosen => fence::__private::cache(__cachefence_chosen),
+                },
+                __cachefence_key,
+            )
+            .ttl(self.ttl)
+    };
+    let __cachefence_kind = {
+        use fence::__private::kind::{
+            ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+        };
+        (&&&&&fence::__private::kind::Probe::<Option<Page>>::new()).__cachefence_kind()
+    };
+    __cachefence_kind
+        .run(
+            __cachefence_call,
+            move || async move {
+                if let fence::__private::Option::Some(__cachefence_ret) = fence::__private::Option::None::<
+                    Option<Page>,
+                > {
+                    return __cachefence_ret;
+                }
+                { self.page(page).await }
+            },
+        )
+        .await
+}
+/// The cache entry of `match`: its key, and `peek`, `set`, `invalidate`.
+///
+/// Key: `` {<self.org.id()>}:<page.0> ``
+#[allow(dead_code, unused_variables)]
+#[cfg(feature = "pages")]
+fn match_entry(self: Arc<Self>, page: (u8, u8)) -> fence::Entry<Option<Page>>
+where
+    T: Trace,
+{
+    let mut __cachefence_key = fence::__private::KeyWriter::new(
+        "{<self.org.id()>}:<page.0>",
+    );
+    fence::__private::KeyWriter::literal(&mut __cachefence_key, "{");
+    fence::__private::KeyWriter::part(&mut __cachefence_key, &self.org.id());
+    fence::__private::KeyWriter::literal(&mut __cachefence_key, "}:");
+    fence::__private::KeyWriter::part(&mut __cachefence_key, &page.0);
+    fence::__private::Call::new(
+            match &(self.cache) {
+                __cachefence_chosen => fence::__private::cache(__cachefence_chosen),
+            },
+            __cachefence_key,
+        )
+        .ttl(self.ttl)
+        .into_entry()
+}

@@ -1,0 +1,33 @@
+async fn load(&self, id: u64) -> Self::Row {
+    let __cachefence_call = {
+        let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("row:<id>");
+        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
+        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+        ::cachefence::__private::Call::new(
+                ::cachefence::__private::installed(),
+                __cachefence_key,
+            )
+            .ttl(::cachefence::__private::Duration::new(0, 500000000))
+            .wait_for_lock(::cachefence::__private::Duration::new(0, 0))
+    };
+    let __cachefence_kind = {
+        use ::cachefence::__private::kind::{
+            ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+        };
+        (&&&&&::cachefence::__private::kind::Probe::<Self::Row>::new())
+            .__cachefence_kind()
+    };
+    __cachefence_kind
+        .run(
+            __cachefence_call,
+            move || async move {
+                if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
+                    Self::Row,
+                > {
+                    return __cachefence_ret;
+                }
+                { self.rows[id] }
+            },
+        )
+        .await
+}
