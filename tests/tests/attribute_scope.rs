@@ -39,7 +39,7 @@ trait DoesSend {
 impl<T: Send> DoesSend for Sends<T> {}
 
 mod shadowed {
-    #![allow(dead_code, unused_imports, unused_macros)]
+    #![allow(dead_code, non_camel_case_types, unused_imports, unused_macros)]
 
     // The names that an expansion could be tempted to use, each as something else.
     pub(super) mod std {}
@@ -59,8 +59,29 @@ mod shadowed {
     pub(super) struct CacheFence;
     pub(super) struct String;
     pub(super) struct Box;
+    pub(super) struct Vec;
+    pub(super) struct Pin;
+    pub(super) struct PhantomData;
+    pub(super) struct Infallible;
     pub(super) struct Send;
+    pub(super) struct Sync;
     pub(super) struct Future;
+    pub(super) struct FnOnce;
+    pub(super) struct Fn;
+    pub(super) struct Drop;
+    pub(super) struct Clone;
+    pub(super) struct From;
+    pub(super) struct Into;
+    pub(super) struct Default;
+    pub(super) struct Display;
+    pub(super) struct Iterator;
+    pub(super) struct ToString;
+    pub(super) struct Serialize;
+    pub(super) struct DeserializeOwned;
+    pub(super) struct KeyPart;
+    pub(super) struct Plain;
+    pub(super) struct ByClone;
+    pub(super) struct NotShared;
     pub(super) enum Variants {
         Ok,
         Err,
@@ -78,6 +99,23 @@ mod shadowed {
     pub(super) fn run() {}
     pub(super) fn ttl() {}
     pub(super) fn drop() {}
+    pub(super) fn part() {}
+    pub(super) fn literal() {}
+    pub(super) fn into_entry() {}
+    pub(super) type bool = ();
+    pub(super) type u8 = ();
+    pub(super) type u32 = ();
+    pub(super) type f64 = ();
+    pub(super) type usize = ();
+    macro_rules! panic {
+        () => {};
+    }
+    macro_rules! todo {
+        () => {};
+    }
+    macro_rules! concat {
+        () => {};
+    }
     macro_rules! format {
         () => {};
     }
@@ -102,6 +140,41 @@ mod shadowed {
     pub(super) async fn fallible(id: u64) -> ::std::result::Result<u64, ()> {
         ::std::result::Result::Ok(id + 1)
     }
+
+    pub(super) struct Table {
+        pub(super) cache: ::cachefence::CacheFence,
+        pub(super) ttl: ::std::time::Duration,
+    }
+
+    impl Table {
+        #[::cachefence::cachefence(
+            key = "shadowed-method:<id>",
+            ttl = self.ttl,
+            beta = 1,
+            cache = self.cache,
+            skip(self)
+        )]
+        pub(super) async fn find(&self, id: u64) -> ::std::option::Option<u64> {
+            ::std::option::Option::Some(id + 1)
+        }
+    }
+
+    pub(super) trait Load {
+        async fn load(&self, id: u64) -> u64;
+    }
+
+    impl Load for Table {
+        #[::cachefence::cachefence(
+            key = "shadowed-trait:<id>",
+            ttl = 60,
+            cache = &self.cache,
+            skip(self),
+            entry = false
+        )]
+        async fn load(&self, id: u64) -> u64 {
+            id + 1
+        }
+    }
 }
 
 #[tokio::test]
@@ -116,6 +189,17 @@ async fn names_of_a_results_type_may_be_shadowed() {
     assert_eq!(shadowed::fallible(1).await, Ok(2));
     assert_eq!(shadowed::fallible(1).await, Ok(2));
     assert_eq!(shadowed::fallible_entry(1).peek().await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn names_may_be_shadowed_around_methods() {
+    let cache = cachefence::CacheFence::in_memory();
+    let table = shadowed::Table { cache, ttl: std::time::Duration::from_secs(60) };
+    for _ in 0..2 {
+        assert_eq!(table.find(1).await, Some(2));
+        assert_eq!(shadowed::Load::load(&table, 1).await, 2);
+    }
+    assert_eq!(table.find_entry(1).peek().await.unwrap(), Some(Some(2)));
 }
 
 #[tokio::test]

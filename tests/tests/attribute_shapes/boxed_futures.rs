@@ -118,6 +118,40 @@ async fn a_method_of_an_arc_with_bounds() {
     .await;
 }
 
+/// What the pattern binds is out of sight, but not the whole.
+#[tokio::test]
+async fn a_method_with_a_pattern() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Add {
+        async fn add_plain(&self, pair: (u64, u64)) -> u64;
+        async fn add(&self, pair: (u64, u64)) -> u64;
+    }
+
+    #[async_trait]
+    impl Add for Tenant {
+        async fn add_plain(&self, (a, b): (u64, u64)) -> u64 {
+            ran(&BODIES);
+            self.id + a + b
+        }
+
+        #[cachefence(key = "boxed-pattern:<self.id>:<__arg1>", ttl = 60, entry = false)]
+        async fn add(&self, (a, b): (u64, u64)) -> u64 {
+            ran(&BODIES);
+            self.id + a + b
+        }
+    }
+
+    let tenant = TENANT;
+    assert_twins(
+        &BODIES,
+        async || tenant.add_plain((1, 2)).await,
+        async || tenant.add((1, 2)).await,
+    )
+    .await;
+}
+
 #[tokio::test]
 async fn a_method_that_mutates_and_returns_nothing() {
     static BODIES: AtomicU32 = AtomicU32::new(0);
