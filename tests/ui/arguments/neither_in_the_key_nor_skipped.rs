@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "user:<id>", ttl = 60)]
+async fn user(tenant: &str, id: u64) -> String {
+    format!("{tenant}:{id}")
+}
+
+fn main() {}

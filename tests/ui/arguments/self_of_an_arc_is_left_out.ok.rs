@@ -1,0 +1,16 @@
+use cachefence::cachefence;
+
+use std::sync::Arc;
+
+struct Tenant {
+    name: String,
+}
+
+impl Tenant {
+    #[cachefence(key = "user:<id>", ttl = 60, skip(self))]
+    async fn user(self: Arc<Self>, id: u64) -> String {
+        format!("{}:{id}", self.name)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "names:<names>", ttl = 60)]
+async fn count(names: Vec<String>) -> usize {
+    drop(names);
+    names.len()
+}
+
+fn main() {}

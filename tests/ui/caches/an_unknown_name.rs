@@ -1,0 +1,9 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "user:<id>", ttl = 60, cache = caches, skip(cache))]
+async fn user(cache: &cachefence::CacheFence, id: u64) -> u64 {
+    let _ = cache;
+    id
+}
+
+fn main() {}

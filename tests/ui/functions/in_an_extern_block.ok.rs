@@ -1,0 +1,11 @@
+use cachefence::cachefence;
+
+mod block {
+    use cachefence::cachefence;
+    #[cachefence(key = "user:<id>", ttl = 60)]
+    async fn user(id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}

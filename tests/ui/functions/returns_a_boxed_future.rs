@@ -1,0 +1,11 @@
+use cachefence::cachefence;
+
+use std::pin::Pin;
+
+#[cachefence(key = "user:<id>", ttl = 60)]
+fn user(id: u64) -> Pin<Box<dyn Future<Output = u64>>> {
+    let future = async move { id };
+    Box::pin(future)
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use cachefence::cachefence;
+
+pub trait User {
+    fn id(&self) -> u64;
+}
+
+#[cachefence(key = "user:<id>", ttl = 60)]
+async fn user(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

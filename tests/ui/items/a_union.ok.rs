@@ -1,0 +1,12 @@
+use cachefence::cachefence;
+
+pub union User {
+    pub id: u64,
+}
+
+#[cachefence(key = "user:<id>", ttl = 60)]
+async fn user(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use cachefence::cachefence;
+
+pub use std::time::Duration;
+
+#[cachefence(key = "user:<id>", ttl = 60)]
+async fn user(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

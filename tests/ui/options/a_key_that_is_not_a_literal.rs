@@ -1,0 +1,10 @@
+use cachefence::cachefence;
+
+pub const KEY: &str = "user:<id>";
+
+#[cachefence(key = KEY, ttl = 60)]
+async fn user(id: u64) -> u64 {
+    id
+}
+
+fn main() {}

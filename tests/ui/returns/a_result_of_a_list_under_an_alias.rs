@@ -1,0 +1,14 @@
+use cachefence::cachefence;
+
+struct User {
+    id: u64,
+}
+
+type Answer<T> = Result<T, String>;
+
+#[cachefence(key = "users:<id>", ttl = 60, entry = false)]
+async fn users(id: u64) -> Answer<Vec<User>> {
+    Ok(vec![User { id }])
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "größe:<länge>", ttl = 60)]
+async fn size(länge: u64) -> u64 {
+    länge
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "a\tb\n<:<id>", ttl = 60)]
+async fn user(id: u64) -> u64 {
+    id
+}
+
+fn main() {}
