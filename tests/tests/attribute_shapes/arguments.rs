@@ -211,6 +211,26 @@ async fn a_struct_pattern() {
     assert_eq!(cached_entry(TENANT).key(), "struct:7");
 }
 
+/// What the pattern leaves out, the body cannot see.
+#[tokio::test]
+async fn a_struct_pattern_with_a_rest() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    async fn plain(Tenant { id, .. }: Tenant) -> u64 {
+        ran(&BODIES);
+        id * 2
+    }
+
+    #[cachefence(key = "rest:<id>", ttl = 60)]
+    async fn cached(Tenant { id, .. }: Tenant) -> u64 {
+        ran(&BODIES);
+        id * 2
+    }
+
+    assert_twins(&BODIES, async || plain(TENANT).await, async || cached(TENANT).await).await;
+    assert_eq!(cached_entry(TENANT).key(), "rest:7");
+}
+
 #[tokio::test]
 async fn nested_patterns() {
     static BODIES: AtomicU32 = AtomicU32::new(0);

@@ -1,6 +1,8 @@
 //! Methods below `#[async_trait]`, which has made functions that return a boxed future of them by the time the attribute
 //! sees them.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 
 use super::*;
@@ -180,7 +182,7 @@ async fn a_method_that_mutates_and_returns_nothing() {
     tenant.touch_plain().await;
     tenant.touch().await;
     tenant.touch().await;
-    assert_eq!((tenant.reads, BODIES.load(std::sync::atomic::Ordering::Relaxed)), (2, 2));
+    assert_eq!((tenant.reads, BODIES.load(Ordering::Relaxed)), (2, 2));
 }
 
 #[tokio::test]
@@ -214,6 +216,48 @@ async fn a_method_whose_future_is_not_send() {
         async || tenant.count(Rc::new(1)).await,
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_method_with_another_attribute_macro() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Load {
+        async fn load_plain(&self, id: u64) -> Result<u64, String>;
+        async fn load_above(&self, id: u64) -> Result<u64, String>;
+        async fn load_below(&self, id: u64) -> Result<u64, String>;
+    }
+
+    #[async_trait]
+    impl Load for Tenant {
+        #[tracing::instrument]
+        async fn load_plain(&self, id: u64) -> Result<u64, String> {
+            ran(&BODIES);
+            Ok(self.id + id)
+        }
+
+        #[cachefence(key = "boxed-above:<self.id>:<id>", ttl = 60, entry = false)]
+        #[tracing::instrument]
+        async fn load_above(&self, id: u64) -> Result<u64, String> {
+            ran(&BODIES);
+            Ok(self.id + id)
+        }
+
+        #[tracing::instrument]
+        #[cachefence(key = "boxed-below:<self.id>:<id>", ttl = 60, entry = false)]
+        async fn load_below(&self, id: u64) -> Result<u64, String> {
+            ran(&BODIES);
+            Ok(self.id + id)
+        }
+    }
+
+    let tenant = TENANT;
+    assert_twins(&BODIES, async || tenant.load_plain(1).await, async || tenant.load_above(1).await)
+        .await;
+    BODIES.store(0, Ordering::Relaxed);
+    assert_twins(&BODIES, async || tenant.load_plain(1).await, async || tenant.load_below(1).await)
+        .await;
 }
 
 /// What `#[async_trait]` writes can be written by hand.
