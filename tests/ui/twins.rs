@@ -82,6 +82,8 @@ mod companion_used_where_it_is_left_out;
 #[path = "companion/used_with_an_argument_that_is_skipped.ok.rs"]
 mod companion_used_with_an_argument_that_is_skipped;
 
+#[path = "functions/called_beside_a_mistake.ok.rs"]
+mod functions_called_beside_a_mistake;
 #[path = "functions/const_.ok.rs"]
 mod functions_const_;
 #[path = "functions/extern_.ok.rs"]
@@ -260,6 +262,8 @@ mod template_a_keyword_as_a_field;
 mod template_a_method_with_an_argument;
 #[path = "template/a_mistyped_argument.ok.rs"]
 mod template_a_mistyped_argument;
+#[path = "template/a_name_of_a_pattern_below_async_trait.ok.rs"]
+mod template_a_name_of_a_pattern_below_async_trait;
 #[path = "template/a_pattern_is_named_by_its_type.ok.rs"]
 mod template_a_pattern_is_named_by_its_type;
 #[path = "template/a_raw_string.ok.rs"]

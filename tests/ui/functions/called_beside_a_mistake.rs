@@ -1,0 +1,18 @@
+use cachefence::cachefence;
+
+struct Users {
+    tenant: u64,
+}
+
+impl Users {
+    #[cachefence(key = "user:<id>", ttl = 60)]
+    async fn user(&self, id: u64) -> u64 {
+        self.tenant + id
+    }
+}
+
+async fn both(users: &Users) -> u64 {
+    users.user(1).await + users.user(2).await
+}
+
+fn main() {}
