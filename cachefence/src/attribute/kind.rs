@@ -142,7 +142,7 @@ impl<S> Fallible<S> {
         body: impl FnOnce() -> F,
     ) -> Result<T, E>
     where
-        T: Cacheable + Send + 'static,
+        T: Stored + Restored + Send + 'static,
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
         S: Share<E, Kept = E>,
@@ -166,7 +166,7 @@ impl Infallibly {
     /// Serves one call, with refreshes in tasks of their own.
     pub async fn run_in_background<T, F>(self, call: Call<T>, body: impl FnOnce() -> F) -> T
     where
-        T: Cacheable + Send + 'static,
+        T: Stored + Restored + Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         let body = body();
