@@ -18,7 +18,7 @@ pub(crate) struct Args {
     pub(crate) source: TokenStream,
     /// `key = ".."`; `None` if it is missing or malformed, which has been reported then.
     pub(crate) key: Option<LitStr>,
-    /// `ttl`, `beta`, `lock_timeout` and `wait_for_lock`, in the order written.
+    /// What becomes a setting of the call, in the order written.
     pub(crate) settings: Vec<Setting>,
     /// The names in `skip(..)`, `self` and `_` included; `None` if it is malformed, which has been reported then.
     pub(crate) skip: Option<Vec<Ident>>,
@@ -28,6 +28,8 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Path>,
     /// `entry = true` or `false`
     pub(crate) entry: bool,
+    /// `refresh = "background"`: at the option's name.
+    pub(crate) background: Option<Ident>,
 }
 
 /// Reads what follows the option's name.
@@ -40,10 +42,22 @@ const OPTIONS: &[(&str, Read)] = &[
         Ok(())
     }),
     ("ttl", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("ttl_of", |args, name, input| args.set(name, value::function(input))),
+    ("negative_ttl", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("jitter", |args, name, input| args.set(name, value::share(input))),
     ("beta", |args, name, input| args.set(name, value::number(input))),
     ("lock_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
     // Zero is a choice: never wait for another's rebuild.
     ("wait_for_lock", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
+    ("stale_while_revalidate", |args, name, input| {
+        args.set(name, value::time(input, Duration::ZERO))
+    }),
+    ("stale_if_error", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
+    ("recompute_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("refresh", |args, name, input| {
+        args.background = value::background(input)?.then_some(name);
+        Ok(())
+    }),
     ("skip", |args, _, input| {
         args.skip = None;
         each_once(args.skip.insert(names(input)?))
@@ -67,9 +81,6 @@ const OPTIONS: &[(&str, Read)] = &[
     }),
 ];
 
-/// The options without which there is no expansion, with an example.
-const REQUIRED: [(&str, &str); 2] = [("key", "key = \"user:<id>\""), ("ttl", "ttl = 60")];
-
 impl Args {
     /// Reads the tokens between the attribute's parentheses.
     ///
@@ -83,6 +94,7 @@ impl Args {
             cache: None,
             krate: None,
             entry: true,
+            background: None,
         };
         let mut seen = Seen::default();
         let parser = |input: ParseStream<'_>| {
@@ -94,11 +106,7 @@ impl Args {
         if !errors.any() {
             errors.ok(leftover);
         }
-        for (name, example) in REQUIRED {
-            if !seen.contains(name) {
-                errors.at(Span::call_site(), format!("missing `{name}`, as in `{example}`"));
-            }
-        }
+        seen.check(errors);
         args
     }
 
@@ -168,6 +176,21 @@ impl Seen {
         }
         self.names.push(name.clone());
         Ok(())
+    }
+
+    /// Reports what is missing, and what excludes another.
+    fn check(&self, errors: &mut Errors) {
+        if !self.contains("key") {
+            errors.at(Span::call_site(), "missing `key`, as in `key = \"user:<id>\"`");
+        }
+        match (self.contains("ttl"), self.names.iter().find(|seen| *seen == "ttl_of")) {
+            (false, None) => errors.at(Span::call_site(), "missing `ttl`, as in `ttl = 60`"),
+            (true, Some(ttl_of)) => {
+                let message = "`ttl_of` decides how long each value lives: leave out `ttl`";
+                errors.at(ttl_of.span(), message);
+            }
+            _ => {}
+        }
     }
 
     fn contains(&self, name: &str) -> bool {

@@ -29,6 +29,8 @@ pub(crate) struct Model {
     pub(crate) krate: Path,
     /// Whether the companion is wanted.
     pub(crate) entry: bool,
+    /// Whether refreshes run in tasks of their own.
+    pub(crate) background: bool,
     /// The attribute's tokens, for the corrected attributes that messages show.
     pub(crate) source: TokenStream,
 }
@@ -75,6 +77,7 @@ pub(crate) fn bind(args: Args, item: Item, errors: &mut Errors) -> Option<Model>
         cache: args.cache,
         krate: args.krate.unwrap_or_else(runtime_crate),
         entry: args.entry,
+        background: args.background.is_some(),
         source: args.source,
     })
 }

@@ -8,6 +8,7 @@ use syn::{Attribute, FnArg, GenericArgument, Meta, PathArguments, Type};
 use crate::bind::Model;
 use crate::call::CallTokens;
 use crate::item::Argument;
+use crate::value::Setting;
 use crate::{generics, names, pattern};
 
 /// Builds the companion.
@@ -98,12 +99,13 @@ fn is_shared(attribute: &Attribute) -> bool {
 
 /// Whether the key or an expression among the options reads a name of the argument.
 fn is_read(model: &Model, argument: &Argument) -> bool {
-    let in_options =
-        |name: &Ident| expressions(model).into_iter().any(|expr| names::reads(expr, name));
+    let settings = model.settings.iter().filter_map(Setting::expr_over_arguments);
+    let read: Vec<_> = settings.chain(&model.cache).map(quote::ToTokens::to_token_stream).collect();
+    let in_options = |name: &Ident| read.iter().any(|expr| names::reads(expr.clone(), name));
     argument.names.iter().any(|name| model.key.names(name) || in_options(name))
 }
 
-/// The options that are expressions over the arguments.
+/// The options that are expressions.
 fn expressions(model: &Model) -> Vec<TokenStream> {
     let settings = model.settings.iter().filter_map(|setting| setting.value.expr());
     settings.chain(&model.cache).map(quote::ToTokens::to_token_stream).collect()

@@ -1,6 +1,6 @@
 //! The expansion: the function, its body wrapped, and the companion beside it.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -81,7 +81,8 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let body = item.body.stream();
     let body = quote_spanned!(at=> { #body });
     let recompute = quote!(move || async move { #pin #body });
-    let served = quote_spanned!(result=> #kind.run(#call_variable, #recompute).await);
+    let run = Ident::new(if model.background { "run_in_background" } else { "run" }, result);
+    let served = quote_spanned!(result=> #kind.#run(#call_variable, #recompute).await);
     let wrapped = quote! {
         let #call_variable = {
             #statements

@@ -25,6 +25,13 @@ pub(crate) enum Value {
     Expr(Expr),
 }
 
+impl Setting {
+    /// The value where it is an expression that reads arguments; a function of the cached value captures nothing.
+    pub(crate) fn expr_over_arguments(&self) -> Option<&Expr> {
+        self.value.expr().filter(|_| self.name != "ttl_of")
+    }
+}
+
 impl Value {
     /// The expression, which may name arguments; a literal names none.
     pub(crate) fn expr(&self) -> Option<&Expr> {
@@ -131,6 +138,42 @@ pub(crate) fn number(input: ParseStream<'_>) -> Result<Value> {
         return Err(Error::new_spanned(expr, "this cannot be negative"));
     }
     Ok(Value::Number(value))
+}
+
+/// Reads `= number` from 0 to 1.
+pub(crate) fn share(input: ParseStream<'_>) -> Result<Value> {
+    let at = input.fork();
+    let value = number(input)?;
+    match value {
+        Value::Number(share) if share > 1.0 => {
+            Err(Error::new_spanned(assigned(&at)?, "this is a share: at most 1"))
+        }
+        value => Ok(value),
+    }
+}
+
+/// Reads `= |value: &User| ..`, or the path of a function.
+pub(crate) fn function(input: ParseStream<'_>) -> Result<Value> {
+    let expr = assigned(input)?;
+    match &expr {
+        Expr::Closure(closure) if closure.inputs.len() != 1 || closure.asyncness.is_some() => {
+            Err(Error::new_spanned(&expr, TAKES_THE_VALUE))
+        }
+        Expr::Closure(_) | Expr::Path(_) | Expr::Macro(_) | Expr::Paren(_) => Ok(Value::Expr(expr)),
+        _ => Err(Error::new_spanned(&expr, TAKES_THE_VALUE)),
+    }
+}
+
+const TAKES_THE_VALUE: &str = "write a function of the value that gives a `Duration`, as in `ttl_of = |user: &User| user.ttl`";
+
+/// Reads `= "background"` or `= "inline"`: whether refreshes run in tasks of their own.
+pub(crate) fn background(input: ParseStream<'_>) -> Result<bool> {
+    let expr = assigned(input)?;
+    match literal(&expr) {
+        Some(Lit::Str(text)) if text.value() == "background" => Ok(true),
+        Some(Lit::Str(text)) if text.value() == "inline" => Ok(false),
+        _ => Err(Error::new_spanned(expr, "write `\"background\"` or `\"inline\"`")),
+    }
 }
 
 /// Whether the expression is one of the constants such as `f64::NAN`.

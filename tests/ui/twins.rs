@@ -363,3 +363,46 @@ mod times_zero;
 mod times_zero_in_a_string;
 #[path = "times/zero_with_a_fraction.ok.rs"]
 mod times_zero_with_a_fraction;
+
+#[path = "lifetimes/a_negative_jitter.ok.rs"]
+mod lifetimes_a_negative_jitter;
+#[path = "lifetimes/jitter_above_one.ok.rs"]
+mod lifetimes_jitter_above_one;
+#[path = "lifetimes/negative_ttl_of_no_option.ok.rs"]
+mod lifetimes_negative_ttl_of_no_option;
+#[path = "lifetimes/negative_ttl_of_zero.ok.rs"]
+mod lifetimes_negative_ttl_of_zero;
+#[path = "lifetimes/ttl_and_ttl_of.ok.rs"]
+mod lifetimes_ttl_and_ttl_of;
+#[path = "lifetimes/ttl_of_a_number.ok.rs"]
+mod lifetimes_ttl_of_a_number;
+#[path = "lifetimes/ttl_of_another_type.ok.rs"]
+mod lifetimes_ttl_of_another_type;
+#[path = "lifetimes/ttl_of_that_captures.ok.rs"]
+mod lifetimes_ttl_of_that_captures;
+#[path = "lifetimes/ttl_of_that_gives_seconds.ok.rs"]
+mod lifetimes_ttl_of_that_gives_seconds;
+#[path = "lifetimes/ttl_of_without_a_value.ok.rs"]
+mod lifetimes_ttl_of_without_a_value;
+
+#[path = "refresh/a_bool.ok.rs"]
+mod refresh_a_bool;
+#[path = "refresh/a_borrowed_argument.ok.rs"]
+mod refresh_a_borrowed_argument;
+#[path = "refresh/a_borrowed_argument_that_is_skipped.ok.rs"]
+mod refresh_a_borrowed_argument_that_is_skipped;
+#[path = "refresh/an_argument_that_is_not_send.ok.rs"]
+mod refresh_an_argument_that_is_not_send;
+#[path = "refresh/an_unknown_way.ok.rs"]
+mod refresh_an_unknown_way;
+#[path = "refresh/borrowed_self.ok.rs"]
+mod refresh_borrowed_self;
+
+#[path = "stale/a_mistyped_window.ok.rs"]
+mod stale_a_mistyped_window;
+#[path = "stale/a_recompute_timeout_of_zero.ok.rs"]
+mod stale_a_recompute_timeout_of_zero;
+#[path = "stale/a_window_that_is_negative.ok.rs"]
+mod stale_a_window_that_is_negative;
+#[path = "stale/a_window_without_a_unit.ok.rs"]
+mod stale_a_window_without_a_unit;

@@ -5,8 +5,10 @@
 mod beta;
 mod cache;
 mod keys;
+mod lifetimes;
 mod locks;
 mod no_companion;
+mod refresh;
 mod the_companion;
 mod the_crate;
 mod ttl;

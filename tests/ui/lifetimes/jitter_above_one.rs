@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "k:<id>", ttl = 60, jitter = 1.5)]
+async fn get(id: u64) -> Option<u64> {
+    Some(id)
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "k:<id>", ttl = std::time::Duration::from_secs(id))]
+async fn get(id: u64) -> Option<u64> {
+    Some(id)
+}
+
+fn main() {}
