@@ -113,14 +113,24 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
 /// Whether an error inside the return type can be kept for other callers, which asks for `'static`.
 ///
 /// Method lookup does not look at lifetimes, so a kind that needs `'static` must not be offered where it may not hold: where the
-/// type mentions a lifetime, a reference or a parameter of the function.
+/// type mentions a lifetime, a reference or a parameter of the function. The parameters of an enclosing `impl` are out of sight:
+/// `Self` and names such as `E` and `T2` count as some of them.
 fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
     let names = names::all_names(ty.clone());
     let borrows = names.iter().any(|name| name.starts_with('\'') && name != "'static");
     let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
+    let may_be_parameter = names.iter().any(|name| name == "Self" || looks_like_a_parameter(name));
     !borrows
+        && !may_be_parameter
         && !ty.to_string().replace("& 'static", "").contains('&')
         && parameters.map(ToString::to_string).all(|parameter| !names.contains(&parameter))
+}
+
+/// Whether a name is one capital letter, with digits perhaps.
+fn looks_like_a_parameter(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|first| first.is_ascii_uppercase())
+        && chars.all(|other| other.is_ascii_digit())
 }
 
 /// Where the return type is written: what the compiler says of the result is shown there.

@@ -140,6 +140,107 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
+/// ## `ttl_of = |value: &T| ..`
+///
+/// In place of `ttl`: the time to live of each value, by the value itself. A closure that captures nothing, or the path of a
+/// function, which takes a reference to what is cached (of a `Result`, what `Ok` holds) and returns a
+/// [`Duration`](std::time::Duration). A value whose ttl is zero is served and not cached.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # use std::time::Duration;
+/// # type Quote = (f64, u64);
+/// #[cachefence(key = "quote:<symbol>", ttl_of = |(_, valid_for): &Quote| Duration::from_secs(*valid_for))]
+/// async fn quote(symbol: &str) -> std::io::Result<Quote> {
+///     // ..
+/// #   Ok((0.0, 0))
+/// }
+/// ```
+///
+/// ## `negative_ttl = time`
+///
+/// The time to live of a `None`, where the function returns `Option<T>` or `Result<Option<T>, E>`. It goes before `ttl` and
+/// `ttl_of`. Default: the same as of any other value.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[cachefence(key = "user-by-mail:<mail>", ttl = "1h", negative_ttl = "10s")]
+/// async fn find_user(mail: &str) -> std::io::Result<Option<User>> {
+///     // ..
+/// #   Ok(None)
+/// }
+/// ```
+///
+/// ## `jitter = number`
+///
+/// By which share a ttl is shortened at most, at random, so that values that were stored together do not expire together: from 0
+/// to 1, or an expression of type `f64`. Default: the cache's, which is 0.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", jitter = 0.1)]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `stale_while_revalidate = time`
+///
+/// For how long after its ttl a value is still served while one call rebuilds it (RFC 5861, section 3). Default: the cache's,
+/// which is zero.
+///
+/// ## `stale_if_error = time`
+///
+/// For how long after its ttl a value is served instead of an `Err` when the body fails (RFC 5861, section 4). The body is then
+/// not tried again for the cache's `retry_after`, 1 second by default, by anybody in the fleet. Default: the cache's, which is zero:
+/// an `Err` is returned.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Rates = Vec<f64>;
+/// #[cachefence(key = "rates:<currency>", ttl = 60, stale_while_revalidate = "5m", stale_if_error = "1d")]
+/// async fn rates(currency: &str) -> std::io::Result<Rates> {
+///     // ..
+/// #   Ok(Vec::new())
+/// }
+/// ```
+///
+/// ## `recompute_timeout = time`
+///
+/// How long a body is waited for where there is a value to serve instead, one that is valid or within a stale window. A body that
+/// is cut short is dropped and counts as failed; with `refresh = "background"` it goes on. Default: the cache's, which is no limit.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Rates = Vec<f64>;
+/// #[cachefence(key = "rates:<currency>", ttl = 60, stale_if_error = "1d", recompute_timeout = 0.5)]
+/// async fn rates(currency: &str) -> std::io::Result<Rates> {
+///     // ..
+/// #   Ok(Vec::new())
+/// }
+/// ```
+///
+/// ## `refresh = "background"`
+///
+/// Early refreshes and revalidations run the body in a task of its own, up to 256 at a time and cache: no call that holds a value
+/// which can be served waits for a body, or fails by one. The task has to own what it works on: no argument may borrow, `&self`
+/// included, and arguments, value and error have to be `Send`. Default: `"inline"`, in the call that is drawn to refresh.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # use std::sync::Arc;
+/// # type User = String;
+/// # struct Pool;
+/// #[cachefence(key = "user:<id>", ttl = 60, refresh = "background", skip(db))]
+/// async fn get_user(db: Arc<Pool>, id: u64) -> std::io::Result<User> {
+///     // ..
+/// #   Ok(User::new())
+/// }
+/// ```
+///
 /// ## `beta = number`
 ///
 /// How eagerly a value is refreshed before it expires: a number that is not negative, or an expression of type `f64`. 1 is the
@@ -295,8 +396,30 @@ use proc_macro2::TokenStream;
 ///
 /// # Errors
 ///
-/// Whatever is wrong is a compile error, and all mistakes are reported at once: anything but an `async fn` with a body, a
-/// returned `impl Trait`, an option that is missing, unknown, given twice or malformed, a template that breaks the rules above.
+/// Whatever is wrong is a compile error, and all mistakes of an attribute are reported at once. The ones worth knowing:
+///
+/// ```text
+/// error: argument `tenant` stands neither in the key nor in `skip(..)`
+///        help: `#[cachefence(key = "user:<id>:<tenant>", ttl = 60)]` if it changes the result,
+///           or `#[cachefence(key = "user:<id>", ttl = 60, skip(tenant))]` if it does not
+/// error: no argument named `tenat` fills `<tenat>`; the function takes `tenant`, `id`
+///        user:<tenat>:<id>
+///             ^^^^^^^
+///        did you mean `tenant`?
+/// error: nothing separates `<tenant>` from `<id>`, so different values could give one key: put a character between them that
+///        values escape, such as `:` or `/`
+/// error: write `<id>`: braces are literal
+/// error: missing `ttl`, as in `ttl = 60`
+/// error: unknown option `stale_on_error`; did you mean `stale_if_error`?
+/// error[E0277]: a cached function cannot return `User`, which cannot be written to the cache
+/// error[E0277]: `f64` cannot stand in a cache key
+/// error: `refresh = "background"` runs the body in a task of its own, which cannot borrow this argument
+///        help: take a `String` or an `Arc<str>`
+/// ```
+///
+/// Others: anything but an `async fn` with a body, a returned `impl Trait` or reference, an option that is given twice or
+/// malformed, a template that breaks the rules above, with the place inside it. The function is emitted all the same, so that its
+/// callers are no further mistakes.
 ///
 /// # Cancel safety
 ///

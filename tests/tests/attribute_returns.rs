@@ -263,3 +263,37 @@ async fn an_alias_of_a_plain_type() {
 
     assert_returns!("search-result", SearchResult, vec![1]);
 }
+
+/// Neither can the attribute see the `impl`'s parameters, nor need an error be `'static`.
+#[tokio::test]
+async fn an_error_that_is_a_parameter_of_the_impl() {
+    struct Source<E>(Option<E>);
+
+    impl<E: Clone + std::fmt::Debug> Source<E> {
+        #[cachefence(key = "impl-parameter", ttl = 60, skip(self))]
+        async fn get(&self) -> Result<u8, E> {
+            self.0.clone().map_or(Ok(1), Err)
+        }
+    }
+
+    trait Fails {
+        type Error;
+    }
+
+    impl<'a> Fails for Source<&'a str> {
+        type Error = &'a str;
+    }
+
+    impl Source<&str> {
+        #[cachefence(key = "impl-associated", ttl = 60, skip(self))]
+        async fn fails(&self) -> Result<u8, <Self as Fails>::Error> {
+            self.0.map_or(Ok(1), Err)
+        }
+    }
+
+    let text = String::from("down");
+    let source = Source(Some(text.as_str()));
+    assert_eq!(source.get().await, Err("down"));
+    assert_eq!(source.fails().await, Err("down"));
+    assert_eq!(Source::<&str>(None).get().await, Ok(1));
+}
