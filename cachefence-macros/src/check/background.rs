@@ -18,10 +18,10 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     }
     for input in &model.item.signature.inputs {
         let (at, instead) = match input {
-            FnArg::Receiver(receiver) if borrows(receiver.to_token_stream()) => {
+            FnArg::Receiver(receiver) if borrows(&receiver.to_token_stream()) => {
                 (receiver.span(), "take `self` or `self: Arc<Self>`")
             }
-            FnArg::Typed(argument) if borrows(argument.ty.to_token_stream()) => {
+            FnArg::Typed(argument) if borrows(&argument.ty.to_token_stream()) => {
                 (argument.ty.span(), instead_of(&argument.ty))
             }
             _ => continue,
@@ -38,7 +38,7 @@ fn report(at: Span, instead: &str, errors: &mut Errors) {
 }
 
 /// Whether a type holds a reference or a lifetime that is not `'static`.
-fn borrows(ty: TokenStream) -> bool {
+fn borrows(ty: &TokenStream) -> bool {
     let lifetimes = names::all_names(ty.clone());
     let named = lifetimes.iter().any(|name| name.starts_with('\'') && name != "'static");
     named || ty.to_string().replace("& 'static", "").contains('&')

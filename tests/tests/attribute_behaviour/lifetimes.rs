@@ -34,6 +34,7 @@ async fn a_value_says_how_long_it_lives() {
 
 #[tokio::test(start_paused = true)]
 async fn a_function_may_say_it() {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as `ttl_of` has it
     fn short(_: &u32) -> Duration {
         Duration::from_secs(3)
     }
