@@ -1,0 +1,102 @@
+//! Reads what callgrind wrote: instructions by function.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Instructions that each function executed itself.
+#[derive(Debug, Clone, Default)]
+pub struct Profile(HashMap<String, f64>);
+
+impl Profile {
+    /// All instructions.
+    pub fn total(&self) -> f64 {
+        self.0.values().sum()
+    }
+
+    /// What is left without those of `other`.
+    #[must_use]
+    pub fn less(mut self, other: &Self) -> Self {
+        for (function, instructions) in &other.0 {
+            *self.0.entry(function.clone()).or_default() -= instructions;
+        }
+        self
+    }
+
+    /// For one of so many calls.
+    #[must_use]
+    pub fn divided_by(mut self, calls: f64) -> Self {
+        for instructions in self.0.values_mut() {
+            *instructions /= calls;
+        }
+        self
+    }
+
+    /// The functions with the most, the most first.
+    pub fn top(&self, count: usize) -> Vec<(String, f64)> {
+        let mut functions: Vec<_> = self
+            .0
+            .iter()
+            .map(|(function, instructions)| (function.clone(), *instructions))
+            .collect();
+        functions.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        functions.truncate(count);
+        functions
+    }
+}
+
+/// Reads a file that was written with `--compress-pos=no`.
+///
+/// `fn=(7) name` says whose instructions the lines of two numbers below are, and `fn=(7)` says so again. The line after
+/// a `calls=` is what a called function cost, which stands with that function as well.
+pub fn read(path: &Path) -> Profile {
+    let text = std::fs::read(path).expect("callgrind wrote it");
+    let text = String::from_utf8_lossy(&text);
+    let mut names: HashMap<&str, &str> = HashMap::new();
+    let mut profile = HashMap::new();
+    let (mut function, mut of_a_call) = ("", false);
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("fn=") {
+            function = resolve(&mut names, name);
+        } else if let Some(name) = line.strip_prefix("cfn=") {
+            resolve(&mut names, name);
+        } else if line.starts_with("calls=") {
+            of_a_call = true;
+        } else if line.starts_with(|first: char| first.is_ascii_digit())
+            && !std::mem::take(&mut of_a_call)
+        {
+            let cost: f64 =
+                line.split(' ').nth(1).and_then(|cost| cost.parse().ok()).unwrap_or_default();
+            *profile.entry(function.to_owned()).or_default() += cost;
+        }
+    }
+    Profile(profile)
+}
+
+/// `(7) name` defines 7, `(7)` means it.
+fn resolve<'a>(names: &mut HashMap<&'a str, &'a str>, text: &'a str) -> &'a str {
+    match text.split_once(") ") {
+        Some((number, name)) => {
+            names.insert(number, name);
+            name
+        }
+        None => names.get(text.trim_end_matches(')')).copied().unwrap_or(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_called_function_cost_counts_once() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(
+            b"events: Ir\nfn=(1) outer\n10 5\ncfn=(2) inner\ncalls=1 20\n11 100\n12 3\nfn=(2)\n20 100\n",
+        )
+        .unwrap();
+        let profile = read(file.path());
+        assert_eq!(profile.top(2), [("inner".to_owned(), 100.0), ("outer".to_owned(), 8.0)]);
+    }
+}

@@ -1,0 +1,83 @@
+//! What the scenarios share: cores, servers, workers and how much to do.
+
+use std::path::PathBuf;
+
+use cachefence_tests::RedisServer;
+
+use crate::cpu;
+use crate::driver::{Start, Under, Worker};
+use crate::subject::Kind;
+
+/// How large caches in memory are unless a scenario is about that: the library's default.
+pub const ENTRIES: usize = 10_000;
+
+/// The machine and the amount of work.
+#[derive(Debug)]
+pub struct Lab {
+    /// A short pass that exercises everything and measures little.
+    pub quick: bool,
+    /// The Python that has the package, if there is one.
+    pub python: Option<PathBuf>,
+    cores: Vec<usize>,
+}
+
+impl Lab {
+    /// On all the cores that this process has.
+    pub fn new(quick: bool, python: Option<PathBuf>) -> Self {
+        Self { quick, python, cores: cpu::cores() }
+    }
+
+    /// One number for the short pass and one for the full one.
+    pub fn either<T>(&self, quick: T, full: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// From here on servers and workers start on one core, together.
+    ///
+    /// On a shared machine the price of a wake-up on another core changes tenfold from second to second.
+    pub fn on_one_core(&self) {
+        cpu::keep_to(&self.cores[self.cores.len() - 1..]);
+    }
+
+    /// From here on servers and workers start on all cores.
+    pub fn on_all_cores(&self) {
+        cpu::keep_to(&self.cores);
+    }
+
+    /// How many cores there are.
+    pub fn cores(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// A server of its own.
+    pub fn server(&self) -> RedisServer {
+        RedisServer::builder().args(["--maxmemory-policy", "noeviction"]).start()
+    }
+
+    /// Whether this subject can run here.
+    pub fn has(&self, kind: Kind) -> bool {
+        kind != Kind::Python || self.python.is_some()
+    }
+
+    /// How to start a worker with one thread.
+    pub fn start(&self, kind: Kind, server: &RedisServer) -> Start {
+        Start {
+            kind,
+            url: server.url(),
+            entries: ENTRIES,
+            threads: 1,
+            under: Under::Plain,
+            python: self.python.clone(),
+        }
+    }
+
+    /// A worker with one thread.
+    pub fn worker(&self, kind: Kind, server: &RedisServer) -> Worker {
+        self.start(kind, server).spawn()
+    }
+}
+
+/// The commands that a server has counted, those inside scripts included.
+pub fn commands(server: &RedisServer) -> u64 {
+    server.command_stats().values().sum()
+}

@@ -1,0 +1,85 @@
+//! The machine and the versions.
+
+use std::process::Command;
+
+use serde::Serialize;
+
+/// What has to be known to compare figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// The processor.
+    pub processor: String,
+    /// Cores that the run had.
+    pub cores: usize,
+    /// The server's version.
+    pub redis: String,
+    /// The compiler's.
+    pub rustc: String,
+    /// The crates' and the package's.
+    pub packages: Vec<String>,
+    /// Which form was run.
+    pub form: &'static str,
+}
+
+/// The crates whose versions matter.
+const CRATES: [&str; 10] = [
+    "cachefence",
+    "redis",
+    "cached",
+    "hitbox",
+    "hitbox-fn",
+    "hitbox-redis",
+    "moka",
+    "quick_cache",
+    "serde_json",
+    "tokio",
+];
+
+impl Facts {
+    /// Of this machine.
+    pub fn gather(cores: usize, quick: bool, python: Option<&std::path::Path>) -> Self {
+        let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let processor = processor
+            .lines()
+            .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+            .map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned());
+        let mut packages: Vec<_> = CRATES.iter().filter_map(|name| locked(name)).collect();
+        if let Some(python) = python {
+            packages.push(said_by(
+                &python.to_string_lossy(),
+                &[
+                    "-c",
+                    "import sys, cachefence, redis; print('Python', sys.version.split()[0] + \
+                 ': cachefence', cachefence.__version__ + ', redis', redis.__version__)",
+                ],
+            ));
+        }
+        Self {
+            processor,
+            cores,
+            redis: said_by("redis-server", &["--version"])
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix("v="))
+                .unwrap_or("unknown")
+                .to_owned(),
+            rustc: said_by("rustc", &["--version"]),
+            packages,
+            form: if quick { "quick" } else { "full" },
+        }
+    }
+}
+
+/// The version of a crate, out of the lock file.
+fn locked(name: &str) -> Option<String> {
+    let lock = include_str!("../../Cargo.lock");
+    let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    Some(format!("{name} {}", rest.split_once('"')?.0))
+}
+
+fn said_by(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map_or_else(
+        |error| format!("{program}: {error}"),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}

@@ -1,0 +1,41 @@
+//! The least that a cache on Redis can do: `GET` and a decode, on one multiplexed connection.
+
+use std::sync::Arc;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands as _, Client};
+
+use super::{Lives, Subject};
+use crate::value::{Failed, Loader, Profile};
+
+/// Naive cache-aside: `GET`, and on a miss load and `SET`.
+pub struct Floor {
+    connection: MultiplexedConnection,
+}
+
+impl Floor {
+    /// Connects.
+    pub async fn connect(url: &str) -> Self {
+        let client = Client::open(url).expect("a URL of the harness");
+        let connection = client.get_multiplexed_async_connection().await.expect("the server is up");
+        Self { connection }
+    }
+}
+
+impl Subject for Floor {
+    async fn get(&self, key: &str, lives: Lives, loader: &Arc<Loader>) -> Result<Profile, Failed> {
+        let mut connection = self.connection.clone();
+        let found: Option<Vec<u8>> =
+            connection.get(key).await.map_err(|error| Failed(error.to_string()))?;
+        if let Some(json) = found {
+            return serde_json::from_slice(&json).map_err(|error| Failed(error.to_string()));
+        }
+        let value = loader.load(key).await?;
+        let json = serde_json::to_vec(&value).map_err(|error| Failed(error.to_string()))?;
+        let () = connection
+            .set_ex(key, json, lives.ttl().as_secs())
+            .await
+            .map_err(|error| Failed(error.to_string()))?;
+        Ok(value)
+    }
+}

@@ -1,0 +1,38 @@
+//! `moka`, in memory: one load for all callers that miss together.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+
+use super::{Lives, Subject};
+use crate::value::{Failed, Loader, Profile};
+
+/// `try_get_with`. It keeps values as they are, and clones one for every hit.
+pub struct Moka {
+    for_an_hour: Cache<String, Profile>,
+    for_a_second: Cache<String, Profile>,
+}
+
+impl Moka {
+    /// Two caches, since a ttl belongs to a cache, for so many entries.
+    pub fn with_entries(entries: usize) -> Self {
+        Self {
+            for_an_hour: cache(Lives::AnHour, entries),
+            for_a_second: cache(Lives::ASecond, entries),
+        }
+    }
+}
+
+fn cache(lives: Lives, entries: usize) -> Cache<String, Profile> {
+    Cache::builder().max_capacity(entries as u64).time_to_live(lives.ttl()).build()
+}
+
+impl Subject for Moka {
+    async fn get(&self, key: &str, lives: Lives, loader: &Arc<Loader>) -> Result<Profile, Failed> {
+        let cache = match lives {
+            Lives::AnHour => &self.for_an_hour,
+            Lives::ASecond => &self.for_a_second,
+        };
+        cache.try_get_with_by_ref(key, loader.load(key)).await.map_err(|error| (*error).clone())
+    }
+}

@@ -1,0 +1,40 @@
+//! Small hits beside tasks that read large values.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hits;
+use crate::protocol::{Beside, HitFigures};
+use crate::subject::{Lives, Subject};
+use crate::value::Loader;
+
+/// Measures the small ones only.
+pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Beside) -> HitFigures {
+    let loader = Arc::new(Loader::new(plan.large.bytes, Duration::ZERO));
+    let readers: Vec<_> = (0..plan.readers)
+        .map(|reader| {
+            let (subject, loader) = (Arc::clone(subject), Arc::clone(&loader));
+            let key = plan.large.name(reader % plan.large.count);
+            tokio::spawn(async move {
+                // Not all at once.
+                tokio::time::sleep(Duration::from_millis(
+                    plan.rest_ms * u64::from(reader) / u64::from(plan.readers),
+                ))
+                .await;
+                loop {
+                    black_box(subject.get(&key, Lives::AnHour, &loader).await.expect("a hit"));
+                    tokio::time::sleep(Duration::from_millis(plan.rest_ms)).await;
+                }
+            })
+        })
+        .collect();
+    let (subject, small) = (Arc::clone(subject), plan.small);
+    // As a task, so that it is polled where the readers are.
+    let figures = tokio::spawn(async move { hits::run(&subject, small).await }).await;
+    for reader in readers {
+        reader.abort();
+        let _ = reader.await;
+    }
+    figures.expect("no panic")
+}

@@ -1,0 +1,52 @@
+//! One key, read all the time, that expires all the time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::protocol::{Expiry, ExpiryFigures};
+use crate::subject::Subject;
+use crate::value::Loader;
+
+/// Reads it until the time is over.
+pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Expiry) -> ExpiryFigures {
+    const MOST_CALLS: u64 = 10_000_000;
+    let load = Duration::from_millis(plan.load_ms);
+    let loader = Arc::new(Loader::new(200, load));
+    // The first load is the price of an empty cache, not of an expiry.
+    subject.get("expiry", plan.lives, &loader).await.expect("a load that does not fail");
+    let loads_before = loader.loads();
+
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs_f64(plan.seconds);
+    let tasks: Vec<_> = (0..plan.tasks)
+        .map(|_| {
+            let (subject, loader) = (Arc::clone(subject), Arc::clone(&loader));
+            tokio::spawn(async move {
+                let (mut calls, mut slow, mut longest) = (0, 0, Duration::ZERO);
+                let mut now = Instant::now();
+                while now < until && calls < MOST_CALLS / u64::from(plan.tasks) {
+                    let value = subject.get("expiry", plan.lives, &loader).await;
+                    value.expect("a load that does not fail");
+                    let took = now.elapsed();
+                    calls += 1;
+                    slow += u64::from(took > load / 2);
+                    longest = longest.max(took);
+                    // A hit in memory never waits, and would keep the thread from the other tasks.
+                    tokio::task::coop::consume_budget().await;
+                    now = Instant::now();
+                }
+                (calls, slow, longest)
+            })
+        })
+        .collect();
+    let mut figures = ExpiryFigures::default();
+    for task in tasks {
+        let (calls, slow, longest) = task.await.expect("no panic");
+        figures.calls += calls;
+        figures.slow += slow;
+        figures.longest_ms = figures.longest_ms.max(longest.as_secs_f64() * 1e3);
+    }
+    figures.loads = loader.loads() - loads_before;
+    figures.seconds = begun.elapsed().as_secs_f64();
+    figures
+}

@@ -1,0 +1,120 @@
+//! A process that runs one subject and does what it is told.
+
+mod beside;
+mod burst;
+mod expiry;
+pub mod hits;
+mod order;
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::protocol::{Command, Keys, Said};
+use crate::subject::{
+    CachedAttribute, Floor, HitboxFunction, Kind, Lives, Moka, Ours, OursAttribute, Quick, Subject,
+};
+use crate::value::Loader;
+
+/// What a worker's command line says.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Which subject.
+    pub kind: Kind,
+    /// Where the server is.
+    pub url: String,
+    /// For how many entries a cache in memory is made.
+    pub entries: usize,
+    /// Threads of the runtime.
+    pub threads: usize,
+}
+
+impl Setup {
+    /// `<kind> <url> <entries> <threads>`.
+    pub fn of_arguments(arguments: &[String]) -> Option<Self> {
+        let [kind, url, entries, threads] = arguments else { return None };
+        Some(Self {
+            kind: Kind::of_argument(kind)?,
+            url: url.clone(),
+            entries: entries.parse().ok()?,
+            threads: threads.parse().ok()?,
+        })
+    }
+}
+
+/// Runs a worker until its standard input ends.
+pub fn run() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let setup = Setup::of_arguments(&arguments).expect("<kind> <url> <entries> <threads>");
+    let runtime = match setup.threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        threads => {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+        }
+    };
+    let runtime = runtime.expect("a runtime starts");
+    let Setup { kind, url, entries, .. } = setup;
+    match kind {
+        Kind::Floor => serve(&runtime, runtime.block_on(Floor::connect(&url))),
+        Kind::Ours => serve(&runtime, runtime.block_on(Ours::connect(&url))),
+        Kind::OursAttribute => serve(&runtime, runtime.block_on(OursAttribute::connect(&url))),
+        Kind::Cached => serve(&runtime, CachedAttribute::at(&url)),
+        Kind::Hitbox => serve(&runtime, HitboxFunction::at(&url)),
+        Kind::Python => panic!("it is `python/worker.py`"),
+        Kind::Quick => serve(&runtime, Quick::with_entries(entries)),
+        Kind::OursMemory => serve(&runtime, Ours::in_memory(entries)),
+        Kind::OursMemoryAttribute => serve(&runtime, OursAttribute::in_memory(entries)),
+        Kind::Moka => serve(&runtime, Moka::with_entries(entries)),
+    }
+}
+
+fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
+    let subject = Arc::new(subject);
+    // Whatever is connected at the first call, is by now.
+    runtime.block_on(fill(&subject, Keys { count: 1, bytes: 1 }));
+    say(&Said::Ready);
+    for line in io::stdin().lines().map_while(Result::ok) {
+        let command = serde_json::from_str(&line).expect("the driver sends commands");
+        let said = match command {
+            Command::Fill(keys) => {
+                runtime.block_on(fill(&subject, keys));
+                Said::Filled
+            }
+            Command::Hits(plan) if plan.threads > 1 => Said::Hits(hits::on_threads(&subject, plan)),
+            Command::Hits(plan) => Said::Hits(runtime.block_on(hits::run(&subject, plan))),
+            Command::Beside(plan) => Said::Hits(runtime.block_on(beside::run(&subject, plan))),
+            Command::Burst(plan) => Said::Burst(runtime.block_on(burst::run(&subject, plan))),
+            Command::Expiry(plan) => Said::Expiry(runtime.block_on(expiry::run(&subject, plan))),
+        };
+        say(&said);
+    }
+}
+
+/// Has every key loaded, by some tasks at once.
+async fn fill<S: Subject>(subject: &Arc<S>, keys: Keys) {
+    const TASKS: u32 = 256;
+    let loader = Arc::new(Loader::new(keys.bytes, Duration::ZERO));
+    let tasks: Vec<_> = (0..TASKS.min(keys.count))
+        .map(|task| {
+            let (subject, loader) = (Arc::clone(subject), Arc::clone(&loader));
+            tokio::spawn(async move {
+                for number in (task..keys.count).step_by(TASKS as usize) {
+                    let value = subject.get(&keys.name(number), Lives::AnHour, &loader).await;
+                    value.expect("a load that does not fail");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+}
+
+/// Prints a line for the driver.
+pub fn say(said: &Said) {
+    let mut line = serde_json::to_vec(said).expect("it is JSON");
+    line.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    // When the driver is gone, so is this process in a moment.
+    let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+}
