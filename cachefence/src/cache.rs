@@ -111,19 +111,19 @@ impl CacheFence {
     ///
     /// The future may be dropped at any time. If it was running its `recompute`, another caller
     /// takes over with its own, under the same lease; if there is no other, the lease is released.
-    pub async fn get_or_set<T, E, F, Fut>(
+    pub fn get_or_set<T, E, F, Fut>(
         &self,
         key: impl AsRef<str>,
         ttl: Duration,
         recompute: F,
-    ) -> Result<T, Error<E>>
+    ) -> impl Future<Output = Result<T, Error<E>>>
     where
         T: Serialize + DeserializeOwned,
         E: Send + Sync + 'static,
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.entry(key).ttl(ttl).get_or_set(recompute).await
+        self.entry(key).ttl(ttl).get_or_set(recompute)
     }
 
     /// The entry of `key`, for options of a single call and for more than reading.

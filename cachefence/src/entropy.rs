@@ -18,13 +18,17 @@ impl Entropy {
         self.0.as_ref().map_or_else(rand::random, |source| source())
     }
 
-    /// A fraction in [0, 1): as many bits of a number as an `f64` holds.
     pub(crate) fn fraction(&self) -> f64 {
-        const BITS: u32 = f64::MANTISSA_DIGITS;
-        #[allow(clippy::cast_precision_loss)] // it has no more bits than that
-        let (drawn, range) = ((self.number() >> (u64::BITS - BITS)) as f64, (1_u64 << BITS) as f64);
-        drawn / range
+        fraction(self.number())
     }
+}
+
+/// A fraction in [0, 1): as many bits of a number as an `f64` holds.
+pub(crate) fn fraction(number: u64) -> f64 {
+    const BITS: u32 = f64::MANTISSA_DIGITS;
+    #[allow(clippy::cast_precision_loss)] // it has no more bits than that
+    let (drawn, range) = ((number >> (u64::BITS - BITS)) as f64, (1_u64 << BITS) as f64);
+    drawn / range
 }
 
 #[cfg(test)]

@@ -141,19 +141,27 @@ impl<T> Entry<T> {
     /// # Cancel safety
     ///
     /// As [`CacheFence::get_or_set`].
-    pub async fn get_or_set<E, F, Fut>(self, recompute: F) -> Result<T, Error<E>>
+    pub fn get_or_set<E, F, Fut>(self, recompute: F) -> impl Future<Output = Result<T, Error<E>>>
     where
         T: Serialize + DeserializeOwned,
         E: Send + Sync + 'static,
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let recompute = pin!(shared(self.lifetime, recompute));
-        let (key, policy) = (self.checked_key()?, self.policy()?);
-        let engine = self.cache.engine();
-        match engine.fetch::<T, Arc<E>, ByClone>(key, &policy, recompute).await {
-            Ok(result) => result.map_err(Error::Recompute),
-            Err(Recursive) => Err(Error::Recursive),
+        let policy = self.policy();
+        let Self { cache, key, valid, lifetime, .. } = self;
+        // The block alone holds what a call needs; an `async fn` would hold its arguments twice.
+        async move {
+            valid?;
+            let policy = match &policy {
+                Ok(policy) => policy,
+                Err(error) => return Err(error.clone().into()),
+            };
+            let recompute = pin!(async { made(lifetime, recompute().await) });
+            match cache.engine().fetch::<T, Arc<E>, ByClone>(&key, policy, recompute).await {
+                Ok(result) => result.map_err(Error::Recompute),
+                Err(Recursive) => Err(Error::Recursive),
+            }
         }
     }
 
@@ -184,7 +192,8 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let recompute = shared(self.lifetime, recompute);
+        let lifetime = self.lifetime;
+        let recompute = async move { made(lifetime, recompute().await) };
         let (key, policy) = (self.checked_key()?, self.policy()?);
         let engine = self.cache.engine();
         match engine.fetch_in_background::<T, Arc<E>, ByClone, _>(key, &policy, recompute).await {
@@ -280,12 +289,9 @@ impl<T> Entry<T> {
     }
 }
 
-/// The recompute as the engine runs it: every caller of a flight gets the same `Arc` of its error.
-async fn shared<T, E, F: Future<Output = Result<T, E>>>(
-    lifetime: Lifetime<T>,
-    recompute: impl FnOnce() -> F,
-) -> Result<Made<T>, Arc<E>> {
-    recompute().await.map(|value| lifetime.made(value)).map_err(Arc::new)
+/// A result as the engine has it: every caller of a flight gets the same `Arc` of its error.
+fn made<T, E>(lifetime: Lifetime<T>, result: Result<T, E>) -> Result<Made<T>, Arc<E>> {
+    result.map(|value| lifetime.made(value)).map_err(Arc::new)
 }
 
 /// A type one of whose values says that there is nothing.

@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use crate::entropy;
 use crate::options::Windows;
 use crate::store::Timestamp;
 
@@ -67,6 +68,42 @@ pub(crate) fn freshness(
         age if age < stale.if_error => Freshness::IfError,
         _ => Freshness::Expired,
     }
+}
+
+/// The draws of one process: the same for all its readers of a key within a moment.
+///
+/// In the paper every reader draws. Where readers are many, the first of them to draw high comes early:
+/// at 200,000 reads a second of a value that takes 50 ms, half a second ahead, and the rebuilds of a 1
+/// second ttl come almost twice as often. So readers share a draw for a 64th of delta. That is as good as
+/// certain to refresh in time (none of the draws of the last delta would have to be high) and comes
+/// 4 delta ahead, however many read. It also draws without a generator and without state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Draws {
+    seed: u64,
+}
+
+impl Draws {
+    const PER_DELTA: u64 = 64;
+
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// A number that is uniform in (0, 1] over keys, moments and processes.
+    pub(crate) fn draw(self, fingerprint: u64, delta: Duration, now: Timestamp) -> f64 {
+        let delta = u64::try_from(delta.as_micros()).unwrap_or(u64::MAX);
+        let moment = now.as_micros() / (delta / Self::PER_DELTA).max(1);
+        1.0 - entropy::fraction(mix(mix(self.seed ^ fingerprint).wrapping_add(moment)))
+    }
+}
+
+/// The finalizer of `SplitMix64` (G. Steele, D. Lea and C. Flood, "Fast Splittable Pseudorandom Number
+/// Generators", OOPSLA 2014, figure 17).
+fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 /// The share of a ttl that a stored delta may reach.
@@ -194,5 +231,47 @@ mod tests {
         assert_eq!(judge(windows, after(99), 0.5), Freshness::Fresh);
         assert_eq!(judge(windows, after(100), 0.5), Freshness::IfError);
         assert_eq!(judge(NO_WINDOWS, after(99), 0.5), Freshness::Expired, "it may not be served");
+    }
+
+    #[test]
+    fn a_draw_is_shared_for_a_moment_and_no_longer() {
+        let draws = Draws::new(1);
+        let delta = Duration::from_micros(6_400);
+        let draw =
+            |draws: Draws, key, micros| draws.draw(key, delta, Timestamp::from_micros(micros));
+        let first = draw(draws, 7, 1_000_000);
+        assert!(
+            (0..100).all(|later| draw(draws, 7, 1_000_000 + later).to_bits() == first.to_bits())
+        );
+        for other in [
+            draw(draws, 7, 1_000_100),
+            draw(draws, 8, 1_000_000),
+            draw(Draws::new(2), 7, 1_000_000),
+        ] {
+            assert_ne!(other.to_bits(), first.to_bits());
+        }
+    }
+
+    /// Kolmogorov and Smirnov's test, at a level of one in a million.
+    #[test]
+    fn draws_are_uniform() {
+        const DRAWS: u32 = 100_000;
+        let uniform = |draw: &dyn Fn(u64) -> f64| {
+            let mut drawn: Vec<f64> = (0..DRAWS).map(|at| draw(at.into())).collect();
+            drawn.sort_by(f64::total_cmp);
+            assert!(drawn[0] > 0.0 && *drawn.last().unwrap() <= 1.0);
+            let apart = drawn
+                .iter()
+                .zip(1_u32..)
+                .map(|(drawn, rank)| (drawn - f64::from(rank) / f64::from(DRAWS)).abs());
+            let apart = apart.fold(0.0, f64::max);
+            assert!(apart < 2.7 / f64::from(DRAWS).sqrt(), "{apart}");
+        };
+        let draws = Draws::new(3);
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        let delta = Duration::from_millis(50);
+        uniform(&|at| draws.draw(5, delta, now.after(Duration::from_millis(at))));
+        uniform(&|at| draws.draw(at, delta, now));
+        uniform(&|at| Draws::new(at).draw(5, delta, now));
     }
 }

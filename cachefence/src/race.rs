@@ -1,7 +1,10 @@
 //! Two futures, the first of which decides.
+//!
+//! Both take their futures pinned: an `async fn` that took them by value would keep each of them twice,
+//! and what a caller that waits costs in memory is mostly these.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// Which one was first.
@@ -10,9 +13,11 @@ pub(crate) enum First<A, B> {
     B(B),
 }
 
-/// Polls both until one is ready; `a` wins a tie. The other is dropped.
-pub(crate) async fn race<A: Future, B: Future>(a: A, b: B) -> First<A::Output, B::Output> {
-    let (mut a, mut b) = (pin!(a), pin!(b));
+/// Polls both until one is ready; `a` wins a tie.
+pub(crate) async fn race<A: Future, B: Future>(
+    mut a: Pin<&mut A>,
+    mut b: Pin<&mut B>,
+) -> First<A::Output, B::Output> {
     poll_fn(|cx| match a.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(First::A(output)),
         Poll::Pending => b.as_mut().poll(cx).map(First::B),
@@ -21,8 +26,10 @@ pub(crate) async fn race<A: Future, B: Future>(a: A, b: B) -> First<A::Output, B
 }
 
 /// Polls `main` to its end, and `beside` as long as that takes.
-pub(crate) async fn beside<M: Future>(main: M, beside: impl Future<Output = ()>) -> M::Output {
-    let (mut main, mut beside) = (pin!(main), pin!(beside));
+pub(crate) async fn beside<M: Future>(
+    mut main: Pin<&mut M>,
+    mut beside: Pin<&mut impl Future<Output = ()>>,
+) -> M::Output {
     let mut over = false;
     poll_fn(|cx| {
         let output = main.as_mut().poll(cx);

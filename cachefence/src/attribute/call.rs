@@ -101,26 +101,30 @@ impl<T> Call<T> {
 
     /// Serves the call. A key or an option that cannot be used costs it the cache, not the result;
     /// so does a body that calls itself with the same key.
-    pub(super) async fn run<E, S>(
+    ///
+    /// Not an `async fn`, which would hold its arguments twice.
+    pub(super) fn run<E, S>(
         self,
         mut body: Pin<&mut impl Future<Output = Result<T, E>>>,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        let Some((key, policy)) = self.usable() else { return body.await };
-        let (engine, lifetime) = (self.entry.engine(), self.entry.lifetime());
-        // The body may be awaited below, and nothing that is not `Send` be kept meanwhile.
-        {
-            let body = body.as_mut();
-            let recompute = pin!(async { body.await.map(|value| lifetime.made(value)) });
-            if let Ok(result) = engine.fetch::<T, E, S>(key, &policy, recompute).await {
-                return result;
+        async move {
+            let Some((key, policy)) = self.usable() else { return body.await };
+            let (engine, lifetime) = (self.entry.engine(), self.entry.lifetime());
+            // The body may be awaited below, and nothing that is not `Send` be kept meanwhile.
+            {
+                let body = body.as_mut();
+                let recompute = pin!(async { body.await.map(|value| lifetime.made(value)) });
+                if let Ok(result) = engine.fetch::<T, E, S>(key, &policy, recompute).await {
+                    return result;
+                }
             }
+            report::not_cached(self.template, &Error::<Infallible>::Recursive);
+            body.await
         }
-        report::not_cached(self.template, &Error::<Infallible>::Recursive);
-        body.await
     }
 
     /// As [`run`](Self::run), with refreshes in tasks of their own.

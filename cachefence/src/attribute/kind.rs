@@ -124,15 +124,15 @@ impl<T: DeserializeOwned> Restored for T {}
 
 impl<S> Fallible<S> {
     /// Serves one call.
-    pub async fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
+    pub fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
         call: Call<T>,
         body: impl FnOnce() -> F,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>>
     where
         S: Share<E>,
     {
-        call.run::<E, S>(pin!(body())).await
+        async move { call.run::<E, S>(pin!(body())).await }
     }
 
     /// Serves one call, with refreshes in tasks of their own.
@@ -153,14 +153,16 @@ impl<S> Fallible<S> {
 
 impl Infallibly {
     /// Serves one call.
-    pub async fn run<T: Stored + Restored, F: Future<Output = T>>(
+    pub fn run<T: Stored + Restored, F: Future<Output = T>>(
         self,
         call: Call<T>,
         body: impl FnOnce() -> F,
-    ) -> T {
-        // Not through a function, whose future would hold the body twice.
-        let body = pin!(async { Ok(body().await) });
-        never(call.run::<Infallible, share::ByClone>(body).await)
+    ) -> impl Future<Output = T> {
+        async move {
+            // Not through a function, whose future would hold the body twice.
+            let body = pin!(async { Ok(body().await) });
+            never(call.run::<Infallible, share::ByClone>(body).await)
+        }
     }
 
     /// Serves one call, with refreshes in tasks of their own.

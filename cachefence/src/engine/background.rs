@@ -57,9 +57,9 @@ impl Engine {
                 _ => {}
             }
         }
-        call.looked = Some(look);
         let mut recompute = Box::pin(recompute);
-        let served = self.serve::<T, E, S>(call, recompute.as_mut()).await;
+        let then = self.decide(&mut call, look);
+        let served = self.serve::<T, E, S>(call, then, recompute.as_mut()).await;
         served.map_err(|Recursive| recompute)
     }
 
@@ -103,8 +103,10 @@ impl Engine {
         let policy = Policy { recompute_timeout: None, ..*call.policy };
         let task = spawn(async move {
             let _permit = permit;
-            let call = Call::in_background(&key, &policy);
-            engine.serve::<T, E, S>(call, pin!(recompute)).await
+            let mut call = Call::in_background(&key, &policy);
+            let look = engine.look(&mut call).await;
+            let then = engine.decide(&mut call, look);
+            engine.serve::<T, E, S>(call, then, pin!(recompute)).await
         });
         async move {
             let task = task?;

@@ -1,6 +1,7 @@
 //! How many callers of one key run recomputes of their own at a time.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -62,7 +63,7 @@ impl Gate {
     pub(super) async fn pass(&self, patience: Duration) -> Pass<'_> {
         loop {
             let moves = self.moves.load(Ordering::Relaxed);
-            match race(self.permits.acquire(), sleep(patience)).await {
+            match race(pin!(self.permits.acquire()), pin!(sleep(patience))).await {
                 First::A(permit) => return Pass { gate: self, _permit: permit.ok() },
                 First::B(()) => {
                     let next = moves.wrapping_add(1);
@@ -112,9 +113,15 @@ mod tests {
         for _ in 0..MOST_AT_A_TIME {
             inside.push(gate.pass(PATIENCE).await);
         }
-        assert!(matches!(race(gate.pass(PATIENCE), sleep(PATIENCE / 2)).await, First::B(())));
+        assert!(matches!(
+            race(pin!(gate.pass(PATIENCE)), pin!(sleep(PATIENCE / 2))).await,
+            First::B(())
+        ));
         inside.pop();
-        assert!(matches!(race(gate.pass(PATIENCE), sleep(PATIENCE / 2)).await, First::A(_)));
+        assert!(matches!(
+            race(pin!(gate.pass(PATIENCE)), pin!(sleep(PATIENCE / 2))).await,
+            First::A(_)
+        ));
     }
 
     #[tokio::test(start_paused = true)]

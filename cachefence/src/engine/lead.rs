@@ -2,17 +2,15 @@
 
 use std::future::Future;
 use std::ops::ControlFlow::{Break, Continue};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::flight::Baton;
 use super::pace::Pace;
 use super::ticket::Ticket;
-use super::{Call, Engine, Made, Next, Origin, Outcome, Step};
-use crate::lease::Lease;
+use super::{Call, Engine, Leader, Made, Next, Origin, Outcome, Step};
 use crate::race::{First, race};
 use crate::report;
 use crate::share::Share;
@@ -77,7 +75,7 @@ impl Engine {
     pub(super) async fn lead<T, E, S>(
         &self,
         call: &Call<'_>,
-        mut baton: Baton<Outcome, Option<Lease>>,
+        mut baton: Leader,
         mut attempt: Attempt<T>,
         recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Step<Result<T, E>>
@@ -117,10 +115,10 @@ impl Engine {
     async fn obtain(
         &self,
         call: &Call<'_>,
-        baton: &mut Baton<Outcome, Option<Lease>>,
+        baton: &mut Leader,
         Request { seen, reachable, waits }: Request,
     ) -> Obtained {
-        if baton.cargo.as_ref().is_some_and(Lease::is_held) {
+        if baton.cargo.as_ref().is_some_and(|lease| lease.is_held()) {
             return Obtained::Lease;
         }
         if !reachable {
@@ -148,7 +146,8 @@ impl Engine {
             // Not before the store has counted the millisecond in which the lease ends.
             let pause =
                 pace.next(self.entropy.fraction()).min(remaining + Duration::from_millis(1));
-            if let First::B(()) = race(sleep(pause), sleep_until(call.patience())).await {
+            if let First::B(()) = race(pin!(sleep(pause)), pin!(sleep_until(call.patience()))).await
+            {
                 return Obtained::Nothing;
             }
         }

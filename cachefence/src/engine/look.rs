@@ -1,15 +1,15 @@
 //! Reading the store, once for many callers.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use super::flight::{Baton, Entered, Member, Turn};
 use super::ticket::Ticket;
-use super::{Call, Engine, Outcome};
+use super::{Call, Engine, Joiner};
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::lease::Lease;
 use crate::race::{First, race};
 use crate::report;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
@@ -26,7 +26,7 @@ pub(super) enum Look {
     /// The store cannot be read.
     Unavailable,
     /// A rebuild is under way here, so there was no need to read.
-    Underway(Member<Outcome, Option<Lease>>),
+    Underway(Joiner),
 }
 
 /// What a shared read came to.
@@ -43,7 +43,8 @@ impl Engine {
             Ok(result) => result,
             Err(read) => {
                 let ticket = *call.ticket.get_or_insert_with(|| self.tickets.next());
-                return self.look_together(call.key, ticket, read).await;
+                // In a box, which costs a remote read little, and leaves what is local small.
+                return Box::pin(self.look_together(call.key, ticket, read)).await;
             }
         };
         found(call.key, result)
@@ -68,16 +69,26 @@ impl Engine {
         ticket: Ticket,
         read: StoreResult<'_, Option<Snapshot>>,
     ) -> Look {
+        if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
+            return Look::Underway(member);
+        }
+        match self.reads.enter(key.as_str(), false) {
+            Entered::Leads(baton) => found(key, self.read_for_all(baton, read).await),
+            // In a box: whoever is alone with a key does not carry what waiting takes.
+            Entered::Joins(member) => Box::pin(self.wait_for_read(key, ticket, read, member)).await,
+        }
+    }
+
+    /// Waits for a read, and for the next if this one was sent too early.
+    async fn wait_for_read(
+        &self,
+        key: &Key,
+        ticket: Ticket,
+        read: StoreResult<'_, Option<Snapshot>>,
+        mut member: Member<Option<Reading>, ()>,
+    ) -> Look {
         loop {
-            // Before each try: the read that was waited for may have found nothing.
-            if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
-                return Look::Underway(member);
-            }
-            let mut member = match self.reads.enter(key.as_str(), false) {
-                Entered::Leads(baton) => return found(key, self.read_for_all(baton, read).await),
-                Entered::Joins(member) => member,
-            };
-            match race(&mut member, sleep(READ_PATIENCE)).await {
+            match race(Pin::new(&mut member), pin!(sleep(READ_PATIENCE))).await {
                 First::A(Turn::Leads(baton)) => {
                     return found(key, self.read_for_all(baton, read).await);
                 }
@@ -88,6 +99,14 @@ impl Engine {
                 // One of those who waited begins the next read, for all of them.
                 First::B(()) => member.dismiss(None),
             }
+            // Again: the read that was waited for may have found nothing.
+            if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
+                return Look::Underway(member);
+            }
+            member = match self.reads.enter(key.as_str(), false) {
+                Entered::Leads(baton) => return found(key, self.read_for_all(baton, read).await),
+                Entered::Joins(member) => member,
+            };
         }
     }
 

@@ -19,12 +19,14 @@
 //! returned is given anything that was read before it.
 
 mod background;
+mod decide;
 mod direct;
 mod fetch;
 mod flight;
 #[cfg(test)]
 mod flight_tests;
 mod gates;
+mod join;
 mod lead;
 mod look;
 mod overdue;
@@ -42,13 +44,14 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use self::flight::Flights;
+use self::flight::{Baton, Flights, Member};
 use self::gates::{Gate, Gates};
-use self::look::{Look, Reading};
+use self::look::Reading;
 use self::owed::Owed;
 use self::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::entropy::Entropy;
+use crate::freshness::Draws;
 use crate::key::Key;
 use crate::lease::Lease;
 use crate::options::Policy;
@@ -65,10 +68,11 @@ pub(crate) struct Engine {
     store: Arc<dyn Store>,
     codec: AnyCodec,
     entropy: Entropy,
+    draws: Draws,
     tickets: Tickets,
     /// `None` ends a read that showed no life.
     reads: Arc<Flights<Option<Reading>, ()>>,
-    rebuilds: Arc<Flights<Outcome, Option<Lease>>>,
+    rebuilds: Arc<Flights<Outcome, Cargo>>,
     overdue: Arc<Flights<Outcome, ()>>,
     gates: Gates,
     /// Those who rebuild because the store cannot be asked.
@@ -84,6 +88,13 @@ pub(crate) struct Made<T> {
     /// Where the value itself decides.
     pub(crate) ttl: Option<Duration>,
 }
+
+/// What passes from one leader of a rebuild to the next: the lease, if it has come to one. Boxed, since
+/// every joiner has room for it.
+type Cargo = Option<Box<Lease>>;
+
+type Leader = Baton<Outcome, Cargo>;
+type Joiner = Member<Outcome, Cargo>;
 
 /// A recompute asked for the key that it recomputes.
 #[derive(Debug)]
@@ -134,8 +145,6 @@ struct Call<'a> {
     policy: &'a Policy,
     /// Taken before the first read; `None` while no order matters yet.
     ticket: Option<Ticket>,
-    /// What was found before; the first round does not look again.
-    looked: Option<Look>,
     /// When `wait_for_lock` is over; starts with the first miss.
     deadline: Option<Instant>,
     /// When a stale value is served rather than waited for a fresh one.
@@ -155,6 +164,7 @@ impl Engine {
         Self {
             store,
             codec,
+            draws: Draws::new(entropy.number()),
             entropy,
             tickets: Tickets::default(),
             reads: Arc::new(Flights::new()),
@@ -176,8 +186,8 @@ impl Engine {
     }
 
     /// A lease that is not asked for yet.
-    fn lease(&self, key: &Key, term: Duration) -> Lease {
-        Lease::new(&self.store, key, &self.entropy, term)
+    fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
+        Box::new(Lease::new(&self.store, key, &self.entropy, term))
     }
 }
 
@@ -187,7 +197,6 @@ impl<'a> Call<'a> {
             key,
             policy,
             ticket: None,
-            looked: None,
             deadline: None,
             soft_deadline: None,
             in_background: false,

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::ops::ControlFlow::Break;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,7 +56,11 @@ impl Engine {
         }
         let begun = self.tickets.next();
         let ((), crew) = baton.split();
-        let result = match race(self.run(call, recompute), self.landing::<T>(call, crew)).await {
+        let first = {
+            let (run, landing) = (self.run(call, recompute), self.landing::<T>(call, crew));
+            race(pin!(run), pin!(landing)).await
+        };
+        let result = match first {
             First::A(result) => result.map(|made| made.value),
             First::B((begun, entry, value)) => {
                 land(baton, begun, entry);
@@ -108,7 +112,7 @@ fn land(baton: Baton<Outcome, ()>, begun: Ticket, entry: Snapshot) {
 async fn wait_while_alive(mut member: Member<Outcome, ()>) -> Turn<Outcome, ()> {
     loop {
         let beats = member.beats();
-        match race(&mut member, sleep(PATIENCE)).await {
+        match race(Pin::new(&mut member), pin!(sleep(PATIENCE))).await {
             First::A(turn) => return turn,
             First::B(()) if member.beats() != beats => {}
             First::B(()) => member.dismiss(Outcome::Again),

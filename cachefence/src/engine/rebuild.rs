@@ -1,18 +1,16 @@
 //! Recomputing, and sharing what comes of it: store, land, or make do with what is stale.
 
 use std::future::{Future, pending};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::flight::Baton;
 use super::ticket::Ticket;
-use super::{Call, Engine, Made, Origin, Outcome, Step};
+use super::{Call, Engine, Leader, Made, Origin, Outcome, Step};
 use crate::freshness::capped_delta;
-use crate::lease::Lease;
 use crate::options::{self, SHORTEST};
 use crate::race::{First, beside, race};
 use crate::report;
@@ -46,7 +44,7 @@ impl Engine {
     pub(super) async fn rebuild<T, E, S>(
         &self,
         call: &Call<'_>,
-        mut baton: Baton<Outcome, Option<Lease>>,
+        mut baton: Leader,
         held: Option<T>,
         recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Result<T, E>
@@ -64,7 +62,10 @@ impl Engine {
                 None => pending().await,
             }
         };
-        let ended = race(self.recompute(call, &mut baton, recompute), too_long).await;
+        let ended = {
+            let recompute = pin!(self.recompute(call, &mut baton, recompute));
+            race(recompute, pin!(too_long)).await
+        };
         let took = started.elapsed();
         // Nobody may join any more: what they would be given was read before they came, and the
         // store may accept it although they know of a change since.
@@ -98,7 +99,7 @@ impl Engine {
     async fn recompute<O>(
         &self,
         call: &Call<'_>,
-        baton: &mut Baton<Outcome, Option<Lease>>,
+        baton: &mut Leader,
         recompute: Pin<&mut impl Future<Output = O>>,
     ) -> O {
         let (Some(lease), crew) = baton.split() else {
@@ -110,14 +111,14 @@ impl Engine {
             // What will be made of this rebuild is its own caller's. The others need not wait for it.
             crew.dismiss(Outcome::Again);
         };
-        beside(self.run(call, recompute), keep).await
+        beside(pin!(self.run(call, recompute)), pin!(keep)).await
     }
 
     /// Shares what was made: stores it if there is a lease that still holds.
     async fn share<T: Serialize>(
         &self,
         call: &Call<'_>,
-        mut baton: Baton<Outcome, Option<Lease>>,
+        mut baton: Leader,
         begun: Ticket,
         took: Duration,
         made: Made<T>,
@@ -176,7 +177,7 @@ impl Engine {
     pub(super) async fn finish<T, E, S>(
         &self,
         call: &Call<'_>,
-        mut baton: Baton<Outcome, Option<Lease>>,
+        mut baton: Leader,
     ) -> Step<Result<T, E>>
     where
         T: DeserializeOwned,
@@ -205,7 +206,7 @@ impl Engine {
 /// Ends a flight whose recompute failed. Released first, the lease tells whether there was an
 /// invalidation meanwhile, because an error may say as much about the data as a value does.
 async fn fail(
-    mut baton: Baton<Outcome, Option<Lease>>,
+    mut baton: Leader,
     parcel: Option<Parcel>,
     begun: Ticket,
     postpone: Option<Duration>,
@@ -223,7 +224,7 @@ async fn fail(
 }
 
 /// Ends a flight whose recompute took too long. Whoever can make do with a stale value finds it marked.
-async fn give_up(mut baton: Baton<Outcome, Option<Lease>>, pause: Duration) {
+async fn give_up(mut baton: Leader, pause: Duration) {
     if let Some(lease) = &mut baton.cargo {
         lease.postpone(pause).await;
     }

@@ -1,0 +1,111 @@
+//! What a call does about what it has found.
+
+use serde::de::DeserializeOwned;
+
+use super::flight::Entered;
+use super::lead::Attempt;
+use super::look::Look;
+use super::{Call, Engine, Joiner, Leader, Recursive};
+use crate::freshness::{Freshness, Life, freshness};
+use crate::options::Policy;
+use crate::store::Snapshot;
+
+/// How a call goes on.
+pub(super) enum Then<T> {
+    Serve(T),
+    /// Rebuild, for all who join.
+    Lead(Leader, Attempt<T>),
+    /// Wait for somebody's rebuild.
+    Join(Joiner, Attempt<T>),
+    Fail(Recursive),
+}
+
+impl Engine {
+    /// Decides, and enters the flight where there is one to enter.
+    pub(super) fn decide<T: DeserializeOwned>(&self, call: &mut Call<'_>, look: Look) -> Then<T> {
+        let mut attempt = Attempt::default();
+        match look {
+            Look::Found(found) => match self.judge::<T>(call, &found) {
+                (Freshness::Fresh, Some(value)) => return Then::Serve(value),
+                (Freshness::Early | Freshness::Revalidate, Some(value)) => {
+                    return match self.rebuilds.lead(call.key.as_str()) {
+                        Some(baton) => {
+                            Then::Lead(baton, Attempt::refresh(found.version, Some(value)))
+                        }
+                        None => Then::Serve(value),
+                    };
+                }
+                (Freshness::IfError, held) => {
+                    call.holds_a_value();
+                    (attempt.seen, attempt.held) = (Some(found.version), held);
+                }
+                _ => attempt.seen = Some(found.version),
+            },
+            Look::Nothing => {}
+            Look::Unavailable => attempt.reachable = false,
+            Look::Underway(_) if self.is_within(call.key) => return Then::Fail(Recursive),
+            Look::Underway(member) => {
+                call.started_waiting(&self.tickets);
+                attempt.looked = false;
+                return Then::Join(member, attempt);
+            }
+        }
+        if self.is_within(call.key) {
+            return Then::Fail(Recursive);
+        }
+        call.started_waiting(&self.tickets);
+        // Whoever comes later and looks may find something to fall back on.
+        let cold = attempt.held.is_none();
+        match self.rebuilds.enter(call.key.as_str(), cold) {
+            Entered::Leads(baton) => Then::Lead(baton, attempt),
+            Entered::Joins(member) => Then::Join(member, attempt),
+        }
+    }
+
+    /// What to do with an entry that was found, and its value if that can be served.
+    pub(super) fn judge<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        found: &Snapshot,
+    ) -> (Freshness, Option<T>) {
+        let drawn = self.draws.draw(call.key.fingerprint(), found.delta, found.now);
+        match freshness_of(call, found, drawn) {
+            Freshness::Expired => (Freshness::Expired, None),
+            valid => (valid, self.codec.decode(&found.payload).ok()),
+        }
+    }
+
+    /// The value of an entry that can be served as it is.
+    pub(super) fn servable<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        found: &Snapshot,
+    ) -> Option<T> {
+        match freshness_of(call, found, NEVER_EARLY) {
+            Freshness::Fresh => self.codec.decode(&found.payload).ok(),
+            _ => None,
+        }
+    }
+
+    /// What is in the store and may be served because the recompute failed.
+    pub(super) async fn stale<T: DeserializeOwned>(&self, call: &Call<'_>) -> Option<T> {
+        let ticket = call.ticket.unwrap_or_else(|| self.tickets.next());
+        let read = self.read(call.key);
+        match self.look_together(call.key, ticket, read).await {
+            Look::Found(found) => match freshness_of(call, &found, NEVER_EARLY) {
+                Freshness::Expired => None,
+                _ => self.codec.decode(&found.payload).ok(),
+            },
+            Look::Nothing | Look::Unavailable | Look::Underway(_) => None,
+        }
+    }
+}
+
+/// A draw by which nothing is refreshed early.
+const NEVER_EARLY: f64 = 1.0;
+
+fn freshness_of(call: &Call<'_>, found: &Snapshot, drawn: f64) -> Freshness {
+    let Snapshot { delta, expiry, retry_at, .. } = *found;
+    let Policy { beta, stale, .. } = *call.policy;
+    freshness(Life { delta, expiry, retry_at }, beta, stale, found.now, drawn)
+}
