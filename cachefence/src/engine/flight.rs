@@ -17,25 +17,24 @@
 //! else's runs. Locks are taken in the order shard, flight.
 
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::BuildHasher as _;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Arc, DefaultHashBuilder, Mutex, MutexGuard, PoisonError};
 
 /// The flights of one kind, by key. `O` is how they end, `C` the cargo that their batons carry.
 pub(crate) struct Flights<O, C> {
     shards: [Mutex<Shard<O, C>>; SHARDS],
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 /// Enough that two threads seldom meet in one.
 const SHARDS: usize = 32;
 
-type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C>>>;
+type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C>>, DefaultHashBuilder>;
 
 struct Flight<O, C> {
     key: Arc<str>,
@@ -71,7 +70,10 @@ pub(crate) enum Turn<O, C: Default> {
 
 impl<O, C: Default> Flights<O, C> {
     pub(crate) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: DefaultHashBuilder::default(),
+        }
     }
 
     /// Joins the flight of `key`, or begins one. It is `cold` if the caller has found nothing that

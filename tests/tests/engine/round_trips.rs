@@ -42,9 +42,9 @@ async fn a_cold_load_is_three_round_trips() {
     server.reset_stats();
     cache.get_or_set("k", TTL, load).await.unwrap();
     let expected = [
-        ("get", 1 + 2 + 1), // the read; entry and lock in `acquire.lua`; the lock in `fill.lua`
+        ("get", 1 + 1), // the read; the lock in `fill.lua`
+        ("mget", 1),    // entry and lock in `acquire.lua`
         ("evalsha", 2),
-        ("time", 2),
         ("set", 2),
         ("del", 1),
     ];
@@ -74,7 +74,7 @@ async fn without_a_clock_the_read_brings_the_time_along() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_callers_behind_a_slow_load_send_at_most_twenty_commands() {
+async fn five_hundred_callers_behind_a_slow_load_send_at_most_twelve_commands() {
     const CALLERS: u32 = 500;
     let server = RedisServer::start();
     let cache = CacheFence::connect(server.url()).await.unwrap();
@@ -97,5 +97,6 @@ async fn five_hundred_callers_behind_a_slow_load_send_at_most_twenty_commands() 
     calls.join_all().await;
     assert_eq!(loads.load(Ordering::SeqCst), 1);
     let counts = server.command_stats();
-    assert!(counts.values().sum::<u64>() <= 20, "{counts:?}");
+    // A renewal is three of them, and one may ask for the time.
+    assert!(counts.values().sum::<u64>() <= 8 + 3 + 1, "{counts:?}");
 }

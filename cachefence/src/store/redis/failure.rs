@@ -53,7 +53,7 @@ impl Failure {
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 return Self::Failed(StoreError::new(format!(
                     "Redis at {server} does not let this user run a command or touch a key \
-                     (NOPERM); give it GET, SET, DEL, PTTL, PEXPIRE, TIME, EVALSHA and SCRIPT on \
+                     (NOPERM); give it GET, MGET, SET, DEL, PTTL, PEXPIRE, TIME, EVALSHA and SCRIPT on \
                      the keys of this namespace and their locks"
                 )));
             }

@@ -60,10 +60,10 @@ impl RedisStore {
                 pipeline.ignore_errors().add_command(get).cmd("TIME");
                 let (entry, time): (RedisResult<Option<Vec<u8>>>, (u64, u64)) =
                     pipeline.query_async(&mut link.shared).await?;
-                Ok((entry, time))
+                Ok((entry, Some(time)))
             };
             match server.ask_timed(both).await {
-                Ok((Ok(entry), now)) => Ok((entry, Some(now))),
+                Ok((Ok(entry), now)) => Ok((entry, now)),
                 Ok((Err(error), _)) => Err(Failure::classify(server.address(), error)),
                 Err(failure) => Err(failure),
             }
@@ -104,7 +104,7 @@ impl RedisStore {
         let server = &self.0;
         let script = async |mut link: Link| {
             let reply = scripts::lease(&mut link.shared, key, token, lease);
-            server.ask_timed(reply).await.map(|(held, _)| held)
+            server.ask(reply).await
         };
         let transaction = async |link: Link| {
             server.ask(optimistic::lease(&server.links, &link, key, token, lease)).await
@@ -147,7 +147,9 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.0;
             let script = async |mut link: Link| {
-                let reply = scripts::acquire(&mut link.shared, key, token, lease, seen);
+                let with_time = server.clock.is_stale();
+                let shared = &mut link.shared;
+                let reply = scripts::acquire(shared, key, token, lease, seen, with_time);
                 server.ask_timed(reply).await
             };
             let transaction = async |mut link: Link| {
@@ -159,10 +161,18 @@ impl Store for RedisStore {
             Ok(match reply {
                 Reply::Lease => Acquired::Lease,
                 Reply::Held(remaining) => Acquired::Held { remaining },
-                Reply::Newer(entry) => match self.snapshot(key, Some(entry), now) {
-                    Some(newer) => Acquired::Newer(newer),
-                    None => return Err(StoreError::new("the store gave an entry that is none")),
-                },
+                Reply::Newer(entry) => {
+                    let now = match now {
+                        Some(now) => now,
+                        None => server.now().await?,
+                    };
+                    let newer = self.snapshot(key, Some(entry), now);
+                    Acquired::Newer(
+                        newer.ok_or_else(|| {
+                            StoreError::new("the store gave an entry that is none")
+                        })?,
+                    )
+                }
             })
         })
     }
@@ -189,7 +199,7 @@ impl Store for RedisStore {
             let life = value.ttl.saturating_add(value.stale).min(LONGEST);
             let script = async |mut link: Link| {
                 let reply = scripts::fill(&mut link.shared, key, token, entry, life);
-                server.ask_timed(reply).await.map(|(filled, _)| filled)
+                server.ask(reply).await
             };
             let transaction = async |link: Link| {
                 let links = &server.links;
@@ -210,7 +220,7 @@ impl Store for RedisStore {
             let retry_at = server.now().await?.after(pause);
             let script = async |mut link: Link| {
                 let reply = scripts::postpone(&mut link.shared, key, token, retry_at);
-                server.ask_timed(reply).await.map(|(held, _)| held)
+                server.ask(reply).await
             };
             let transaction = async |link: Link| {
                 let links = &server.links;

@@ -52,14 +52,14 @@ pub(super) async fn acquire(
             if leads {
                 self::lease(links, link, key, token, None).await?;
             }
-            return Ok((Reply::Newer(entry), time));
+            return Ok((Reply::Newer(entry), Some(time)));
         }
         if leads {
-            return Ok((Reply::Lease, time));
+            return Ok((Reply::Lease, Some(time)));
         }
         match (&holder, u64::try_from(left)) {
             (Some(holder), Ok(left)) if holder.len() == token.as_str().len() => {
-                return Ok((Reply::Held(Duration::from_millis(left)), time));
+                return Ok((Reply::Held(Duration::from_millis(left)), Some(time)));
             }
             // No flight wrote this, or it never ends: it is no lock of ours.
             _ => remove_foreign_lock(links, link, &lock, holder).await?,

@@ -30,8 +30,8 @@ pub(super) enum Reply {
     Held(Duration),
 }
 
-/// A script's result and the server's time, in seconds and microseconds.
-pub(super) type Timed<T> = (T, (u64, u64));
+/// A result and, if that was asked for, the server's time in seconds and microseconds.
+pub(super) type Timed<T> = (T, Option<(u64, u64)>);
 
 pub(super) async fn acquire(
     shared: &mut ConnectionManager,
@@ -39,9 +39,10 @@ pub(super) async fn acquire(
     token: &Token,
     lease: Duration,
     seen: Option<Version>,
+    with_time: bool,
 ) -> RedisResult<Timed<Reply>> {
     let seen = seen.map(version_bytes);
-    let (kind, detail, seconds, micros): (u8, redis::Value, u64, u64) = ACQUIRE
+    let (kind, detail, seconds, micros): (u8, redis::Value, Option<u64>, Option<u64>) = ACQUIRE
         .key(key.as_str())
         .key(key.lock_name())
         .arg(token.as_str())
@@ -49,6 +50,7 @@ pub(super) async fn acquire(
         .arg(&record::prefix(key)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
         .arg(record::HEADER)
+        .arg(u8::from(with_time))
         .invoke_async(shared)
         .await?;
     let reply = match kind {
@@ -56,7 +58,7 @@ pub(super) async fn acquire(
         1 => Reply::Newer(Vec::from_redis_value(detail)?),
         _ => Reply::Held(Duration::from_millis(u64::from_redis_value(detail)?)),
     };
-    Ok((reply, (seconds, micros)))
+    Ok((reply, seconds.zip(micros)))
 }
 
 pub(super) async fn fill(
@@ -65,16 +67,14 @@ pub(super) async fn fill(
     token: &Token,
     entry: &[u8],
     life: Duration,
-) -> RedisResult<Timed<bool>> {
-    let (filled, seconds, micros) = FILL
-        .key(key.as_str())
+) -> RedisResult<bool> {
+    FILL.key(key.as_str())
         .key(key.lock_name())
         .arg(token.as_str())
         .arg(entry)
         .arg(millis(life))
         .invoke_async(shared)
-        .await?;
-    Ok((filled, (seconds, micros)))
+        .await
 }
 
 /// Releases the lock, and marks the entry.
@@ -83,8 +83,8 @@ pub(super) async fn postpone(
     key: &Key,
     token: &Token,
     retry_at: Timestamp,
-) -> RedisResult<Timed<bool>> {
-    let (held, seconds, micros) = POSTPONE
+) -> RedisResult<bool> {
+    POSTPONE
         .key(key.as_str())
         .key(key.lock_name())
         .arg(token.as_str())
@@ -94,8 +94,7 @@ pub(super) async fn postpone(
         .arg(record::RETRY_AT)
         .arg(&retry_at.as_micros().to_be_bytes()[..])
         .invoke_async(shared)
-        .await?;
-    Ok((held, (seconds, micros)))
+        .await
 }
 
 /// A version as it stands in an entry.
@@ -109,14 +108,13 @@ pub(super) async fn lease(
     key: &Key,
     token: &Token,
     lease: Option<Duration>,
-) -> RedisResult<Timed<bool>> {
-    let (held, seconds, micros) = LEASE
+) -> RedisResult<bool> {
+    LEASE
         .key(key.lock_name())
         .arg(token.as_str())
         .arg(lease.map_or(0, millis))
         .invoke_async(shared)
-        .await?;
-    Ok((held, (seconds, micros)))
+        .await
 }
 
 /// Whole milliseconds, which the bounds of the options keep above zero and within Redis's reach.

@@ -76,14 +76,14 @@ impl Server {
         result
     }
 
-    /// Like [`ask`](Self::ask), for a reply that brings the server's time.
+    /// Like [`ask`](Self::ask), for a reply that may bring the server's time.
     pub(super) async fn ask_timed<T>(
         self: &Arc<Self>,
         reply: impl Future<Output = RedisResult<Timed<T>>>,
-    ) -> Result<(T, Timestamp), Failure> {
+    ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
         let (reply, time) = self.ask(reply).await?;
-        Ok((reply, self.clock.learn(sent, timestamp(time))))
+        Ok((reply, time.map(|time| self.clock.learn(sent, timestamp(time)))))
     }
 
     /// Waits for `reply`, but no longer than `limit`.
@@ -136,9 +136,9 @@ impl Server {
             return Ok(now);
         }
         let mut link = self.links.here()?;
-        let ((), now) =
-            self.ask_timed(time(&mut link)).await.map_err(|failure| self.report(failure))?;
-        Ok(now)
+        let sent = Instant::now();
+        let time = self.ask(time(&mut link)).await.map_err(|failure| self.report(failure))?;
+        Ok(self.clock.learn(sent, timestamp(time)))
     }
 
     /// Asks the server in a task of its own whether it is well, if it is time to.
@@ -159,7 +159,7 @@ impl Server {
         let asked = Instant::now();
         let Ok(mut link) = self.links.here() else { return Probe::Abandoned };
         match self.within(self.op_timeout, time(&mut link)).await {
-            Ok(((), time)) => {
+            Ok(time) => {
                 self.clock.learn(asked, timestamp(time));
                 Probe::Answered
             }
@@ -183,9 +183,8 @@ impl Drop for Probing {
     }
 }
 
-async fn time(link: &mut Link) -> RedisResult<Timed<()>> {
-    let time = redis::cmd("TIME").query_async(&mut link.shared).await?;
-    Ok(((), time))
+async fn time(link: &mut Link) -> RedisResult<(u64, u64)> {
+    redis::cmd("TIME").query_async(&mut link.shared).await
 }
 
 pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
