@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::entropy::Entropy;
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::store::{Acquired, NewValue, Store, Token, Version};
+use crate::store::{Acquired, NewValue, Store, Token, Version, Watch};
 use crate::time::{detach, sleep};
 
 /// A lease is renewed each time that this part of it has passed: two renewals may fail before it
@@ -79,9 +79,19 @@ impl Lease {
     }
 
     /// Asks for the lock; see [`Store::acquire`].
-    pub(crate) async fn acquire(&mut self, seen: Option<Version>) -> Result<Acquired, StoreError> {
+    /// With a `watch`, see [`Store::acquire_watching`].
+    pub(crate) async fn acquire(
+        &mut self,
+        seen: Option<Version>,
+        watch: Option<&Watch>,
+    ) -> Result<Acquired, StoreError> {
         let since = self.ask();
-        let acquired = self.store.acquire(&self.key, &self.token, self.term, seen).await?;
+        let Self { store, key, token, term, .. } = self;
+        let acquired = match watch {
+            Some(watch) => store.acquire_watching(key, token, *term, seen, watch),
+            None => store.acquire(key, token, *term, seen),
+        };
+        let acquired = acquired.await?;
         self.state = match acquired {
             Acquired::Lease => State::Held { since },
             Acquired::Newer(_) | Acquired::Held { .. } => State::Idle,

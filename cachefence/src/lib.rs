@@ -67,7 +67,7 @@ pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::share::SharedError;
 pub use self::store::{
     Acquired, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,
-    Version,
+    Version, Wake, Watch,
 };
 pub use cachefence_macros::cachefence;
 

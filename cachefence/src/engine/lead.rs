@@ -1,6 +1,6 @@
 //! Leading a flight: get the lease, and rebuild.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::ops::ControlFlow::{Break, Continue};
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{Call, Engine, Leader, Made, Next, Origin, Outcome, Step};
 use crate::race::{First, race};
 use crate::report;
 use crate::share::Share;
-use crate::store::{Acquired, Snapshot, Version};
+use crate::store::{Acquired, Snapshot, Version, Watch};
 use crate::time::{sleep, sleep_until};
 
 /// What a caller knows when it gets to lead.
@@ -127,14 +127,20 @@ impl Engine {
         }
         let lease =
             baton.cargo.get_or_insert_with(|| self.lease(call.key, call.policy.lock_timeout));
-        let mut pace = Pace::new();
+        let (mut pace, mut watch) = (Pace::new(), None);
+        let mut may_watch = self.store.watches();
         loop {
             let begun = self.tickets.next();
-            let remaining = match lease.acquire(seen).await {
+            let remaining = match lease.acquire(seen, watch.as_ref()).await {
                 Ok(Acquired::Lease) => return Obtained::Lease,
                 Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
                 Ok(Acquired::Held { .. }) if !waits => return Obtained::Nothing,
                 Ok(Acquired::Held { remaining }) => remaining,
+                Err(_) if watch.is_some() => {
+                    // Watching has a connection of its own. Without it, once more.
+                    (may_watch, watch) = (false, None);
+                    continue;
+                }
                 Err(error) => {
                     report::store_failed("acquire", call.key, &error);
                     // What was asked for may still be granted, and then proves nothing: an
@@ -143,11 +149,24 @@ impl Engine {
                     return if waits { Obtained::NoStore } else { Obtained::Nothing };
                 }
             };
+            if may_watch && watch.is_none() {
+                // Looks again at once: the lock may have been given back in between.
+                watch = Some(Watch::new());
+                continue;
+            }
+            let watched = watch.as_ref().filter(|watch| watch.is_armed());
+            let pause = pace.next(watched.is_some(), self.entropy.fraction());
             // Not before the store has counted the millisecond in which the lease ends.
-            let pause =
-                pace.next(self.entropy.fraction()).min(remaining + Duration::from_millis(1));
-            if let First::B(()) = race(pin!(sleep(pause)), pin!(sleep_until(call.patience()))).await
-            {
+            let pause = sleep(pause.min(remaining + Duration::from_millis(1)));
+            let changed = async {
+                match watched {
+                    Some(watch) => watch.changed().await,
+                    None => pending().await,
+                }
+            };
+            let (pause, changed) = (pin!(pause), pin!(changed));
+            let look_again = pin!(race(pause, changed));
+            if let First::B(()) = race(look_again, pin!(sleep_until(call.patience()))).await {
                 return Obtained::Nothing;
             }
         }

@@ -93,7 +93,7 @@ impl Engine {
     ) -> (Ticket, Snapshot, T) {
         let mut pace = Pace::new();
         loop {
-            sleep(pace.next(self.entropy.fraction())).await;
+            sleep(pace.next(false, self.entropy.fraction())).await;
             crew.beat();
             if let Some(landed) = self.landed(call).await {
                 return landed;

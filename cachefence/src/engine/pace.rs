@@ -5,6 +5,9 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(200);
 
+/// The pause of a waiter that is woken when there is something to see: a safety net.
+const WATCHING: Duration = Duration::from_secs(1);
+
 /// The pauses between one waiter's looks: from 20 ms, each half as long again, up to 200 ms, less a
 /// random quarter so that the waiters of a fleet do not look in step.
 #[derive(Debug)]
@@ -15,11 +18,13 @@ impl Pace {
         Self(FIRST)
     }
 
-    /// The next pause; `drawn` is uniform in [0, 1).
-    pub(super) fn next(&mut self, drawn: f64) -> Duration {
-        let pause = self.0.mul_f64(1.0 - drawn / 4.0);
-        self.0 = (self.0 * 3 / 2).min(LONGEST);
-        pause
+    /// The next pause; `drawn` is uniform in [0, 1). A waiter that is `watched` for need not look often.
+    pub(super) fn next(&mut self, watched: bool, drawn: f64) -> Duration {
+        let pause = if watched { WATCHING } else { self.0 };
+        if !watched {
+            self.0 = (self.0 * 3 / 2).min(LONGEST);
+        }
+        pause.mul_f64(1.0 - drawn / 4.0)
     }
 }
 
@@ -30,12 +35,19 @@ mod tests {
     #[test]
     fn pauses_grow_to_their_longest() {
         let mut pace = Pace::new();
-        let pauses: Vec<_> = (0..10).map(|_| pace.next(0.0).as_millis()).collect();
+        let pauses: Vec<_> = (0..10).map(|_| pace.next(false, 0.0).as_millis()).collect();
         assert_eq!(pauses, [20, 30, 45, 67, 101, 151, 200, 200, 200, 200]);
     }
 
     #[test]
     fn up_to_a_quarter_is_taken_off() {
-        assert_eq!(Pace::new().next(1.0), FIRST * 3 / 4);
+        assert_eq!(Pace::new().next(false, 1.0), FIRST * 3 / 4);
+    }
+
+    #[test]
+    fn who_is_woken_looks_seldom() {
+        let mut pace = Pace::new();
+        assert_eq!(pace.next(true, 0.0), WATCHING);
+        assert_eq!(pace.next(false, 0.0), FIRST);
     }
 }

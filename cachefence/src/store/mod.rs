@@ -6,10 +6,12 @@ mod memory;
 pub(crate) mod redis;
 mod shared;
 mod time;
+mod watch;
 
 pub use future::StoreFuture;
 pub use memory::MemoryStore;
 pub use time::Timestamp;
+pub use watch::{Wake, Watch};
 
 use std::fmt;
 use std::time::Duration;
@@ -65,6 +67,28 @@ pub trait Store: Send + Sync + 'static {
         lease: Duration,
         seen: Option<Version>,
     ) -> StoreResult<'a, Acquired>;
+
+    /// As [`acquire`](Self::acquire), for a caller that will wait if it gets neither: has `watch` woken
+    /// when the entry or the lock changes after this has looked.
+    ///
+    /// By default it is not armed.
+    fn acquire_watching<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+        seen: Option<Version>,
+        watch: &'a Watch,
+    ) -> StoreResult<'a, Acquired> {
+        let _ = watch;
+        self.acquire(key, token, lease, seen)
+    }
+
+    /// Whether [`acquire_watching`](Self::acquire_watching) is worth another look at once, by a waiter
+    /// that has just looked. By default it is not.
+    fn watches(&self) -> bool {
+        false
+    }
 
     /// Prolongs the lease to `lease` from now; `false` if the lock no longer holds `token`.
     fn renew<'a>(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Acquired, NewValue, Snapshot, Store, StoreResult, Token, Version};
+use super::{Acquired, NewValue, Snapshot, Store, StoreResult, Token, Version, Watch};
 use crate::key::Key;
 
 /// Caches on clones of one `Arc` share their entries and locks.
@@ -24,6 +24,21 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         seen: Option<Version>,
     ) -> StoreResult<'a, Acquired> {
         (**self).acquire(key, token, lease, seen)
+    }
+
+    fn acquire_watching<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+        seen: Option<Version>,
+        watch: &'a Watch,
+    ) -> StoreResult<'a, Acquired> {
+        (**self).acquire_watching(key, token, lease, seen, watch)
+    }
+
+    fn watches(&self) -> bool {
+        (**self).watches()
     }
 
     fn renew<'a>(

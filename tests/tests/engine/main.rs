@@ -15,3 +15,4 @@ mod recursion;
 mod round_trips;
 mod stale_windows;
 mod store_contract;
+mod wake_up;

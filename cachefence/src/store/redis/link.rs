@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client, RedisResult};
+use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, RedisResult};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
@@ -45,6 +45,8 @@ struct Home {
 pub(super) struct Link {
     /// For everything that is one command, one script or one transaction without a condition.
     pub(super) shared: ConnectionManager,
+    /// For those who wait to be woken; made when somebody does.
+    pub(super) watching: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
     /// For WATCH, which belongs to a connection and not to a caller: used by one at a time.
     pub(super) own: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
 }
@@ -70,7 +72,7 @@ impl Links {
         let shared = self.manager().map_err(|error| {
             StoreError::new("the Redis client cannot be set up").with_source(error)
         })?;
-        let link = Link { shared, own: Arc::default() };
+        let link = Link { shared, watching: Arc::default(), own: Arc::default() };
         let (watched, dropped) = oneshot::channel();
         let number = self.built.fetch_add(1, Ordering::Relaxed);
         let home = Home { number, runtime: runtime.id(), link: link.clone(), _watched: watched };
@@ -104,12 +106,37 @@ impl Links {
         ConnectionManager::new_lazy_with_config(self.client.clone(), config)
     }
 
+    /// A connection on which the server tells what has changed of what was read with
+    /// `CLIENT CACHING YES` before; `push` takes that in.
+    pub(super) async fn connect_for_pushes(
+        &self,
+        push: impl Fn(&PushInfo) + Send + Sync + 'static,
+    ) -> RedisResult<MultiplexedConnection> {
+        let info = self.client.get_connection_info().clone();
+        let redis = info.redis_settings().clone();
+        let redis = redis.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
+        let client = Client::open(info.set_redis_settings(redis))?;
+        let push = move |info: PushInfo| {
+            push(&info);
+            Ok::<(), ()>(())
+        };
+        let config = Self::plain().set_push_sender(push);
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut tracking = redis::cmd("CLIENT");
+        tracking.arg("TRACKING").arg("ON").arg("OPTIN").arg("NOLOOP");
+        tracking.exec_async(&mut connection).await?;
+        Ok(connection)
+    }
+
     /// A connection for one caller at a time.
     pub(super) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
+        self.client.get_multiplexed_async_connection_with_config(&Self::plain()).await
+    }
+
+    fn plain() -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None);
-        self.client.get_multiplexed_async_connection_with_config(&config).await
+            .set_response_timeout(None)
     }
 }
 

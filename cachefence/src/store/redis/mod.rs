@@ -8,6 +8,7 @@ mod optimistic;
 mod record;
 mod scripts;
 mod server;
+mod watches;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use self::record::Record;
 use self::scripts::{Reply, millis};
 use self::server::{Server, timestamp};
 use super::{
-    Acquired, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token, Version,
+    Acquired, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token, Version, Watch,
 };
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
@@ -95,6 +96,27 @@ impl RedisStore {
         }
     }
 
+    async fn acquired(
+        &self,
+        key: &Key,
+        reply: Reply,
+        now: Option<Timestamp>,
+    ) -> Result<Acquired, StoreError> {
+        Ok(match reply {
+            Reply::Lease => Acquired::Lease,
+            Reply::Held(remaining) => Acquired::Held { remaining },
+            Reply::Newer(entry) => {
+                let now = match now {
+                    Some(now) => now,
+                    None => self.0.now().await?,
+                };
+                let newer = self.snapshot(key, Some(entry), now);
+                let none = || StoreError::new("the store gave an entry that is none");
+                Acquired::Newer(newer.ok_or_else(none)?)
+            }
+        })
+    }
+
     async fn hold(
         &self,
         key: &Key,
@@ -158,23 +180,44 @@ impl Store for RedisStore {
                 server.ask_timed(reply).await
             };
             let (reply, now) = server.by_script_or(script, transaction).await?;
-            Ok(match reply {
-                Reply::Lease => Acquired::Lease,
-                Reply::Held(remaining) => Acquired::Held { remaining },
-                Reply::Newer(entry) => {
-                    let now = match now {
-                        Some(now) => now,
-                        None => server.now().await?,
-                    };
-                    let newer = self.snapshot(key, Some(entry), now);
-                    Acquired::Newer(
-                        newer.ok_or_else(|| {
-                            StoreError::new("the store gave an entry that is none")
-                        })?,
-                    )
-                }
-            })
+            self.acquired(key, reply, now).await
         })
+    }
+
+    fn acquire_watching<'a>(
+        &'a self,
+        key: &'a Key,
+        token: &'a Token,
+        lease: Duration,
+        seen: Option<Version>,
+        watch: &'a Watch,
+    ) -> StoreResult<'a, Acquired> {
+        StoreFuture::new(async move {
+            let server = &self.0;
+            let link = server.links.here()?;
+            let watched = async {
+                let Some(mut connection) = server.watching(&link).await else { return Ok(None) };
+                // Before it looks: what happens after that is not missed.
+                server.watches.add(key, watch);
+                let connection = &mut connection;
+                let time = server.clock.is_stale();
+                let reply = scripts::acquire_watching(connection, key, token, lease, seen, time);
+                Ok(Some(reply.await?))
+            };
+            match server.ask_timed_if_any(watched).await {
+                Ok(Some((reply, now))) => self.acquired(key, reply, now).await,
+                Ok(None) => self.acquire(key, token, lease, seen).await,
+                Err(failure) => {
+                    // The next waiter makes another connection.
+                    *link.watching.lock().await = None;
+                    Err(server.report(failure))
+                }
+            }
+        })
+    }
+
+    fn watches(&self) -> bool {
+        self.0.pushes()
     }
 
     fn renew<'a>(

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::aio::ConnectionManager;
-use redis::{FromRedisValue, RedisResult, Script};
+use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
 
 use super::record;
 use crate::key::Key;
@@ -41,8 +41,39 @@ pub(super) async fn acquire(
     seen: Option<Version>,
     with_time: bool,
 ) -> RedisResult<Timed<Reply>> {
+    let script = acquire_script(key, token, lease, seen, with_time);
+    read_acquired(script.invoke_async(shared).await?)
+}
+
+/// As [`acquire`], and has the server remember what it reads.
+pub(super) async fn acquire_watching(
+    watching: &mut MultiplexedConnection,
+    key: &Key,
+    token: &Token,
+    lease: Duration,
+    seen: Option<Version>,
+    with_time: bool,
+) -> RedisResult<Timed<Reply>> {
+    let script = acquire_script(key, token, lease, seen, with_time);
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("CLIENT").arg("CACHING").arg("YES").ignore().invoke_script(&script);
+    let (reply,) = pipeline.query_async(watching).await?;
+    read_acquired(reply)
+}
+
+/// What `acquire.lua` gives: kind, detail and the time.
+type Acquired = (u8, redis::Value, Option<u64>, Option<u64>);
+
+fn acquire_script(
+    key: &Key,
+    token: &Token,
+    lease: Duration,
+    seen: Option<Version>,
+    with_time: bool,
+) -> ScriptInvocation<'static> {
     let seen = seen.map(version_bytes);
-    let (kind, detail, seconds, micros): (u8, redis::Value, Option<u64>, Option<u64>) = ACQUIRE
+    let mut script = ACQUIRE.prepare_invoke();
+    script
         .key(key.as_str())
         .key(key.lock_name())
         .arg(token.as_str())
@@ -50,9 +81,11 @@ pub(super) async fn acquire(
         .arg(&record::prefix(key)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
         .arg(record::HEADER)
-        .arg(u8::from(with_time))
-        .invoke_async(shared)
-        .await?;
+        .arg(u8::from(with_time));
+    script
+}
+
+fn read_acquired((kind, detail, seconds, micros): Acquired) -> RedisResult<Timed<Reply>> {
     let reply = match kind {
         0 => Reply::Lease,
         1 => Reply::Newer(Vec::from_redis_value(detail)?),

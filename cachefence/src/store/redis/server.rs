@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use redis::aio::MultiplexedConnection;
 use redis::{Client, ConnectionAddr, RedisResult};
 use tokio::time::{Instant, timeout};
 
@@ -14,6 +15,7 @@ use super::clock::ServerClock;
 use super::failure::Failure;
 use super::link::{Link, Links};
 use super::scripts::Timed;
+use super::watches::Watches;
 use crate::entropy::Entropy;
 use crate::error::StoreError;
 use crate::report;
@@ -23,6 +25,9 @@ use crate::time::detach;
 pub(super) struct Server {
     pub(super) links: Links,
     pub(super) clock: ServerClock,
+    pub(super) watches: Arc<Watches>,
+    /// Turned off for good by a server that cannot push.
+    pushes: AtomicBool,
     breaker: Breaker,
     /// Turned off for good by the first refusal.
     scripting: AtomicBool,
@@ -35,6 +40,8 @@ impl Server {
         Self {
             links: Links::new(client),
             clock: ServerClock::default(),
+            watches: Arc::default(),
+            pushes: AtomicBool::new(true),
             breaker: Breaker::new(),
             scripting: AtomicBool::new(true),
             op_timeout,
@@ -86,6 +93,18 @@ impl Server {
         Ok((reply, time.map(|time| self.clock.learn(sent, timestamp(time)))))
     }
 
+    /// Like [`ask_timed`](Self::ask_timed), for what may turn out not to be asked at all.
+    pub(super) async fn ask_timed_if_any<T>(
+        self: &Arc<Self>,
+        reply: impl Future<Output = RedisResult<Option<Timed<T>>>>,
+    ) -> Result<Option<(T, Option<Timestamp>)>, Failure> {
+        let sent = Instant::now();
+        Ok(self
+            .ask(reply)
+            .await?
+            .map(|(reply, time)| (reply, time.map(|time| self.clock.learn(sent, timestamp(time))))))
+    }
+
     /// Waits for `reply`, but no longer than `limit`.
     pub(super) async fn within<T>(
         &self,
@@ -124,6 +143,27 @@ impl Server {
             }
         }
         transaction(self.links.here()?).await.map_err(|failure| self.report(failure))
+    }
+
+    /// Whether waiters can be woken: by a script that reads what they wait for.
+    pub(super) fn pushes(&self) -> bool {
+        self.pushes.load(Ordering::Relaxed) && self.scripting.load(Ordering::Relaxed)
+    }
+
+    /// The connection of those who wait to be woken; `None` if there can be none now.
+    pub(super) async fn watching(&self, link: &Link) -> Option<MultiplexedConnection> {
+        let mut watching = link.watching.lock().await;
+        if watching.is_none() {
+            let watches = Arc::clone(&self.watches);
+            let connected = self.links.connect_for_pushes(move |info| watches.push(info)).await;
+            match connected {
+                Ok(connection) => *watching = Some(connection),
+                // The shared connection works, so this is about what the server can do.
+                Err(error) if !error.is_io_error() => self.pushes.store(false, Ordering::Relaxed),
+                Err(_) => {}
+            }
+        }
+        watching.clone()
     }
 
     pub(super) fn without_scripts(&self) {
