@@ -37,7 +37,7 @@ impl Engine {
                 }
                 (Freshness::IfError, held) => {
                     call.holds_a_value();
-                    (attempt.seen, attempt.held) = (Some(found.version), held);
+                    (attempt.seen, attempt.held) = (Some(found.version), held.map(Box::new));
                 }
                 _ => attempt.seen = Some(found.version),
             },

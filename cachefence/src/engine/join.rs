@@ -34,7 +34,7 @@ impl Engine {
                     let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Alone);
                     if failed && call.forgives() {
                         let stale = match attempt.held {
-                            Some(held) => Some(held),
+                            Some(held) => Some(*held),
                             None => Box::pin(self.stale(call)).await,
                         };
                         if let Some(stale) = stale {
@@ -47,7 +47,7 @@ impl Engine {
                     Box::pin(self.lead::<T, E, S>(call, baton, attempt, recompute)).await
                 }
                 First::B(()) if attempt.held.is_some() => {
-                    attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(held)))
+                    attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(*held)))
                 }
                 First::B(()) => {
                     // Its leader may never end. Another process may, so it is worth looking again.

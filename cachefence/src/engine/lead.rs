@@ -25,8 +25,8 @@ pub(super) struct Attempt<T> {
     pub(super) looked: bool,
     /// Whether the store answered.
     pub(super) reachable: bool,
-    /// What it serves if there is nothing better.
-    pub(super) held: Option<T>,
+    /// What it serves if there is nothing better. Boxed, since few have one and all have room for it.
+    pub(super) held: Option<Box<T>>,
     /// Whether it waits for others to rebuild.
     pub(super) waits: bool,
 }
@@ -40,7 +40,7 @@ impl<T> Default for Attempt<T> {
 impl<T> Attempt<T> {
     /// To refresh an entry that could be served as well, without waiting for anybody.
     pub(super) fn refresh(seen: Version, held: Option<T>) -> Self {
-        Self { seen: Some(seen), held, waits: false, ..Self::default() }
+        Self { seen: Some(seen), held: held.map(Box::new), waits: false, ..Self::default() }
     }
 
     fn request(&self) -> Request {
@@ -106,7 +106,7 @@ impl Engine {
                     attempt.seen = Some(entry.version);
                 }
                 Obtained::Nothing => {
-                    return attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(held)));
+                    return attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(*held)));
                 }
             }
         }

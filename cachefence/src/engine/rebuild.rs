@@ -45,7 +45,7 @@ impl Engine {
         &self,
         call: &Call<'_>,
         mut baton: Leader,
-        held: Option<T>,
+        held: Option<Box<T>>,
         recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> Result<T, E>
     where
@@ -58,7 +58,7 @@ impl Engine {
         let too_long = async {
             sleep_until(call.soft_limit(started)).await;
             match held.take() {
-                Some(held) => held,
+                Some(held) => *held,
                 None => pending().await,
             }
         };
@@ -75,7 +75,7 @@ impl Engine {
             Ok(ended) => ended,
             Err(error) => {
                 detach(fail(baton, None, begun, call.postpones()));
-                return held.filter(|_| call.forgives()).ok_or(error);
+                return held.filter(|_| call.forgives()).map(|held| *held).ok_or(error);
             }
         };
         match ended {
@@ -88,7 +88,7 @@ impl Engine {
                 fail(baton, parcel, begun, call.postpones()).await;
                 let held = match held.filter(|_| call.forgives()) {
                     None if call.forgives() => self.stale(call).await,
-                    held => held,
+                    held => held.map(|held| *held),
                 };
                 held.ok_or_else(|| S::own(kept))
             }
