@@ -19,6 +19,7 @@ pub mod fleet;
 mod guard;
 mod keys;
 mod port;
+mod proxy;
 mod server;
 mod staged;
 mod stats;
@@ -26,6 +27,7 @@ mod twins;
 
 pub use builder::RedisServerBuilder;
 pub use keys::{assert_no_locks, namespace};
+pub use proxy::{Fault, Proxy};
 pub use server::RedisServer;
 pub use staged::{Network, Op, Phase, Staged, Stop};
 pub use twins::{assert_twins, ran};

@@ -1,0 +1,168 @@
+//! A TCP proxy in front of a server: it does to the traffic what networks do, and counts what comes through.
+
+mod pump;
+mod resp;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+/// What happens to the traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// Everything is passed on.
+    #[default]
+    None,
+    /// Connections stay open and new ones are accepted; nothing is passed on and nothing comes back.
+    BlackHole,
+    /// Every connection is reset, and every new one at once.
+    Reset,
+    /// Each reply is late by this.
+    Delay(Duration),
+    /// Replies come byte by byte, this far apart.
+    Drip(Duration),
+    /// Half of each reply is passed on, and then the connection is closed.
+    Truncate,
+    /// `HELLO` is an unknown command, as it was before Redis 6.
+    Resp2Only,
+}
+
+/// A running proxy. Dropping it closes its connections.
+///
+/// It runs on a thread of its own: a test that starves its runtime does not slow it down.
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+    /// Dropped, it ends the thread.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the test and the connections share.
+#[derive(Debug)]
+struct Shared {
+    server: SocketAddr,
+    fault: watch::Sender<Fault>,
+    /// Replies that are still to be lost.
+    to_lose: AtomicU64,
+    /// Replies that are still to be sent twice.
+    to_repeat: AtomicU64,
+    accepted: Mutex<Vec<Instant>>,
+    commands: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of the server that listens on `port` of 127.0.0.1, whether it does now or later.
+    ///
+    /// # Panics
+    ///
+    /// When there is no port or no thread to be had.
+    #[must_use = "the proxy ends when it is dropped"]
+    pub fn start(port: u16) -> Self {
+        let shared = Arc::new(Shared {
+            server: SocketAddr::from(([127, 0, 0, 1], port)),
+            fault: watch::Sender::default(),
+            to_lose: AtomicU64::new(0),
+            to_repeat: AtomicU64::new(0),
+            accepted: Mutex::default(),
+            commands: Mutex::default(),
+        });
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket that does not block");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = Arc::clone(&shared);
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let listener = TcpListener::from_std(listener).expect("it does not block");
+                tokio::spawn(pump::accept(listener, serving));
+                let _ = stopped.await;
+            });
+        });
+        Self { port, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The URL of the server behind it, without credentials.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Has `fault` happen from now on, on connections that exist as well.
+    pub fn set(&self, fault: Fault) {
+        self.shared.fault.send_replace(fault);
+    }
+
+    /// Loses the next `count` replies: whoever waits for one gets the next one's.
+    pub fn lose_replies(&self, count: u64) {
+        self.shared.to_lose.fetch_add(count, Ordering::SeqCst);
+    }
+
+    /// Sends the next `count` replies twice: whoever waits for a later one gets that of an earlier one.
+    pub fn repeat_replies(&self, count: u64) {
+        self.shared.to_repeat.fetch_add(count, Ordering::SeqCst);
+    }
+
+    /// When each connection was accepted.
+    pub fn accepted(&self) -> Vec<Instant> {
+        lock(&self.shared.accepted).clone()
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> usize {
+        lock(&self.shared.accepted).len()
+    }
+
+    /// How many commands have come, with each name in upper case.
+    pub fn commands(&self) -> BTreeMap<String, u64> {
+        lock(&self.shared.commands).clone()
+    }
+
+    /// How many commands have come that a cache sends for its callers: all but those that set up a connection or ask
+    /// whether the server is well.
+    pub fn operations(&self) -> u64 {
+        let own = ["CLIENT", "AUTH", "HELLO", "TIME", "PING", "SELECT"];
+        self.commands().iter().filter(|(name, _)| !own.contains(&name.as_str())).map(|(_, n)| n).sum()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn note_connection(&self) {
+        lock(&self.accepted).push(Instant::now());
+    }
+
+    fn note_command(&self, name: String) {
+        *lock(&self.commands).entry(name).or_default() += 1;
+    }
+}
+
+/// Takes one off, if there is one.
+fn take_one(count: &AtomicU64) -> bool {
+    let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
+    count.fetch_update(set, fetch, |left| left.checked_sub(1)).is_ok()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

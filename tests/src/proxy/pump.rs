@@ -1,0 +1,135 @@
+//! What the proxy does with one connection.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Fault, Shared, resp, take_one};
+
+/// The way back to the client, on which the proxy itself may answer.
+type Client = Arc<Mutex<OwnedWriteHalf>>;
+
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        shared.note_connection();
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            // An end that is gone closes the other one.
+            let _ = serve(client, &shared).await;
+        });
+    }
+}
+
+async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut fault = shared.fault.subscribe();
+    if *fault.borrow_and_update() == Fault::Reset {
+        return reset(&client);
+    }
+    let server = TcpStream::connect(shared.server).await?;
+    server.set_nodelay(true)?;
+    // Kept aside to be reset, whatever the two directions do.
+    let (client_in, client_out) = client.into_split();
+    let (server_in, server_out) = server.into_split();
+    let client_out = Arc::new(Mutex::new(client_out));
+    tokio::select! {
+        end = commands(client_in, server_out, &client_out, shared, fault.clone()) => end,
+        end = replies(server_in, &client_out, shared, fault.clone()) => end,
+        () = until(&mut fault, |fault| fault == Fault::Reset) => {
+            reset(client_out.lock().await.as_ref())
+        }
+    }
+}
+
+/// Closes a connection so that its other end is told of an error.
+fn reset(stream: &TcpStream) -> io::Result<()> {
+    // Zero seconds of lingering: what is not sent is thrown away, and nothing waits.
+    stream.set_zero_linger()
+}
+
+/// From the client to the server, command by command.
+async fn commands(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    client: &Client,
+    shared: &Shared,
+    mut fault: watch::Receiver<Fault>,
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    while from.read_buf(&mut bytes).await? > 0 {
+        while let Some(end) = resp::message(&bytes) {
+            let command: Vec<u8> = bytes.drain(..end).collect();
+            let name = resp::name(&command);
+            let refused = name == "HELLO" && *fault.borrow() == Fault::Resp2Only;
+            shared.note_command(name);
+            if refused {
+                let reply = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n";
+                client.lock().await.write_all(reply).await?;
+                continue;
+            }
+            passes(&mut fault).await;
+            to.write_all(&command).await?;
+        }
+    }
+    Ok(())
+}
+
+/// From the server to the client, reply by reply.
+async fn replies(
+    mut from: OwnedReadHalf,
+    client: &Client,
+    shared: &Shared,
+    mut fault: watch::Receiver<Fault>,
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    while from.read_buf(&mut bytes).await? > 0 {
+        let arrived = Instant::now();
+        while let Some(end) = resp::message(&bytes) {
+            let reply: Vec<u8> = bytes.drain(..end).collect();
+            if take_one(&shared.to_lose) {
+                continue;
+            }
+            passes(&mut fault).await;
+            let fault = *fault.borrow();
+            let mut client = client.lock().await;
+            match fault {
+                Fault::Delay(late) => sleep_until(arrived + late).await,
+                Fault::Truncate => return client.write_all(&reply[..end / 2]).await,
+                Fault::Drip(pause) => {
+                    drip(&mut client, &reply, pause).await?;
+                    continue;
+                }
+                _ => {}
+            }
+            client.write_all(&reply).await?;
+            if take_one(&shared.to_repeat) {
+                client.write_all(&reply).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn drip(client: &mut OwnedWriteHalf, reply: &[u8], pause: Duration) -> io::Result<()> {
+    for byte in reply {
+        sleep(pause).await;
+        client.write_all(&[*byte]).await?;
+    }
+    Ok(())
+}
+
+/// Waits until what comes is passed on.
+async fn passes(fault: &mut watch::Receiver<Fault>) {
+    until(fault, |fault| fault != Fault::BlackHole).await;
+}
+
+async fn until(fault: &mut watch::Receiver<Fault>, so: impl Fn(Fault) -> bool) {
+    // The test holds the sender for as long as the proxy lives.
+    let _ = fault.wait_for(|fault| so(*fault)).await;
+}

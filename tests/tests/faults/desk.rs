@@ -1,0 +1,149 @@
+//! The callers of a cache whose store is in trouble, and what they notice of it.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cachefence::{CacheFence, cachefence};
+use tokio::time::{sleep, timeout};
+
+use super::timings::Timings;
+
+/// How long an operation of the store may take here.
+pub(crate) const OP_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How long a body takes.
+pub(crate) const BODY: Duration = Duration::from_millis(10);
+
+/// How many callers there are at a time, and for how many keys.
+pub(crate) const CALLERS: u64 = 40;
+pub(crate) const KEYS: u64 = 8;
+
+/// By when everything has happened that happens at all.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) const TTL: Duration = Duration::from_secs(600);
+
+/// A cache, and the bodies that its callers run.
+pub(crate) struct Desk {
+    pub(crate) cache: CacheFence,
+    bodies: AtomicU64,
+    /// Per id: how many bodies run, and how many have at one time.
+    running: Mutex<HashMap<u64, (usize, usize)>>,
+}
+
+#[cachefence(key = "row:<id>", ttl = "10m", cache = desk.cache.clone(), skip(desk))]
+async fn annotated(desk: &Desk, id: u64) -> io::Result<String> {
+    Ok(desk.body(id).await)
+}
+
+impl Desk {
+    /// A cache on the server at `url`; does no I/O.
+    pub(crate) fn new(url: &str) -> Self {
+        let builder = CacheFence::builder().redis(url).op_timeout(OP_TIMEOUT).beta(0.0);
+        Self::of(builder.build_lazy().unwrap())
+    }
+
+    pub(crate) fn of(cache: CacheFence) -> Self {
+        Self { cache, bodies: AtomicU64::new(0), running: Mutex::default() }
+    }
+
+    /// How many bodies have been run.
+    pub(crate) fn bodies(&self) -> u64 {
+        self.bodies.load(Ordering::SeqCst)
+    }
+
+    /// The most bodies of one key that ever ran at a time.
+    pub(crate) fn most_at_a_time(&self) -> usize {
+        self.running.lock().unwrap().values().map(|(_, most)| *most).max().unwrap_or(0)
+    }
+
+    /// What is cached.
+    pub(crate) async fn body(&self, id: u64) -> String {
+        self.bodies.fetch_add(1, Ordering::SeqCst);
+        {
+            let mut running = self.running.lock().unwrap();
+            let (now, most) = running.entry(id).or_default();
+            *now += 1;
+            *most = (*now).max(*most);
+        }
+        sleep(BODY).await;
+        self.running.lock().unwrap().get_mut(&id).unwrap().0 -= 1;
+        row(id)
+    }
+
+    /// Calls for the row of `id`, by the annotated function or by the engine itself; they share a key.
+    pub(crate) async fn call(&self, by_attribute: bool, id: u64) {
+        let called = if by_attribute {
+            annotated(self, id).await
+        } else {
+            let body = async || io::Result::Ok(self.body(id).await);
+            self.cache.get_or_set(format!("row:{id}"), TTL, body).await.map_err(io::Error::other)
+        };
+        assert_eq!(called.expect("no call fails"), row(id));
+    }
+
+    /// `waves` times [`CALLERS`] calls at once, and how long each took.
+    pub(crate) async fn calls(&self, waves: u64) -> Timings {
+        let mut timings = Timings::default();
+        for _ in 0..waves {
+            let calls = (0..CALLERS).map(|caller| async move {
+                let began = Instant::now();
+                self.call(caller % 2 == 0, caller % KEYS).await;
+                began.elapsed()
+            });
+            let wave = timeout(DEADLINE, all(calls)).await.expect("every call is served");
+            timings.add(wave);
+        }
+        timings
+    }
+
+    /// Calls until one is served from the cache; how long that took.
+    pub(crate) async fn until_a_hit(&self) -> Duration {
+        let began = Instant::now();
+        while began.elapsed() < DEADLINE {
+            let before = self.bodies();
+            self.call(false, 0).await;
+            if self.bodies() == before {
+                return began.elapsed();
+            }
+        }
+        panic!("no hit within {DEADLINE:?}");
+    }
+
+    /// Fills the cache, so that there is something to lose.
+    pub(crate) async fn warm(&self) {
+        for id in 0..KEYS {
+            self.call(true, id).await;
+        }
+        let before = self.bodies();
+        self.calls(1).await;
+        assert_eq!(self.bodies(), before, "everything is cached");
+    }
+}
+
+/// What the row of `id` holds.
+fn row(id: u64) -> String {
+    format!("the row of {id}")
+}
+
+/// All of `futures` at the same time.
+pub(crate) async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|cx| {
+        let mut ready = true;
+        for (future, output) in &mut futures {
+            if output.is_none() {
+                match future.as_mut().poll(cx) {
+                    std::task::Poll::Ready(value) => *output = Some(value),
+                    std::task::Poll::Pending => ready = false,
+                }
+            }
+        }
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    futures.into_iter().filter_map(|(_, output)| output).collect()
+}
