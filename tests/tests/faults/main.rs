@@ -3,5 +3,6 @@
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
 mod desk;
+mod one_timeout;
 mod outages;
 mod timings;

@@ -1,0 +1,71 @@
+//! A call pays for a store in trouble once, whatever it asks of it and whenever the trouble begins (G5).
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::time::{Duration, Instant};
+
+use cachefence::CacheFence;
+use cachefence_tests::{Fault, Proxy, RedisServer};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use super::desk::{OP_TIMEOUT, TTL};
+
+/// What a busy machine may add.
+const NOISE: Duration = Duration::from_millis(100);
+
+struct World {
+    _server: RedisServer,
+    proxy: Proxy,
+    cache: CacheFence,
+}
+
+impl World {
+    async fn new(args: &[&str]) -> Self {
+        let server = RedisServer::builder().args(args.iter().copied()).start();
+        let proxy = Proxy::start(server.port());
+        let builder = CacheFence::builder().redis(proxy.url()).op_timeout(OP_TIMEOUT).beta(0.0);
+        let cache = builder.build().await.unwrap();
+        // Connections that are needed are made.
+        cache.get_or_set("warm", TTL, || ready(Ok::<_, Infallible>(0))).await.unwrap();
+        Self { _server: server, proxy, cache }
+    }
+
+    async fn call(&self, key: &str) -> Duration {
+        let began = Instant::now();
+        self.cache.get_or_set(key, TTL, || ready(Ok::<_, Infallible>(0))).await.unwrap();
+        began.elapsed()
+    }
+}
+
+const NO_SCRIPTS: [&str; 6] = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+
+#[tokio::test]
+async fn a_store_that_is_gone_when_the_body_returns() {
+    for args in [&[][..], &NO_SCRIPTS] {
+        let world = World::new(args).await;
+        let (done, body_is_done) = oneshot::channel();
+        let body = || async {
+            world.proxy.set(Fault::BlackHole);
+            let _ = done.send(Instant::now());
+            Ok::<_, Infallible>(0)
+        };
+        world.cache.get_or_set("k", TTL, body).await.unwrap();
+        let waited = body_is_done.await.unwrap().elapsed();
+        assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_comes_while_another_one_waits_for_its_read() {
+    let world = World::new(&[]).await;
+    world.proxy.set(Fault::BlackHole);
+    let first = world.call("k");
+    let second = async {
+        sleep(OP_TIMEOUT / 10).await;
+        world.call("k").await
+    };
+    for waited in <[_; 2]>::from(tokio::join!(first, second)) {
+        assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
+    }
+}
