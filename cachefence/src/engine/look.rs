@@ -92,7 +92,10 @@ impl Engine {
                 First::A(Turn::Leads(baton)) => {
                     return found(key, self.read_for_all(baton, read).await);
                 }
-                First::A(Turn::Landed(Some(Reading { begun, result }))) if ticket < begun => {
+                // A failure holds no data that could be too old, and is not to be waited for twice.
+                First::A(Turn::Landed(Some(Reading { begun, result })))
+                    if ticket < begun || result.is_err() =>
+                {
                     return found(key, result);
                 }
                 First::A(Turn::Landed(_)) => {}

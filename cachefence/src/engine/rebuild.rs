@@ -143,7 +143,8 @@ impl Engine {
             }
             None => Outcome::Alone,
         };
-        if let Some(mut lease) = baton.land(outcome) {
+        // One that the store has just failed is put right without its caller, who has waited enough.
+        if let Some(mut lease) = baton.land(outcome).filter(|lease| lease.is_held()) {
             lease.release().await;
         }
         value
