@@ -134,7 +134,11 @@ impl Proxy {
     /// whether the server is well.
     pub fn operations(&self) -> u64 {
         let own = ["CLIENT", "AUTH", "HELLO", "TIME", "PING", "SELECT"];
-        self.commands().iter().filter(|(name, _)| !own.contains(&name.as_str())).map(|(_, n)| n).sum()
+        self.commands()
+            .iter()
+            .filter(|(name, _)| !own.contains(&name.as_str()))
+            .map(|(_, n)| n)
+            .sum()
     }
 }
 

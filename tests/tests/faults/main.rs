@@ -2,7 +2,10 @@
 //!
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
+mod bad_data;
 mod desk;
+mod mixed_up_replies;
 mod one_timeout;
 mod outages;
+mod refusals;
 mod timings;

@@ -119,7 +119,8 @@ async fn a_server_that_is_killed_while_500_callers_wait() {
     for id in 0..KEYS {
         desk.cache.invalidate(format!("row:{id}")).await.unwrap();
     }
-    let callers = super::desk::all((0..500).map(|caller| desk.call(caller % 2 == 0, caller % KEYS)));
+    let callers =
+        super::desk::all((0..500).map(|caller| desk.call(caller % 2 == 0, caller % KEYS)));
     let kill = async {
         while desk.bodies() == KEYS {
             tokio::task::yield_now().await;
