@@ -13,8 +13,8 @@ pub(super) enum Failure {
     WrongType,
     /// The server refuses to run scripts, now and later.
     NoScripting,
-    /// A connection was made but not accepted; this one will never work.
-    NotAccepted(StoreError),
+    /// The connection is of no use: it was not accepted, or its replies are none to what was asked.
+    BadConnection(StoreError),
     /// Anything else.
     Failed(StoreError),
     /// It was not asked: it has failed too often.
@@ -31,10 +31,11 @@ impl Failure {
     pub(super) fn classify(server: &ConnectionAddr, error: RedisError) -> Self {
         let code = error.code().unwrap_or_default().to_owned();
         let detail = error.detail().unwrap_or_default();
-        match error.kind() {
+        let kind = error.kind();
+        match kind {
             ErrorKind::AuthenticationFailed => return Self::credentials(server),
             ErrorKind::InvalidClientConfig => {
-                return Self::NotAccepted(StoreError::new(format!(
+                return Self::BadConnection(StoreError::new(format!(
                     "the connection to Redis at {server} is misconfigured: {}",
                     error.category()
                 )));
@@ -67,16 +68,24 @@ impl Failure {
         match code.as_str() {
             "WRONGTYPE" => Self::WrongType,
             "NOAUTH" | "WRONGPASS" => Self::credentials(server),
-            "" => Self::Failed(StoreError::new(format!(
-                "Redis at {server} gave an unusable reply ({})",
-                error.category()
-            ))),
+            "" => {
+                let error = StoreError::new(format!(
+                    "Redis at {server} gave an unusable reply ({})",
+                    error.category()
+                ));
+                match kind {
+                    ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
+                        Self::BadConnection(error)
+                    }
+                    _ => Self::Failed(error),
+                }
+            }
             code => Self::Failed(StoreError::new(format!("Redis at {server} answered {code}"))),
         }
     }
 
     fn credentials(server: &ConnectionAddr) -> Self {
-        Self::NotAccepted(StoreError::new(format!(
+        Self::BadConnection(StoreError::new(format!(
             "Redis at {server} refused the credentials; check user and password in the URL"
         )))
     }
@@ -84,7 +93,7 @@ impl Failure {
     /// The error to hand out.
     pub(super) fn into_store_error(self, server: &ConnectionAddr) -> StoreError {
         match self {
-            Self::NotAccepted(error) | Self::Failed(error) => error,
+            Self::BadConnection(error) | Self::Failed(error) => error,
             Self::WrongType => StoreError::new(format!(
                 "Redis at {server} holds another type than a string under the name of an entry"
             )),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ConnectionAddr, RedisResult};
+use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout};
 
 use super::breaker::{Breaker, Probe};
@@ -73,7 +73,7 @@ impl Server {
             Ok(_) | Err(Failure::WrongType | Failure::NoScripting | Failure::LeftAlone) => {
                 self.breaker.succeeded();
             }
-            Err(Failure::NotAccepted(error) | Failure::Failed(error)) => {
+            Err(Failure::BadConnection(error) | Failure::Failed(error)) => {
                 let at_once = asked.elapsed() < self.op_timeout / 2;
                 if self.breaker.failed(at_once, self.entropy.fraction()) {
                     report::store_left_alone(error);
@@ -118,7 +118,7 @@ impl Server {
             None => Failure::timeout(self.address(), limit),
         };
         match failure {
-            Failure::NotAccepted(_) => self.links.renew(),
+            Failure::BadConnection(_) => self.links.renew(),
             // The server that answers next may be another one.
             Failure::Failed(_) => self.clock.doubt(),
             Failure::WrongType | Failure::NoScripting | Failure::LeftAlone => {}
@@ -198,7 +198,7 @@ impl Server {
         self.links.renew();
         let asked = Instant::now();
         let Ok(mut link) = self.links.here() else { return Probe::Abandoned };
-        match self.within(self.op_timeout, time(&mut link)).await {
+        match self.within(self.op_timeout, well(&mut link)).await {
             Ok(time) => {
                 self.clock.learn(asked, timestamp(time));
                 Probe::Answered
@@ -225,6 +225,23 @@ impl Drop for Probing {
 
 async fn time(link: &mut Link) -> RedisResult<(u64, u64)> {
     redis::cmd("TIME").query_async(&mut link.shared).await
+}
+
+/// The time, from a server that takes commands. One that loads its data tells the time all the same,
+/// and so does a replica that has lost its primary.
+async fn well(link: &mut Link) -> RedisResult<(u64, u64)> {
+    let mut pipeline = redis::pipe();
+    pipeline.ignore_errors().cmd("PING").cmd("TIME");
+    let (ping, time): (RedisResult<Value>, (u64, u64)) =
+        pipeline.query_async(&mut link.shared).await?;
+    match ping.map_err(|error| (error.kind(), error)) {
+        // It is only not for this user, or has another name.
+        Ok(_)
+        | Err((ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError), _)) => {
+            Ok(time)
+        }
+        Err((_, error)) => Err(error),
+    }
 }
 
 pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
