@@ -94,8 +94,8 @@ async fn a_replica_that_has_lost_its_primary() {
 #[tokio::test]
 async fn a_server_that_loads_its_data() {
     /// So many, each of which takes so many microseconds to load.
-    const ROWS: &str = "20000";
-    const MICROS: &str = "1000";
+    const ROWS: &str = "100000";
+    const MICROS: &str = "100";
     let (server, primary) = (RedisServer::start(), RedisServer::start());
     let fill = "for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'k' .. i, i) end";
     primary.cli(&["EVAL", fill, "0", ROWS]);
@@ -113,7 +113,7 @@ async fn a_server_that_loads_its_data() {
     }
     desk.calls(1).await.assert_bounded("LOADING, first calls");
     let (operations, probes) = (proxy.operations(), count(&proxy, "TIME"));
-    while count(&proxy, "TIME") < probes + 5 {
+    while count(&proxy, "TIME") < probes + 8 {
         served("LOADING", &desk).await;
     }
     assert!(loading(), "it still loads");
