@@ -4,6 +4,8 @@
 
 mod bad_data;
 mod desk;
+mod invalidations;
+mod lifetimes;
 mod mixed_up_replies;
 mod one_timeout;
 mod outages;

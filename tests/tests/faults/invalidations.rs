@@ -1,0 +1,112 @@
+//! Invalidating while the store cannot be reached.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cachefence::{CacheFence, Error};
+use cachefence_tests::{Fault, Proxy, RedisServer};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::desk::{OP_TIMEOUT, TTL};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A server behind a proxy, and a database of one number.
+struct World {
+    server: RedisServer,
+    proxy: Proxy,
+    cache: CacheFence,
+    version: AtomicU64,
+}
+
+impl World {
+    fn new() -> Self {
+        let server = RedisServer::start();
+        let proxy = Proxy::start(server.port());
+        let cache = Self::cache(&proxy.url());
+        Self { server, proxy, cache, version: AtomicU64::new(1) }
+    }
+
+    fn cache(url: &str) -> CacheFence {
+        let builder = CacheFence::builder().redis(url).op_timeout(OP_TIMEOUT).beta(0.0);
+        builder.build_lazy().unwrap()
+    }
+
+    async fn call(&self, key: &str) -> u64 {
+        let body = async || io::Result::Ok(self.version.load(Ordering::SeqCst));
+        self.cache.get_or_set(key, TTL, body).await.unwrap()
+    }
+
+    fn change(&self) {
+        self.version.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_still_voids_the_flights_of_the_process() {
+    for fault in [Fault::Reset, Fault::BlackHole] {
+        let world = World::new();
+        let (begun, gate) = (Semaphore::new(0), Semaphore::new(0));
+        let leader = async {
+            let body = async || {
+                let read = world.version.load(Ordering::SeqCst);
+                begun.add_permits(1);
+                gate.acquire().await.unwrap().forget();
+                io::Result::Ok(read)
+            };
+            world.cache.get_or_set("k", TTL, body).await.unwrap()
+        };
+        let invalidation = async {
+            begun.acquire().await.unwrap().forget();
+            assert_eq!(world.server.cli(&["EXISTS", "{k}:lock"]), "1", "it has its lease");
+            world.proxy.set(fault);
+            world.change();
+            let error = world.cache.invalidate("k").await.unwrap_err();
+            assert!(matches!(error, Error::Store(_)), "{error}");
+            assert_eq!(world.call("k").await, 2, "what comes later does not join");
+            gate.add_permits(1);
+        };
+        let both = async { tokio::join!(leader, invalidation) };
+        let (leader, ()) = timeout(DEADLINE, both).await.expect("nobody waits for anybody");
+        assert_eq!(leader, 1, "its own caller called before");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_owed_is_made_good() {
+    const KEYS: u64 = 100;
+    let name = |id: u64| format!("k{id}");
+    let world = World::new();
+    for id in 0..KEYS {
+        assert_eq!(world.call(&name(id)).await, 1);
+    }
+    world.proxy.set(Fault::Reset);
+    world.change();
+    for id in 0..KEYS {
+        let now = world.cache.invalidate_eventually(name(id)).await.unwrap();
+        assert!(!now, "the store has not taken it");
+        assert_eq!(world.call(&name(id)).await, 2);
+    }
+    assert_eq!(world.server.scan_keys().len() as u64, KEYS, "the old values are still there");
+
+    let other = World::cache(&world.server.url());
+    world.proxy.set(Fault::None);
+    let made_good = async {
+        for id in (0..KEYS).cycle() {
+            assert_eq!(world.call(&name(id)).await, 2, "this process serves no old value");
+            let mut old = 0;
+            for id in 0..KEYS {
+                old += u64::from(other.entry::<u64>(name(id)).peek().await.unwrap() == Some(1));
+            }
+            if old == 0 {
+                break;
+            }
+        }
+    };
+    timeout(DEADLINE, made_good).await.expect("the old values are removed");
+    assert!(world.cache.invalidate_eventually("k0").await.unwrap(), "nothing is owed any more");
+    assert_eq!(world.call("k0").await, 2);
+    assert_eq!(other.entry::<u64>("k0").peek().await.unwrap(), Some(2), "it is stored again");
+}
