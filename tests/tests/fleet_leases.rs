@@ -41,6 +41,7 @@ fn options(server: &RedisServer, lock_timeout: Duration) -> Options {
         beta: 1.0,
         lock_timeout,
         wait_for_lock: NEVER,
+        ..Options::default()
     }
 }
 

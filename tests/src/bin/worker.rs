@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, process, thread};
 
 use cachefence::{CacheFence, Error};
@@ -85,6 +85,10 @@ async fn serve(mut commands: mpsc::UnboundedReceiver<Command>) {
                 let cache = cache.clone();
                 tokio::spawn(async move { settle(&cache).await });
             }
+            Command::Clock => {
+                let clock = SystemTime::now().duration_since(UNIX_EPOCH);
+                say(&Event::Clock(clock.expect("it is later than 1970")));
+            }
         }
     }
 }
@@ -96,6 +100,8 @@ async fn connect(options: &Options) -> Result<CacheFence, Error> {
         .beta(options.beta)
         .lock_timeout(options.lock_timeout)
         .wait_for_lock(options.wait_for_lock)
+        .stale_if_error(options.stale_if_error)
+        .retry_after(options.retry_after)
         .build()
         .await
 }

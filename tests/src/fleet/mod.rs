@@ -95,11 +95,21 @@ impl Fleet {
 
     /// Starts a worker of `threads` threads and has it connect; returns its number.
     pub fn spawn(&mut self, threads: usize, options: &Options) -> u64 {
+        self.spawn_with(threads, options, &[])
+    }
+
+    /// As [`spawn`](Self::spawn), with these variables in the worker's environment.
+    pub fn spawn_with(
+        &mut self,
+        threads: usize,
+        options: &Options,
+        env: &[(String, String)],
+    ) -> u64 {
         let number = self.spawned;
         self.spawned += 1;
         self.note(&format!("worker {number} starts, with {threads} threads"));
-        let reports = self.reports.0.clone();
-        let mut worker = Worker::spawn(&self.program, self.dir.path(), number, threads, reports);
+        let (dir, reports) = (self.dir.path(), self.reports.0.clone());
+        let mut worker = Worker::spawn(&self.program, dir, number, threads, env, reports);
         worker.send(&Command::Connect(options.clone()));
         self.workers.insert(number, worker);
         self.connecting.insert(number);
@@ -272,6 +282,23 @@ impl Fleet {
         }
     }
 
+    /// What `worker` takes for the time, since the epoch.
+    ///
+    /// # Panics
+    ///
+    /// When it does not say so in time.
+    pub fn wall_clock(&mut self, worker: u64) -> Duration {
+        self.send(worker, &Command::Clock);
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.next(deadline.saturating_duration_since(Instant::now())) {
+                Some(Report { event: Some(Event::Clock(clock)), .. }) => return clock,
+                Some(_) => {}
+                None => self.fail("the worker did not tell the time"),
+            }
+        }
+    }
+
     /// Takes in what happens until `done`, and returns how long that took.
     ///
     /// # Panics
@@ -336,7 +363,7 @@ impl Fleet {
                     }
                 }
             }
-            Some(Event::Settled) => {}
+            Some(Event::Settled | Event::Clock(_)) => {}
             None if self.workers.contains_key(&worker) => {
                 self.fail(&format!("worker {worker} died by itself"));
             }

@@ -41,6 +41,8 @@ pub enum Command {
     },
     /// Asks for [`Event::Settled`].
     Settle,
+    /// Asks for [`Event::Clock`].
+    Clock,
 }
 
 /// The options of a worker's cache.
@@ -56,6 +58,25 @@ pub struct Options {
     pub lock_timeout: Duration,
     /// `Builder::wait_for_lock`.
     pub wait_for_lock: Duration,
+    /// `Builder::stale_if_error`.
+    pub stale_if_error: Duration,
+    /// `Builder::retry_after`.
+    pub retry_after: Duration,
+}
+
+impl Default for Options {
+    /// Those of the builder, and no server.
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            namespace: String::new(),
+            beta: 1.0,
+            lock_timeout: Duration::from_secs(2),
+            wait_for_lock: Duration::from_secs(5),
+            stale_if_error: Duration::ZERO,
+            retry_after: Duration::from_secs(1),
+        }
+    }
 }
 
 /// What a load reads and the cache holds.
@@ -107,6 +128,8 @@ pub enum Event {
     ///
     /// Exact on a worker of one thread.
     Settled,
+    /// The worker's wall clock, since the epoch.
+    Clock(Duration),
 }
 
 /// What a call returns.

@@ -34,9 +34,11 @@ impl Worker {
         dir: &Path,
         number: u64,
         threads: usize,
+        env: &[(String, String)],
         reports: Sender<Report>,
     ) -> Self {
         let mut command = Program::new(program);
+        command.envs(env.iter().map(|(name, value)| (name, value)));
         command.arg(threads.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = GuardedChild::spawn(&mut command, dir).expect("a worker starts");
         let stdin = process.child().stdin.take().expect("stdin is a pipe");

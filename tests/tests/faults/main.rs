@@ -4,10 +4,13 @@
 
 mod bad_data;
 mod desk;
+mod fleets;
 mod invalidations;
 mod lifetimes;
 mod mixed_up_replies;
 mod one_timeout;
 mod outages;
 mod refusals;
+mod starved_loads;
 mod timings;
+mod wall_clocks;

@@ -49,6 +49,7 @@ pub(crate) fn run(servers: &Servers, mode: &str, seed: u64) -> Tally {
         beta: plan.beta,
         lock_timeout: plan.lock_timeout,
         wait_for_lock: plan.wait_for_lock,
+        ..Options::default()
     };
     let title = format!(
         "schedule {seed} {mode}, to be replayed with CACHEFENCE_SEED={seed}; lease {:?}, wait {:?}, ttl {:?}, \

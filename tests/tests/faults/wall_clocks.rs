@@ -1,0 +1,151 @@
+//! What a worker takes for the time of day has no effect (G10).
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cachefence_tests::RedisServer;
+use cachefence_tests::fleet::{Fleet, Options};
+
+const HOUR: i64 = 3_600;
+const TTL: Duration = Duration::from_secs(600);
+const KEYS: u64 = 25;
+
+/// The library that sets a process's clock; a line says so where it is missing.
+fn library() -> Option<PathBuf> {
+    let places = ["/usr/lib", "/usr/local/lib", "/lib"].map(fs::read_dir);
+    let dirs = places.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
+    let found = dirs
+        .map(|dir| dir.join("faketime/libfaketime.so.1"))
+        .chain([PathBuf::from("/usr/lib/faketime/libfaketime.so.1")])
+        .find(|path| path.exists());
+    if found.is_none() {
+        println!("NOT RUN: libfaketime is missing; `tests/setup` installs it where there is apt");
+    }
+    found
+}
+
+/// Clocks that are set by files.
+struct Clocks {
+    library: PathBuf,
+    dir: tempfile::TempDir,
+}
+
+impl Clocks {
+    fn new() -> Option<Self> {
+        Some(Self { library: library()?, dir: tempfile::tempdir().expect("a directory") })
+    }
+
+    /// Sets the clock of that name, `ahead` seconds of the true one.
+    fn set(&self, name: &str, ahead: i64) {
+        fs::write(self.dir.path().join(name), format!("{ahead:+}")).expect("a file");
+    }
+
+    /// What a process needs in order to go by it. Its monotonic clock stays the true one.
+    fn env(&self, name: &str) -> Vec<(String, String)> {
+        let file = self.dir.path().join(name);
+        [
+            ("LD_PRELOAD", self.library.display().to_string()),
+            ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+}
+
+/// By how many hours the clock of `worker` is ahead.
+fn hours_ahead(fleet: &mut Fleet, worker: u64) -> i64 {
+    let theirs = fleet.wall_clock(worker).as_secs_f64();
+    let ours = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    #[allow(clippy::cast_possible_truncation)] // hours
+    let hours = ((theirs - ours) / 3_600.0).round() as i64;
+    hours
+}
+
+/// Has each worker call for each key, and answers the loads. Returns how many there were.
+fn calls(fleet: &mut Fleet, workers: &[u64], ttl: Duration) -> u64 {
+    let before = fleet.counts().loads;
+    for key in 0..KEYS {
+        for worker in workers {
+            fleet.call(*worker, &format!("k{key}"), ttl, 2);
+        }
+    }
+    fleet.until("the calls are served", |fleet| {
+        while !fleet.held().is_empty() {
+            fleet.answer(0);
+        }
+        fleet.is_idle()
+    });
+    fleet.counts().loads - before
+}
+
+#[test]
+fn workers_an_hour_apart_share_their_entries() {
+    let Some(clocks) = Clocks::new() else { return };
+    let server = RedisServer::start();
+    let options =
+        Options { url: server.url(), namespace: "clocks".to_owned(), ..Options::default() };
+    let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), "wrong clocks");
+    let ahead = [("behind", -HOUR), ("right", 0), ("ahead", HOUR)];
+    let workers = ahead.map(|(name, seconds)| {
+        clocks.set(name, seconds);
+        fleet.spawn_with(1, &options, &clocks.env(name))
+    });
+    fleet.connected();
+    assert_eq!(workers.map(|worker| hours_ahead(&mut fleet, worker)), [-1, 0, 1], "they are set");
+
+    // Whoever stores it, it is valid for all.
+    for first in workers {
+        server.cli(&["FLUSHALL"]);
+        assert_eq!(calls(&mut fleet, &[first], TTL), KEYS);
+        assert_eq!(calls(&mut fleet, &workers, TTL), 0, "stored by worker {first}");
+    }
+    server.cli(&["FLUSHALL"]);
+    assert_eq!(calls(&mut fleet, &workers, TTL), KEYS, "together, and one load for each key");
+    assert_eq!(calls(&mut fleet, &workers, TTL), 0);
+
+    // Clocks that are set while the process runs.
+    clocks.set("right", HOUR);
+    clocks.set("ahead", -HOUR);
+    assert_eq!(workers.map(|worker| hours_ahead(&mut fleet, worker)), [-1, 1, -1], "they are set");
+    assert_eq!(calls(&mut fleet, &workers, TTL), 0, "after the clocks were set");
+}
+
+#[test]
+fn an_entry_ends_at_its_time_for_workers_an_hour_apart() {
+    let Some(clocks) = Clocks::new() else { return };
+    let server = RedisServer::start();
+    let options = Options {
+        url: server.url(),
+        namespace: "clocks".to_owned(),
+        beta: 0.0,
+        // Kept by the server for longer, so that it is the workers who judge.
+        stale_if_error: Duration::from_secs(60),
+        ..Options::default()
+    };
+    let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), "wrong clocks");
+    let workers = [("behind", -HOUR), ("ahead", HOUR)].map(|(name, seconds)| {
+        clocks.set(name, seconds);
+        fleet.spawn_with(1, &options, &clocks.env(name))
+    });
+    fleet.connected();
+    let ttl = Duration::from_millis(1_500);
+    for [first, second] in [workers, [workers[1], workers[0]]] {
+        server.cli(&["FLUSHALL"]);
+        let stored = std::time::Instant::now();
+        assert_eq!(calls(&mut fleet, &[first], ttl), KEYS);
+        let early = calls(&mut fleet, &[second], ttl);
+        if stored.elapsed() < ttl {
+            assert_eq!(early, 0, "worker {second} takes none for expired");
+        }
+        let mut loads = early;
+        while loads < KEYS && stored.elapsed() < ttl * 8 {
+            loads += calls(&mut fleet, &[second], ttl);
+        }
+        assert!(loads >= KEYS, "worker {second} takes none for valid after its ttl");
+        assert!(stored.elapsed() >= ttl);
+    }
+}
