@@ -193,17 +193,22 @@ impl Server {
         });
     }
 
+    /// On a connection of its own: one that exists may look well for minutes although its other end is
+    /// gone, and one that reconnects by itself does so once more after each failure.
     async fn probe(&self) -> Probe {
-        // A connection whose other end is gone may look well for minutes.
-        self.links.renew();
-        let asked = Instant::now();
-        let Ok(mut link) = self.links.here() else { return Probe::Abandoned };
-        match self.within(self.op_timeout, well(&mut link)).await {
-            Ok(time) => {
+        let begun = Instant::now();
+        let reply = async {
+            let mut connection = self.links.connect().await?;
+            let asked = Instant::now();
+            Ok((asked, well(&mut connection).await?))
+        };
+        match self.within(self.op_timeout, reply).await {
+            Ok((asked, time)) => {
+                self.links.renew();
                 self.clock.learn(asked, timestamp(time));
                 Probe::Answered
             }
-            Err(_) => Probe::Failed { at_once: asked.elapsed() < self.op_timeout / 2 },
+            Err(_) => Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 },
         }
     }
 }
@@ -229,15 +234,14 @@ async fn time(link: &mut Link) -> RedisResult<(u64, u64)> {
 
 /// The time, from a server that takes commands. One that loads its data tells the time all the same,
 /// and so does a replica that has lost its primary.
-async fn well(link: &mut Link) -> RedisResult<(u64, u64)> {
+async fn well(connection: &mut MultiplexedConnection) -> RedisResult<(u64, u64)> {
     let mut pipeline = redis::pipe();
     pipeline.ignore_errors().cmd("PING").cmd("TIME");
-    let (ping, time): (RedisResult<Value>, (u64, u64)) =
-        pipeline.query_async(&mut link.shared).await?;
+    let (ping, time): (RedisResult<Value>, _) = pipeline.query_async(connection).await?;
     match ping.map_err(|error| (error.kind(), error)) {
+        Ok(_) => Ok(time),
         // It is only not for this user, or has another name.
-        Ok(_)
-        | Err((ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError), _)) => {
+        Err((ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError), _)) => {
             Ok(time)
         }
         Err((_, error)) => Err(error),
