@@ -69,3 +69,12 @@ async fn a_caller_that_comes_while_another_one_waits_for_its_read() {
         assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
     }
 }
+#[tokio::test]
+async fn a_store_that_is_slow_but_in_time() {
+    for args in [&[][..], &NO_SCRIPTS] {
+        let world = World::new(args).await;
+        world.proxy.set(Fault::Delay(OP_TIMEOUT * 3 / 4));
+        let waited = world.call("k").await;
+        assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
+    }
+}
