@@ -194,6 +194,9 @@ impl Builder {
     /// How long one operation of the Redis store may take, waiting for a connection included. 250 ms
     /// by default; at least 1 ms. It is the most that Redis in trouble adds to a call.
     ///
+    /// A rebuild asks three things of the store, and they share this: it should be several round trips.
+    /// A value that takes longer to be stored is stored in a task, and its caller does not wait.
+    ///
     /// After 5 failures in a row the server is left alone: calls are served without it and without
     /// waiting, until it answers a probe. A store of your own bounds its operations itself.
     pub fn op_timeout(mut self, limit: Duration) -> Self {

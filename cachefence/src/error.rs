@@ -254,6 +254,11 @@ impl StoreError {
         Self { unsaid: true, ..Self::new(message) }
     }
 
+    /// What a call says that has waited for its store long enough.
+    pub(crate) fn too_slow() -> Self {
+        Self::new("the store takes longer than a call may wait for all of its operations together")
+    }
+
     pub(crate) fn is_unsaid(&self) -> bool {
         self.unsaid
     }

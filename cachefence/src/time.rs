@@ -4,11 +4,14 @@
 //! there are no timers; a wait then has no end of its own, and what it waits for still ends it.
 
 use std::future::{Future, pending};
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+use crate::race::{First, race};
 
 /// Waits for `duration`.
 pub(crate) async fn sleep(duration: Duration) {
@@ -21,6 +24,35 @@ pub(crate) async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) if Handle::try_current().is_ok() => tokio::time::sleep_until(deadline).await,
         _ => pending().await,
     }
+}
+
+/// What `work` comes to within `limit`.
+///
+/// A process that is starved of CPU finds its timers due long before it gets to send, or to read what
+/// has arrived. It would take its store for dead, and rebuild without it, just when that hurts most.
+/// So a timer that comes late, which says that the process stood still, grants the time once more.
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    let begun = Instant::now();
+    if let First::A(output) = race(work.as_mut(), pin!(sleep(limit))).await {
+        return Some(output);
+    }
+    if !stood_still(begun, limit) {
+        return None;
+    }
+    match race(work, pin!(sleep(limit))).await {
+        First::A(output) => Some(output),
+        First::B(()) => None,
+    }
+}
+
+/// Whether a timer that was set at `begun` for `limit`, and has just been seen to end, is late.
+fn stood_still(begun: Instant, limit: Duration) -> bool {
+    /// The part of the limit by which it may be late in a process that is well.
+    const LATE: u32 = 10;
+    begun.elapsed() >= limit.saturating_add(limit / LATE)
 }
 
 /// Runs `work` in a task of its own that can be waited for, if there is a runtime to run it on.

@@ -91,7 +91,7 @@ impl Engine {
     pub(super) async fn stale<T: DeserializeOwned>(&self, call: &Call<'_>) -> Option<T> {
         let ticket = call.ticket.unwrap_or_else(|| self.tickets.next());
         let read = self.read(call.key);
-        match self.look_together(call.key, ticket, read).await {
+        match self.look_together(call, ticket, read).await {
             Look::Found(found) => match freshness_of(call, &found, NEVER_EARLY) {
                 Freshness::Expired => None,
                 _ => self.codec.decode(&found.payload).ok(),

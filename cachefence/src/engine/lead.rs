@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::pace::Pace;
 use super::ticket::Ticket;
 use super::{Call, Engine, Leader, Made, Next, Origin, Outcome, Step};
+use crate::error::StoreError;
 use crate::race::{First, race};
 use crate::report;
 use crate::share::Share;
@@ -131,7 +132,9 @@ impl Engine {
         let mut may_watch = self.store.watches();
         loop {
             let begun = self.tickets.next();
-            let remaining = match lease.acquire(seen, watch.as_ref()).await {
+            let spent = call.spent.get();
+            let acquired = self.in_time(call, lease.acquire(seen, watch.as_ref())).await;
+            let remaining = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
                 Ok(Acquired::Lease) => return Obtained::Lease,
                 Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
                 Ok(Acquired::Held { .. }) if !waits => return Obtained::Nothing,
@@ -149,6 +152,8 @@ impl Engine {
                     return if waits { Obtained::NoStore } else { Obtained::Nothing };
                 }
             };
+            // It is another's rebuild that is waited for, not the store.
+            call.spent.set(spent);
             if may_watch && watch.is_none() {
                 // Looks again at once: the lock may have been given back in between.
                 watch = Some(Watch::new());

@@ -4,6 +4,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::flight::{Baton, Entered, Member, Turn};
 use super::ticket::Ticket;
@@ -13,10 +14,11 @@ use crate::key::Key;
 use crate::race::{First, race};
 use crate::report;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
-use crate::time::sleep;
+use crate::time::{in_time, sleep};
 
-/// How long a caller waits for a read that another one sent. Stores bound their reads themselves, but
-/// only while they are polled, and a caller that is not polled any more may be the one who sent it.
+/// How long a caller waits for a read that another one sent, where the store does not say how long it
+/// takes. Stores bound their reads themselves, but only while they are polled, and a caller that is not
+/// polled any more may be the one who sent it.
 const READ_PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a caller finds at first sight.
@@ -43,8 +45,11 @@ impl Engine {
             Ok(result) => result,
             Err(read) => {
                 let ticket = *call.ticket.get_or_insert_with(|| self.tickets.next());
+                let asked = Instant::now();
                 // In a box, which costs a remote read little, and leaves what is local small.
-                return Box::pin(self.look_together(call.key, ticket, read)).await;
+                let look = Box::pin(self.look_together(call, ticket, read)).await;
+                call.spent.add(asked.elapsed());
+                return look;
             }
         };
         found(call.key, result)
@@ -65,33 +70,38 @@ impl Engine {
     /// callers that come meanwhile share the next one.
     pub(super) async fn look_together(
         &self,
-        key: &Key,
+        call: &Call<'_>,
         ticket: Ticket,
         read: StoreResult<'_, Option<Snapshot>>,
     ) -> Look {
+        let key = call.key;
         if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
             return Look::Underway(member);
         }
         match self.reads.enter(key.as_str(), false) {
             Entered::Leads(baton) => found(key, self.read_for_all(baton, read).await),
             // In a box: whoever is alone with a key does not carry what waiting takes.
-            Entered::Joins(member) => Box::pin(self.wait_for_read(key, ticket, read, member)).await,
+            Entered::Joins(member) => {
+                Box::pin(self.wait_for_read(call, ticket, read, member)).await
+            }
         }
     }
 
     /// Waits for a read, and for the next if this one was sent too early.
     async fn wait_for_read(
         &self,
-        key: &Key,
+        call: &Call<'_>,
         ticket: Ticket,
         read: StoreResult<'_, Option<Snapshot>>,
         mut member: Member<Option<Reading>, ()>,
     ) -> Look {
-        loop {
-            match race(Pin::new(&mut member), pin!(sleep(READ_PATIENCE))).await {
-                First::A(Turn::Leads(baton)) => {
-                    return found(key, self.read_for_all(baton, read).await);
-                }
+        let key = call.key;
+        // A read of one's own is bounded by the store; with the wait for another's before it, it is
+        // bounded here.
+        let mut since = Some(Instant::now());
+        let baton = loop {
+            match race(Pin::new(&mut member), pin!(sleep(self.read_patience()))).await {
+                First::A(Turn::Leads(baton)) => break baton,
                 // A failure holds no data that could be too old, and is not to be waited for twice.
                 First::A(Turn::Landed(Some(Reading { begun, result })))
                     if ticket < begun || result.is_err() =>
@@ -99,17 +109,40 @@ impl Engine {
                     return found(key, result);
                 }
                 First::A(Turn::Landed(_)) => {}
-                // One of those who waited begins the next read, for all of them.
-                First::B(()) => member.dismiss(None),
+                // One of those who waited begins the next read, for all of them. That its reader is
+                // not polled says nothing of the store.
+                First::B(()) => {
+                    since = None;
+                    member.dismiss(None);
+                }
             }
             // Again: the read that was waited for may have found nothing.
             if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
                 return Look::Underway(member);
             }
             member = match self.reads.enter(key.as_str(), false) {
-                Entered::Leads(baton) => return found(key, self.read_for_all(baton, read).await),
+                Entered::Leads(baton) => break baton,
                 Entered::Joins(member) => member,
             };
+            since.get_or_insert_with(Instant::now);
+        };
+        let read = self.read_for_all(baton, read);
+        let result = match since {
+            None => read.await,
+            Some(since) => {
+                let left = self.left(call).saturating_sub(since.elapsed());
+                let result = in_time(left, pin!(read)).await;
+                result.unwrap_or_else(|| Err(StoreError::too_slow()))
+            }
+        };
+        found(key, result)
+    }
+
+    /// How long a caller waits for a read that another one sent: a little longer than it may take.
+    fn read_patience(&self) -> Duration {
+        match self.store().patience() {
+            Duration::MAX => READ_PATIENCE,
+            most => most.saturating_add(most / 5),
         }
     }
 

@@ -32,6 +32,7 @@ mod look;
 mod overdue;
 mod owed;
 mod pace;
+mod patience;
 mod rebuild;
 mod ticket;
 mod within;
@@ -48,6 +49,7 @@ use self::flight::{Baton, Flights, Member};
 use self::gates::{Gate, Gates};
 use self::look::Reading;
 use self::owed::Owed;
+use self::patience::Spent;
 use self::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::entropy::Entropy;
@@ -149,6 +151,8 @@ struct Call<'a> {
     deadline: Option<Instant>,
     /// When a stale value is served rather than waited for a fresh one.
     soft_deadline: Option<Instant>,
+    /// What it has waited for the store.
+    spent: Spent,
     /// Whether nobody waits for this call.
     in_background: bool,
 }
@@ -199,6 +203,7 @@ impl<'a> Call<'a> {
             ticket: None,
             deadline: None,
             soft_deadline: None,
+            spent: Spent::default(),
             in_background: false,
         }
     }

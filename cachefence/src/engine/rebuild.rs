@@ -10,13 +10,14 @@ use tokio::time::Instant;
 
 use super::ticket::Ticket;
 use super::{Call, Engine, Leader, Made, Origin, Outcome, Step};
+use crate::error::StoreError;
 use crate::freshness::capped_delta;
 use crate::options::{self, SHORTEST};
 use crate::race::{First, beside, race};
 use crate::report;
 use crate::share::{Parcel, Share};
 use crate::store::NewValue;
-use crate::time::{detach, sleep_until};
+use crate::time::{detach, in_time, sleep_until};
 
 /// How a recompute ended.
 enum Ended<T, K> {
@@ -74,18 +75,18 @@ impl Engine {
         let ended = match Ended::part::<E, S>(ended) {
             Ok(ended) => ended,
             Err(error) => {
-                detach(fail(baton, None, begun, call.postpones()));
+                detach(fail(baton, None, begun, call.postpones(), Duration::MAX));
                 return held.filter(|_| call.forgives()).map(|held| *held).ok_or(error);
             }
         };
         match ended {
             Ended::Made(made) => Ok(self.share(call, baton, begun, took, made).await),
             Ended::TooLate(held) => {
-                give_up(baton, call.policy.retry_after).await;
+                give_up(baton, call.policy.retry_after, self.left(call)).await;
                 Ok(held)
             }
             Ended::Failed(kept, parcel) => {
-                fail(baton, parcel, begun, call.postpones()).await;
+                fail(baton, parcel, begun, call.postpones(), self.left(call)).await;
                 let held = match held.filter(|_| call.forgives()) {
                     None if call.forgives() => self.stale(call).await,
                     held => held.map(|held| *held),
@@ -132,12 +133,17 @@ impl Engine {
                         let delta = capped_delta(took, ttl);
                         let stale = call.policy.stale.longest();
                         let value = NewValue { payload: payload.clone(), delta, ttl, stale };
-                        lease.fill(value).await.unwrap_or_else(|error| {
+                        // Not waited for any longer, it is carried to its end in a task.
+                        let filled = self.in_time(call, lease.fill(value)).await;
+                        let filled = filled.unwrap_or_else(|| Err(StoreError::too_slow()));
+                        filled.unwrap_or_else(|error| {
                             report::store_failed("fill", call.key, &error);
                             false
                         })
                     }
-                    (Some(lease), None) => lease.release().await,
+                    (Some(lease), None) => {
+                        self.in_time(call, lease.release()).await.unwrap_or(false)
+                    }
                 };
                 Outcome::Value { payload, origin: Origin { begun, fenced } }
             }
@@ -145,7 +151,7 @@ impl Engine {
         };
         // One that the store has just failed is put right without its caller, who has waited enough.
         if let Some(mut lease) = baton.land(outcome).filter(|lease| lease.is_held()) {
-            lease.release().await;
+            self.in_time(call, lease.release()).await;
         }
         value
     }
@@ -205,18 +211,23 @@ impl Engine {
 }
 
 /// Ends a flight whose recompute failed. Released first, the lease tells whether there was an
-/// invalidation meanwhile, because an error may say as much about the data as a value does.
+/// invalidation meanwhile, because an error may say as much about the data as a value does. That is
+/// waited for up to `limit`.
 async fn fail(
     mut baton: Leader,
     parcel: Option<Parcel>,
     begun: Ticket,
     postpone: Option<Duration>,
+    limit: Duration,
 ) {
-    let fenced = match (&mut baton.cargo, postpone) {
-        (Some(lease), Some(pause)) => lease.postpone(pause).await,
-        (Some(lease), None) => lease.release().await,
-        (None, _) => false,
+    let over = async {
+        match (&mut baton.cargo, postpone) {
+            (Some(lease), Some(pause)) => lease.postpone(pause).await,
+            (Some(lease), None) => lease.release().await,
+            (None, _) => false,
+        }
     };
+    let fenced = in_time(limit, pin!(over)).await.unwrap_or(false);
     let outcome = match parcel {
         Some(parcel) => Outcome::Failed { parcel, origin: Origin { begun, fenced } },
         None => Outcome::Alone,
@@ -225,9 +236,9 @@ async fn fail(
 }
 
 /// Ends a flight whose recompute took too long. Whoever can make do with a stale value finds it marked.
-async fn give_up(mut baton: Leader, pause: Duration) {
+async fn give_up(mut baton: Leader, pause: Duration, limit: Duration) {
     if let Some(lease) = &mut baton.cargo {
-        lease.postpone(pause).await;
+        in_time(limit, pin!(lease.postpone(pause))).await;
     }
     baton.land(Outcome::Again);
 }

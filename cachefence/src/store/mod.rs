@@ -54,6 +54,12 @@ pub trait Store: Send + Sync + 'static {
         StoreFuture::ready(Ok(()))
     }
 
+    /// The most that one call waits for the store, all of its operations together; then it is served
+    /// without. As long as they take, by default.
+    fn patience(&self) -> Duration {
+        Duration::MAX
+    }
+
     /// Reads the entry, not before the future is polled for the first time: other callers share the
     /// result who came until then.
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>>;

@@ -12,6 +12,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).check()
     }
 
+    fn patience(&self) -> Duration {
+        (**self).patience()
+    }
+
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         (**self).read(key)
     }

@@ -155,6 +155,10 @@ impl Store for RedisStore {
         })
     }
 
+    fn patience(&self) -> Duration {
+        self.0.op_timeout
+    }
+
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         StoreFuture::new(self.get(key))
     }

@@ -1,14 +1,14 @@
 //! One Redis server: asked within a time limit, and left alone while it does not answer.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::breaker::{Breaker, Probe};
 use super::clock::ServerClock;
@@ -20,7 +20,7 @@ use crate::entropy::Entropy;
 use crate::error::StoreError;
 use crate::report;
 use crate::store::Timestamp;
-use crate::time::detach;
+use crate::time::{detach, in_time};
 
 pub(super) struct Server {
     pub(super) links: Links,
@@ -31,7 +31,7 @@ pub(super) struct Server {
     breaker: Breaker,
     /// Turned off for good by the first refusal.
     scripting: AtomicBool,
-    op_timeout: Duration,
+    pub(super) op_timeout: Duration,
     entropy: Entropy,
 }
 
@@ -250,22 +250,4 @@ async fn well(connection: &mut MultiplexedConnection) -> RedisResult<(u64, u64)>
 
 pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
     Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))
-}
-
-/// What `reply` comes to within `limit`.
-///
-/// A process that is starved of CPU finds its timers due long before it gets to send, or to read what
-/// has arrived. It would take its store for dead, and rebuild without it, just when that hurts most.
-/// So a timer that comes late, which says that the process stood still, grants the time once more.
-async fn in_time<T>(limit: Duration, mut reply: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    /// The part of the limit by which a timer may be late in a process that is well.
-    const LATE: u32 = 10;
-    let begun = Instant::now();
-    if let Ok(reply) = timeout(limit, reply.as_mut()).await {
-        return Some(reply);
-    }
-    if begun.elapsed() < limit + limit / LATE {
-        return None;
-    }
-    timeout(limit, reply).await.ok()
 }
