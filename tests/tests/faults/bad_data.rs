@@ -8,7 +8,7 @@ use cachefence_tests::{RedisServer, assert_no_locks};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use redis::Connection;
 
-use super::desk::Desk;
+use super::desk::{Desk, NO_SCRIPTS, all};
 
 /// The entry of `Desk`'s row 0, its lock, and the entry of another row.
 const ENTRY: &str = "row:0";
@@ -19,10 +19,9 @@ const OTHER: &str = "row:1";
 const HEADER: usize = 44;
 
 fn servers() -> [(&'static str, RedisServer); 2] {
-    let no_scripts = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
     [
         ("with scripts", RedisServer::start()),
-        ("without scripts", RedisServer::builder().args(no_scripts).start()),
+        ("without scripts", RedisServer::builder().args(NO_SCRIPTS).start()),
     ]
 }
 
@@ -60,7 +59,7 @@ impl World {
     async fn heals(&self, planted: &str) {
         let before = self.desk.bodies();
         let call = |caller| self.desk.call(caller % 2 == 0, 0);
-        super::desk::all((0..8).map(call)).await;
+        all((0..8).map(call)).await;
         assert_eq!(self.desk.bodies(), before + 1, "{}: {planted}", self.what);
         self.desk.call(true, 0).await;
         assert_eq!(self.desk.bodies(), before + 1, "{}: {planted} is healed", self.what);

@@ -21,6 +21,10 @@ pub(crate) const BODY: Duration = Duration::from_millis(10);
 pub(crate) const CALLERS: u64 = 40;
 pub(crate) const KEYS: u64 = 8;
 
+/// What makes a server refuse scripts.
+pub(crate) const NO_SCRIPTS: [&str; 6] =
+    ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+
 /// By when everything has happened that happens at all.
 const DEADLINE: Duration = Duration::from_secs(60);
 

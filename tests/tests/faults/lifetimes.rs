@@ -7,6 +7,8 @@ use std::time::Duration;
 use cachefence::{CacheFence, Error};
 use cachefence_tests::RedisServer;
 
+use super::desk::NO_SCRIPTS;
+
 /// The longest ttl.
 const LONGEST: Duration = Duration::from_millis(1 << 53);
 
@@ -33,8 +35,7 @@ fn spans() -> Vec<Duration> {
 
 #[tokio::test]
 async fn over_the_whole_range() {
-    let no_scripts = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
-    for server in [RedisServer::start(), RedisServer::builder().args(no_scripts).start()] {
+    for server in [RedisServer::start(), RedisServer::builder().args(NO_SCRIPTS).start()] {
         let cache = CacheFence::connect(server.url()).await.unwrap();
         let mut marked = 0;
         let stale = [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(90), LONGEST];

@@ -3,7 +3,7 @@
 
 use cachefence_tests::{Proxy, RedisServer};
 
-use super::desk::{Desk, KEYS};
+use super::desk::{Desk, KEYS, NO_SCRIPTS, all};
 
 struct World {
     _server: RedisServer,
@@ -29,7 +29,7 @@ impl World {
         while self.proxy.connections() == connections {
             rounds += 1;
             assert!(rounds < 50, "{what}: the connection is replaced");
-            let callers = super::desk::all((0..KEYS).map(|caller| async move {
+            let callers = all((0..KEYS).map(|caller| async move {
                 for id in 0..KEYS {
                     self.desk.call(id % 2 == 0, (caller + id) % KEYS).await;
                 }
@@ -41,8 +41,6 @@ impl World {
         self.desk.warm().await;
     }
 }
-
-const NO_SCRIPTS: [&str; 6] = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
 
 #[tokio::test]
 async fn each_reply_is_the_next_ones() {
@@ -73,7 +71,7 @@ async fn replies_of_rebuilds_and_invalidations() {
                     desk.call(true, id).await;
                     desk.call(false, (id + 1) % KEYS).await;
                 });
-                tokio::join!(super::desk::all(callers), async { mix_up(proxy, 1) });
+                tokio::join!(all(callers), async { mix_up(proxy, 1) });
             }
             desk.until_a_hit().await;
             desk.warm().await;

@@ -9,7 +9,7 @@ use cachefence_tests::{Fault, Proxy, RedisServer};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::desk::{OP_TIMEOUT, TTL};
+use super::desk::{NO_SCRIPTS, OP_TIMEOUT, TTL};
 
 /// What a busy machine may add.
 const NOISE: Duration = Duration::from_millis(100);
@@ -37,8 +37,6 @@ impl World {
         began.elapsed()
     }
 }
-
-const NO_SCRIPTS: [&str; 6] = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
 
 #[tokio::test]
 async fn a_store_that_is_gone_when_the_body_returns() {

@@ -1,11 +1,13 @@
 //! A store that cannot be reached or does not answer (G5, G6).
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
 use tokio::time::timeout;
 
-use super::desk::{Desk, KEYS, OP_TIMEOUT};
+use super::desk::{Desk, KEYS, OP_TIMEOUT, TTL, all};
 
 /// How often the calls of one wave are made while the fault lasts: 240 calls of each phase.
 const WAVES: u64 = 6;
@@ -119,8 +121,7 @@ async fn a_server_that_is_killed_while_500_callers_wait() {
     for id in 0..KEYS {
         desk.cache.invalidate(format!("row:{id}")).await.unwrap();
     }
-    let callers =
-        super::desk::all((0..500).map(|caller| desk.call(caller % 2 == 0, caller % KEYS)));
+    let callers = all((0..500).map(|caller| desk.call(caller % 2 == 0, caller % KEYS)));
     let kill = async {
         while desk.bodies() == KEYS {
             tokio::task::yield_now().await;
@@ -156,4 +157,24 @@ async fn the_first_hit_after_a_restart() {
     healed.sort_unstable();
     println!("first hits after a restart: {healed:.0?}");
     assert!(healed[healed.len() / 2] <= HEALED * NOISE, "{healed:?}");
+}
+
+#[tokio::test]
+async fn a_breaker_that_is_open_costs_next_to_nothing() {
+    const CALLS: u32 = 2_000;
+    let (_server, proxy, desk) = behind_a_proxy().await;
+    proxy.set(Fault::BlackHole);
+    desk.calls(1).await;
+    let operations = proxy.operations();
+    let mut times = Vec::new();
+    for id in 0..CALLS {
+        let body = || ready(Ok::<_, Infallible>(id));
+        let began = Instant::now();
+        desk.cache.get_or_set(format!("k{}", id % 100), TTL, body).await.unwrap();
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    let [median, p99] = [50, 99].map(|percent| times[times.len() * percent / 100]);
+    println!("a call beside its body, breaker open: p50 {median:.1?}, p99 {p99:.1?}");
+    assert_eq!(proxy.operations(), operations, "none of them reaches the store");
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use cachefence::{CacheFence, Error};
-use cachefence_tests::{Fault, Proxy, RedisServer};
+use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
 
-use super::desk::{Desk, KEYS};
+use super::desk::{CALLERS, Desk, KEYS, NO_SCRIPTS, all};
+use super::timings::Timings;
 
 const WAVES: u64 = 6;
 
@@ -45,8 +46,7 @@ async fn memory_that_is_used_up() {
 
 #[tokio::test]
 async fn memory_that_is_used_up_without_scripts() {
-    let no_scripts = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
-    let server = RedisServer::builder().args(no_scripts).start();
+    let server = RedisServer::builder().args(NO_SCRIPTS).start();
     let desk = Desk::new(&server.url());
     desk.call(true, 0).await;
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
@@ -64,6 +64,32 @@ async fn a_primary_that_becomes_a_replica() {
     served("READONLY", &desk).await;
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     heals("READONLY", &desk).await;
+}
+
+#[tokio::test]
+async fn what_can_be_read_is_served_while_nothing_can_be_written() {
+    let primary = RedisServer::start();
+    let port = primary.port().to_string();
+    let full: &[&str] = &["CONFIG", "SET", "maxmemory", "1"];
+    let read_only: &[&str] = &["REPLICAOF", "127.0.0.1", &port];
+    for (args, command) in [(&[][..], full), (&NO_SCRIPTS, full), (&[], read_only)] {
+        let server = RedisServer::builder().args(args.iter().copied()).start();
+        let desk = Desk::new(&server.url());
+        // A replica takes over what its primary holds.
+        Desk::new(&primary.url()).warm().await;
+        desk.warm().await;
+        server.cli(command);
+        if command == read_only {
+            assert_eq!(primary.cli(&["WAIT", "1", "10000"]), "1");
+        }
+        for round in 1..=10 {
+            let before = desk.bodies();
+            let ids =
+                (0..CALLERS).map(|id| if id % 2 == 0 { 1_000 * round + id } else { id % KEYS });
+            all(ids.map(|id| desk.call(true, id))).await;
+            assert_eq!(desk.bodies() - before, CALLERS / 2, "{command:?}: only what is not cached");
+        }
+    }
 }
 
 #[tokio::test]
@@ -133,18 +159,33 @@ fn count(proxy: &Proxy, command: &str) -> u64 {
 
 #[tokio::test]
 async fn connections_that_are_killed() {
-    let server = RedisServer::start();
+    killed_again_and_again(&RedisServer::start()).await;
+}
+
+#[tokio::test]
+async fn connections_that_are_killed_without_scripts() {
+    killed_again_and_again(&RedisServer::builder().args(NO_SCRIPTS).start()).await;
+}
+
+async fn killed_again_and_again(server: &RedisServer) {
+    const KILLS: u64 = 20;
     let desk = Desk::new(&server.url());
     desk.warm().await;
     let before = desk.bodies();
-    let kills = 20;
-    for _ in 0..kills {
+    let mut timings = Timings::default();
+    for kill in 0..KILLS {
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-        desk.calls(1).await.assert_bounded("CLIENT KILL");
+        timings.join(desk.calls(1).await);
+        // A rebuild needs more of the connections than a hit.
+        if kill % 4 == 0 {
+            desk.cache.invalidate("row:0").await.ok();
+        }
     }
-    let bodies = desk.bodies() - before;
-    println!("CLIENT KILL: {bodies} bodies after {kills} kills");
+    timings.assert_bounded("CLIENT KILL");
+    println!("CLIENT KILL: {} bodies after {KILLS} kills", desk.bodies() - before);
+    assert_eq!(desk.most_at_a_time(), 1);
     heals("CLIENT KILL", &desk).await;
+    assert_no_locks(server);
 }
 
 #[tokio::test]

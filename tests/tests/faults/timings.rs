@@ -18,6 +18,10 @@ impl Timings {
         self.0.sort_unstable();
     }
 
+    pub(crate) fn join(&mut self, Self(more): Self) {
+        self.add(more);
+    }
+
     fn at(&self, percent: usize) -> Duration {
         self.0[(self.0.len() - 1) * percent / 100]
     }
