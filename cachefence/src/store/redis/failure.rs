@@ -15,6 +15,8 @@ pub(super) enum Failure {
     NoScripting,
     /// The connection is of no use: it was not accepted, or its replies are none to what was asked.
     BadConnection(StoreError),
+    /// It is a write, and the server takes none: it is full, or a replica. Reading goes on.
+    ReadOnly(StoreError),
     /// Anything else.
     Failed(StoreError),
     /// It was not asked: it has failed too often.
@@ -80,7 +82,16 @@ impl Failure {
                     _ => Self::Failed(error),
                 }
             }
-            code => Self::Failed(StoreError::new(format!("Redis at {server} answered {code}"))),
+            code => {
+                let error = StoreError::new(format!("Redis at {server} answered {code}"));
+                // The last is how a transaction tells of the others.
+                match code {
+                    "OOM" | "READONLY" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => {
+                        Self::ReadOnly(error)
+                    }
+                    _ => Self::Failed(error),
+                }
+            }
         }
     }
 
@@ -93,7 +104,7 @@ impl Failure {
     /// The error to hand out.
     pub(super) fn into_store_error(self, server: &ConnectionAddr) -> StoreError {
         match self {
-            Self::BadConnection(error) | Self::Failed(error) => error,
+            Self::BadConnection(error) | Self::ReadOnly(error) | Self::Failed(error) => error,
             Self::WrongType => StoreError::new(format!(
                 "Redis at {server} holds another type than a string under the name of an entry"
             )),

@@ -70,9 +70,13 @@ impl Server {
         let result = self.within(self.op_timeout, reply).await;
         match &result {
             // It answered, whatever it said.
-            Ok(_) | Err(Failure::WrongType | Failure::NoScripting | Failure::LeftAlone) => {
-                self.breaker.succeeded();
-            }
+            Ok(_)
+            | Err(
+                Failure::WrongType
+                | Failure::NoScripting
+                | Failure::ReadOnly(_)
+                | Failure::LeftAlone,
+            ) => self.breaker.succeeded(),
             Err(Failure::BadConnection(error) | Failure::Failed(error)) => {
                 let at_once = asked.elapsed() < self.op_timeout / 2;
                 if self.breaker.failed(at_once, self.entropy.fraction()) {
@@ -121,7 +125,10 @@ impl Server {
             Failure::BadConnection(_) => self.links.renew(),
             // The server that answers next may be another one.
             Failure::Failed(_) => self.clock.doubt(),
-            Failure::WrongType | Failure::NoScripting | Failure::LeftAlone => {}
+            Failure::WrongType
+            | Failure::NoScripting
+            | Failure::ReadOnly(_)
+            | Failure::LeftAlone => {}
         }
         Err(failure)
     }
