@@ -27,7 +27,7 @@ fn spans() -> Vec<Duration> {
         Duration::from_micros(1_999),
         Duration::from_millis(999),
         Duration::new(60, 999_999_999),
-        LONGEST - Duration::from_nanos(1),
+        LONGEST.saturating_sub(Duration::from_nanos(1)),
         LONGEST,
     ];
     powers.chain(odd).collect()
