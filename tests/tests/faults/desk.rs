@@ -117,6 +117,23 @@ impl Desk {
         panic!("no hit within {DEADLINE:?}");
     }
 
+    /// Calls while the server refuses: bodies serve, one per key at a time, and nobody waits.
+    pub(crate) async fn is_served(&self, what: &str) {
+        const WAVES: u64 = 6;
+        let before = self.bodies();
+        let timings = self.calls(WAVES).await;
+        timings.assert_undelayed(what);
+        assert!(timings.len() >= 200);
+        assert!(self.bodies() > before, "{what}: bodies serve the calls");
+        assert_eq!(self.most_at_a_time(), 1, "{what}: one body per key at a time");
+    }
+
+    /// Waits until calls are hits again, with nothing restarted.
+    pub(crate) async fn heals(&self, what: &str) {
+        println!("{what}: the first hit {:.0?} after it ended", self.until_a_hit().await);
+        self.warm().await;
+    }
+
     /// Fills the cache, so that there is something to lose.
     pub(crate) async fn warm(&self) {
         for id in 0..KEYS {

@@ -35,20 +35,13 @@ async fn served_without(what: &str, desk: &Desk, proxy: &Proxy) {
     assert_eq!(desk.most_at_a_time(), 1, "{what}: one body per key at a time");
 }
 
-/// Waits until calls are hits again, with nothing restarted.
-async fn heals(what: &str, desk: &Desk) {
-    let healed = desk.until_a_hit().await;
-    println!("{what}: the first hit {healed:.0?} after it ended");
-    desk.warm().await;
-}
-
 #[tokio::test]
 async fn a_black_hole() {
     let (server, proxy, desk) = behind_a_proxy().await;
     proxy.set(Fault::BlackHole);
     served_without("black hole", &desk, &proxy).await;
     proxy.set(Fault::None);
-    heals("black hole", &desk).await;
+    desk.heals("black hole").await;
     assert_no_locks(&server);
 }
 
@@ -58,7 +51,7 @@ async fn resets() {
     proxy.set(Fault::Reset);
     served_without("reset", &desk, &proxy).await;
     proxy.set(Fault::None);
-    heals("reset", &desk).await;
+    desk.heals("reset").await;
     assert_no_locks(&server);
 }
 
@@ -68,7 +61,7 @@ async fn replies_that_come_too_late() {
     proxy.set(Fault::Delay(OP_TIMEOUT * 2));
     served_without("delay of twice op_timeout", &desk, &proxy).await;
     proxy.set(Fault::None);
-    heals("delay of twice op_timeout", &desk).await;
+    desk.heals("delay of twice op_timeout").await;
     assert_no_locks(&server);
 }
 
@@ -79,7 +72,7 @@ async fn replies_that_drip() {
     proxy.set(Fault::Drip(Duration::from_millis(20)));
     served_without("drip", &desk, &proxy).await;
     proxy.set(Fault::None);
-    heals("drip", &desk).await;
+    desk.heals("drip").await;
     assert_no_locks(&server);
 }
 
@@ -89,7 +82,7 @@ async fn replies_that_break_off() {
     proxy.set(Fault::Truncate);
     served_without("truncated replies", &desk, &proxy).await;
     proxy.set(Fault::None);
-    heals("truncated replies", &desk).await;
+    desk.heals("truncated replies").await;
     assert_no_locks(&server);
 }
 
@@ -99,7 +92,7 @@ async fn a_server_that_is_stopped() {
     server.pause();
     served_without("SIGSTOP", &desk, &proxy).await;
     server.resume();
-    heals("SIGSTOP", &desk).await;
+    desk.heals("SIGSTOP").await;
     assert_no_locks(&server);
 }
 
@@ -109,7 +102,7 @@ async fn a_server_that_is_killed() {
     server.kill();
     served_without("SIGKILL", &desk, &proxy).await;
     server.restart();
-    heals("SIGKILL", &desk).await;
+    desk.heals("SIGKILL").await;
     assert_no_locks(&server);
 }
 

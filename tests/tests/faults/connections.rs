@@ -1,0 +1,81 @@
+//! Connections that the server ends, refuses or cannot speak over, and data that is gone with them.
+
+use cachefence::CacheFence;
+use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
+
+use super::desk::{Desk, KEYS, NO_SCRIPTS};
+use super::timings::Timings;
+
+#[tokio::test]
+async fn connections_that_are_killed() {
+    killed_again_and_again(&RedisServer::start()).await;
+}
+
+#[tokio::test]
+async fn connections_that_are_killed_without_scripts() {
+    killed_again_and_again(&RedisServer::builder().args(NO_SCRIPTS).start()).await;
+}
+
+async fn killed_again_and_again(server: &RedisServer) {
+    const KILLS: u64 = 20;
+    let desk = Desk::new(&server.url());
+    desk.warm().await;
+    let before = desk.bodies();
+    let mut timings = Timings::default();
+    for kill in 0..KILLS {
+        server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        timings.join(desk.calls(1).await);
+        // A rebuild needs more of the connections than a hit.
+        if kill % 4 == 0 {
+            desk.cache.invalidate("row:0").await.ok();
+        }
+    }
+    timings.assert_bounded("CLIENT KILL");
+    println!("CLIENT KILL: {} bodies after {KILLS} kills", desk.bodies() - before);
+    assert_eq!(desk.most_at_a_time(), 1);
+    desk.heals("CLIENT KILL").await;
+    assert_no_locks(server);
+}
+
+#[tokio::test]
+async fn data_that_is_flushed() {
+    let server = RedisServer::start();
+    let desk = Desk::new(&server.url());
+    desk.warm().await;
+    for flush in 1..=5 {
+        let before = desk.bodies();
+        server.cli(&["FLUSHALL"]);
+        desk.calls(2).await.assert_bounded("FLUSHALL");
+        assert_eq!(desk.bodies() - before, KEYS, "flush {flush}: one body per key");
+    }
+}
+
+#[tokio::test]
+async fn too_many_clients() {
+    let server = RedisServer::start();
+    let mut admin = server.connection();
+    let desk = Desk::new(&server.url());
+    let mut set = |most: u32| {
+        redis::cmd("CONFIG").arg(&["SET", "maxclients"]).arg(most).exec(&mut admin).unwrap();
+    };
+    set(1);
+    desk.is_served("maxclients").await;
+    set(1_000);
+    desk.heals("maxclients").await;
+}
+
+#[tokio::test]
+async fn a_server_that_knows_only_the_older_protocol() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    proxy.set(Fault::Resp2Only);
+    let desk = Desk::of(CacheFence::connect(proxy.url()).await.unwrap());
+    desk.warm().await;
+    let newer = format!("{}?protocol=resp3", proxy.url());
+    match CacheFence::connect(&newer).await {
+        Ok(cache) => Desk::of(cache).warm().await,
+        Err(error) => println!("{error}"),
+    }
+    let desk = Desk::new(&newer);
+    desk.is_served("the newer protocol demanded").await;
+}
