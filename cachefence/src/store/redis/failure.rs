@@ -118,6 +118,21 @@ impl Failure {
     }
 }
 
+/// Whether a server will never tell what has changed: it does not speak RESP3, does not know `CLIENT
+/// TRACKING`, or does not let this user have it.
+pub(super) fn cannot_push(error: &RedisError) -> bool {
+    let unknown = || {
+        error.detail().is_some_and(|detail| {
+            detail.starts_with("unknown command") || detail.starts_with("unknown subcommand")
+        })
+    };
+    match error.kind() {
+        ErrorKind::RESP3NotSupported | ErrorKind::Server(ServerErrorKind::NoPerm) => true,
+        ErrorKind::Server(ServerErrorKind::ResponseError) => unknown(),
+        _ => error.code() == Some("NOPROTO"),
+    }
+}
+
 /// Whether a server's refusal is about scripts: it names the command, in quotes since Redis 7 and in
 /// backticks before.
 fn names_scripting(detail: &str) -> bool {

@@ -2,10 +2,10 @@
 --
 -- KEYS  entry, lock
 -- ARGV  token; entry; its life in ms
--- Gives 1 if it was written, 0 if the lock was lost and nothing was.
+-- Gives {1, token} if it was written, {0, token} if the lock was lost and nothing was.
 if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then
-    return 0
+    return {0, ARGV[1]}
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
-return 1
+return {1, ARGV[1]}

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, MultiplexedConnection};
-use redis::{FromRedisValue, RedisResult, Script, ScriptInvocation};
+use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation};
 
 use super::record;
 use crate::key::Key;
@@ -101,13 +101,15 @@ pub(super) async fn fill(
     entry: &[u8],
     life: Duration,
 ) -> RedisResult<bool> {
-    FILL.key(key.as_str())
+    let reply = FILL
+        .key(key.as_str())
         .key(key.lock_name())
         .arg(token.as_str())
         .arg(entry)
         .arg(millis(life))
         .invoke_async(shared)
-        .await
+        .await?;
+    of(token, reply)
 }
 
 /// Releases the lock, and marks the entry.
@@ -117,7 +119,7 @@ pub(super) async fn postpone(
     token: &Token,
     retry_at: Timestamp,
 ) -> RedisResult<bool> {
-    POSTPONE
+    let reply = POSTPONE
         .key(key.as_str())
         .key(key.lock_name())
         .arg(token.as_str())
@@ -127,7 +129,17 @@ pub(super) async fn postpone(
         .arg(record::RETRY_AT)
         .arg(&retry_at.as_micros().to_be_bytes()[..])
         .invoke_async(shared)
-        .await
+        .await?;
+    of(token, reply)
+}
+
+/// The reply to what the holder of `token` asked. On a connection whose replies have slipped, "done" may
+/// be another's.
+fn of(token: &Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
+    if asked_by == token.as_str() {
+        return Ok(done);
+    }
+    Err((ErrorKind::UnexpectedReturnType, "the reply to another request").into())
 }
 
 /// A version as it stands in an entry.
@@ -142,12 +154,13 @@ pub(super) async fn lease(
     token: &Token,
     lease: Option<Duration>,
 ) -> RedisResult<bool> {
-    LEASE
+    let reply = LEASE
         .key(key.lock_name())
         .arg(token.as_str())
         .arg(lease.map_or(0, millis))
         .invoke_async(shared)
-        .await
+        .await?;
+    of(token, reply)
 }
 
 /// Whole milliseconds, which the bounds of the options keep above zero and within Redis's reach.

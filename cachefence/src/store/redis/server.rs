@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, Probe};
 use super::clock::ServerClock;
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::link::{Link, Links};
 use super::scripts::Timed;
 use super::watches::Watches;
@@ -165,8 +165,10 @@ impl Server {
             let connected = self.links.connect_for_pushes(move |info| watches.push(info)).await;
             match connected {
                 Ok(connection) => *watching = Some(connection),
-                // The shared connection works, so this is about what the server can do.
-                Err(error) if !error.is_io_error() => self.pushes.store(false, Ordering::Relaxed),
+                Err(error) if failure::cannot_push(&error) => {
+                    self.pushes.store(false, Ordering::Relaxed);
+                }
+                // It is in trouble; the next waiter tries again.
                 Err(_) => {}
             }
         }
