@@ -51,34 +51,50 @@ impl RedisStore {
 
     async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.0;
+        if server.clock.is_stale() {
+            // In a box, since it is seldom: what a hit moves around is small.
+            return Box::pin(self.get_with_time(key)).await;
+        }
         let mut link = server.links.here()?;
         let mut get = redis::cmd("GET");
         get.arg(key.as_str());
-        let read = if server.clock.is_stale() {
-            // The same round trip brings the time.
-            let both = async {
-                let mut pipeline = redis::pipe();
-                pipeline.ignore_errors().add_command(get).cmd("TIME");
-                let (entry, time): (RedisResult<Option<Vec<u8>>>, (u64, u64)) =
-                    pipeline.query_async(&mut link.shared).await?;
-                Ok((entry, Some(time)))
-            };
-            match server.ask_timed(both).await {
-                Ok((Ok(entry), now)) => Ok((entry, now)),
-                Ok((Err(error), _)) => Err(Failure::classify(server.address(), error)),
-                Err(failure) => Err(failure),
-            }
-        } else {
-            let reply = server.ask(get.query_async(&mut link.shared)).await;
-            reply.map(|entry| (entry, server.clock.now()))
+        let entry = match server.ask(get.query_async(&mut link.shared)).await {
+            Ok(entry) => entry,
+            Err(failure) => return self.unreadable(failure),
         };
-        match read {
-            Ok((entry, Some(now))) => Ok(self.snapshot(key, entry, now)),
+        let now = match server.clock.now() {
+            Some(now) => now,
             // The clock was forgotten while this was under way.
-            Ok((entry, None)) => Ok(self.snapshot(key, entry, server.now().await?)),
+            None => Box::pin(server.now()).await?,
+        };
+        Ok(self.snapshot(key, entry, now))
+    }
+
+    /// As [`get`](Self::get); the same round trip brings the time.
+    async fn get_with_time(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
+        let server = &self.0;
+        let mut link = server.links.here()?;
+        let both = async {
+            let mut pipeline = redis::pipe();
+            pipeline.ignore_errors().cmd("GET").arg(key.as_str()).cmd("TIME");
+            let (entry, time): (RedisResult<Option<Vec<u8>>>, (u64, u64)) =
+                pipeline.query_async(&mut link.shared).await?;
+            Ok((entry, Some(time)))
+        };
+        match server.ask_timed(both).await {
+            Ok((Ok(entry), Some(now))) => Ok(self.snapshot(key, entry, now)),
+            Ok((Ok(entry), None)) => Ok(self.snapshot(key, entry, server.now().await?)),
+            Ok((Err(error), _)) => self.unreadable(Failure::classify(server.address(), error)),
+            Err(failure) => self.unreadable(failure),
+        }
+    }
+
+    /// What a read comes to that gave no string.
+    fn unreadable(&self, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
+        match failure {
             // No entry of ours: the next rebuild writes over it.
-            Err(Failure::WrongType) => Ok(None),
-            Err(failure) => Err(server.report(failure)),
+            Failure::WrongType => Ok(None),
+            failure => Err(self.0.report(failure)),
         }
     }
 
