@@ -1,6 +1,6 @@
 //! The server's clock, as this process knows it.
 //!
-//! Every script's reply brings the server's time. It was read at some point between sending and
+//! A reply brings the server's time, when it is asked for. It was read at some point between sending and
 //! receiving, so it places the server's clock against the monotonic one here with an uncertainty of
 //! one round trip. The most certain sample is kept, and ages: clocks drift apart. No wall clock of
 //! this machine is ever read.
