@@ -214,3 +214,63 @@ enum Settle {
     Release,
     Fill(NewValue),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::store::MemoryStore;
+
+    const TERM: Duration = Duration::from_secs(10);
+
+    fn leases() -> impl Fn() -> Lease {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+        let key = Key::new("", "k".to_owned(), None).0;
+        move || Lease::new(&store, &key, &Entropy::default(), TERM)
+    }
+
+    /// The memory store answers at once, so none of this needs a runtime.
+    fn at_once<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("the store answers at once"),
+        }
+    }
+
+    fn acquires(lease: &mut Lease) -> bool {
+        matches!(at_once(lease.acquire(None, None)), Ok(Acquired::Lease))
+    }
+
+    #[test]
+    fn asking_again_is_done_with_another_token() {
+        let mut lease = leases()();
+        assert!(acquires(&mut lease));
+        let first = lease.token.clone();
+        assert!(acquires(&mut lease), "what the first one held was given back");
+        assert_ne!(lease.token.as_str(), first.as_str());
+    }
+
+    #[test]
+    fn who_seizes_the_lock_holds_it() {
+        let lease = leases();
+        let (mut first, mut second) = (lease(), lease());
+        assert!(acquires(&mut first));
+        assert!(!second.is_held());
+        at_once(second.seize()).unwrap();
+        assert!(second.is_held());
+        assert!(!at_once(first.release()), "the first has lost it");
+        assert!(at_once(second.release()));
+    }
+
+    #[test]
+    fn without_a_runtime_the_lock_is_given_back_where_the_store_answers_at_once() {
+        let lease = leases();
+        let mut dropped = lease();
+        assert!(acquires(&mut dropped));
+        assert!(!acquires(&mut lease()));
+        drop(dropped);
+        assert!(acquires(&mut lease()));
+    }
+}

@@ -40,3 +40,30 @@ pub(crate) async fn beside<M: Future>(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_runs_beside_may_end_long_before() {
+        let main = async {
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            1
+        };
+        let mut ran = false;
+        assert_eq!(beside(pin!(main), pin!(async { ran = true })).await, 1);
+        assert!(ran);
+    }
+
+    #[tokio::test]
+    async fn what_runs_beside_ends_with_the_main_thing() {
+        assert_eq!(beside(pin!(async { 1 }), pin!(std::future::pending())).await, 1);
+    }
+}

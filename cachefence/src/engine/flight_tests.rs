@@ -4,7 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 use super::flight::{Baton, Entered, Flights, Member, Turn};
 
@@ -25,6 +28,19 @@ struct CountingWaker(AtomicUsize);
 impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A waker that looks at the flight when it is woken, and leaves it when it is dropped.
+struct Curious {
+    flights: TestFlights,
+    aside: Member<&'static str, Option<Cargo>>,
+}
+
+impl Wake for Curious {
+    fn wake(self: Arc<Self>) {
+        self.aside.beats();
+        self.flights.open();
     }
 }
 
@@ -180,4 +196,53 @@ fn seats_are_used_again() {
         drop(join(&flights));
     }
     assert_eq!(baton.seats(), 1);
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
+    let flights = flights();
+    let baton = lead(&flights);
+    let mut member = join(&flights);
+    let ((before, first), (after, second)) = (counting(), counting());
+    for waker in [&first, &first, &second] {
+        assert!(poll(&mut member, waker).is_pending());
+    }
+    baton.land("landed");
+    let woken = [before, after].map(|waker| waker.0.load(Ordering::SeqCst));
+    assert_eq!(woken, [0, 1], "the member may have moved to another task");
+}
+
+#[test]
+fn no_lock_is_held_while_a_waker_runs_or_is_dropped() {
+    type Act = fn(Baton<&'static str, Option<Cargo>>, Member<&'static str, Option<Cargo>>);
+    let acts: [(&str, Act); 6] = [
+        ("landing", |baton, _member| drop(baton.land("landed"))),
+        ("passing on", |baton, _member| drop(baton)),
+        ("waiting again", |_baton, mut member| drop(poll(&mut member, Waker::noop()))),
+        ("leaving", |_baton, member| drop(member)),
+        ("being served", |baton, mut member| {
+            drop(baton.land("landed"));
+            assert!(poll(&mut member, Waker::noop()).is_ready());
+        }),
+        ("leading", |baton, mut member| {
+            drop(baton);
+            assert!(poll(&mut member, Waker::noop()).is_ready());
+        }),
+    ];
+    for (name, act) in acts {
+        let flights = flights();
+        let (baton, mut member) = (lead(&flights), join(&flights));
+        let aside = join(&flights);
+        let waker = Waker::from(Arc::new(Curious { flights, aside }));
+        assert!(poll(&mut member, &waker).is_pending());
+        drop(waker); // the flight has the only one
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || {
+            act(baton, member);
+            done.send(())
+        });
+        // A lock that is held would never be given back.
+        let ended = is_done.recv_timeout(Duration::from_secs(10));
+        assert!(ended.is_ok(), "{name}: {ended:?}");
+    }
 }
