@@ -1,6 +1,9 @@
 //! What every store promises, checked on each of them: in memory, on Redis, and on a Redis that
 //! refuses scripts.
 
+mod foreign;
+mod watched;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +11,11 @@ use bytes::Bytes;
 use cachefence::__private::testing;
 use cachefence::{Acquired, CacheFence, Key, MemoryStore, NewValue, Snapshot, Store, Version};
 use cachefence_tests::RedisServer;
+
+use self::foreign::{
+    a_lock_that_is_written_over_is_lost, an_empty_value_is_an_entry,
+    foreign_data_is_no_entry_and_no_lock, postponing_marks_nothing_but_entries,
+};
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -212,32 +220,6 @@ async fn a_lease_ends_by_itself(Fixture { store, .. }: Fixture) {
     assert!(store.fill(&key, &token, &value("v")).await.unwrap());
 }
 
-async fn foreign_data_is_no_entry_and_no_lock(Fixture { store, server }: Fixture) {
-    let Some(server) = server else { return };
-    let key = key("k");
-    let (entry, lock) = (key.as_str(), &*key.lock_name());
-    let plants: [&[&str]; 5] = [
-        &["SET", "<name>", "garbage"],
-        &["SET", "<name>", ""],
-        &["HSET", "<name>", "field", "value"],
-        &["RPUSH", "<name>", "element"],
-        &["SADD", "<name>", "member"],
-    ];
-    for name in [entry, lock] {
-        for plant in plants {
-            let plant: Vec<_> =
-                plant.iter().map(|word| if *word == "<name>" { name } else { word }).collect();
-            server.cli(&["DEL", entry, lock]);
-            server.cli(&plant);
-            assert!(read(&store, &key).await.is_none(), "{plant:?}");
-            let token = acquire(&store, &key, None).await;
-            let token = token.unwrap_or_else(|| panic!("{plant:?} blocks the key"));
-            assert!(store.fill(&key, &token, &value("healed")).await.unwrap(), "{plant:?}");
-            assert_eq!(read(&store, &key).await.unwrap().payload, "healed", "{plant:?}");
-        }
-    }
-}
-
 async fn the_server_ends_what_nobody_cleans_up(Fixture { store, server }: Fixture) {
     let Some(server) = server else { return };
     let key = key("k");
@@ -352,6 +334,9 @@ contract!(memory, redis, redis_without_scripts, redis_with_scripts_forbidden => 
     only_the_holder_renews,
     a_lease_ends_by_itself,
     foreign_data_is_no_entry_and_no_lock,
+    an_empty_value_is_an_entry,
+    a_lock_that_is_written_over_is_lost,
+    postponing_marks_nothing_but_entries,
     the_server_ends_what_nobody_cleans_up,
     a_stale_entry_is_kept_for_its_window,
     postponing_marks_the_entry_and_releases,

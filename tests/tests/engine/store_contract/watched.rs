@@ -1,0 +1,139 @@
+//! Without scripts: nothing happens between the look at a lock and the write that depends on it.
+//!
+//! A gate between the store and its server holds back the transaction, and somebody else takes the
+//! lock in the meantime.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachefence::__private::testing;
+use cachefence::{Acquired, CacheFence, Store};
+use cachefence_tests::RedisServer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+
+use super::{LEASE, acquire, key, read, value};
+
+/// Reached by a failure only.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Hands on what it is sent, but for transactions, of which it lets through as many as it is told.
+struct Gate {
+    url: String,
+    transactions: Arc<Semaphore>,
+    held: mpsc::UnboundedReceiver<()>,
+}
+
+impl Gate {
+    async fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let transactions = Arc::new(Semaphore::new(0));
+        let (holds, held) = mpsc::unbounded_channel();
+        let permits = Arc::clone(&transactions);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let ((from_client, mut to_client), (mut from_server, to_server)) =
+                    (client.into_split(), server.into_split());
+                let (permits, holds) = (Arc::clone(&permits), holds.clone());
+                tokio::spawn(
+                    async move { tokio::io::copy(&mut from_server, &mut to_client).await },
+                );
+                tokio::spawn(hand_on(from_client, to_server, permits, holds));
+            }
+        });
+        Self { url, transactions, held }
+    }
+
+    /// Waits until a transaction is held back.
+    async fn holds_one(&mut self) {
+        timeout(SOON, self.held.recv()).await.expect("a transaction").unwrap();
+    }
+
+    fn let_through(&self, transactions: usize) {
+        self.transactions.add_permits(transactions);
+    }
+}
+
+async fn hand_on(
+    mut from: OwnedReadHalf,
+    mut to: impl tokio::io::AsyncWrite + Unpin,
+    transactions: Arc<Semaphore>,
+    holds: mpsc::UnboundedSender<()>,
+) {
+    let mut bytes = [0; 4_096];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        let part = &bytes[..read];
+        if part.windows(5).any(|window| window == b"MULTI") {
+            let _ = holds.send(());
+            transactions.acquire().await.unwrap().forget();
+        }
+        if to.write_all(part).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn without_scripts() -> (RedisServer, Gate, Arc<dyn Store>) {
+    let rename = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+    let server = RedisServer::builder().args(rename).start();
+    let gate = Gate::before(server.port()).await;
+    let cache = CacheFence::connect(&gate.url).await.unwrap();
+    (server, gate, testing::store(&cache))
+}
+
+#[tokio::test]
+async fn a_lock_that_is_lost_after_the_look_is_lost() {
+    for operation in ["fill", "renew", "release", "postpone"] {
+        let (server, mut gate, store) = without_scripts().await;
+        let key = key("k");
+        gate.let_through(1);
+        let token = acquire(&store, &key, None).await.unwrap();
+        gate.holds_one().await;
+
+        let pending = tokio::spawn({
+            let (store, key) = (Arc::clone(&store), key.clone());
+            async move {
+                match operation {
+                    "fill" => store.fill(&key, &token, &value("v")).await,
+                    "renew" => store.renew(&key, &token, LEASE * 10).await,
+                    "release" => store.release(&key, &token).await,
+                    _ => store.postpone(&key, &token, LEASE).await,
+                }
+            }
+        });
+        gate.holds_one().await;
+        let theirs = testing::token();
+        let lock = key.lock_name();
+        server.cli(&["SET", &lock, theirs.as_str(), "PX", "10000"]);
+        gate.let_through(1);
+        let held = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
+        assert!(!held, "{operation}");
+        assert_eq!(server.cli(&["GET", &lock]), theirs.as_str(), "{operation}");
+        let left = server.cli(&["PTTL", &lock]).parse::<u64>().unwrap();
+        assert!(left <= 10_000, "{operation}: {left}");
+        assert!(read(&store, &key).await.is_none(), "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
+    let (server, mut gate, store) = without_scripts().await;
+    let key = key("k");
+    server.cli(&["SET", &key.lock_name(), "garbage"]);
+    let pending = tokio::spawn({
+        let (store, key) = (Arc::clone(&store), key.clone());
+        async move { store.acquire(&key, &testing::token(), LEASE, None).await }
+    });
+    gate.holds_one().await;
+    gate.let_through(1); // it finds the garbage
+    gate.holds_one().await;
+    server.cli(&["SET", &key.lock_name(), testing::token().as_str(), "PX", "10000"]);
+    gate.let_through(2); // it removes nothing, and looks again
+    let acquired = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
+    assert!(matches!(acquired, Acquired::Held { .. }), "{acquired:?}");
+}
