@@ -1,6 +1,6 @@
 //! A store whose operations a test can stop, and whose replies it can lose.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ pub struct Staged {
     stops: Mutex<HashMap<(Op, Phase), Arc<Stop>>>,
     lost: Mutex<HashMap<Op, Arc<Stop>>>,
     counts: Mutex<HashMap<Op, usize>>,
+    refused: Mutex<HashSet<Op>>,
 }
 
 /// An operation that is to be stopped.
@@ -97,6 +98,16 @@ impl Staged {
         stop
     }
 
+    /// Has every `op` fail at once, and without effect, until [`accept`](Self::accept).
+    pub fn refuse(&self, op: Op) {
+        lock(&self.refused).insert(op);
+    }
+
+    /// Ends a [`refuse`](Self::refuse).
+    pub fn accept(&self, op: Op) {
+        lock(&self.refused).remove(&op);
+    }
+
     /// How often `op` was asked for.
     pub fn count(&self, op: Op) -> usize {
         lock(&self.counts).get(&op).copied().unwrap_or(0)
@@ -131,6 +142,9 @@ macro_rules! operations {
                 StoreFuture::new(async move {
                     let staged = &self.0;
                     *lock(&staged.counts).entry(Op::$op).or_default() += 1;
+                    if lock(&staged.refused).contains(&Op::$op) {
+                        return Err(StoreError::new("the store is out of reach"));
+                    }
                     if let Some(stop) = staged.lost(Op::$op) {
                         let (staged, key) = (Arc::clone(staged), key.clone());
                         $(let $argument = $argument.clone();)*

@@ -100,10 +100,12 @@ mod tests {
     #[test]
     fn unused_gates_are_swept() {
         let gates = Gates::default();
+        let used = gates.of("used");
         for key in 0..1_000 {
             drop(gates.of(&key.to_string()));
         }
         assert!(gates.0.lock().unwrap().capacity() < 100);
+        assert!(Arc::ptr_eq(&used, &gates.of("used")), "it is not swept along");
     }
 
     #[tokio::test(start_paused = true)]
@@ -146,5 +148,28 @@ mod tests {
         }
         sleep(PATIENCE * 5).await;
         assert_eq!(ended(), 5, "all of them in the end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gate_where_somebody_has_come_out_is_not_stuck() {
+        let gate = Arc::new(Gate::new(1));
+        let first = gate.pass(PATIENCE).await;
+        let inside = Arc::new(AtomicU64::new(0));
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
+                tokio::spawn(async move {
+                    let _pass = gate.pass(PATIENCE).await;
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "both at a time");
+                    sleep(PATIENCE * 3 / 4).await;
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                })
+            })
+            .collect();
+        sleep(PATIENCE * 3 / 4).await;
+        drop(first);
+        for task in waiting {
+            task.await.unwrap();
+        }
     }
 }

@@ -149,3 +149,36 @@ impl Drop for Paying {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        Key::new("", name.to_owned(), None).0
+    }
+
+    #[test]
+    fn a_hundred_thousand_are_owed_and_no_more() {
+        let owed = Owed::default();
+        let keys: Vec<_> = (0..MOST).map(|number| key(&number.to_string())).collect();
+        assert!(keys.iter().all(|key| owed.add(key)));
+        assert!(!owed.add(&key("one more")));
+        assert!(owed.add(&keys[0]), "it is owed already");
+        owed.paid(&keys[0], owed.number(&keys[0]).unwrap());
+        assert!(owed.add(&key("one more")));
+    }
+
+    #[test]
+    fn what_was_sent_before_pays_nothing() {
+        let owed = Owed::default();
+        let key = key("k");
+        assert!(owed.add(&key));
+        let before = owed.number(&key).unwrap();
+        assert!(owed.add(&key));
+        owed.paid(&key, before);
+        assert!(owed.has(&key));
+        owed.paid(&key, owed.number(&key).unwrap());
+        assert!(!owed.has(&key));
+    }
+}

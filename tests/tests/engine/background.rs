@@ -92,6 +92,13 @@ async fn an_early_refresh_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cold_call_looks_once() {
+    let world = World::new();
+    world.entry("k").get_or_set_in_background(world.load(Duration::ZERO)).await.unwrap();
+    assert_eq!(world.staged.count(Op::Read), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revalidation_is_not_waited_for() {
     let world = World::new();
     let entry = || world.entry("k").stale_while_revalidate(WINDOW);

@@ -188,3 +188,56 @@ async fn a_dead_holder_is_replaced_as_soon_as_its_lease_ends() {
     assert!(waited >= DEFAULT_LEASE, "{waited:?}");
     assert!(waited <= DEFAULT_LEASE + Duration::from_millis(5), "{waited:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_was_cut_off_reaches_everybody_who_waits() {
+    let world = World::new();
+    let stop = world.staged.stop(Op::Fill, Phase::Request);
+    let (leader, begun) = droppable(&world, Duration::from_secs(1));
+    begun.notified().await;
+    let joiners = [(); 5].map(|()| world.call(Duration::ZERO).0);
+    stop.reached().await;
+    let reads = world.staged.count(Op::Read);
+    leader.abort();
+    for joiner in joiners {
+        assert_eq!(joiner.await.unwrap(), 1);
+    }
+    assert_eq!(world.loads(), 1);
+    assert_eq!(world.staged.count(Op::Acquire), 1);
+    assert_eq!(world.staged.count(Op::Read), reads, "it is fenced: nobody has to look again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_for_max_rebuild_and_no_longer() {
+    let world = World::new();
+    let builder = CacheFence::builder().store(Network(Arc::clone(&world.staged)));
+    let cache = builder.lock_timeout(LEASE).max_rebuild(LEASE * 2).build_lazy().unwrap();
+    let load = || async {
+        sleep(TTL).await;
+        Ok::<_, std::io::Error>(1)
+    };
+    assert_eq!(cache.get_or_set("k", TTL, load).await.unwrap(), 1);
+    assert_eq!(world.staged.count(Op::Renew), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_of_which_nothing_was_heard_is_not_stored_under() {
+    let world = World::new();
+    let entry = || world.ours.entry::<usize>("k").ttl(TTL).beta(1e300);
+    let (first, _) = world.call(Duration::from_secs(1));
+    first.await.unwrap();
+    // An early refresh, dropped when it has asked for the lock, and before it was answered.
+    let stop = world.staged.stop(Op::Acquire, Phase::Reply);
+    let refresh = tokio::spawn(entry().get_or_set(|| async { Ok::<_, std::io::Error>(7) }));
+    stop.reached().await;
+    // Somebody who cannot read waits for it, and goes on in its place.
+    let unread = world.staged.delay_beyond_failure(Op::Read);
+    let (heir, _) = world.call(Duration::from_secs(1));
+    unread.reached().await;
+    settle().await;
+    let stored = world.staged.count(Op::Fill);
+    refresh.abort();
+    assert_eq!(heir.await.unwrap(), 2);
+    assert_eq!(world.staged.count(Op::Fill), stored);
+    assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(1));
+}

@@ -250,6 +250,46 @@ async fn a_value_that_is_set_wins_over_a_rebuild_under_way() {
 }
 
 #[tokio::test]
+async fn a_value_that_is_set_here_frees_the_joiners_at_once() {
+    let world = World::new();
+    let (leader, has_read, go_on) = world.slow_call(&world.ours);
+    has_read.notified().await;
+    let joiner = world.call(&world.ours);
+    settle().await;
+    world.ours.entry::<u32>("k").ttl(TTL).set(&7).await.unwrap();
+    // The leader is still at it.
+    assert_eq!(end(joiner).await.unwrap(), 7);
+    go_on.notify_one();
+    assert_eq!(end(leader).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_sixteen_rebuilds_that_were_refused_a_call_does_without_the_lock() {
+    let world = World::new();
+    let mut stop = world.staged.stop(Op::Fill, Phase::Request);
+    let (mut leader, has_read, go_on) = world.slow_call(&world.ours);
+    has_read.notified().await;
+    let joiner = world.call(&world.ours);
+    settle().await;
+    go_on.notify_one();
+    for _ in 0..16 {
+        stop.reached().await; // sealed, so the next call begins the next flight
+        assert!(!joiner.is_finished());
+        let next = world.call(&world.ours);
+        settle().await;
+        world.change(&world.theirs).await;
+        let next_stop = world.staged.stop(Op::Fill, Phase::Request);
+        stop.go();
+        end(leader).await.unwrap();
+        (leader, stop) = (next, next_stop);
+    }
+    assert_eq!(end(joiner).await.unwrap(), 17, "what it read itself");
+    stop.reached().await;
+    stop.go();
+    end(leader).await.unwrap();
+}
+
+#[tokio::test]
 async fn under_constant_invalidation_every_call_ends() {
     let world = World::new();
     let stopper = Arc::new(Notify::new());

@@ -10,6 +10,7 @@ use cachefence_tests::{Network, Op, Staged};
 use tokio::time::sleep;
 
 const TTL: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_secs(600);
 
 fn staged() -> (CacheFence, Arc<Staged>) {
     let staged = Arc::new(Staged::default());
@@ -108,4 +109,10 @@ async fn a_value_that_is_too_large_is_served_and_not_cached() {
         assert_eq!(entry().set(&value.to_owned()).await.is_ok(), cached);
     }
     assert_eq!(staged.count(Op::Fill), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_longer_is_valid_no_longer() {
+    let (cache, _) = staged();
+    assert_eq!(lives(|| cache.entry::<u8>("k").ttl(TTL).stale_if_error(WINDOW), 1).await, 60);
 }

@@ -51,6 +51,19 @@ async fn a_value_larger_than_the_bound_is_not_kept_and_served_all_the_same() {
     assert_eq!(cache.entry::<String>("large").peek().await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_bound_of_sixteen_mebibytes_is_not_divided() {
+    assert_eq!(kept(&cache(MemoryStore::with_bytes(16 << 20)), 1, 12 << 20).await, 1);
+}
+
+#[tokio::test]
+async fn a_store_says_how_full_it_is() {
+    let store = std::sync::Arc::new(MemoryStore::default());
+    let cache = CacheFence::builder().store(std::sync::Arc::clone(&store)).build_lazy().unwrap();
+    assert_eq!(kept(&cache, 3, 1).await, 3);
+    assert_eq!(format!("{store:?}"), "MemoryStore { entries: 3, weight: 3, .. }");
+}
+
 #[tokio::test(start_paused = true)]
 async fn expired_entries_are_not_served() {
     let cache = CacheFence::in_memory();

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use cachefence::{CacheFence, Error, cachefence};
+use cachefence_tests::Network;
 
 const TTL: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(3); // less than `wait_for_lock`
 
 #[tokio::test]
 async fn the_engine_says_so() {
-    let cache = CacheFence::in_memory();
+    says_so(CacheFence::in_memory()).await;
+    let remote = CacheFence::builder().store(Network::default());
+    says_so(remote.build_lazy().unwrap()).await;
+}
+
+async fn says_so(cache: CacheFence) {
     let inner = || async { Ok::<u32, std::io::Error>(1) };
     let outer = || async {
         match cache.get_or_set("k", TTL, inner).await {

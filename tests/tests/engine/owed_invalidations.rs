@@ -1,0 +1,138 @@
+//! `invalidate_eventually`: what could not be removed now is removed as soon as it can be, and is not
+//! served until then.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachefence::{CacheFence, Error};
+use cachefence_tests::{Network, Op, Phase, Staged};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+const TTL: Duration = Duration::from_secs(3_600);
+
+/// Longer than the longest pause between two tries.
+const LATER: Duration = Duration::from_secs(2);
+
+fn cache(staged: &Arc<Staged>) -> CacheFence {
+    let builder = CacheFence::builder().store(Network(Arc::clone(staged))).beta(0.0);
+    builder.build_lazy().unwrap()
+}
+
+fn load(value: u32) -> Ready<Result<u32, std::io::Error>> {
+    ready(Ok(value))
+}
+
+async fn peek(cache: &CacheFence) -> Result<Option<u32>, Error> {
+    cache.entry("k").peek().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_the_store_takes_is_done() {
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    cache.get_or_set("k", TTL, || load(1)).await.unwrap();
+    assert!(cache.invalidate_eventually("k").await.unwrap());
+    assert_eq!(peek(&cache).await.unwrap(), None);
+    sleep(LATER).await;
+    assert_eq!(staged.count(Op::Invalidate), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_fails_is_made_up_for() {
+    let staged = Arc::new(Staged::default());
+    let (ours, theirs) = (cache(&staged), cache(&staged));
+    // More than once: the task that pays ends, and is started again.
+    for round in 1..=3 {
+        ours.get_or_set("k", TTL, || load(1)).await.unwrap();
+        staged.refuse(Op::Invalidate);
+        assert!(!ours.invalidate_eventually("k").await.unwrap());
+        assert!(matches!(peek(&ours).await, Err(Error::Store(_))), "what is there is void");
+        assert_eq!(ours.get_or_set("k", TTL, || load(2)).await.unwrap(), 2);
+        assert_eq!(peek(&theirs).await.unwrap(), Some(1), "they cannot know");
+
+        staged.accept(Op::Invalidate);
+        sleep(LATER).await;
+        assert_eq!(peek(&theirs).await.unwrap(), None, "round {round}");
+        assert_eq!(peek(&ours).await.unwrap(), None, "it reads again");
+        let tries = staged.count(Op::Invalidate);
+        sleep(LATER).await;
+        assert_eq!(staged.count(Op::Invalidate), tries, "nothing is owed any more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_keys_are_read_as_ever() {
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    cache.get_or_set("other", TTL, || load(1)).await.unwrap();
+    staged.refuse(Op::Invalidate);
+    assert!(!cache.invalidate_eventually("k").await.unwrap());
+    assert_eq!(cache.get_or_set("other", TTL, || load(2)).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_between_tries_grow_to_a_second() {
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    staged.refuse(Op::Invalidate);
+    for key in ["a", "b", "c"] {
+        assert!(!cache.invalidate_eventually(key).await.unwrap());
+    }
+    // The calls themselves; then one key is tried for all, at once and after each pause.
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(staged.count(Op::Invalidate), 3 + 1);
+    for (tries, pause) in (2..).zip([100, 200, 400, 800, 1_000, 1_000]) {
+        sleep(Duration::from_millis(pause)).await;
+        assert_eq!(staged.count(Op::Invalidate), 3 + tries, "after {pause} ms more");
+    }
+    staged.accept(Op::Invalidate);
+    sleep(LATER).await;
+    assert_eq!(staged.count(Op::Invalidate), 3 + 7 + 3, "and each when it works again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_pays_nothing() {
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    staged.refuse(Op::Invalidate);
+    cache.invalidate_eventually("k").await.unwrap();
+    staged.accept(Op::Invalidate);
+    let stop = staged.stop(Op::Invalidate, Phase::Reply);
+    let earlier = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.invalidate("k").await }
+    });
+    stop.reached().await; // it has removed what was there; the reply is on its way
+    staged.refuse(Op::Invalidate);
+    assert!(!cache.invalidate_eventually("k").await.unwrap());
+    stop.go();
+    while !earlier.is_finished() {
+        yield_now().await;
+    }
+    earlier.await.unwrap().unwrap();
+    assert!(matches!(peek(&cache).await, Err(Error::Store(_))), "the later one is still owed");
+}
+
+#[test]
+fn a_runtime_that_ends_takes_no_later_debt_with_it() {
+    let runtime = || -> Runtime {
+        Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+    };
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    staged.refuse(Op::Invalidate);
+    let first = runtime();
+    assert!(!first.block_on(cache.invalidate_eventually("k")).unwrap());
+    first.block_on(async { sleep(LATER).await });
+    drop(first);
+    runtime().block_on(async {
+        assert!(!cache.invalidate_eventually("other").await.unwrap());
+        staged.accept(Op::Invalidate);
+        sleep(LATER).await;
+        assert_eq!(peek(&cache).await.unwrap(), None);
+        assert_eq!(cache.entry::<u32>("other").peek().await.unwrap(), None);
+    });
+}

@@ -1,0 +1,155 @@
+//! Stale values where several callers are at one entry: who is served one, and who must not be.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachefence::Entry;
+use cachefence_tests::Op;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep};
+
+use super::stale_windows::{TTL, WINDOW, World, if_error};
+
+/// Ends after `takes`, well or not.
+#[derive(Clone, Copy)]
+struct Load {
+    takes: Duration,
+    value: Option<&'static str>,
+}
+
+const FAILS: Load = Load { takes: Duration::from_secs(1), value: None };
+
+fn makes(value: &'static str) -> Load {
+    Load { value: Some(value), ..FAILS }
+}
+
+/// A call in a task of its own, and when its recompute has begun.
+fn call(
+    world: &Arc<World>,
+    entry: Entry<String>,
+    load: Load,
+) -> (JoinHandle<Option<String>>, Arc<Notify>) {
+    let (world, begun) = (Arc::clone(world), Arc::new(Notify::new()));
+    let begins = Arc::clone(&begun);
+    let call = tokio::spawn(async move {
+        let load = || async {
+            begins.notify_one();
+            sleep(load.takes).await;
+            match load.value {
+                Some(value) => world.ok(value).await,
+                None => world.fails().await,
+            }
+        };
+        entry.get_or_set(load).await.ok()
+    });
+    (call, begun)
+}
+
+const OLD: Option<&str> = Some("old");
+const NEW: Option<&str> = Some("new");
+
+async fn settle() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+async fn stale() -> Arc<World> {
+    Arc::new(World::with_stale(if_error).await)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joined_a_rebuild_that_succeeds_is_given_what_it_made() {
+    let world = stale().await;
+    let (leader, begun) = call(&world, if_error(world.entry()), makes("new"));
+    begun.notified().await;
+    let (joiner, _) = call(&world, if_error(world.entry()), FAILS);
+    for call in [leader, joiner] {
+        assert_eq!(call.await.unwrap().as_deref(), NEW);
+    }
+    assert_eq!(world.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joined_without_a_look_is_served_the_stale_value_that_is_there() {
+    let world = stale().await;
+    // The leader has no window, so those who come later do not look before they join.
+    let (leader, begun) = call(&world, world.entry(), FAILS);
+    begun.notified().await;
+    let (forgiving, _) = call(&world, if_error(world.entry()), FAILS);
+    let past_its_window = world.entry().stale_if_error(Duration::from_millis(1));
+    let (late, _) = call(&world, past_its_window, FAILS);
+    assert_eq!(leader.await.unwrap(), None);
+    assert_eq!(forgiving.await.unwrap().as_deref(), OLD);
+    assert_eq!(late.await.unwrap(), None, "its own window is over");
+    assert_eq!(world.loads(), 2, "one failing load for all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_and_fails_is_served_the_stale_value_that_is_there() {
+    let world = stale().await;
+    let (leader, begun) = call(&world, world.entry(), makes("never"));
+    begun.notified().await;
+    let (joiner, _) = call(&world, if_error(world.entry()), FAILS);
+    settle().await;
+    leader.abort();
+    assert_eq!(joiner.await.unwrap().as_deref(), OLD);
+    assert_eq!(world.loads(), 2, "it ran its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_for_a_rebuild_that_took_too_long_do_not_try_again() {
+    let (limit, patient) = (Duration::from_millis(100), Duration::from_secs(1));
+    let world = stale().await;
+    let entry = if_error(world.entry()).recompute_timeout(limit);
+    let (leader, begun) = call(&world, entry, Load { takes: TTL, value: Some("late") });
+    begun.notified().await;
+    let started = Instant::now();
+    let entry = || if_error(world.entry()).recompute_timeout(patient);
+    let joiners = [(); 5].map(|()| call(&world, entry(), makes("new")).0);
+    assert_eq!(leader.await.unwrap().as_deref(), OLD);
+    for joiner in joiners {
+        assert_eq!(joiner.await.unwrap().as_deref(), OLD);
+    }
+    assert_eq!(started.elapsed(), limit);
+    assert_eq!(world.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mark_is_no_value_for_who_has_no_window() {
+    let world = stale().await;
+    let (theirs, begun) = call(&world, if_error(world.caches[1].entry("k").ttl(TTL)), FAILS);
+    begun.notified().await;
+    let (ours, _) = call(&world, world.entry(), makes("new"));
+    assert_eq!(theirs.await.unwrap().as_deref(), OLD);
+    assert_eq!(ours.await.unwrap().as_deref(), NEW, "not what was marked meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_without_a_look_is_served_nothing_that_has_expired() {
+    let world = stale().await;
+    let theirs = world.caches[1].entry::<String>("k").ttl(TTL);
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let theirs = tokio::spawn(async move {
+        let endless = || async {
+            begins.notify_one();
+            pending::<Result<String, io::Error>>().await
+        };
+        theirs.get_or_set(endless).await
+    });
+    begun.notified().await;
+    let (leader, _) = call(&world, world.entry(), makes("never"));
+    settle().await; // it waits for the lock
+    let (joiner, _) = call(&world, world.entry(), makes("new"));
+    settle().await;
+    leader.abort();
+    settle().await;
+    theirs.abort();
+    assert_eq!(joiner.await.unwrap().as_deref(), NEW);
+    assert_eq!(world.staged.count(Op::Fill), 2);
+    assert!(WINDOW > TTL, "what has expired is still there");
+}
