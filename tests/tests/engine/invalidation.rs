@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cachefence::{CacheFence, Error};
 use cachefence_tests::{Network, Op, Phase, Staged};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
@@ -264,29 +264,35 @@ async fn a_value_that_is_set_here_frees_the_joiners_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_sixteen_rebuilds_that_were_refused_a_call_does_without_the_lock() {
-    let world = World::new();
-    let mut stop = world.staged.stop(Op::Fill, Phase::Request);
-    let (mut leader, has_read, go_on) = world.slow_call(&world.ours);
-    has_read.notified().await;
-    let joiner = world.call(&world.ours);
-    settle().await;
-    go_on.notify_one();
-    for _ in 0..16 {
-        stop.reached().await; // sealed, so the next call begins the next flight
-        assert!(!joiner.is_finished());
-        let next = world.call(&world.ours);
+async fn a_call_that_was_freed_sixteen_times_does_without_the_lock() {
+    const FREED: usize = 16;
+    let (world, go) = (World::new(), Arc::new(Semaphore::new(0)));
+    let call = |_| {
+        let (world, go) = (world.clone(), Arc::clone(&go));
+        tokio::spawn(async move {
+            let load = || async {
+                world.loads.fetch_add(1, Ordering::SeqCst);
+                go.acquire().await.unwrap().forget();
+                answer(world.version.load(Ordering::SeqCst))
+            };
+            world.ours.get_or_set("k", TTL, load).await.map_err(Arc::new)
+        })
+    };
+    let calls: Vec<JoinHandle<Answer>> = (0..20).map(call).collect();
+    // Each time one of them begins another rebuild, under another lease, and the others join it.
+    for rebuilds in 1..=FREED {
         settle().await;
-        world.change(&world.theirs).await;
-        let next_stop = world.staged.stop(Op::Fill, Phase::Request);
-        stop.go();
-        end(leader).await.unwrap();
-        (leader, stop) = (next, next_stop);
+        assert_eq!(world.loads.load(Ordering::SeqCst), rebuilds);
+        assert_eq!(world.staged.count(Op::Acquire), rebuilds);
+        world.change(&world.ours).await;
     }
-    assert_eq!(end(joiner).await.unwrap(), 17, "what it read itself");
-    stop.reached().await;
-    stop.go();
-    end(leader).await.unwrap();
+    settle().await;
+    assert_eq!(world.loads.load(Ordering::SeqCst), FREED + 1);
+    assert_eq!(world.staged.count(Op::Acquire), FREED, "the last one has no lease");
+    go.add_permits(20);
+    for call in calls {
+        end(call).await.unwrap();
+    }
 }
 
 #[tokio::test]
