@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cachefence::__private::testing;
 use cachefence::{CacheFence, Entry, Error};
 use cachefence_tests::{Network, Op, Staged};
 use tokio::time::sleep;
@@ -115,4 +116,13 @@ async fn a_value_that_is_too_large_is_served_and_not_cached() {
 async fn what_is_kept_longer_is_valid_no_longer() {
     let (cache, _) = staged();
     assert_eq!(lives(|| cache.entry::<u8>("k").ttl(TTL).stale_if_error(WINDOW), 1).await, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_jitter_a_ttl_is_kept_to_the_millisecond() {
+    let (cache, _) = staged();
+    let ttl = Duration::from_millis((1 << 53) - 1);
+    cache.get_or_set("k", ttl, || async { Ok::<_, Infallible>(1) }).await.unwrap();
+    let found = testing::store(&cache).read(&testing::key("k")).await.unwrap().unwrap();
+    assert_eq!(found.expiry.since(found.now), Some(ttl));
 }
