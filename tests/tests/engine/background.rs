@@ -130,6 +130,22 @@ async fn ten_thousand_refreshes_that_fail_cost_nobody_anything() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_an_early_refresh_that_failed_nobody_tries_for_a_while() {
+    let world = World::new();
+    let early = || world.entry("k").beta(ALWAYS);
+    let load = world.load(Duration::from_millis(1));
+    assert_eq!(early().get_or_set_in_background(load).await.unwrap(), 1);
+    for _ in 0..10 {
+        assert_eq!(early().get_or_set_in_background(world.fails()).await.unwrap(), 1);
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(world.loads(), 2);
+    sleep(Duration::from_secs(2)).await; // `retry_after` has passed
+    early().get_or_set_in_background(world.fails()).await.unwrap();
+    world.until_loads(3).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refresh_that_panics_is_made_again() {
     let world = World::new();
     let entry = || world.entry("k").stale_while_revalidate(WINDOW);
