@@ -48,3 +48,19 @@ impl Engine {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_spent_adds_up_until_it_is_set() {
+        let spent = Spent::default();
+        assert_eq!(spent.get(), Duration::ZERO);
+        spent.add(Duration::from_millis(20));
+        spent.add(Duration::from_millis(30));
+        assert_eq!(spent.get(), Duration::from_millis(50));
+        spent.set(Duration::from_millis(1));
+        assert_eq!(spent.get(), Duration::from_millis(1));
+    }
+}

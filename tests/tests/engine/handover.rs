@@ -241,3 +241,13 @@ async fn a_lease_of_which_nothing_was_heard_is_not_stored_under() {
     assert_eq!(world.staged.count(Op::Fill), stored);
     assert_eq!(world.ours.entry::<usize>("k").peek().await.unwrap(), Some(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_refuses_the_lock_is_asked_once() {
+    let world = World::new();
+    world.staged.refuse(Op::Acquire);
+    let (call, _) = world.call(Duration::from_secs(1));
+    assert_eq!(call.await.unwrap(), 1);
+    assert_eq!(world.staged.count(Op::Acquire), 1);
+    assert_eq!(world.staged.count(Op::Fill), 0, "there is no lease to store it under");
+}
