@@ -32,6 +32,8 @@ mod pattern;
 mod place;
 mod suggest;
 mod template;
+#[cfg(test)]
+mod template_tests;
 mod value;
 
 use errors::Errors;

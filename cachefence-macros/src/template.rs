@@ -186,6 +186,3 @@ fn name(text: &str) -> Option<String> {
         && chars.all(|char| char == '_' || char.is_alphanumeric());
     valid.then(|| text.to_owned())
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,6 @@
-use super::*;
+use std::ops::Range;
+
+use super::template::*;
 
 fn text(text: &str) -> Segment {
     Segment::Text(text.to_owned())
