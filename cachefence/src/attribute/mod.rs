@@ -21,14 +21,21 @@ pub fn installed() -> CacheFence {
     crate::installed::installed().clone()
 }
 
-/// What the contract suite of the stores needs and users do not.
+/// What the project's own tests need and users do not.
 pub mod testing {
     use std::sync::Arc;
+
+    #[cfg(feature = "redis")]
+    use bytes::Bytes;
 
     use crate::builder::Builder;
     use crate::cache::CacheFence;
     use crate::entropy::Entropy;
     use crate::key::Key;
+    #[cfg(feature = "redis")]
+    use crate::store::redis::record::{self, Record};
+    #[cfg(feature = "redis")]
+    use crate::store::{NewValue, Snapshot, Timestamp};
     use crate::store::{Store, Token};
 
     /// A cache whose chance is `source`, so that a simulation can be repeated.
@@ -52,5 +59,33 @@ pub mod testing {
     /// A token that no flight has.
     pub fn token() -> Token {
         Token::random(&Entropy::default())
+    }
+
+    /// What the Redis store makes of the bytes under a key.
+    #[cfg(feature = "redis")]
+    #[derive(Debug)]
+    pub enum Decoded {
+        /// The key's entry.
+        Entry(Snapshot),
+        /// An entry of another key.
+        Stray,
+        /// Anything else.
+        Foreign,
+    }
+
+    /// Reads what the Redis store found under `key` at `now`.
+    #[cfg(feature = "redis")]
+    pub fn decode_entry(key: &Key, bytes: &Bytes, now: Timestamp) -> Decoded {
+        match Record::decode(key, bytes, now) {
+            Record::Entry(entry) => Decoded::Entry(entry),
+            Record::Stray => Decoded::Stray,
+            Record::Foreign => Decoded::Foreign,
+        }
+    }
+
+    /// Writes what the Redis store puts under `key` for `value` at `now`.
+    #[cfg(feature = "redis")]
+    pub fn encode_entry(key: &Key, version: u64, value: &NewValue, now: Timestamp) -> Vec<u8> {
+        record::encode(key, &Token::random(&Entropy::of(move || version)), value, now)
     }
 }

@@ -5,7 +5,7 @@ mod clock;
 mod failure;
 mod link;
 mod optimistic;
-mod record;
+pub(crate) mod record;
 mod scripts;
 mod server;
 mod watches;
