@@ -1,12 +1,13 @@
 //! A store whose operations a test can stop, and whose replies it can lose.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachefence::{
     Acquired, Key, MemoryStore, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult,
-    Token, Version,
+    Token, Version, Watch,
 };
 use tokio::sync::Semaphore;
 
@@ -48,6 +49,7 @@ pub struct Staged {
     stops: Mutex<HashMap<(Op, Phase), Arc<Stop>>>,
     lost: Mutex<HashMap<Op, Arc<Stop>>>,
     counts: Mutex<HashMap<Op, usize>>,
+    watching_breaks: AtomicBool,
     refused: Mutex<HashSet<Op>>,
 }
 
@@ -108,6 +110,11 @@ impl Staged {
         lock(&self.refused).remove(&op);
     }
 
+    /// Has waiters watch, over a connection that breaks each time.
+    pub fn break_watching(&self) {
+        self.watching_breaks.store(true, Ordering::SeqCst);
+    }
+
     /// How often `op` was asked for.
     pub fn count(&self, op: Op) -> usize {
         lock(&self.counts).get(&op).copied().unwrap_or(0)
@@ -137,7 +144,23 @@ pub struct Network(pub Arc<Staged>);
 // Each argument is followed by how it is passed on from a copy of it.
 macro_rules! operations {
     ($($name:ident $op:ident ($($argument:ident: $ty:ty => $copied:expr),*) -> $result:ty;)*) => {
-        impl Store for Network {$(
+        impl Store for Network {
+            fn watches(&self) -> bool {
+                self.0.watching_breaks.load(Ordering::SeqCst)
+            }
+
+            fn acquire_watching<'a>(
+                &'a self,
+                _: &'a Key,
+                _: &'a Token,
+                _: Duration,
+                _: Option<Version>,
+                _: &'a Watch,
+            ) -> StoreResult<'a, Acquired> {
+                StoreFuture::ready(Err(StoreError::new("the connection broke")))
+            }
+
+            $(
             fn $name<'a>(&'a self, key: &'a Key, $($argument: $ty),*) -> StoreResult<'a, $result> {
                 StoreFuture::new(async move {
                     let staged = &self.0;

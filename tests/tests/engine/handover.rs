@@ -251,3 +251,16 @@ async fn a_store_that_refuses_the_lock_is_asked_once() {
     assert_eq!(world.staged.count(Op::Acquire), 1);
     assert_eq!(world.staged.count(Op::Fill), 0, "there is no lease to store it under");
 }
+
+/// Watching is a convenience: the store works, so nobody rebuilds without it.
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_cannot_watch_looks_again_and_again() {
+    let world = World::new();
+    world.staged.break_watching();
+    let (holder, begun) = world.call(TTL / 100);
+    begun.notified().await;
+    let theirs = world.theirs.entry::<usize>("k").ttl(TTL);
+    let waiter = theirs.get_or_set(async || Ok::<_, Infallible>(0));
+    assert_eq!(waiter.await.unwrap(), 1, "what the holder loads");
+    assert_eq!((holder.await.unwrap(), world.loads()), (1, 1));
+}
