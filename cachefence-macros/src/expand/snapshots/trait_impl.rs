@@ -12,7 +12,7 @@ async fn load(&self, id: u64) -> Self::Row {
     };
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
-            ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+            ByFrom as _, NotKept as _, NotShared as _, Plain as _,
         };
         (&&&&&::cachefence::__private::kind::Probe::<Self::Row>::new())
             .__cachefence_kind()
