@@ -48,7 +48,7 @@ impl Engine {
                     self.refresh::<T, E, S, F>(&call, found.version, recompute);
                     return Ok(Ok(value));
                 }
-                (Freshness::IfError, Some(held)) => {
+                (Freshness::IfError, Some(held)) if !self.is_within(key) => {
                     if let Some(permit) = self.permit() {
                         let rebuilt = self.rebuild_aside::<T, E, S, F>(&call, permit, recompute);
                         return Ok(Ok(rebuilt.await.unwrap_or(held)));

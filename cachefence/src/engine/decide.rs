@@ -36,7 +36,9 @@ impl Engine {
                     };
                 }
                 (Freshness::IfError, held) => {
-                    call.holds_a_value();
+                    if held.is_some() {
+                        call.holds_a_value();
+                    }
                     (attempt.seen, attempt.held) = (Some(found.version), held.map(Box::new));
                 }
                 _ => attempt.seen = Some(found.version),

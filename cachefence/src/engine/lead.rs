@@ -100,8 +100,15 @@ impl Engine {
                     let decode = || self.codec.decode(&entry.payload).ok();
                     let value = if is_new { decode() } else { self.servable(call, &entry) };
                     if let Some(value) = value {
-                        let origin = Origin { begun, fenced: false };
-                        baton.land(Outcome::Value { payload: entry.payload, origin });
+                        // One that is stale, and served because it is not to be rebuilt yet, is for
+                        // each to judge by their own windows.
+                        let outcome = if is_new || entry.expiry > entry.now {
+                            let origin = Origin { begun, fenced: false };
+                            Outcome::Value { payload: entry.payload, origin }
+                        } else {
+                            Outcome::Again
+                        };
+                        baton.land(outcome);
                         return Break(Ok(value));
                     }
                     attempt.seen = Some(entry.version);
@@ -126,13 +133,19 @@ impl Engine {
             baton.cargo = None;
             return Obtained::NoStore;
         }
-        let lease =
-            baton.cargo.get_or_insert_with(|| self.lease(call.key, call.policy.lock_timeout));
         let (mut pace, mut watch) = (Pace::new(), None);
         let mut may_watch = self.store.watches();
         loop {
             let begun = self.tickets.next();
+            if self.owed.has(call.key) {
+                // What the store holds is what was to be removed. If that is asked for after `begun`,
+                // whatever is found is newer than it.
+                baton.cargo = None;
+                return if waits { Obtained::NoStore } else { Obtained::Nothing };
+            }
             let spent = call.spent.get();
+            let lease =
+                baton.cargo.get_or_insert_with(|| self.lease(call.key, call.policy.lock_timeout));
             let acquired = self.in_time(call, lease.acquire(seen, watch.as_ref())).await;
             let remaining = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
                 Ok(Acquired::Lease) => return Obtained::Lease,

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::error::StoreError;
 
 /// How long an attempt to connect may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How many commands may queue for the connection before callers wait for their turn.
 const PIPELINE: usize = 1_024;
@@ -123,7 +123,7 @@ impl Links {
         let config = Self::plain().set_push_sender(push);
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
-        tracking.arg("TRACKING").arg("ON").arg("OPTIN").arg("NOLOOP");
+        tracking.arg("TRACKING").arg("ON").arg("OPTIN");
         tracking.exec_async(&mut connection).await?;
         Ok(connection)
     }

@@ -11,6 +11,7 @@ mod server;
 mod watches;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::options::LONGEST;
 use crate::report;
+use crate::time::in_time;
 
 /// How long the first contact may take, when a cache is built.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -220,17 +222,21 @@ impl Store for RedisStore {
                 // Before it looks: what happens after that is not missed.
                 server.watches.add(key, watch);
                 let connection = &mut connection;
-                let time = server.clock.is_stale();
-                let reply = scripts::acquire_watching(connection, key, token, lease, seen, time);
+                let reply = scripts::acquire_watching(connection, key, token, lease, seen, false);
                 Ok(Some(reply.await?))
             };
-            match server.ask_timed_if_any(watched).await {
-                Ok(Some((reply, now))) => self.acquired(key, reply, now).await,
-                Ok(None) => self.acquire(key, token, lease, seen).await,
-                Err(failure) => {
-                    // The next waiter makes another connection.
-                    *link.watching.lock().await = None;
-                    Err(server.report(failure))
+            // It has a connection of its own, so it says nothing about the server, and may take only a
+            // part of the time: what is left is for the shared one.
+            match in_time(server.op_timeout() / 2, pin!(watched)).await {
+                Some(Ok(Some((reply, _)))) => self.acquired(key, reply, None).await,
+                Some(Ok(None)) => self.acquire(key, token, lease, seen).await,
+                Some(Err(error)) => {
+                    server.stop_watching(&link).await;
+                    Err(server.report(Failure::classify(server.address(), error)))
+                }
+                None => {
+                    server.stop_watching(&link).await;
+                    Err(StoreError::unsaid("the connection of those who wait does not answer"))
                 }
             }
         })
@@ -314,8 +320,10 @@ impl Store for RedisStore {
             let mut link = server.links.here()?;
             let mut del = redis::cmd("DEL");
             del.arg(key.lock_name()).arg(key.as_str());
-            let del = server.ask(del.exec_async(&mut link.shared)).await;
-            del.map_err(|failure| server.report(failure))
+            // A count, and no other reply: on a connection whose replies have slipped, that would be
+            // another's, and the entry still there.
+            let deleted = server.ask(del.query_async::<u64>(&mut link.shared)).await;
+            deleted.map(drop).map_err(|failure| server.report(failure))
         })
     }
 }

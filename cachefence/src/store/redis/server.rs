@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, Probe};
 use super::clock::ServerClock;
 use super::failure::{self, Failure};
-use super::link::{Link, Links};
+use super::link::{CONNECT_TIMEOUT, Link, Links};
 use super::scripts::Timed;
 use super::watches::Watches;
 use crate::entropy::Entropy;
@@ -97,18 +97,6 @@ impl Server {
         Ok((reply, time.map(|time| self.clock.learn(sent, timestamp(time)))))
     }
 
-    /// Like [`ask_timed`](Self::ask_timed), for what may turn out not to be asked at all.
-    pub(super) async fn ask_timed_if_any<T>(
-        self: &Arc<Self>,
-        reply: impl Future<Output = RedisResult<Option<Timed<T>>>>,
-    ) -> Result<Option<(T, Option<Timestamp>)>, Failure> {
-        let sent = Instant::now();
-        Ok(self
-            .ask(reply)
-            .await?
-            .map(|(reply, time)| (reply, time.map(|time| self.clock.learn(sent, timestamp(time))))))
-    }
-
     /// Waits for `reply`, but no longer than `limit`.
     pub(super) async fn within<T>(
         &self,
@@ -175,6 +163,18 @@ impl Server {
         watching.clone()
     }
 
+    /// Gives that connection up: the next waiter makes another, and those who trusted in it look by
+    /// themselves.
+    pub(super) async fn stop_watching(&self, link: &Link) {
+        let gone = link.watching.lock().await.take();
+        drop(gone);
+        self.watches.disarm();
+    }
+
+    pub(super) fn op_timeout(&self) -> Duration {
+        self.op_timeout
+    }
+
     pub(super) fn without_scripts(&self) {
         self.scripting.store(false, Ordering::Relaxed);
     }
@@ -211,7 +211,8 @@ impl Server {
             let asked = Instant::now();
             Ok((asked, well(&mut connection).await?))
         };
-        match self.within(self.op_timeout, reply).await {
+        // Nobody waits for it, and it makes a connection, which no operation has to.
+        match self.within(CONNECT_TIMEOUT + self.op_timeout, reply).await {
             Ok((asked, time)) => {
                 self.links.renew();
                 self.clock.learn(asked, timestamp(time));

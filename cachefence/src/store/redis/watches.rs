@@ -46,9 +46,14 @@ impl Watches {
             }
             // `FLUSHALL` names no keys.
             (PushKind::Invalidate, _) => self.take().iter().for_each(Wake::wake),
-            (PushKind::Disconnection, _) => self.take().iter().for_each(Wake::disarm),
+            (PushKind::Disconnection, _) => self.disarm(),
             _ => {}
         }
+    }
+
+    /// Has everybody look by themselves: there will be no more pushes.
+    pub(super) fn disarm(&self) {
+        self.take().iter().for_each(Wake::disarm);
     }
 
     fn take(&self) -> Vec<Wake> {
