@@ -135,13 +135,22 @@ impl Desk {
     }
 
     /// Fills the cache, so that there is something to lose.
+    ///
+    /// What was asked of a server in trouble may fail after it is well again, and cost a key one more
+    /// round; not round after round.
     pub(crate) async fn warm(&self) {
-        for id in 0..KEYS {
-            self.call(true, id).await;
+        const MOST_ROUNDS: u32 = 5;
+        for _ in 0..MOST_ROUNDS {
+            for id in 0..KEYS {
+                self.call(true, id).await;
+            }
+            let before = self.bodies();
+            self.calls(1).await;
+            if self.bodies() == before {
+                return;
+            }
         }
-        let before = self.bodies();
-        self.calls(1).await;
-        assert_eq!(self.bodies(), before, "everything is cached");
+        panic!("not everything is cached after {MOST_ROUNDS} rounds");
     }
 }
 
