@@ -129,28 +129,34 @@ impl Desk {
     }
 
     /// Waits until calls are hits again, with nothing restarted.
+    ///
+    /// Every key is cached again after a few rounds. Not always after the first: once, behind a server
+    /// that had loaded its data, seven keys were not, and it is not known why.
     pub(crate) async fn heals(&self, what: &str) {
+        const MOST_ROUNDS: u32 = 5;
         println!("{what}: the first hit {:.0?} after it ended", self.until_a_hit().await);
-        self.warm().await;
+        for round in 1..=MOST_ROUNDS {
+            if self.fill().await {
+                return;
+            }
+            println!("{what}: not everything is cached after round {round}");
+        }
+        panic!("{what}: not everything is cached after {MOST_ROUNDS} rounds");
     }
 
     /// Fills the cache, so that there is something to lose.
-    ///
-    /// What was asked of a server in trouble may fail after it is well again, and cost a key one more
-    /// round; not round after round.
     pub(crate) async fn warm(&self) {
-        const MOST_ROUNDS: u32 = 5;
-        for _ in 0..MOST_ROUNDS {
-            for id in 0..KEYS {
-                self.call(true, id).await;
-            }
-            let before = self.bodies();
-            self.calls(1).await;
-            if self.bodies() == before {
-                return;
-            }
+        assert!(self.fill().await, "everything is cached");
+    }
+
+    /// Calls for every key; whether all of them are hits from then on.
+    async fn fill(&self) -> bool {
+        for id in 0..KEYS {
+            self.call(true, id).await;
         }
-        panic!("not everything is cached after {MOST_ROUNDS} rounds");
+        let before = self.bodies();
+        self.calls(1).await;
+        self.bodies() == before
     }
 }
 
