@@ -25,8 +25,8 @@ const RENEWALS_PER_LEASE: u32 = 3;
 /// # Cancel safety
 ///
 /// Any of its futures may be dropped, and so may the lease itself. Whatever the store may have been
-/// left with is then put right: a lock that was asked for or held is released, and a store that was
-/// under way is carried to its end, in a task of its own unless the store answers at once. Where
+/// left with is then put right: a lock that was asked for or held is released, and a store or a mark that
+/// was under way is carried to its end, in a task of its own unless the store answers at once. Where
 /// there is no runtime to run the task, the lock ends with its lease.
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
@@ -46,6 +46,8 @@ enum State {
     Held { since: Instant },
     /// The value is made, and on its way.
     Filling(NewValue),
+    /// There will be no value, and the mark that says so is on its way.
+    Postponing(Duration),
 }
 
 impl Lease {
@@ -175,9 +177,13 @@ impl Lease {
         if matches!(self.state, State::Idle) {
             return false;
         }
-        let released = self.store.postpone(&self.key, &self.token, pause).await;
+        self.state = State::Postponing(pause);
+        // An error leaves it to the end of this lease, which tries once more.
+        let Ok(released) = self.store.postpone(&self.key, &self.token, pause).await else {
+            return false;
+        };
         self.state = State::Idle;
-        released.unwrap_or(false)
+        released
     }
 
     /// Puts right whatever the store may have been left with.
@@ -186,11 +192,13 @@ impl Lease {
             State::Idle => return,
             State::Asked | State::Held { .. } => Settle::Release,
             State::Filling(value) => Settle::Fill(value),
+            State::Postponing(pause) => Settle::Postpone(pause),
         };
         let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token.clone());
         match &settle {
             Settle::Release if store.release(&key, &token).now().is_ok() => return,
             Settle::Fill(value) if store.fill(&key, &token, value).now().is_ok() => return,
+            Settle::Postpone(pause) if store.postpone(&key, &token, *pause).now().is_ok() => return,
             _ => {}
         }
         detach(async move {
@@ -198,6 +206,7 @@ impl Lease {
             match settle {
                 Settle::Release => drop(store.release(&key, &token).await),
                 Settle::Fill(value) => drop(store.fill(&key, &token, &value).await),
+                Settle::Postpone(pause) => drop(store.postpone(&key, &token, pause).await),
             }
         });
     }
@@ -213,6 +222,7 @@ impl Drop for Lease {
 enum Settle {
     Release,
     Fill(NewValue),
+    Postpone(Duration),
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::future::{Future, pending};
 use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -60,6 +61,37 @@ pub(crate) fn spawn<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<JoinHandle<T>> {
     Some(Handle::try_current().ok()?.spawn(work))
+}
+
+/// Work that ends whether or not it is waited for: in whoever polls it, and when that one is gone in a
+/// task of its own, if there is a runtime to run it on.
+pub(crate) struct ToItsEnd(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl ToItsEnd {
+    pub(crate) fn new(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl Future for ToItsEnd {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(work) = &mut self.0 else { return Poll::Ready(()) };
+        let polled = work.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl Drop for ToItsEnd {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            detach(work);
+        }
+    }
 }
 
 /// Runs `work` in a task of its own, if there is a runtime to run it on.

@@ -51,6 +51,9 @@ pub struct Staged {
     counts: Mutex<HashMap<Op, usize>>,
     watching_breaks: AtomicBool,
     refused: Mutex<HashSet<Op>>,
+    forbidden: Mutex<HashSet<String>>,
+    patience: Mutex<Option<Duration>>,
+    silent: AtomicBool,
 }
 
 /// An operation that is to be stopped.
@@ -110,6 +113,21 @@ impl Staged {
         lock(&self.refused).remove(&op);
     }
 
+    /// Has every operation on `key` fail at once, and without effect.
+    pub fn forbid(&self, key: &str) {
+        lock(&self.forbidden).insert(key.to_owned());
+    }
+
+    /// Has operations fail that take longer than `patience`.
+    pub fn give_up_after(&self, patience: Duration) {
+        *lock(&self.patience) = Some(patience);
+    }
+
+    /// Has no operation be answered from now on.
+    pub fn fall_silent(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+    }
+
     /// Has waiters watch, over a connection that breaks each time.
     pub fn break_watching(&self) {
         self.watching_breaks.store(true, Ordering::SeqCst);
@@ -120,7 +138,20 @@ impl Staged {
         lock(&self.counts).get(&op).copied().unwrap_or(0)
     }
 
+    async fn within_patience<T>(
+        &self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let patience = *lock(&self.patience);
+        let Some(patience) = patience else { return operation.await };
+        let in_time = tokio::time::timeout(patience, operation).await;
+        in_time.unwrap_or_else(|_| Err(StoreError::new("the store did not answer in time")))
+    }
+
     async fn at(&self, op: Op, phase: Phase) {
+        if self.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let stop = lock(&self.stops).remove(&(op, phase));
         if let Some(stop) = stop {
             stop.pass().await;
@@ -149,6 +180,10 @@ macro_rules! operations {
                 self.0.watching_breaks.load(Ordering::SeqCst)
             }
 
+            fn patience(&self) -> Duration {
+                lock(&self.0.patience).unwrap_or(Duration::MAX)
+            }
+
             fn acquire_watching<'a>(
                 &'a self,
                 _: &'a Key,
@@ -165,7 +200,8 @@ macro_rules! operations {
                 StoreFuture::new(async move {
                     let staged = &self.0;
                     *lock(&staged.counts).entry(Op::$op).or_default() += 1;
-                    if lock(&staged.refused).contains(&Op::$op) {
+                    let forbidden = lock(&staged.forbidden).contains(key.as_str());
+                    if forbidden || lock(&staged.refused).contains(&Op::$op) {
                         return Err(StoreError::new("the store is out of reach"));
                     }
                     if let Some(stop) = staged.lost(Op::$op) {
@@ -177,10 +213,13 @@ macro_rules! operations {
                         });
                         return Err(StoreError::new("the reply was lost"));
                     }
-                    staged.at(Op::$op, Phase::Request).await;
-                    let result = staged.inner.$name(key, $($argument),*).await;
-                    staged.at(Op::$op, Phase::Reply).await;
-                    result
+                    staged.within_patience(async {
+                        staged.at(Op::$op, Phase::Request).await;
+                        let result = staged.inner.$name(key, $($argument),*).await;
+                        staged.at(Op::$op, Phase::Reply).await;
+                        result
+                    })
+                    .await
                 })
             }
         )*}

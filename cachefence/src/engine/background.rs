@@ -1,23 +1,28 @@
 //! Refreshing in a task of its own, so that nobody who holds a value waits.
 
 use std::future::Future;
+use std::ops::ControlFlow::{Break, Continue};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::flight::{Entered, Turn};
 use super::lead::Attempt;
 use super::look::Look;
-use super::{Call, Engine, Made, Recursive};
+use super::{Call, Engine, Leader, Made, Recursive, earlier};
 use crate::freshness::Freshness;
 use crate::key::Key;
 use crate::options::Policy;
+use crate::race::{First, race};
 use crate::share::Share;
 use crate::store::Version;
-use crate::time::{detach, spawn};
+use crate::time::{sleep_until, spawn};
 
 impl Engine {
     /// As [`fetch`](Self::fetch), except that a caller that holds a value never runs the recompute
@@ -49,10 +54,10 @@ impl Engine {
                     return Ok(Ok(value));
                 }
                 (Freshness::IfError, Some(held)) if !self.is_within(key) => {
-                    if let Some(permit) = self.permit() {
-                        let rebuilt = self.rebuild_aside::<T, E, S, F>(&call, permit, recompute);
-                        return Ok(Ok(rebuilt.await.unwrap_or(held)));
-                    }
+                    call.started_waiting(&self.tickets);
+                    let rebuilt =
+                        self.rebuild_aside::<T, E, S, F>(&call, found.version, recompute).await;
+                    return Ok(Ok(rebuilt.unwrap_or(held)));
                 }
                 _ => {}
             }
@@ -73,50 +78,81 @@ impl Engine {
     {
         let Some(permit) = self.permit() else { return };
         let Some(baton) = self.rebuilds.lead(call.key.as_str()) else { return };
-        let (engine, key, policy) = (Arc::clone(self), call.key.clone(), *call.policy);
-        detach(async move {
-            let _permit = permit;
-            let call = Call::in_background(&key, &policy);
-            let attempt = Attempt::refresh(seen, None);
-            // Whatever comes of it is in the store, or left for the next reader.
-            drop(engine.lead::<T, E, S>(&call, baton, attempt, pin!(recompute)).await);
-        });
+        let attempt = Attempt::refresh(seen, None);
+        // Whatever comes of it is in the store, or left for the next reader.
+        drop(self.lead_in_task::<T, E, S, F>(call, permit, baton, attempt, recompute));
     }
 
-    /// Has a task rebuild the entry, and waits for it as long as `recompute_timeout` says: `None` if
-    /// it fails or takes longer.
-    fn rebuild_aside<T, E, S, F>(
+    /// Waits for a rebuild, by a task if there is none yet, until it has taken as long as
+    /// `recompute_timeout` says: `None` if it fails or takes longer.
+    async fn rebuild_aside<T, E, S, F>(
         self: &Arc<Self>,
         call: &Call<'_>,
-        permit: OwnedSemaphorePermit,
+        seen: Version,
         recompute: F,
-    ) -> impl Future<Output = Option<T>> + Send + use<T, E, S, F>
+    ) -> Option<T>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
         S: Share<E, Kept = E>,
         F: Future<Output = Result<Made<T>, E>> + Send + 'static,
     {
-        let (engine, key) = (Arc::clone(self), call.key.clone());
-        let limit = call.policy.recompute_timeout;
-        // The task itself has all the time that the recompute takes.
-        let policy = Policy { recompute_timeout: None, ..*call.policy };
-        let task = spawn(async move {
+        let turn = match self.rebuilds.enter(call.key.as_str(), false) {
+            Entered::Leads(baton) => Turn::Leads(baton),
+            Entered::Joins(mut member) => {
+                // Those who come to one that hangs do not each wait for it anew.
+                let until = earlier(call.soft_limit(member.since()), call.deadline);
+                match race(Pin::new(&mut member), pin!(sleep_until(until))).await {
+                    First::A(turn) => turn,
+                    First::B(()) => return None,
+                }
+            }
+        };
+        match turn {
+            Turn::Landed(outcome) => match self.settle::<T, E, S>(call, outcome) {
+                Break(result) => result.ok(),
+                Continue(_) => None,
+            },
+            Turn::Leads(baton) => {
+                let limit = call.policy.recompute_timeout.unwrap_or(Duration::MAX);
+                let attempt = Attempt { seen: Some(seen), ..Attempt::default() };
+                let permit = self.permit()?;
+                let task =
+                    self.lead_in_task::<T, E, S, F>(call, permit, baton, attempt, recompute)?;
+                // A panic has been reported by its task.
+                timeout(limit, task).await.ok()?.ok()?
+            }
+        }
+    }
+
+    /// Leads a flight in a task. Nobody can be given what takes longer than `max_rebuild`, since its
+    /// lease is not renewed any more; that is dropped.
+    fn lead_in_task<T, E, S, F>(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        permit: OwnedSemaphorePermit,
+        baton: Leader,
+        attempt: Attempt<T>,
+        recompute: F,
+    ) -> Option<JoinHandle<Option<T>>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Send + 'static,
+        S: Share<E, Kept = E>,
+        F: Future<Output = Result<Made<T>, E>> + Send + 'static,
+    {
+        let (engine, key, policy) = (Arc::clone(self), call.key.clone(), *call.policy);
+        spawn(async move {
             let _permit = permit;
             let mut call = Call::in_background(&key, &policy);
-            let look = engine.look(&mut call).await;
-            let then = engine.decide(&mut call, look);
-            engine.serve::<T, E, S>(call, then, pin!(recompute)).await
-        });
-        async move {
-            let task = task?;
-            let ended = match limit {
-                Some(limit) => timeout(limit, task).await.ok()?,
-                None => task.await,
-            };
-            // A panic has been reported by its task.
-            ended.ok()?.ok()?.ok()
-        }
+            call.started_waiting(&engine.tickets);
+            let recompute = pin!(recompute);
+            let lead = engine.lead::<T, E, S>(&call, baton, attempt, recompute);
+            match timeout(policy.max_rebuild, lead).await {
+                Ok(Break(result)) => result.ok(),
+                Ok(Continue(_)) | Err(_) => None,
+            }
+        })
     }
 
     fn permit(&self) -> Option<OwnedSemaphorePermit> {

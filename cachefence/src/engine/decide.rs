@@ -37,7 +37,7 @@ impl Engine {
                 }
                 (Freshness::IfError, held) => {
                     if held.is_some() {
-                        call.holds_a_value();
+                        call.may_give_up();
                     }
                     (attempt.seen, attempt.held) = (Some(found.version), held.map(Box::new));
                 }
@@ -91,14 +91,10 @@ impl Engine {
 
     /// What is in the store and may be served because the recompute failed.
     pub(super) async fn stale<T: DeserializeOwned>(&self, call: &Call<'_>) -> Option<T> {
-        let ticket = call.ticket.unwrap_or_else(|| self.tickets.next());
-        let read = self.read(call.key);
-        match self.look_together(call, ticket, read).await {
-            Look::Found(found) => match freshness_of(call, &found, NEVER_EARLY) {
-                Freshness::Expired => None,
-                _ => self.codec.decode(&found.payload).ok(),
-            },
-            Look::Nothing | Look::Unavailable | Look::Underway(_) => None,
+        let found = self.look_past_rebuilds(call).await?;
+        match freshness_of(call, &found, NEVER_EARLY) {
+            Freshness::Expired => None,
+            _ => self.codec.decode(&found.payload).ok(),
         }
     }
 }

@@ -23,6 +23,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use tokio::time::Instant;
+
 use crate::sync::{Arc, DefaultHashBuilder, Mutex, MutexGuard, PoisonError};
 
 /// The flights of one kind, by key. `O` is how they end, `C` the cargo that their batons carry.
@@ -47,6 +49,7 @@ struct State<O, C> {
     /// The cargo of a baton that nobody holds: the first member that is polled takes it.
     offer: Option<C>,
     outcome: Option<O>,
+    since: Instant,
     /// How often the holder of the baton has shown that it is alive.
     beats: u64,
     seats: Seats,
@@ -123,8 +126,8 @@ impl<O, C: Default> Flights<O, C> {
 
     fn begin(self: &Arc<Self>, shard: &mut Shard<O, C>, key: &str, cold: bool) -> Baton<O, C> {
         let key: Arc<str> = key.into();
-        let seats = Seats::default();
-        let state = State { cold, offer: None, outcome: None, beats: 0, seats };
+        let (since, seats) = (Instant::now(), Seats::default());
+        let state = State { cold, offer: None, outcome: None, since, beats: 0, seats };
         let flight = Arc::new(Flight { key: Arc::clone(&key), state: Mutex::new(state) });
         shard.insert(key, Arc::clone(&flight));
         let crew = Crew { flights: Arc::clone(self), flight };
@@ -298,6 +301,11 @@ impl<O: Clone, C: Default> Future for Member<O, C> {
 }
 
 impl<O, C: Default> Member<O, C> {
+    /// When the flight was begun.
+    pub(crate) fn since(&self) -> Instant {
+        lock(&self.crew.flight.state).since
+    }
+
     /// How often the holder of the baton has shown that it is alive.
     pub(crate) fn beats(&self) -> u64 {
         lock(&self.crew.flight.state).beats

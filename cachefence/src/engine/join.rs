@@ -28,7 +28,7 @@ impl Engine {
         S: Share<E>,
     {
         async move {
-            let patience = sleep_until(call.patience());
+            let patience = sleep_until(call.patience(attempt.held.is_some()));
             match race(Pin::new(&mut member), pin!(patience)).await {
                 First::A(Turn::Landed(outcome)) => {
                     let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Alone);

@@ -45,7 +45,8 @@ impl<T> Attempt<T> {
     }
 
     fn request(&self) -> Request {
-        Request { seen: self.seen, reachable: self.reachable, waits: self.waits }
+        let holds_a_value = self.held.is_some();
+        Request { seen: self.seen, reachable: self.reachable, waits: self.waits, holds_a_value }
     }
 }
 
@@ -56,6 +57,7 @@ struct Request {
     seen: Option<Version>,
     reachable: bool,
     waits: bool,
+    holds_a_value: bool,
 }
 
 /// How the attempt to get a lease ended.
@@ -124,7 +126,7 @@ impl Engine {
         &self,
         call: &Call<'_>,
         baton: &mut Leader,
-        Request { seen, reachable, waits }: Request,
+        Request { seen, reachable, waits, holds_a_value }: Request,
     ) -> Obtained {
         if baton.cargo.as_ref().is_some_and(|lease| lease.is_held()) {
             return Obtained::Lease;
@@ -184,7 +186,9 @@ impl Engine {
             };
             let (pause, changed) = (pin!(pause), pin!(changed));
             let look_again = pin!(race(pause, changed));
-            if let First::B(()) = race(look_again, pin!(sleep_until(call.patience()))).await {
+            if let First::B(()) =
+                race(look_again, pin!(sleep_until(call.patience(holds_a_value)))).await
+            {
                 return Obtained::Nothing;
             }
         }

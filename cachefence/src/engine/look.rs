@@ -4,9 +4,11 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::flight::{Baton, Entered, Member, Turn};
+use super::flight::{Baton, Entered, Turn};
+use super::runway::Aloft;
 use super::ticket::Ticket;
 use super::{Call, Engine, Joiner};
 use crate::error::StoreError;
@@ -14,7 +16,7 @@ use crate::key::Key;
 use crate::race::{First, race};
 use crate::report;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
-use crate::time::{in_time, sleep};
+use crate::time::sleep;
 
 /// How long a caller waits for a read that another one sent, where the store does not say how long it
 /// takes. Stores bound their reads themselves, but only while they are polled, and a caller that is not
@@ -31,33 +33,48 @@ pub(super) enum Look {
     Underway(Joiner),
 }
 
-/// What a shared read came to.
+/// What a read comes to; `None` if there was none, and each has to start again.
+pub(super) type Reading = Option<Result<Option<Snapshot>, Unavailable>>;
+
+/// The store cannot be read, which has been reported.
 #[derive(Clone)]
-pub(super) struct Reading {
-    begun: Ticket,
-    result: Result<Option<Snapshot>, StoreError>,
+pub(super) struct Unavailable;
+
+/// What a caller makes of a rebuild that is under way here when it comes to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rebuilds {
+    Join,
+    Ignore,
 }
 
 impl Engine {
     /// Looks into the store, or finds that a rebuild is under way here.
     pub(super) async fn look(&self, call: &mut Call<'_>) -> Look {
-        let result = match self.read(call.key).now() {
-            Ok(result) => result,
-            Err(read) => {
-                let ticket = *call.ticket.get_or_insert_with(|| self.tickets.next());
-                let asked = Instant::now();
-                // In a box, which costs a remote read little, and leaves what is local small.
-                let look = Box::pin(self.look_together(call, ticket, read)).await;
-                call.spent.add(asked.elapsed());
-                return look;
+        if self.store.answers_at_once() {
+            // Nobody can be waited for.
+            if let Ok(result) = self.read(call.key).now() {
+                return found(judged(call.key, result));
             }
-        };
-        found(call.key, result)
+        }
+        call.ticket.get_or_insert_with(|| self.tickets.next());
+        if let Some(member) = self.rebuilds.join_cold(call.key.as_str()) {
+            return Look::Underway(member);
+        }
+        self.read_together(call, Rebuilds::Join).await
+    }
+
+    /// What is in the store, also where a rebuild is under way.
+    pub(super) async fn look_past_rebuilds(&self, call: &Call<'_>) -> Option<Snapshot> {
+        match self.read_together(call, Rebuilds::Ignore).await {
+            Look::Found(entry) => Some(entry),
+            Look::Nothing | Look::Unavailable | Look::Underway(_) => None,
+        }
     }
 
     /// Reads the entry, unless an invalidation of it is still owed to the store.
     pub(super) fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         if self.owed.has(key) {
+            self.owed.pay();
             let message = "an invalidation of the entry has not reached the store yet";
             return StoreFuture::ready(Err(StoreError::unsaid(message)));
         }
@@ -65,77 +82,112 @@ impl Engine {
     }
 
     /// Shares one read among the callers that came before it was sent.
-    ///
-    /// A read that is under way may already have passed an invalidation that a caller knows of, so
-    /// callers that come meanwhile share the next one.
-    pub(super) async fn look_together(
+    async fn read_together(&self, call: &Call<'_>, rebuilds: Rebuilds) -> Look {
+        match self.runway.take_off(call.key.fingerprint()) {
+            Some(aloft) => found(self.read_aloft(call, aloft).await),
+            // In a box: whoever is alone with a key does not carry what waiting takes.
+            None => Box::pin(self.read_next(call, rebuilds)).await,
+        }
+    }
+
+    /// Reads for those who wait already. A read that is under way may have passed an invalidation that
+    /// a caller knows of, so nobody who comes meanwhile may have what it finds.
+    async fn read_aloft(
         &self,
         call: &Call<'_>,
-        ticket: Ticket,
-        read: StoreResult<'_, Option<Snapshot>>,
-    ) -> Look {
-        let key = call.key;
-        if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
-            return Look::Underway(member);
-        }
-        match self.reads.enter(key.as_str(), false) {
-            Entered::Leads(baton) => found(key, self.read_for_all(baton, read).await),
-            // In a box: whoever is alone with a key does not carry what waiting takes.
-            Entered::Joins(member) => {
-                Box::pin(self.wait_for_read(call, ticket, read, member)).await
+        aloft: Aloft<'_>,
+    ) -> Result<Option<Snapshot>, Unavailable> {
+        let asked = Instant::now();
+        let read = self.read(call.key);
+        let result = if call.spent.get().is_zero() {
+            // The store itself allows for no more.
+            let result = read.await;
+            call.spent.add(asked.elapsed());
+            result
+        } else {
+            let result = Box::pin(self.in_time(call, read)).await;
+            result.unwrap_or_else(|| Err(StoreError::too_slow()))
+        };
+        aloft.land(result.is_err());
+        judged(call.key, result)
+    }
+
+    /// Waits for the next read, or sends it.
+    async fn read_next(&self, call: &Call<'_>, rebuilds: Rebuilds) -> Look {
+        let key = call.key.as_str();
+        let (mut since, mut stuck) = (Instant::now(), false);
+        loop {
+            let mut member = match self.boarding.enter(key, false) {
+                Entered::Leads(baton) => {
+                    return self.read_for_all(call, baton, since, stuck, rebuilds).await;
+                }
+                Entered::Joins(member) => member,
+            };
+            // Who is to send it waits as long for the one before, and then reads.
+            let patience = self.read_patience().saturating_mul(2);
+            match race(Pin::new(&mut member), pin!(sleep(patience))).await {
+                First::A(Turn::Landed(Some(result))) => {
+                    call.spent.add(since.elapsed());
+                    return found(result);
+                }
+                First::A(Turn::Landed(None)) => {}
+                First::A(Turn::Leads(baton)) => {
+                    return self.read_for_all(call, baton, since, stuck, rebuilds).await;
+                }
+                First::B(()) => {
+                    // That somebody is not polled says nothing of the store.
+                    (since, stuck) = (Instant::now(), true);
+                    member.dismiss(None);
+                }
+            }
+            if let Some(member) = self.join_under_way(key, rebuilds) {
+                return Look::Underway(member);
             }
         }
     }
 
-    /// Waits for a read, and for the next if this one was sent too early.
-    async fn wait_for_read(
+    /// Sends the next read when the one before has come back, `stuck` at once.
+    async fn read_for_all(
         &self,
         call: &Call<'_>,
-        ticket: Ticket,
-        read: StoreResult<'_, Option<Snapshot>>,
-        mut member: Member<Option<Reading>, ()>,
+        baton: Baton<Reading, ()>,
+        since: Instant,
+        stuck: bool,
+        rebuilds: Rebuilds,
     ) -> Look {
-        let key = call.key;
-        // A read of one's own is bounded by the store; with the wait for another's before it, it is
-        // bounded here.
-        let mut since = Some(Instant::now());
-        let baton = loop {
-            match race(Pin::new(&mut member), pin!(sleep(self.read_patience()))).await {
-                First::A(Turn::Leads(baton)) => break baton,
-                // A failure holds no data that could be too old, and is not to be waited for twice.
-                First::A(Turn::Landed(Some(Reading { begun, result })))
-                    if ticket < begun || result.is_err() =>
-                {
-                    return found(key, result);
+        let fingerprint = call.key.fingerprint();
+        let aloft = if stuck {
+            Some(self.runway.overtake(fingerprint))
+        } else {
+            let clear = pin!(self.runway.clear(fingerprint));
+            match race(clear, pin!(sleep(self.read_patience()))).await {
+                First::A(aloft) => {
+                    call.spent.add(since.elapsed());
+                    aloft
                 }
-                First::A(Turn::Landed(_)) => {}
-                // One of those who waited begins the next read, for all of them. That its reader is
-                // not polled says nothing of the store.
-                First::B(()) => {
-                    since = None;
-                    member.dismiss(None);
-                }
-            }
-            // Again: the read that was waited for may have found nothing.
-            if let Some(member) = self.rebuilds.join_cold(key.as_str()) {
-                return Look::Underway(member);
-            }
-            member = match self.reads.enter(key.as_str(), false) {
-                Entered::Leads(baton) => break baton,
-                Entered::Joins(member) => member,
-            };
-            since.get_or_insert_with(Instant::now);
-        };
-        let read = self.read_for_all(baton, read);
-        let result = match since {
-            None => read.await,
-            Some(since) => {
-                let left = self.left(call).saturating_sub(since.elapsed());
-                let result = in_time(left, pin!(read)).await;
-                result.unwrap_or_else(|| Err(StoreError::too_slow()))
+                First::B(()) => Some(self.runway.overtake(fingerprint)),
             }
         };
-        found(key, result)
+        let Some(aloft) = aloft else {
+            // That the store is in trouble is not to be waited for twice.
+            baton.land(Some(Err(Unavailable)));
+            return Look::Unavailable;
+        };
+        // Those whom the last read served may want it again: they come before this one is sent.
+        yield_now().await;
+        if let Some(member) = self.join_under_way(call.key.as_str(), rebuilds) {
+            baton.land(None);
+            return Look::Underway(member);
+        }
+        baton.seal();
+        let result = self.read_aloft(call, aloft).await;
+        baton.land(Some(result.clone()));
+        found(result)
+    }
+
+    /// The read that was waited for may have found nothing.
+    fn join_under_way(&self, key: &str, rebuilds: Rebuilds) -> Option<Joiner> {
+        if rebuilds == Rebuilds::Ignore { None } else { self.rebuilds.join_cold(key) }
     }
 
     /// How long a caller waits for a read that another one sent: a little longer than it may take.
@@ -146,20 +198,17 @@ impl Engine {
         }
     }
 
-    async fn read_for_all(
+    /// An entry that can be served, read after this was called, with its value. Nothing, if the store
+    /// has none or cannot be read in what is left of the call's time for it.
+    pub(super) async fn landed<T: DeserializeOwned>(
         &self,
-        baton: Baton<Option<Reading>, ()>,
-        read: StoreResult<'_, Option<Snapshot>>,
-    ) -> Result<Option<Snapshot>, StoreError> {
-        let begun = self.tickets.next();
-        let result = read.await;
-        baton.land(Some(Reading { begun, result: result.clone() }));
-        result
+        call: &Call<'_>,
+    ) -> Option<(Ticket, Snapshot, T)> {
+        self.in_time(call, self.landed_meanwhile(call)).await.flatten()
     }
 
-    /// An entry that can be served, read after this was called, with its value. Nothing, if the store
-    /// has none or cannot be read.
-    pub(super) async fn landed<T: DeserializeOwned>(
+    /// As [`landed`](Self::landed), where nobody waits for the store.
+    pub(super) async fn landed_meanwhile<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
     ) -> Option<(Ticket, Snapshot, T)> {
@@ -169,13 +218,21 @@ impl Engine {
     }
 }
 
-fn found(key: &Key, result: Result<Option<Snapshot>, StoreError>) -> Look {
+/// Reports why a read failed.
+fn judged(
+    key: &Key,
+    result: Result<Option<Snapshot>, StoreError>,
+) -> Result<Option<Snapshot>, Unavailable> {
+    result.map_err(|error| {
+        report::store_failed("read", key, &error);
+        Unavailable
+    })
+}
+
+fn found(result: Result<Option<Snapshot>, Unavailable>) -> Look {
     match result {
         Ok(Some(snapshot)) => Look::Found(snapshot),
         Ok(None) => Look::Nothing,
-        Err(error) => {
-            report::store_failed("read", key, &error);
-            Look::Unavailable
-        }
+        Err(Unavailable) => Look::Unavailable,
     }
 }

@@ -34,6 +34,7 @@ mod owed;
 mod pace;
 mod patience;
 mod rebuild;
+mod runway;
 mod ticket;
 mod within;
 
@@ -50,6 +51,7 @@ use self::gates::{Gate, Gates};
 use self::look::Reading;
 use self::owed::Owed;
 use self::patience::Spent;
+use self::runway::Runway;
 use self::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::entropy::Entropy;
@@ -72,8 +74,9 @@ pub(crate) struct Engine {
     entropy: Entropy,
     draws: Draws,
     tickets: Tickets,
-    /// `None` ends a read that showed no life.
-    reads: Arc<Flights<Option<Reading>, ()>>,
+    runway: Runway,
+    /// Those who wait for the next read of a key.
+    boarding: Arc<Flights<Reading, ()>>,
     rebuilds: Arc<Flights<Outcome, Cargo>>,
     overdue: Arc<Flights<Outcome, ()>>,
     gates: Gates,
@@ -149,7 +152,8 @@ struct Call<'a> {
     ticket: Option<Ticket>,
     /// When `wait_for_lock` is over; starts with the first miss.
     deadline: Option<Instant>,
-    /// When a stale value is served rather than waited for a fresh one.
+    /// When a stale value is served rather than waited for a fresh one; starts with the first that was
+    /// found.
     soft_deadline: Option<Instant>,
     /// What it has waited for the store.
     spent: Spent,
@@ -171,7 +175,8 @@ impl Engine {
             draws: Draws::new(entropy.number()),
             entropy,
             tickets: Tickets::default(),
-            reads: Arc::new(Flights::new()),
+            runway: Runway::new(),
+            boarding: Arc::new(Flights::new()),
             rebuilds: Arc::new(Flights::new()),
             overdue: Arc::new(Flights::new()),
             gates: Gates::default(),
@@ -221,19 +226,16 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// From here on there is something to serve if it takes too long.
-    fn holds_a_value(&mut self) {
+    /// From here on the clock of `recompute_timeout` runs.
+    fn may_give_up(&mut self) {
         if self.soft_deadline.is_none() {
             self.soft_deadline = self.soft_limit(Instant::now());
         }
     }
 
-    /// Until when it waits for others.
-    fn patience(&self) -> Option<Instant> {
-        match (self.deadline, self.soft_deadline) {
-            (Some(hard), Some(soft)) => Some(hard.min(soft)),
-            (hard, soft) => hard.or(soft),
-        }
+    /// Until when it waits for others, with something to serve if that takes too long or without.
+    fn patience(&self, holds_a_value: bool) -> Option<Instant> {
+        earlier(self.deadline, self.soft_deadline.filter(|_| holds_a_value))
     }
 
     /// How long it gives each of those before it in a queue.
@@ -258,5 +260,13 @@ impl<'a> Call<'a> {
 
     fn may_have(&self, origin: Origin) -> bool {
         origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
+    }
+}
+
+/// Whichever comes first; `None` is never.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

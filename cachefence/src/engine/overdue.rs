@@ -95,7 +95,7 @@ impl Engine {
         loop {
             sleep(pace.next(false, self.entropy.fraction())).await;
             crew.beat();
-            if let Some(landed) = self.landed(call).await {
+            if let Some(landed) = self.landed_meanwhile(call).await {
                 return landed;
             }
         }

@@ -29,9 +29,11 @@ pub(super) struct Owed {
 
 #[derive(Debug, Default)]
 struct Debts {
-    /// With the number of the last call that asked for it.
+    /// With the number of the last call that asked for it, or of the last try that failed.
     keys: HashMap<Key, u64>,
-    calls: u64,
+    numbers: u64,
+    /// Whose they are, once there are any.
+    engine: Weak<Engine>,
     /// Whether there is a task that pays.
     paying: bool,
 }
@@ -65,27 +67,49 @@ impl Owed {
         if debts.keys.len() >= MOST && !debts.keys.contains_key(key) {
             return false;
         }
-        debts.calls += 1;
-        let number = debts.calls;
+        let number = debts.next_number();
         debts.keys.insert(key.clone(), number);
         self.count.store(debts.keys.len(), Ordering::Release);
         true
     }
 
-    /// Whether the caller has to start the task that pays.
-    fn starts_paying(&self) -> bool {
-        !std::mem::replace(&mut self.debts().paying, true)
+    /// Has the others come before `key`, which could not be paid.
+    fn defer(&self, key: &Key) {
+        let mut debts = self.debts();
+        let number = debts.next_number();
+        if let Some(last) = debts.keys.get_mut(key) {
+            *last = number;
+        }
     }
 
-    /// What is to be paid; when that is nothing, the task that pays has to end.
+    /// Has a task pay, unless one does: it ends with the runtime that it runs on.
+    pub(super) fn pay(&self) {
+        let mut debts = self.debts();
+        if !std::mem::replace(&mut debts.paying, true) {
+            let paying = Paying { engine: debts.engine.clone(), done: false };
+            drop(debts); // which a task that cannot be started takes at once
+            detach(paying.pay());
+        }
+    }
+
+    /// What is to be paid, the oldest first; when that is nothing, the task that pays has to end.
     fn next(&self) -> Vec<Key> {
         let mut debts = self.debts();
         debts.paying = !debts.keys.is_empty();
-        debts.keys.keys().cloned().collect()
+        let mut keys: Vec<_> = debts.keys.iter().map(|(key, number)| (*number, key)).collect();
+        keys.sort_unstable_by_key(|(number, _)| *number);
+        keys.into_iter().map(|(_, key)| key.clone()).collect()
     }
 
     fn debts(&self) -> MutexGuard<'_, Debts> {
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Debts {
+    fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 }
 
@@ -104,10 +128,8 @@ impl Engine {
         if !self.owed.add(key) {
             return Err(error);
         }
-        if self.owed.starts_paying() {
-            let paying = Paying { engine: Arc::downgrade(self), done: false };
-            detach(paying.pay());
-        }
+        self.owed.debts().engine = Arc::downgrade(self);
+        self.owed.pay();
         Ok(false)
     }
 }
@@ -128,8 +150,9 @@ impl Paying {
                 return;
             }
             for key in keys {
-                // One that fails says enough about the others.
+                // One that fails says enough about the others, for now.
                 if engine.invalidate(&key).await.is_err() {
+                    engine.owed.defer(&key);
                     break;
                 }
                 pause = PAUSE;
@@ -142,7 +165,7 @@ impl Paying {
 }
 
 impl Drop for Paying {
-    /// With its runtime gone, the next debt starts another task.
+    /// With its runtime gone, the next debt or the next reader of an owed key starts another task.
     fn drop(&mut self) {
         if let Some(engine) = self.engine.upgrade().filter(|_| !self.done) {
             engine.owed.debts().paying = false;

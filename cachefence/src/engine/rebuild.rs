@@ -17,7 +17,7 @@ use crate::race::{First, beside, race};
 use crate::report;
 use crate::share::{Parcel, Share};
 use crate::store::NewValue;
-use crate::time::{detach, in_time, sleep_until};
+use crate::time::{ToItsEnd, in_time, sleep_until};
 
 /// How a recompute ended.
 enum Ended<T, K> {
@@ -75,7 +75,7 @@ impl Engine {
         let ended = match Ended::part::<E, S>(ended) {
             Ok(ended) => ended,
             Err(error) => {
-                detach(fail(baton, None, begun, call.postpones(), Duration::MAX));
+                drop(fail(baton, None, begun, call.postpones(), Duration::MAX));
                 return held.filter(|_| call.forgives()).map(|held| *held).ok_or(error);
             }
         };
@@ -193,7 +193,10 @@ impl Engine {
         let stored = match &mut baton.cargo {
             Some(lease) => {
                 let payload = lease.unfinished().map(|value| value.payload.clone());
-                lease.finish().await.is_ok_and(|stored| stored).then_some(payload).flatten()
+                match self.in_time(call, lease.finish()).await {
+                    Some(Ok(true)) => payload,
+                    _ => None,
+                }
             }
             None => None,
         };
@@ -210,35 +213,41 @@ impl Engine {
     }
 }
 
-/// Ends a flight whose recompute failed. Released first, the lease tells whether there was an
-/// invalidation meanwhile, because an error may say as much about the data as a value does. That is
-/// waited for up to `limit`.
-async fn fail(
+/// Ends a flight whose recompute failed, whether or not that is waited for: nobody has to fail again
+/// because the one who did is gone. Released first, the lease tells whether there was an invalidation
+/// meanwhile, because an error may say as much about the data as a value does. That takes no longer than
+/// `limit`.
+fn fail(
     mut baton: Leader,
     parcel: Option<Parcel>,
     begun: Ticket,
     postpone: Option<Duration>,
     limit: Duration,
-) {
-    let over = async {
-        match (&mut baton.cargo, postpone) {
-            (Some(lease), Some(pause)) => lease.postpone(pause).await,
-            (Some(lease), None) => lease.release().await,
-            (None, _) => false,
-        }
-    };
-    let fenced = in_time(limit, pin!(over)).await.unwrap_or(false);
-    let outcome = match parcel {
-        Some(parcel) => Outcome::Failed { parcel, origin: Origin { begun, fenced } },
-        None => Outcome::Alone,
-    };
-    baton.land(outcome);
+) -> ToItsEnd {
+    ToItsEnd::new(async move {
+        let over = async {
+            match (&mut baton.cargo, postpone) {
+                (Some(lease), Some(pause)) => lease.postpone(pause).await,
+                (Some(lease), None) => lease.release().await,
+                (None, _) => false,
+            }
+        };
+        let fenced = in_time(limit, pin!(over)).await.unwrap_or(false);
+        let outcome = match parcel {
+            Some(parcel) => Outcome::Failed { parcel, origin: Origin { begun, fenced } },
+            None => Outcome::Alone,
+        };
+        baton.land(outcome);
+    })
 }
 
-/// Ends a flight whose recompute took too long. Whoever can make do with a stale value finds it marked.
-async fn give_up(mut baton: Leader, pause: Duration, limit: Duration) {
-    if let Some(lease) = &mut baton.cargo {
-        in_time(limit, pin!(lease.postpone(pause))).await;
-    }
-    baton.land(Outcome::Again);
+/// Ends a flight whose recompute took too long, likewise. Whoever can make do with a stale value finds
+/// it marked.
+fn give_up(mut baton: Leader, pause: Duration, limit: Duration) -> ToItsEnd {
+    ToItsEnd::new(async move {
+        if let Some(lease) = &mut baton.cargo {
+            in_time(limit, pin!(lease.postpone(pause))).await;
+        }
+        baton.land(Outcome::Again);
+    })
 }

@@ -195,6 +195,10 @@ impl Default for MemoryStore {
 }
 
 impl Store for MemoryStore {
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         StoreFuture::ready(Ok(self.snapshot(key)))
     }

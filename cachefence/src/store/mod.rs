@@ -60,6 +60,12 @@ pub trait Store: Send + Sync + 'static {
         Duration::MAX
     }
 
+    /// Whether [`read`](Self::read) is ready at once, so that callers have nothing to share. By default
+    /// it is not.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
     /// Reads the entry, not before the future is polled for the first time: other callers share the
     /// result who came until then.
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>>;

@@ -16,6 +16,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).patience()
     }
 
+    fn answers_at_once(&self) -> bool {
+        (**self).answers_at_once()
+    }
+
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         (**self).read(key)
     }

@@ -61,9 +61,13 @@ impl World {
     }
 
     async fn until_loads(&self, loads: usize) {
-        while self.loads() < loads {
+        for _ in 0..100_000 {
+            if self.loads() >= loads {
+                return;
+            }
             yield_now().await;
         }
+        panic!("{} loads, not {loads}", self.loads());
     }
 
     async fn until_stored(&self, value: usize) {
@@ -223,4 +227,63 @@ async fn two_hundred_and_fifty_six_refreshes_run_at_a_time() {
         }
         go.add_permits(300);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_one_rebuild_take_one_task() {
+    let world = World::new();
+    let limit = Duration::from_millis(100);
+    let entry = |key| world.entry(key).stale_if_error(WINDOW).recompute_timeout(limit);
+    for key in ["k", "other"] {
+        entry(key).get_or_set_in_background(world.load(Duration::ZERO)).await.unwrap();
+    }
+    sleep(TTL).await;
+    let call = |key: &'static str| {
+        let call = entry(key).get_or_set_in_background(world.load(Duration::from_secs(1)));
+        tokio::spawn(async move { call.await.unwrap() })
+    };
+    let calls: Vec<_> = (0..300).map(|_| call("k")).collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+    call("other").await.unwrap();
+    assert_eq!(world.loads(), 2 + 2, "there was a task left for the other key");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_hangs_is_waited_for_once() {
+    let world = World::new();
+    let limit = Duration::from_millis(100);
+    let entry = || world.entry("k").stale_if_error(WINDOW).recompute_timeout(limit);
+    entry().get_or_set_in_background(world.load(Duration::ZERO)).await.unwrap();
+    sleep(TTL).await;
+    let begun = Instant::now();
+    for _ in 0..100 {
+        let load = world.load(WINDOW);
+        assert_eq!(entry().get_or_set_in_background(load).await.unwrap(), 1);
+    }
+    assert_eq!(begun.elapsed(), limit);
+    assert_eq!(world.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_never_ends_is_given_up() {
+    let staged = Arc::new(Staged::default());
+    let builder = CacheFence::builder().store(Network(Arc::clone(&staged))).beta(0.0);
+    let cache = builder.max_rebuild(Duration::from_secs(10)).build_lazy().unwrap();
+    let world = World { staged, cache, loads: Arc::default() };
+    let keys: Vec<_> = (0..256).map(|key| key.to_string()).collect();
+    for key in &keys {
+        let load = world.load(Duration::from_millis(1));
+        world.entry(key).get_or_set_in_background(load).await.unwrap();
+    }
+    for key in &keys {
+        let endless = world.load(WINDOW);
+        world.entry(key).beta(ALWAYS).get_or_set_in_background(endless).await.unwrap();
+    }
+    world.until_loads(2 * 256).await;
+    sleep(Duration::from_secs(11)).await;
+    let load = world.load(Duration::from_millis(1));
+    world.entry("0").beta(ALWAYS).get_or_set_in_background(load).await.unwrap();
+    world.until_loads(2 * 256 + 1).await;
 }

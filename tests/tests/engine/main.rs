@@ -4,10 +4,12 @@
 
 mod background;
 mod cancellation;
+mod failing_leaders;
 mod handover;
 mod invalidation;
 mod lifetimes;
 mod memory_bounds;
+mod one_budget;
 mod options;
 mod owed_invalidations;
 mod parked_callers;

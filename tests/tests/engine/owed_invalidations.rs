@@ -136,3 +136,40 @@ fn a_runtime_that_ends_takes_no_later_debt_with_it() {
         assert_eq!(cache.entry::<u32>("other").peek().await.unwrap(), None);
     });
 }
+
+#[test]
+fn a_runtime_that_ends_leaves_its_debts_to_the_next_reader() {
+    let runtime = || -> Runtime {
+        Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+    };
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    staged.refuse(Op::Invalidate);
+    let first = runtime();
+    assert!(!first.block_on(cache.invalidate_eventually("k")).unwrap());
+    first.block_on(async { sleep(LATER).await });
+    drop(first);
+    staged.accept(Op::Invalidate);
+    runtime().block_on(async {
+        assert_eq!(cache.get_or_set("k", TTL, || load(2)).await.unwrap(), 2);
+        sleep(LATER).await;
+        assert_eq!(peek(&cache).await.unwrap(), None);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_be_paid_keeps_no_other_from_it() {
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    staged.refuse(Op::Invalidate);
+    for key in ["never", "a", "b"] {
+        assert!(!cache.invalidate_eventually(key).await.unwrap());
+    }
+    staged.forbid("never");
+    staged.accept(Op::Invalidate);
+    sleep(LATER).await;
+    for key in ["a", "b"] {
+        assert_eq!(cache.entry::<u32>(key).peek().await.unwrap(), None);
+    }
+    assert!(matches!(cache.entry::<u32>("never").peek().await, Err(Error::Store(_))));
+}

@@ -24,7 +24,7 @@ pub(super) struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let staged = Arc::new(Staged::default());
         let build = || {
             let builder = CacheFence::builder().store(Network(Arc::clone(&staged))).beta(0.0);

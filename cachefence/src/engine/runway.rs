@@ -1,0 +1,284 @@
+//! One read of a key at a time, so that those who come meanwhile can share the next.
+//!
+//! Whoever finds the way free takes off at once: that is a hit with nobody else about, and costs a
+//! lookup and no allocation. Whoever does not waits for it to be clear, and says what came of the read
+//! before. Keys are told apart by their fingerprints only: two that share one read in turns.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+pub(super) struct Runway([Mutex<Strip>; STRIPS]);
+
+/// Enough that two threads seldom meet on one.
+const STRIPS: usize = 32;
+
+#[derive(Default)]
+struct Strip {
+    uses: HashMap<u64, Use, BuildHasherDefault<Unhashed>>,
+    flights: u64,
+}
+
+#[derive(Default)]
+struct Use {
+    /// The flight that is aloft; without one, the way is kept for those who wait.
+    flight: Option<u64>,
+    /// Whether the last one found the store in trouble.
+    failed: bool,
+    waiting: Vec<Waker>,
+}
+
+impl Runway {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Mutex::default()))
+    }
+
+    /// The right to read now, unless somebody reads or waits to.
+    pub(super) fn take_off(&self, of: u64) -> Option<Aloft<'_>> {
+        let mut strip = self.strip(of);
+        let flight = strip.next_flight();
+        match strip.uses.entry(of) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(vacant) => {
+                vacant.insert(Use { flight: Some(flight), ..Use::default() });
+                Some(Aloft { way: self, of, flight })
+            }
+        }
+    }
+
+    /// Waits for the right to read.
+    pub(super) fn clear(&self, of: u64) -> Clear<'_> {
+        Clear { way: self, of }
+    }
+
+    /// The right to read now, whoever does.
+    pub(super) fn overtake(&self, of: u64) -> Aloft<'_> {
+        let mut strip = self.strip(of);
+        let flight = strip.next_flight();
+        strip.uses.entry(of).or_default().flight = Some(flight);
+        Aloft { way: self, of, flight }
+    }
+
+    fn land(&self, of: u64, flight: u64, failed: bool) {
+        let mut strip = self.strip(of);
+        let Entry::Occupied(mut entry) = strip.uses.entry(of) else { return };
+        // One that was overtaken has nothing to give back.
+        if entry.get().flight != Some(flight) {
+            return;
+        }
+        if entry.get().waiting.is_empty() {
+            entry.remove();
+            return;
+        }
+        let waiting = {
+            let next = entry.get_mut();
+            (next.flight, next.failed) = (None, failed);
+            mem::take(&mut next.waiting)
+        };
+        drop(strip);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn strip(&self, of: u64) -> MutexGuard<'_, Strip> {
+        // Not the bits by which the map tells its buckets.
+        #[allow(clippy::cast_possible_truncation)] // any bits will do
+        let strip = (of >> 32) as usize % STRIPS;
+        // Nothing that panics runs under this lock.
+        self.0[strip].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Strip {
+    fn next_flight(&mut self) -> u64 {
+        self.flights = self.flights.wrapping_add(1);
+        self.flights
+    }
+}
+
+/// The right to read. Dropped, it is given back, and says nothing of the store.
+pub(super) struct Aloft<'a> {
+    way: &'a Runway,
+    of: u64,
+    flight: u64,
+}
+
+impl Aloft<'_> {
+    /// Gives it back, and tells the next whether the store `failed`.
+    pub(super) fn land(self, failed: bool) {
+        self.way.land(self.of, self.flight, failed);
+    }
+}
+
+impl Drop for Aloft<'_> {
+    fn drop(&mut self) {
+        // After `land` there is nothing of this flight.
+        self.way.land(self.of, self.flight, false);
+    }
+}
+
+/// Waits for the way to be clear: `None` if the read before found the store in trouble.
+#[must_use = "futures do nothing unless polled"]
+pub(super) struct Clear<'a> {
+    way: &'a Runway,
+    of: u64,
+}
+
+impl<'a> Future for Clear<'a> {
+    type Output = Option<Aloft<'a>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { way, of } = *self;
+        let mut strip = way.strip(of);
+        let flight = strip.next_flight();
+        let mut entry = match strip.uses.entry(of) {
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(vacant) => {
+                vacant.insert(Use { flight: Some(flight), ..Use::default() });
+                return Poll::Ready(Some(Aloft { way, of, flight }));
+            }
+        };
+        let held = entry.get_mut();
+        if held.flight.is_some() {
+            if !held.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                held.waiting.push(cx.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        if held.failed {
+            let others = entry.remove();
+            drop(strip);
+            others.waiting.into_iter().for_each(Waker::wake);
+            return Poll::Ready(None);
+        }
+        held.flight = Some(flight);
+        Poll::Ready(Some(Aloft { way, of, flight }))
+    }
+}
+
+impl Drop for Clear<'_> {
+    /// A way that was kept for it is kept no longer.
+    fn drop(&mut self) {
+        let mut strip = self.way.strip(self.of);
+        if strip.uses.get(&self.of).is_some_and(|kept| kept.flight.is_none()) {
+            let others = strip.uses.remove(&self.of);
+            drop(strip);
+            others.into_iter().flat_map(|kept| kept.waiting).for_each(Waker::wake);
+        }
+    }
+}
+
+/// A fingerprint is a hash already.
+#[derive(Default)]
+struct Unhashed(u64);
+
+impl Hasher for Unhashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a future comes to when it is polled once.
+    fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    fn is_empty(way: &Runway) -> bool {
+        way.0.iter().all(|strip| strip.lock().unwrap().uses.is_empty())
+    }
+
+    #[test]
+    fn one_is_aloft_at_a_time() {
+        let way = Runway::new();
+        let first = way.take_off(1).unwrap();
+        assert!(way.take_off(1).is_none());
+        assert!(way.take_off(2).is_some(), "another key");
+        first.land(false);
+        assert!(way.take_off(1).is_some());
+        assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn the_way_is_kept_for_who_waits() {
+        let way = Runway::new();
+        let first = way.take_off(1).unwrap();
+        let mut next = way.clear(1);
+        assert!(poll(&mut next).is_none());
+        drop(first);
+        assert!(way.take_off(1).is_none(), "nobody goes before it");
+        let aloft = poll(&mut next).unwrap().expect("the first one was not in trouble");
+        drop(next);
+        assert!(way.take_off(1).is_none());
+        drop(aloft);
+        assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn who_waits_is_told_of_trouble() {
+        let way = Runway::new();
+        let first = way.take_off(1).unwrap();
+        let mut next = way.clear(1);
+        assert!(poll(&mut next).is_none());
+        first.land(true);
+        assert!(poll(&mut next).unwrap().is_none());
+        drop(next);
+        assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn who_no_longer_waits_keeps_nobody() {
+        let way = Runway::new();
+        let first = way.take_off(1).unwrap();
+        let mut next = way.clear(1);
+        assert!(poll(&mut next).is_none());
+        first.land(false);
+        drop(next);
+        assert!(way.take_off(1).is_some());
+        assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn who_was_overtaken_gives_nothing_back() {
+        let way = Runway::new();
+        let stuck = way.take_off(1).unwrap();
+        let second = way.overtake(1);
+        drop(stuck);
+        assert!(way.take_off(1).is_none(), "the second is still aloft");
+        drop(second);
+        assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn two_keys_of_one_fingerprint_read_in_turns() {
+        let way = Runway::new();
+        let first = way.take_off(1).unwrap();
+        let (mut a, mut b) = (way.clear(1), way.clear(1));
+        assert!(poll(&mut a).is_none() && poll(&mut b).is_none());
+        drop(first);
+        let of_a = poll(&mut a).unwrap();
+        assert!(poll(&mut b).is_none());
+        drop(of_a);
+        assert!(poll(&mut b).unwrap().is_some());
+    }
+}
