@@ -14,15 +14,14 @@ pub(crate) enum First<A, B> {
 }
 
 /// Polls both until one is ready; `a` wins a tie.
-pub(crate) async fn race<A: Future, B: Future>(
+pub(crate) fn race<A: Future, B: Future>(
     mut a: Pin<&mut A>,
     mut b: Pin<&mut B>,
-) -> First<A::Output, B::Output> {
-    poll_fn(|cx| match a.as_mut().poll(cx) {
+) -> impl Future<Output = First<A::Output, B::Output>> {
+    poll_fn(move |cx| match a.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(First::A(output)),
         Poll::Pending => b.as_mut().poll(cx).map(First::B),
     })
-    .await
 }
 
 /// Polls `main` to its end, and `beside` as long as that takes.

@@ -15,15 +15,18 @@ use tokio::time::Instant;
 use crate::race::{First, race};
 
 /// Waits for `duration`.
-pub(crate) async fn sleep(duration: Duration) {
-    sleep_until(Instant::now().checked_add(duration)).await;
+pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
+    sleep_until(Instant::now().checked_add(duration))
 }
 
 /// Waits until `deadline`; forever without one.
-pub(crate) async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) if Handle::try_current().is_ok() => tokio::time::sleep_until(deadline).await,
-        _ => pending().await,
+pub(crate) fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()> {
+    // Not an `async fn`, which would hold the deadline twice.
+    async move {
+        match deadline.filter(|_| Handle::try_current().is_ok()) {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => pending().await,
+        }
     }
 }
 

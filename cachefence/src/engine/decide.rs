@@ -5,19 +5,23 @@ use serde::de::DeserializeOwned;
 use super::flight::Entered;
 use super::lead::Attempt;
 use super::look::Look;
-use super::{Call, Engine, Joiner, Leader, Recursive};
+use super::{Call, Engine, Joiner, Leader};
 use crate::freshness::{Freshness, Life, freshness};
 use crate::options::Policy;
 use crate::store::Snapshot;
 
 /// How a call goes on.
 pub(super) enum Then<T> {
+    Look,
     Serve(T),
     /// Rebuild, for all who join.
     Lead(Leader, Attempt<T>),
     /// Wait for somebody's rebuild.
     Join(Joiner, Attempt<T>),
-    Fail(Recursive),
+    /// Rebuild without the lock, or wait for who does.
+    Overdue,
+    /// It is made by the recompute that it would wait for.
+    Fail,
 }
 
 impl Engine {
@@ -45,7 +49,7 @@ impl Engine {
             },
             Look::Nothing => {}
             Look::Unavailable => attempt.reachable = false,
-            Look::Underway(_) if self.is_within(call.key) => return Then::Fail(Recursive),
+            Look::Underway(_) if self.is_within(call.key) => return Then::Fail,
             Look::Underway(member) => {
                 call.started_waiting(&self.tickets);
                 attempt.looked = false;
@@ -53,7 +57,7 @@ impl Engine {
             }
         }
         if self.is_within(call.key) {
-            return Then::Fail(Recursive);
+            return Then::Fail;
         }
         call.started_waiting(&self.tickets);
         // Whoever comes later and looks may find something to fall back on.

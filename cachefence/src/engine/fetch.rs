@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::decide::Then;
 use super::within::{is_within, within};
-use super::{Call, Engine, Made, Next, Recursive, Step};
+use super::{Call, Engine, Made, Next, Recursive};
 use crate::key::Key;
 use crate::options::Policy;
 use crate::report;
@@ -24,34 +24,44 @@ impl Engine {
     /// Serves one call: from the store, from another caller's rebuild, or by `recompute`, which is
     /// polled by at most one of these and in this future only.
     ///
+    /// Not an `async fn`, here and below, which would hold its arguments twice.
+    ///
     /// # Errors
     ///
     /// [`Recursive`], with `recompute` not polled, if this call is made from inside the recompute
     /// that it would have to wait for.
-    pub(crate) async fn fetch<T, E, S>(
+    pub(crate) fn fetch<T, E, S>(
         &self,
         key: &Key,
         policy: &Policy,
         recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
-    ) -> Result<Result<T, E>, Recursive>
+    ) -> impl Future<Output = Result<Result<T, E>, Recursive>>
     where
         T: Serialize + DeserializeOwned,
         S: Share<E>,
     {
-        let mut call = Call::new(key, policy);
-        let look = self.look(&mut call).await;
-        let then = match self.decide(&mut call, look) {
-            Then::Serve(value) => return Ok(Ok(value)),
-            then => then,
-        };
-        self.serve::<T, E, S>(call, then, recompute).await
+        async move {
+            let serve = {
+                let mut call = Call::new(key, policy);
+                let then = match self.look_at_once(key) {
+                    Some(look) => self.decide(&mut call, look),
+                    None => Then::Look,
+                };
+                match then {
+                    Then::Serve(value) => return Ok(Ok(value)),
+                    // In a box: whoever is served at once does not carry what waiting takes.
+                    then => Box::pin(self.serve::<T, E, S>(call, then, recompute)),
+                }
+            };
+            serve.await
+        }
     }
 
-    /// Goes on with a call that has looked and is not served yet.
+    /// Goes on with a call until it is served.
     pub(super) fn serve<T, E, S>(
         &self,
-        call: Call<'_>,
-        then: Then<T>,
+        mut call: Call<'_>,
+        mut then: Then<T>,
         mut recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> impl Future<Output = Result<Result<T, E>, Recursive>>
     where
@@ -59,81 +69,41 @@ impl Engine {
         S: Share<E>,
     {
         async move {
-            // An `E` that is not `Send` must not be kept across an await, so it ends here each time.
-            let next = match self.follow::<T, E, S>(&call, then, recompute.as_mut()).await {
-                Break(result) => return Ok(result),
-                Continue(next) => next,
-            };
-            Box::pin(self.start_again::<T, E, S>(call, next, recompute)).await
-        }
-    }
-
-    /// Starts again as often as it takes: few calls come here.
-    async fn start_again<T, E, S>(
-        &self,
-        mut call: Call<'_>,
-        mut next: Next,
-        mut recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
-    ) -> Result<Result<T, E>, Recursive>
-    where
-        T: Serialize + DeserializeOwned,
-        S: Share<E>,
-    {
-        let mut rounds = 0;
-        loop {
-            match next {
-                Next::Again => rounds += 1,
-                Next::Overdue => rounds = MOST_ROUNDS,
-                Next::Alone => return Ok(self.alone(&call, recompute).await),
-                Next::Recursive => return Err(Recursive),
-            }
-            let again = rounds < MOST_ROUNDS;
-            next = match self.round::<T, E, S>(&mut call, again, recompute.as_mut()).await {
-                Break(result) => return Ok(result),
-                Continue(next) => next,
-            };
-        }
-    }
-
-    async fn round<T, E, S>(
-        &self,
-        call: &mut Call<'_>,
-        again: bool,
-        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
-    ) -> Step<Result<T, E>>
-    where
-        T: Serialize + DeserializeOwned,
-        S: Share<E>,
-    {
-        if !again {
-            return self.overdue::<T, E, S>(call, recompute).await;
-        }
-        let look = self.look(call).await;
-        let then = self.decide(call, look);
-        self.follow::<T, E, S>(call, then, recompute).await
-    }
-
-    /// Does what was decided. In boxes: what leads is large, and what waits should not be.
-    fn follow<T, E, S>(
-        &self,
-        call: &Call<'_>,
-        then: Then<T>,
-        recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
-    ) -> impl Future<Output = Step<Result<T, E>>>
-    where
-        T: Serialize + DeserializeOwned,
-        S: Share<E>,
-    {
-        async move {
-            match then {
-                Then::Serve(value) => Break(Ok(value)),
-                Then::Lead(baton, attempt) => {
-                    Box::pin(self.lead::<T, E, S>(call, baton, attempt, recompute)).await
+            let mut rounds = 0;
+            loop {
+                // Whoever leads is in a box, since it is large and those who wait should not be.
+                let step = match &mut then {
+                    Then::Look => {
+                        let look = self.look(&mut call).await;
+                        then = self.decide(&mut call, look);
+                        continue;
+                    }
+                    Then::Join(member, attempt) => {
+                        self.join::<T, E, S>(&call, member, attempt, recompute.as_mut()).await
+                    }
+                    Then::Overdue => {
+                        Box::pin(self.overdue::<T, E, S>(&call, recompute.as_mut())).await
+                    }
+                    _ => match std::mem::replace(&mut then, Then::Look) {
+                        Then::Serve(value) => return Ok(Ok(value)),
+                        Then::Lead(baton, attempt) => {
+                            let recompute = recompute.as_mut();
+                            Box::pin(self.lead::<T, E, S>(&call, baton, attempt, recompute)).await
+                        }
+                        _ => return Err(Recursive),
+                    },
+                };
+                // An `E` that is not `Send` must not be kept across an await, so it ends here.
+                let next = match step {
+                    Break(result) => return Ok(result),
+                    Continue(next) => next,
+                };
+                match next {
+                    Next::Again => rounds += 1,
+                    Next::Overdue => rounds = MOST_ROUNDS,
+                    Next::Alone => return Ok(Box::pin(self.alone(&call, recompute)).await),
                 }
-                Then::Join(member, attempt) => {
-                    Box::pin(self.join::<T, E, S>(call, member, attempt, recompute)).await
-                }
-                Then::Fail(Recursive) => Continue(Next::Recursive),
+                then = if rounds < MOST_ROUNDS { Then::Look } else { Then::Overdue };
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Waiting for a flight, and what its outcome means.
 
 use std::future::Future;
+use std::mem;
 use std::ops::ControlFlow::{Break, Continue};
 use std::pin::{Pin, pin};
 
@@ -19,8 +20,8 @@ impl Engine {
     pub(super) fn join<T, E, S>(
         &self,
         call: &Call<'_>,
-        mut member: Joiner,
-        attempt: Attempt<T>,
+        member: &mut Joiner,
+        attempt: &mut Attempt<T>,
         recompute: Pin<&mut impl Future<Output = Result<Made<T>, E>>>,
     ) -> impl Future<Output = Step<Result<T, E>>>
     where
@@ -28,12 +29,16 @@ impl Engine {
         S: Share<E>,
     {
         async move {
-            let patience = sleep_until(call.patience(attempt.held.is_some()));
-            match race(Pin::new(&mut member), pin!(patience)).await {
+            // In a block of its own, so that the timer ends with it.
+            let turn = {
+                let patience = sleep_until(call.patience(attempt.held.is_some()));
+                race(Pin::new(&mut *member), pin!(patience)).await
+            };
+            match turn {
                 First::A(Turn::Landed(outcome)) => {
                     let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Alone);
                     if failed && call.forgives() {
-                        let stale = match attempt.held {
+                        let stale = match attempt.held.take() {
                             Some(held) => Some(*held),
                             None => Box::pin(self.stale(call)).await,
                         };
@@ -44,12 +49,13 @@ impl Engine {
                     self.settle::<T, E, S>(call, outcome)
                 }
                 First::A(Turn::Leads(baton)) => {
+                    let attempt = mem::take(attempt);
                     Box::pin(self.lead::<T, E, S>(call, baton, attempt, recompute)).await
                 }
-                First::B(()) if attempt.held.is_some() => {
-                    attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(*held)))
-                }
                 First::B(()) => {
+                    if let Some(held) = attempt.held.take() {
+                        return Break(Ok(*held));
+                    }
                     // Its leader may never end. Another process may, so it is worth looking again.
                     member.cool();
                     Continue(Next::Overdue)

@@ -1,5 +1,6 @@
 //! Reading the store, once for many callers.
 
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -48,13 +49,18 @@ enum Rebuilds {
 }
 
 impl Engine {
+    /// Looks into a store that answers at once: there is nobody to share with.
+    pub(super) fn look_at_once(&self, key: &Key) -> Option<Look> {
+        if !self.store.answers_at_once() {
+            return None;
+        }
+        self.read(key).now().ok().map(|result| found(judged(key, result)))
+    }
+
     /// Looks into the store, or finds that a rebuild is under way here.
     pub(super) async fn look(&self, call: &mut Call<'_>) -> Look {
-        if self.store.answers_at_once() {
-            // Nobody can be waited for.
-            if let Ok(result) = self.read(call.key).now() {
-                return found(judged(call.key, result));
-            }
+        if let Some(look) = self.look_at_once(call.key) {
+            return look;
         }
         call.ticket.get_or_insert_with(|| self.tickets.next());
         if let Some(member) = self.rebuilds.join_cold(call.key.as_str()) {
@@ -83,33 +89,34 @@ impl Engine {
 
     /// Shares one read among the callers that came before it was sent.
     async fn read_together(&self, call: &Call<'_>, rebuilds: Rebuilds) -> Look {
-        match self.runway.take_off(call.key.fingerprint()) {
-            Some(aloft) => found(self.read_aloft(call, aloft).await),
+        let Some(aloft) = self.runway.take_off(call.key.fingerprint()) else {
             // In a box: whoever is alone with a key does not carry what waiting takes.
-            None => Box::pin(self.read_next(call, rebuilds)).await,
-        }
+            return Box::pin(self.read_next(call, rebuilds)).await;
+        };
+        found(self.read_aloft(call, aloft).await)
     }
 
     /// Reads for those who wait already. A read that is under way may have passed an invalidation that
     /// a caller knows of, so nobody who comes meanwhile may have what it finds.
-    async fn read_aloft(
+    fn read_aloft(
         &self,
         call: &Call<'_>,
         aloft: Aloft<'_>,
-    ) -> Result<Option<Snapshot>, Unavailable> {
-        let asked = Instant::now();
-        let read = self.read(call.key);
-        let result = if call.spent.get().is_zero() {
-            // The store itself allows for no more.
-            let result = read.await;
-            call.spent.add(asked.elapsed());
-            result
-        } else {
-            let result = Box::pin(self.in_time(call, read)).await;
-            result.unwrap_or_else(|| Err(StoreError::too_slow()))
-        };
-        aloft.land(result.is_err());
-        judged(call.key, result)
+    ) -> impl Future<Output = Result<Option<Snapshot>, Unavailable>> {
+        async move {
+            let result = if call.spent.get().is_zero() {
+                let asked = Instant::now();
+                // The store itself allows for no more.
+                let result = self.read(call.key).await;
+                call.spent.add(asked.elapsed());
+                result
+            } else {
+                let result = Box::pin(self.in_time(call, self.read(call.key))).await;
+                result.unwrap_or_else(|| Err(StoreError::too_slow()))
+            };
+            aloft.land(result.is_err());
+            judged(call.key, result)
+        }
     }
 
     /// Waits for the next read, or sends it.

@@ -140,8 +140,6 @@ enum Next {
     Overdue,
     /// Run the recompute for this caller only.
     Alone,
-    /// The call is made by the recompute that it would wait for.
-    Recursive,
 }
 
 /// One call's view of itself.
