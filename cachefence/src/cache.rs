@@ -148,11 +148,7 @@ impl CacheFence {
     /// # Ok(()) }
     /// ```
     pub fn entry<T>(&self, key: impl AsRef<str>) -> Entry<T> {
-        let (prefix, key) = (&self.0.prefix, key.as_ref());
-        let mut name = String::with_capacity(prefix.len() + key.len());
-        name.push_str(key);
-        let key = Key::new(prefix, name, None);
-        Entry::new(self.clone(), key)
+        Entry::new(self.clone(), Key::given(&self.0.prefix, key.as_ref()))
     }
 
     /// Removes `key`, so that the next call recomputes it.

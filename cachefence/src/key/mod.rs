@@ -28,7 +28,6 @@ const LOCK_SUFFIX: &str = ":lock";
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     name: String,
-    fingerprint: u64,
     template: Option<&'static str>,
 }
 
@@ -40,12 +39,30 @@ impl Key {
         mut name: String,
         template: Option<&'static str>,
     ) -> (Self, Result<(), InvalidKey>) {
-        let empty = name.is_empty();
         if !prefix.is_empty() {
             name.insert_str(0, prefix);
         }
-        let valid = if empty {
+        Self::whole(prefix.len(), name, template)
+    }
+
+    /// As [`new`](Self::new), for a `name` that is given as a string.
+    pub(crate) fn given(prefix: &str, name: &str) -> (Self, Result<(), InvalidKey>) {
+        let mut whole = String::with_capacity(prefix.len() + name.len());
+        whole.push_str(prefix);
+        whole.push_str(name);
+        Self::whole(prefix.len(), whole, None)
+    }
+
+    /// The key of a `name` that begins with a prefix.
+    fn whole(
+        prefix: usize,
+        name: String,
+        template: Option<&'static str>,
+    ) -> (Self, Result<(), InvalidKey>) {
+        let valid = if name.len() == prefix {
             Err(InvalidKey::empty(template))
+        } else if !may_hold_braces(&name) {
+            Ok(()) // and so for nearly all keys: the rest is about hash tags
         } else if hash_tag(&name).is_none() && name.contains('}') {
             Err(InvalidKey::no_slot(template))
         } else if is_lock_name(&name) {
@@ -53,11 +70,9 @@ impl Key {
         } else {
             Ok(())
         };
-        let fingerprint = fingerprint(name.as_bytes());
-        if name.len() > MAX_WHOLE_KEY_BYTES && valid.is_ok() {
-            name = long::shorten(&name);
-        }
-        (Self { name, fingerprint, template }, valid)
+        let long = name.len() > MAX_WHOLE_KEY_BYTES && valid.is_ok();
+        let name = if long { long::shorten(&name) } else { name };
+        (Self { name, template }, valid)
     }
 
     /// The entry's name in the store.
@@ -78,10 +93,11 @@ impl Key {
     }
 
     /// A number that is stored with the entry, so that a reply which belongs to another key is
-    /// recognised: 64-bit FNV-1a of the full name, before it is shortened; the same in every process
-    /// and version.
+    /// recognised: 64-bit FNV-1a of the name in the store; the same in every process and version.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+        self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
     }
 
     /// The template that the key was rendered from; `None` for a key that was given as a string.
@@ -112,6 +128,12 @@ pub(crate) fn prefix(namespace: &str) -> String {
     prefix
 }
 
+/// Whether there may be a `{` or a `}` in `name`. It takes a `|` for one, which stands between them.
+fn may_hold_braces(name: &str) -> bool {
+    // Without a way out in between, which lets the compiler look at many bytes at a time.
+    name.bytes().fold(false, |found, byte| found | matches!(byte, b'{'..=b'}'))
+}
+
 /// The hash tag by the rule of the Redis Cluster specification: what stands between the first `{`
 /// and the first `}` after it, unless that is nothing.
 fn hash_tag(name: &str) -> Option<&str> {
@@ -126,18 +148,12 @@ fn is_lock_name(name: &str) -> bool {
     name.strip_suffix(LOCK_SUFFIX).is_some_and(|entry| hash_tag(entry).is_some())
 }
 
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn key(name: &str) -> Result<Key, InvalidKey> {
-        let (key, valid) = Key::new("", name.to_owned(), None);
+        let (key, valid) = Key::given("", name);
         valid.map(|()| key)
     }
 
@@ -240,8 +256,9 @@ mod tests {
     #[test]
     fn the_fingerprint_is_fnv_1a() {
         // Test vectors of the FNV reference implementation.
-        assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);
-        assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
+        let fingerprint = |name| Key::given("", name).0.fingerprint();
+        assert_eq!(fingerprint(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fingerprint("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fingerprint("foobar"), 0x8594_4171_f739_67e8);
     }
 }
