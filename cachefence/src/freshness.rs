@@ -58,8 +58,10 @@ pub(crate) fn freshness(
 ) -> Freshness {
     let held_off = life.retry_at.is_some_and(|retry_at| retry_at > now);
     if let Some(remaining) = life.expiry.since(now) {
-        let ahead = life.delta.as_secs_f64() * beta * -u.ln();
-        let early = ahead >= remaining.as_secs_f64() && !held_off;
+        let (delta, remaining) = (life.delta.as_secs_f64() * beta, remaining.as_secs_f64());
+        // Most of the time not even the highest draw is high enough, and a logarithm costs more than this.
+        let may_be_early = delta * HIGHEST >= remaining && !held_off;
+        let early = may_be_early && delta * -u.ln() >= remaining;
         return if early { Freshness::Early } else { Freshness::Fresh };
     }
     match now.since(life.expiry).unwrap_or_default() {
@@ -69,6 +71,9 @@ pub(crate) fn freshness(
         _ => Freshness::Expired,
     }
 }
+
+/// The highest `-ln(u)`: a draw is 2^-53 at least.
+const HIGHEST: f64 = f64::MANTISSA_DIGITS as f64 * std::f64::consts::LN_2;
 
 /// The draws of one process: the same for all its readers of a key within a moment.
 ///
