@@ -51,7 +51,7 @@ struct Entry {
     retry_at: Option<Timestamp>,
     /// When it is gone.
     until: Timestamp,
-    version: Version,
+    version: u64,
 }
 
 type Locks = HashMap<String, Lock>;
@@ -124,7 +124,7 @@ impl MemoryStore {
             delta: entry.delta,
             expiry: entry.expiry,
             retry_at: entry.retry_at,
-            version: entry.version,
+            version: Version(entry.version.into()),
             now,
         })
     }
@@ -144,8 +144,8 @@ impl MemoryStore {
         );
     }
 
-    fn new_version(&self) -> Version {
-        Version(self.versions.fetch_add(1, Ordering::Relaxed).into())
+    fn new_version(&self) -> u64 {
+        self.versions.fetch_add(1, Ordering::Relaxed)
     }
 
     fn try_acquire(
