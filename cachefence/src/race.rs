@@ -1,7 +1,7 @@
 //! Two futures, the first of which decides.
 //!
-//! Both take their futures pinned: an `async fn` that took them by value would keep each of them twice,
-//! and what a caller that waits costs in memory is mostly these.
+//! Both take their futures pinned, and are no `async fn`s: one that took them by value would keep each of
+//! them twice, and what a caller that waits costs in memory is mostly these.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -25,19 +25,18 @@ pub(crate) fn race<A: Future, B: Future>(
 }
 
 /// Polls `main` to its end, and `beside` as long as that takes.
-pub(crate) async fn beside<M: Future>(
+pub(crate) fn beside<M: Future>(
     mut main: Pin<&mut M>,
     mut beside: Pin<&mut impl Future<Output = ()>>,
-) -> M::Output {
+) -> impl Future<Output = M::Output> {
     let mut over = false;
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         let output = main.as_mut().poll(cx);
         if output.is_pending() && !over {
             over = beside.as_mut().poll(cx).is_ready();
         }
         output
     })
-    .await
 }
 
 #[cfg(test)]

@@ -14,14 +14,15 @@ use tokio::time::Instant;
 
 use crate::race::{First, race};
 
-/// Waits for `duration`.
+/// Waits for `duration` from now.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
     sleep_until(Instant::now().checked_add(duration))
 }
 
 /// Waits until `deadline`; forever without one.
+///
+/// Most callers that wait hold one of these, so it is no `async fn`, which would keep its argument twice.
 pub(crate) fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()> {
-    // Not an `async fn`, which would hold the deadline twice.
     async move {
         match deadline.filter(|_| Handle::try_current().is_ok()) {
             Some(deadline) => tokio::time::sleep_until(deadline).await,
