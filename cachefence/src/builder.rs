@@ -12,7 +12,7 @@ use crate::entropy::Entropy;
 use crate::entry::Entry;
 use crate::error::{Error, InvalidOption};
 use crate::key;
-use crate::options::{self, Defaults, Overrides};
+use crate::options::{self, Policy};
 #[cfg(feature = "redis")]
 use crate::store::redis::RedisStore;
 use crate::store::{MemoryStore, Store};
@@ -48,7 +48,7 @@ pub struct Builder {
     codec: AnyCodec,
     entropy: Entropy,
     prefix: String,
-    options: Overrides,
+    policy: Policy,
 }
 
 /// Which store.
@@ -67,14 +67,14 @@ impl Builder {
             codec: AnyCodec::Json,
             entropy: Entropy::default(),
             prefix: String::new(),
-            options: Overrides::default(),
+            policy: Policy::default(),
         }
     }
 
     pub(crate) fn in_memory_default() -> CacheFence {
         let store = Arc::new(MemoryStore::default());
         let engine = Engine::new(store, AnyCodec::Json, Entropy::default(), usize::MAX);
-        CacheFence::assemble(engine, Defaults::default(), String::new())
+        CacheFence::assemble(engine, Policy::default(), String::new())
     }
 
     /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]` or
@@ -109,7 +109,7 @@ impl Builder {
     /// How eagerly values are refreshed before they expire: the factor of the recompute's duration
     /// in `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never.
     pub fn beta(mut self, beta: f64) -> Self {
-        self.options.beta = Some(beta);
+        self.policy.beta = beta;
         self
     }
 
@@ -118,14 +118,14 @@ impl Builder {
     ///
     /// A process that dies in a rebuild blocks the key for others no longer than this.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.options.lock_timeout = Some(timeout);
+        self.policy.lock_timeout = timeout;
         self
     }
 
     /// How long a caller waits for somebody else's rebuild before it runs its own recompute, whose
     /// value is not stored. 5 seconds by default; zero is not at all.
     pub fn wait_for_lock(mut self, longest: Duration) -> Self {
-        self.options.wait_for_lock = Some(longest);
+        self.policy.wait_for_lock = longest;
         self
     }
 
@@ -135,7 +135,7 @@ impl Builder {
     /// [`lock_timeout`](Self::lock_timeout)s. What a recompute that takes longer returns goes to its
     /// own caller and is not stored, so keep this above the longest one.
     pub fn max_rebuild(mut self, longest: Duration) -> Self {
-        self.options.max_rebuild = Some(longest);
+        self.policy.max_rebuild = longest;
         self
     }
 
@@ -145,7 +145,7 @@ impl Builder {
     /// The caller that rebuilds waits for its own recompute, unless refreshes run
     /// [in the background](Entry::get_or_set_in_background); the others do not wait.
     pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        self.options.stale_while_revalidate = Some(window);
+        self.policy.stale.while_revalidate = window;
         self
     }
 
@@ -155,14 +155,14 @@ impl Builder {
     /// After a failure nobody in the fleet tries again before [`retry_after`](Self::retry_after).
     /// With any stale window, an early refresh that fails costs its caller nothing either.
     pub fn stale_if_error(mut self, window: Duration) -> Self {
-        self.options.stale_if_error = Some(window);
+        self.policy.stale.if_error = window;
         self
     }
 
     /// How long a stale value is served without another try, once a recompute has failed. 1 second
     /// by default.
     pub fn retry_after(mut self, pause: Duration) -> Self {
-        self.options.retry_after = Some(pause);
+        self.policy.retry_after = pause;
         self
     }
 
@@ -173,21 +173,21 @@ impl Builder {
     /// A recompute that is cut short this way is dropped, and counts as failed; one that runs
     /// [in the background](Entry::get_or_set_in_background) goes on.
     pub fn recompute_timeout(mut self, limit: Duration) -> Self {
-        self.options.recompute_timeout = Some(limit);
+        self.policy.recompute_timeout = Some(limit);
         self
     }
 
     /// By which share a ttl is shortened at most, at random, so that values that were stored together
     /// do not expire together. From 0 to 1; 0 by default.
     pub fn jitter(mut self, share: f64) -> Self {
-        self.options.jitter = Some(share);
+        self.policy.jitter = share;
         self
     }
 
     /// The largest encoded value that is stored. 64 MiB by default. A larger one is served and not
     /// cached.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
-        self.options.max_value_bytes = Some(bytes);
+        self.policy.max_value_bytes = bytes;
         self
     }
 
@@ -262,24 +262,22 @@ impl Builder {
     /// # }
     /// ```
     pub fn build_lazy(self) -> Result<CacheFence, Error> {
-        let defaults = Defaults::new(&self.options)?;
-        let op_timeout = options::span("op_timeout", self.op_timeout)?;
+        self.policy.check()?;
+        options::span("op_timeout", self.op_timeout)?;
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
-            Some(Choice::Redis(url)) => Arc::new(RedisStore::open(&url, op_timeout)?),
+            Some(Choice::Redis(url)) => Arc::new(RedisStore::open(&url, self.op_timeout)?),
             Some(Choice::Given(store)) => store,
             None => return Err(InvalidOption::missing("store").into()),
         };
-        #[cfg(not(feature = "redis"))]
-        let _ = op_timeout;
-        let most_bypassing = options::at_least_one("max_bypass", self.most_bypassing)?;
-        let engine = Engine::new(store, self.codec, self.entropy, most_bypassing);
-        Ok(CacheFence::assemble(engine, defaults, self.prefix))
+        options::at_least_one("max_bypass", self.most_bypassing)?;
+        let engine = Engine::new(store, self.codec, self.entropy, self.most_bypassing);
+        Ok(CacheFence::assemble(engine, self.policy, self.prefix))
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Builder").field("policy", &self.policy).finish_non_exhaustive()
     }
 }

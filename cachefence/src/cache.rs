@@ -14,7 +14,9 @@ use crate::entry::Entry;
 use crate::error::Error;
 use crate::installed;
 use crate::key::{Key, KeyWriter};
-use crate::options::Defaults;
+use crate::lifetime::Lifetime;
+use crate::options::Policy;
+use crate::terms::Terms;
 
 /// A cache that cannot stampede.
 ///
@@ -47,7 +49,7 @@ pub struct CacheFence(Arc<Inner>);
 
 struct Inner {
     engine: Arc<Engine>,
-    defaults: Defaults,
+    policy: Policy,
     prefix: String,
 }
 
@@ -77,8 +79,8 @@ impl CacheFence {
         Builder::new()
     }
 
-    pub(crate) fn assemble(engine: Engine, defaults: Defaults, prefix: String) -> Self {
-        Self(Arc::new(Inner { engine: Arc::new(engine), defaults, prefix }))
+    pub(crate) fn assemble(engine: Engine, policy: Policy, prefix: String) -> Self {
+        Self(Arc::new(Inner { engine: Arc::new(engine), policy, prefix }))
     }
 
     /// Returns the value of `key`, running `recompute` if there is none.
@@ -123,7 +125,10 @@ impl CacheFence {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.entry(key).ttl(ttl).get_or_set(recompute)
+        let mut terms = self.terms(key.as_ref());
+        terms.lifetime = Lifetime::fixed(ttl);
+        // Without an entry, which would count one more user of this cache for as long as it lives.
+        terms.get_or_set(self, recompute)
     }
 
     /// The entry of `key`, for options of a single call and for more than reading.
@@ -148,7 +153,7 @@ impl CacheFence {
     /// # Ok(()) }
     /// ```
     pub fn entry<T>(&self, key: impl AsRef<str>) -> Entry<T> {
-        Entry::new(self.clone(), Key::given(&self.0.prefix, key.as_ref()))
+        Entry::new(self.clone(), self.terms(key.as_ref()))
     }
 
     /// Removes `key`, so that the next call recomputes it.
@@ -197,23 +202,27 @@ impl CacheFence {
         installed::install(self.clone())
     }
 
-    /// The entry of a key that a template was rendered to.
-    pub(crate) fn into_entry<T>(self, key: KeyWriter) -> Entry<T> {
-        let key = key.finish(&self.0.prefix);
-        Entry::new(self, key)
+    fn terms<T>(&self, key: &str) -> Terms<T> {
+        Terms::new(Key::given(&self.0.prefix, key))
+    }
+
+    /// The terms of a key that a template was rendered to.
+    pub(crate) fn terms_of<T>(&self, key: KeyWriter) -> Terms<T> {
+        Terms::new(key.finish(&self.0.prefix))
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
     }
 
-    pub(crate) fn defaults(&self) -> &Defaults {
-        &self.0.defaults
+    /// What decides a call that does not say otherwise.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
     }
 }
 
 impl fmt::Debug for CacheFence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CacheFence").field("defaults", &self.0.defaults).finish_non_exhaustive()
+        f.debug_struct("CacheFence").field("policy", &self.0.policy).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
-use crate::engine::{Engine, Made, Recursive};
-use crate::error::{Error, InvalidKey, InvalidOption};
-use crate::key::Key;
-use crate::lifetime::Lifetime;
-use crate::options::{self, Overrides, Policy};
+use crate::error::{Error, InvalidOption};
+use crate::options::{self, Policy};
 use crate::share::ByClone;
 use crate::store::NewValue;
+use crate::terms::{Terms, made};
 
 /// One key of one cache, holding a `T`.
 ///
@@ -45,22 +42,18 @@ use crate::store::NewValue;
 #[must_use = "an entry does nothing until one of its methods is called"]
 pub struct Entry<T> {
     cache: CacheFence,
-    key: Key,
-    valid: Result<(), InvalidKey>,
-    options: Overrides,
-    lifetime: Lifetime<T>,
+    terms: Terms<T>,
 }
 
 impl<T> Entry<T> {
-    pub(crate) fn new(cache: CacheFence, (key, valid): (Key, Result<(), InvalidKey>)) -> Self {
-        let (options, lifetime) = (Overrides::default(), Lifetime::default());
-        Self { cache, key, valid, options, lifetime }
+    pub(crate) fn new(cache: CacheFence, terms: Terms<T>) -> Self {
+        Self { cache, terms }
     }
 
     /// How long a value is valid once it is stored. Needed wherever one may be stored; between
     /// 1 ms and 2^53 ms.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.options.ttl = Some(ttl);
+        self.terms.lifetime.ttl = Some(ttl);
         self
     }
 
@@ -69,7 +62,7 @@ impl<T> Entry<T> {
     /// A value whose ttl is zero is served and not cached. So is, with a warning, one whose ttl is not
     /// between 1 ms and 2^53 ms.
     pub fn ttl_of(mut self, ttl_of: fn(&T) -> Duration) -> Self {
-        self.lifetime.ttl_of = Some(ttl_of);
+        self.terms.lifetime.ttl_of = Some(ttl_of);
         self
     }
 
@@ -79,49 +72,49 @@ impl<T> Entry<T> {
     where
         T: Negative,
     {
-        self.lifetime.negative = Some((T::is_negative, ttl));
+        self.terms.lifetime.negative = Some((T::is_negative, ttl));
         self
     }
 
     /// [`Builder::beta`](crate::Builder::beta), for this entry.
     pub fn beta(mut self, beta: f64) -> Self {
-        self.options.beta = Some(beta);
+        self.policy().beta = beta;
         self
     }
 
     /// [`Builder::lock_timeout`](crate::Builder::lock_timeout), for this entry.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.options.lock_timeout = Some(timeout);
+        self.policy().lock_timeout = timeout;
         self
     }
 
     /// [`Builder::wait_for_lock`](crate::Builder::wait_for_lock), for this entry.
     pub fn wait_for_lock(mut self, longest: Duration) -> Self {
-        self.options.wait_for_lock = Some(longest);
+        self.policy().wait_for_lock = longest;
         self
     }
 
     /// [`Builder::stale_while_revalidate`](crate::Builder::stale_while_revalidate), for this entry.
     pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        self.options.stale_while_revalidate = Some(window);
+        self.policy().stale.while_revalidate = window;
         self
     }
 
     /// [`Builder::stale_if_error`](crate::Builder::stale_if_error), for this entry.
     pub fn stale_if_error(mut self, window: Duration) -> Self {
-        self.options.stale_if_error = Some(window);
+        self.policy().stale.if_error = window;
         self
     }
 
     /// [`Builder::recompute_timeout`](crate::Builder::recompute_timeout), for this entry.
     pub fn recompute_timeout(mut self, limit: Duration) -> Self {
-        self.options.recompute_timeout = Some(limit);
+        self.policy().recompute_timeout = Some(limit);
         self
     }
 
     /// [`Builder::jitter`](crate::Builder::jitter), for this entry.
     pub fn jitter(mut self, share: f64) -> Self {
-        self.options.jitter = Some(share);
+        self.policy().jitter = share;
         self
     }
 
@@ -129,7 +122,7 @@ impl<T> Entry<T> {
     /// [`MAX_WHOLE_KEY_BYTES`](crate::MAX_WHOLE_KEY_BYTES), the end is replaced by the SHA-256 of the
     /// whole.
     pub fn key(&self) -> &str {
-        self.key.as_str()
+        self.terms.key().as_str()
     }
 
     /// Returns the value, running `recompute` if there is none; see [`CacheFence::get_or_set`].
@@ -148,21 +141,7 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let policy = self.policy();
-        let Self { cache, key, valid, lifetime, .. } = self;
-        // The block alone holds what a call needs; an `async fn` would hold its arguments twice.
-        async move {
-            valid?;
-            let policy = match &policy {
-                Ok(policy) => policy,
-                Err(error) => return Err(error.clone().into()),
-            };
-            let recompute = pin!(async { made(lifetime, recompute().await) });
-            match cache.engine().fetch::<T, Arc<E>, ByClone>(&key, policy, recompute).await {
-                Ok(result) => result.map_err(Error::Recompute),
-                Err(Recursive) => Err(Error::Recursive),
-            }
-        }
+        self.terms.get_or_set(self.cache, recompute)
     }
 
     /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
@@ -192,11 +171,12 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let lifetime = self.lifetime;
-        let recompute = async move { made(lifetime, recompute().await) };
-        let (key, policy) = (self.checked_key()?, self.policy()?);
+        let lifetime = self.terms.lifetime;
+        let recompute = async move { made(&lifetime, recompute().await) };
+        let key = self.terms.checked_key()?;
+        let policy = self.terms.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
-        match engine.fetch_in_background::<T, Arc<E>, ByClone, _>(key, &policy, recompute).await {
+        match engine.fetch_in_background::<T, Arc<E>, ByClone, _>(key, policy, recompute).await {
             Ok(result) => result.map_err(Error::Recompute),
             Err(_not_run) => Err(Error::Recursive),
         }
@@ -213,7 +193,7 @@ impl<T> Entry<T> {
     where
         T: DeserializeOwned,
     {
-        Ok(self.cache.engine().peek(self.checked_key()?).await?)
+        Ok(self.cache.engine().peek(self.terms.checked_key()?).await?)
     }
 
     /// Stores `value` for the ttl, whatever is there, and voids every rebuild that is under way:
@@ -237,17 +217,18 @@ impl<T> Entry<T> {
     where
         T: Serialize,
     {
-        let key = self.checked_key()?;
-        let policy = self.policy()?;
+        let key = self.terms.checked_key()?;
+        let policy = self.terms.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
         let payload = Bytes::from(engine.codec().encode(value).map_err(Error::Encode)?);
         if payload.len() > policy.max_value_bytes {
             return Err(Error::Encode("it is larger than `max_value_bytes`".into()));
         }
-        let ttl = options::span("ttl", self.lifetime.of(value).map_or(policy.fixed_ttl(), Ok)?)?;
+        let ttl = self.terms.lifetime.of(value).ok_or_else(|| InvalidOption::missing("ttl"))?;
+        options::span("ttl", ttl)?;
         let stale = policy.stale.longest();
         let value = NewValue { payload, delta: Duration::ZERO, ttl, stale };
-        Ok(engine.set(key, &policy, value).await?)
+        Ok(engine.set(key, policy, value).await?)
     }
 
     /// Removes the entry, later if need be; see [`CacheFence::invalidate_eventually`].
@@ -256,7 +237,7 @@ impl<T> Entry<T> {
     ///
     /// As [`CacheFence::invalidate_eventually`].
     pub async fn invalidate_eventually(&self) -> Result<bool, Error> {
-        Ok(self.cache.engine().invalidate_eventually(self.checked_key()?).await?)
+        Ok(self.cache.engine().invalidate_eventually(self.terms.checked_key()?).await?)
     }
 
     /// Removes the entry; see [`CacheFence::invalidate`].
@@ -265,33 +246,13 @@ impl<T> Entry<T> {
     ///
     /// As [`CacheFence::invalidate`].
     pub async fn invalidate(&self) -> Result<(), Error> {
-        Ok(self.cache.engine().invalidate(self.checked_key()?).await?)
+        Ok(self.cache.engine().invalidate(self.terms.checked_key()?).await?)
     }
 
-    pub(crate) fn lifetime(&self) -> Lifetime<T> {
-        self.lifetime
+    /// The options to change.
+    fn policy(&mut self) -> &mut Policy {
+        self.terms.policy_of_its_own(&self.cache)
     }
-
-    pub(crate) fn engine(&self) -> &Arc<Engine> {
-        self.cache.engine()
-    }
-
-    pub(crate) fn checked_key(&self) -> Result<&Key, InvalidKey> {
-        self.valid.clone().map(|()| &self.key)
-    }
-
-    pub(crate) fn policy(&self) -> Result<Policy, InvalidOption> {
-        let policy = Policy::new(self.cache.defaults(), &self.options)?;
-        if self.lifetime.ttl_of.is_none() {
-            policy.fixed_ttl()?;
-        }
-        Ok(policy)
-    }
-}
-
-/// A result as the engine has it: every caller of a flight gets the same `Arc` of its error.
-fn made<T, E>(lifetime: Lifetime<T>, result: Result<T, E>) -> Result<Made<T>, Arc<E>> {
-    result.map(|value| lifetime.made(value)).map_err(Arc::new)
 }
 
 /// A type one of whose values says that there is nothing.
@@ -312,18 +273,12 @@ impl<T> Negative for Option<T> {
 
 impl<T> fmt::Debug for Entry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Entry").field("key", self.terms.key()).finish_non_exhaustive()
     }
 }
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
-        Self {
-            cache: self.cache.clone(),
-            key: self.key.clone(),
-            valid: self.valid.clone(),
-            options: self.options,
-            lifetime: self.lifetime,
-        }
+        Self { cache: self.cache.clone(), terms: self.terms.clone() }
     }
 }

@@ -55,6 +55,7 @@ mod report;
 mod share;
 mod store;
 mod sync;
+mod terms;
 mod time;
 
 pub use self::blocking::blocking;

@@ -1,11 +1,15 @@
-//! How long a value lives, where the value itself decides.
+//! How long a value lives.
 
 use std::time::Duration;
 
 use crate::engine::Made;
+use crate::error::InvalidOption;
+use crate::options;
 
-/// Functions of a value; none by default.
+/// The ttl of an entry's values: a fixed one, unless the value decides.
 pub(crate) struct Lifetime<T> {
+    /// Where no value decides.
+    pub(crate) ttl: Option<Duration>,
     pub(crate) ttl_of: Option<fn(&T) -> Duration>,
     pub(crate) negative: Option<Negatives<T>>,
 }
@@ -14,11 +18,25 @@ pub(crate) struct Lifetime<T> {
 type Negatives<T> = (fn(&T) -> bool, Duration);
 
 impl<T> Lifetime<T> {
-    /// What `value` says; `None` if it says nothing.
+    /// The fixed ttl.
+    pub(crate) fn fixed(ttl: Duration) -> Self {
+        Self { ttl: Some(ttl), ..Self::default() }
+    }
+
+    /// Whether every value has a ttl. The one that a value says itself is seen when there is one.
+    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+        match self.ttl {
+            Some(ttl) => options::span("ttl", ttl),
+            None if self.ttl_of.is_some() => Ok(()),
+            None => Err(InvalidOption::missing("ttl")),
+        }
+    }
+
+    /// How long `value` lives; `None` if nothing says so.
     pub(crate) fn of(&self, value: &T) -> Option<Duration> {
         match self.negative {
             Some((is_negative, ttl)) if is_negative(value) => Some(ttl),
-            _ => self.ttl_of.map(|ttl_of| ttl_of(value)),
+            _ => self.ttl_of.map(|ttl_of| ttl_of(value)).or(self.ttl),
         }
     }
 
@@ -30,7 +48,7 @@ impl<T> Lifetime<T> {
 
 impl<T> Default for Lifetime<T> {
     fn default() -> Self {
-        Self { ttl_of: None, negative: None }
+        Self { ttl: None, ttl_of: None, negative: None }
     }
 }
 
@@ -41,3 +59,39 @@ impl<T> Clone for Lifetime<T> {
 }
 
 impl<T> Copy for Lifetime<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::{LONGEST, SHORTEST};
+
+    #[test]
+    fn a_ttl_is_within_what_redis_takes() {
+        let check = |ttl| Lifetime::<()>::fixed(ttl).check();
+        assert_eq!(check(SHORTEST), Ok(()));
+        assert_eq!(check(LONGEST), Ok(()));
+        for bad in [Duration::ZERO, Duration::from_nanos(999_999), LONGEST * 2, Duration::MAX] {
+            assert_eq!(check(bad).unwrap_err().option(), "ttl", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_ttl_the_value_has_to_decide() {
+        let none = Lifetime::<Duration>::default();
+        assert_eq!(none.check(), Err(InvalidOption::missing("ttl")));
+        assert_eq!(Lifetime { ttl_of: Some(|value| *value), ..none }.check(), Ok(()));
+    }
+
+    #[test]
+    fn the_value_decides_before_the_fixed_ttl() {
+        let [fixed, own, negative] = [1, 2, 3].map(Duration::from_secs);
+        let lifetime = Lifetime {
+            ttl_of: Some(|value: &Duration| *value),
+            negative: Some((Duration::is_zero, negative)),
+            ..Lifetime::fixed(fixed)
+        };
+        assert_eq!(lifetime.of(&own), Some(own));
+        assert_eq!(lifetime.of(&Duration::ZERO), Some(negative));
+        assert_eq!(Lifetime::fixed(fixed).of(&own), Some(fixed));
+    }
+}

@@ -1,5 +1,6 @@
 //! One call of an annotated function.
 
+use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -15,73 +16,75 @@ use crate::key::{Key, KeyWriter};
 use crate::options::Policy;
 use crate::report;
 use crate::share::Share;
+use crate::terms::Terms;
 
-/// The entry that a call is about.
+/// What a call asks for, and of which cache: a `CacheFence`, or a reference to one that lives long
+/// enough, which spares the call counting one more user of the cache.
 #[derive(Debug)]
 #[must_use]
-pub struct Call<T> {
-    entry: Entry<T>,
-    template: &'static str,
+pub struct Call<T, C> {
+    cache: C,
+    terms: Terms<T>,
 }
 
-impl<T> Call<T> {
+impl<T, C: Borrow<CacheFence>> Call<T, C> {
     /// The call whose key is `key`, in `cache`.
-    pub fn new(cache: CacheFence, key: KeyWriter) -> Self {
-        let template = key.template();
-        Self { entry: cache.into_entry(key), template }
+    pub fn new(cache: C, key: KeyWriter) -> Self {
+        let terms = cache.borrow().terms_of(key);
+        Self { cache, terms }
     }
 
     /// The option of this name.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.entry = self.entry.ttl(ttl);
+        self.terms.lifetime.ttl = Some(ttl);
         self
     }
 
     /// The option of this name.
     pub fn beta(mut self, beta: f64) -> Self {
-        self.entry = self.entry.beta(beta);
+        self.policy().beta = beta;
         self
     }
 
     /// The option of this name.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.entry = self.entry.lock_timeout(timeout);
+        self.policy().lock_timeout = timeout;
         self
     }
 
     /// The option of this name.
     pub fn wait_for_lock(mut self, longest: Duration) -> Self {
-        self.entry = self.entry.wait_for_lock(longest);
+        self.policy().wait_for_lock = longest;
         self
     }
 
     /// The option of this name.
     pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        self.entry = self.entry.stale_while_revalidate(window);
+        self.policy().stale.while_revalidate = window;
         self
     }
 
     /// The option of this name.
     pub fn stale_if_error(mut self, window: Duration) -> Self {
-        self.entry = self.entry.stale_if_error(window);
+        self.policy().stale.if_error = window;
         self
     }
 
     /// The option of this name.
     pub fn recompute_timeout(mut self, limit: Duration) -> Self {
-        self.entry = self.entry.recompute_timeout(limit);
+        self.policy().recompute_timeout = Some(limit);
         self
     }
 
     /// The option of this name.
     pub fn jitter(mut self, share: f64) -> Self {
-        self.entry = self.entry.jitter(share);
+        self.policy().jitter = share;
         self
     }
 
     /// The option of this name.
     pub fn ttl_of(mut self, ttl_of: fn(&T) -> Duration) -> Self {
-        self.entry = self.entry.ttl_of(ttl_of);
+        self.terms.lifetime.ttl_of = Some(ttl_of);
         self
     }
 
@@ -90,13 +93,13 @@ impl<T> Call<T> {
     where
         T: Negative,
     {
-        self.entry = self.entry.negative_ttl(ttl);
+        self.terms.lifetime.negative = Some((T::is_negative, ttl));
         self
     }
 
     /// The companion's result.
     pub fn into_entry(self) -> Entry<T> {
-        self.entry
+        Entry::new(self.cache.borrow().clone(), self.terms)
     }
 
     /// Serves the call. A key or an option that cannot be used costs it the cache, not the result;
@@ -104,7 +107,7 @@ impl<T> Call<T> {
     ///
     /// Not an `async fn`, which would hold its arguments twice.
     pub(super) fn run<E, S>(
-        self,
+        &self,
         mut body: Pin<&mut impl Future<Output = Result<T, E>>>,
     ) -> impl Future<Output = Result<T, E>>
     where
@@ -113,16 +116,16 @@ impl<T> Call<T> {
     {
         async move {
             let Some((key, policy)) = self.usable() else { return body.await };
-            let (engine, lifetime) = (self.entry.engine(), self.entry.lifetime());
             // The body may be awaited below, and nothing that is not `Send` be kept meanwhile.
             {
+                let (engine, lifetime) = (self.cache.borrow().engine(), &self.terms.lifetime);
                 let body = body.as_mut();
                 let recompute = pin!(async { body.await.map(|value| lifetime.made(value)) });
-                if let Ok(result) = engine.fetch::<T, E, S>(key, &policy, recompute).await {
+                if let Ok(result) = engine.fetch::<T, E, S>(key, policy, recompute).await {
                     return result;
                 }
             }
-            report::not_cached(self.template, &Error::<Infallible>::Recursive);
+            self.not_cached(&Error::<Infallible>::Recursive);
             body.await
         }
     }
@@ -136,24 +139,35 @@ impl<T> Call<T> {
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let Some((key, policy)) = self.usable() else { return body.await };
-        let (engine, lifetime) = (self.entry.engine(), self.entry.lifetime());
+        let (engine, lifetime) = (self.cache.borrow().engine(), self.terms.lifetime);
         let recompute = async move { body.await.map(|value| lifetime.made(value)) };
-        match engine.fetch_in_background::<T, E, S, _>(key, &policy, recompute).await {
+        match engine.fetch_in_background::<T, E, S, _>(key, policy, recompute).await {
             Ok(result) => result,
             Err(recompute) => {
-                report::not_cached(self.template, &Error::<Infallible>::Recursive);
+                self.not_cached(&Error::<Infallible>::Recursive);
                 recompute.await.map(|made| made.value)
             }
         }
     }
 
     /// What the engine needs, unless that cannot be used.
-    fn usable(&self) -> Option<(&Key, Policy)> {
-        match (self.entry.checked_key(), self.entry.policy()) {
+    fn usable(&self) -> Option<(&Key, &Policy)> {
+        let policy = self.terms.checked_policy(self.cache.borrow());
+        match (self.terms.checked_key(), policy) {
             (Ok(key), Ok(policy)) => return Some((key, policy)),
-            (Err(error), _) => report::not_cached(self.template, &error),
-            (_, Err(error)) => report::not_cached(self.template, &error),
+            (Err(error), _) => self.not_cached(&error),
+            (_, Err(error)) => self.not_cached(&error),
         }
         None
+    }
+
+    fn not_cached(&self, error: &(dyn std::error::Error + 'static)) {
+        let template = self.terms.key().template();
+        report::not_cached(template.unwrap_or_default(), error);
+    }
+
+    /// The options to change.
+    fn policy(&mut self) -> &mut Policy {
+        self.terms.policy_of_its_own(self.cache.borrow())
     }
 }

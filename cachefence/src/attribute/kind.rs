@@ -10,6 +10,7 @@
 //! 4. a `Result` whose error is not `Send`,
 //! 5. anything else.
 
+use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::future::Future;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Call;
+use crate::cache::CacheFence;
 use crate::share::{self, Share, SharedError};
 
 /// Asks what kind of type `R` is.
@@ -126,19 +128,22 @@ impl<S> Fallible<S> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
-        call: Call<T>,
+        call: Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
     ) -> impl Future<Output = Result<T, E>>
     where
         S: Share<E>,
     {
-        async move { call.run::<E, S>(pin!(body())).await }
+        async move {
+            let body = pin!(body());
+            call.run::<E, S>(body).await
+        }
     }
 
     /// Serves one call, with refreshes in tasks of their own.
     pub async fn run_in_background<T, E, F>(
         self,
-        call: Call<T>,
+        call: Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
     ) -> Result<T, E>
     where
@@ -155,7 +160,7 @@ impl Infallibly {
     /// Serves one call.
     pub fn run<T: Stored + Restored, F: Future<Output = T>>(
         self,
-        call: Call<T>,
+        call: Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
     ) -> impl Future<Output = T> {
         async move {
@@ -166,7 +171,11 @@ impl Infallibly {
     }
 
     /// Serves one call, with refreshes in tasks of their own.
-    pub async fn run_in_background<T, F>(self, call: Call<T>, body: impl FnOnce() -> F) -> T
+    pub async fn run_in_background<T, F>(
+        self,
+        call: Call<T, impl Borrow<CacheFence>>,
+        body: impl FnOnce() -> F,
+    ) -> T
     where
         T: Stored + Restored + Send + 'static,
         F: Future<Output = T> + Send + 'static,

@@ -17,8 +17,8 @@ pub fn cache(cache: &CacheFence) -> CacheFence {
 }
 
 /// The default cache.
-pub fn installed() -> CacheFence {
-    crate::installed::installed().clone()
+pub fn installed() -> &'static CacheFence {
+    crate::installed::installed()
 }
 
 /// What the project's own tests need and users do not.

@@ -42,10 +42,6 @@ impl KeyWriter {
         self.failed |= part.failed();
     }
 
-    pub(crate) fn template(&self) -> &'static str {
-        self.template
-    }
-
     /// Puts `prefix` in front and validates the whole.
     pub(crate) fn finish(mut self, prefix: &str) -> (Key, Result<(), InvalidKey>) {
         self.leave_the_lock_names();

@@ -1,0 +1,108 @@
+//! What a call asks for: which key, and on which options.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cache::CacheFence;
+use crate::engine::{Made, Recursive};
+use crate::error::{Error, InvalidKey, InvalidOption};
+use crate::key::Key;
+use crate::lifetime::Lifetime;
+use crate::options::Policy;
+use crate::share::ByClone;
+
+/// A key and the options of one entry. Every call that waits holds its own, so what few have is boxed.
+pub(crate) struct Terms<T> {
+    key: Key,
+    valid: Result<(), Box<InvalidKey>>,
+    /// In place of the cache's own.
+    policy: Option<Box<Policy>>,
+    pub(crate) lifetime: Lifetime<T>,
+}
+
+impl<T> Terms<T> {
+    pub(crate) fn new((key, valid): (Key, Result<(), InvalidKey>)) -> Self {
+        Self { key, valid: valid.map_err(Box::new), policy: None, lifetime: Lifetime::default() }
+    }
+
+    /// The options to change, which are those of `cache` until then. Nothing is checked yet.
+    pub(crate) fn policy_of_its_own(&mut self, cache: &CacheFence) -> &mut Policy {
+        self.policy.get_or_insert_with(|| Box::new(*cache.policy()))
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(crate) fn checked_key(&self) -> Result<&Key, InvalidKey> {
+        match &self.valid {
+            Ok(()) => Ok(&self.key),
+            Err(error) => Err((**error).clone()),
+        }
+    }
+
+    /// The options of a call that may store a value.
+    pub(crate) fn checked_policy<'a>(
+        &'a self,
+        cache: &'a CacheFence,
+    ) -> Result<&'a Policy, InvalidOption> {
+        self.lifetime.check()?;
+        match &self.policy {
+            None => Ok(cache.policy()),
+            Some(policy) => policy.check().map(|()| &**policy),
+        }
+    }
+
+    /// Serves one call, from `cache` or by `recompute`.
+    pub(crate) fn get_or_set<C, E, F, Fut>(
+        self,
+        cache: C,
+        recompute: F,
+    ) -> impl Future<Output = Result<T, Error<E>>>
+    where
+        C: Borrow<CacheFence>,
+        T: Serialize + DeserializeOwned,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        // The block alone holds what a call needs; an `async fn` would hold its arguments twice.
+        async move {
+            let cache = cache.borrow();
+            let (key, policy) = (self.checked_key()?, self.checked_policy(cache)?);
+            let recompute = pin!(async { made(&self.lifetime, recompute().await) });
+            match cache.engine().fetch::<T, Arc<E>, ByClone>(key, policy, recompute).await {
+                Ok(result) => result.map_err(Error::Recompute),
+                Err(Recursive) => Err(Error::Recursive),
+            }
+        }
+    }
+}
+
+/// A result as the engine has it: every caller of a flight gets the same `Arc` of its error.
+pub(crate) fn made<T, E>(lifetime: &Lifetime<T>, result: Result<T, E>) -> Result<Made<T>, Arc<E>> {
+    result.map(|value| lifetime.made(value)).map_err(Arc::new)
+}
+
+impl<T> Clone for Terms<T> {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            valid: self.valid.clone(),
+            policy: self.policy.clone(),
+            lifetime: self.lifetime,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Terms<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms").field("key", &self.key).finish_non_exhaustive()
+    }
+}
