@@ -106,3 +106,20 @@ impl<T> fmt::Debug for Terms<T> {
         f.debug_struct("Terms").field("key", &self.key).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Every caller that waits holds one.
+    #[test]
+    fn a_call_is_small() {
+        let cache = CacheFence::in_memory();
+        let recompute = || async { Ok::<u8, Error>(1) };
+        let call = cache.get_or_set("k", Duration::from_secs(60), recompute);
+        assert!(size_of_val(&call) <= 672, "{} bytes", size_of_val(&call));
+        assert!(size_of::<Terms<u8>>() <= 104, "{} bytes", size_of::<Terms<u8>>());
+    }
+}
