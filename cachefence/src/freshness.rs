@@ -45,7 +45,8 @@ pub(crate) struct Life {
     pub(crate) retry_at: Option<Timestamp>,
 }
 
-/// Decides by the store's time `now` and the draw `u`, uniform in (0, 1].
+/// Decides by the store's time `now` and the draw of a `u`, uniform in (0, 1], which is only made where
+/// it matters.
 ///
 /// A `beta` of 0 never refreshes early. A value whose rebuild failed is not rebuilt before its
 /// `retry_at`, as long as it may be served.
@@ -54,14 +55,14 @@ pub(crate) fn freshness(
     beta: f64,
     stale: Windows,
     now: Timestamp,
-    u: f64,
+    u: impl FnOnce() -> f64,
 ) -> Freshness {
     let held_off = life.retry_at.is_some_and(|retry_at| retry_at > now);
     if let Some(remaining) = life.expiry.since(now) {
         let (delta, remaining) = (life.delta.as_secs_f64() * beta, remaining.as_secs_f64());
-        // Most of the time not even the highest draw is high enough, and a logarithm costs more than this.
+        // Most of the time not even the highest draw would be high enough.
         let may_be_early = delta * HIGHEST >= remaining && !held_off;
-        let early = may_be_early && delta * -u.ln() >= remaining;
+        let early = may_be_early && delta * -u().ln() >= remaining;
         return if early { Freshness::Early } else { Freshness::Fresh };
     }
     match now.since(life.expiry).unwrap_or_default() {
@@ -152,7 +153,7 @@ mod tests {
                 let early = now - delta * beta * f64::ln(u) >= 0.0;
                 let expected = if early { Freshness::Early } else { Freshness::Fresh };
                 assert_eq!(
-                    freshness(life(50), beta, NO_WINDOWS, at(remaining_ms), u),
+                    freshness(life(50), beta, NO_WINDOWS, at(remaining_ms), || u),
                     expected,
                     "{remaining_ms} ms left, u = {u}"
                 );
@@ -162,15 +163,15 @@ mod tests {
 
     #[test]
     fn past_its_expiry_it_is_expired_whatever_was_drawn() {
-        assert_eq!(freshness(life(50), 1.0, NO_WINDOWS, EXPIRY, 1.0), Freshness::Expired);
+        assert_eq!(freshness(life(50), 1.0, NO_WINDOWS, EXPIRY, || 1.0), Freshness::Expired);
         let later = Timestamp::from_micros(EXPIRY.as_micros() + 1);
-        assert_eq!(freshness(life(0), 0.0, NO_WINDOWS, later, 0.5), Freshness::Expired);
+        assert_eq!(freshness(life(0), 0.0, NO_WINDOWS, later, || 0.5), Freshness::Expired);
     }
 
     #[test]
     fn without_beta_or_delta_nothing_is_refreshed_early() {
-        assert_eq!(freshness(life(50), 0.0, NO_WINDOWS, at(1), 1e-300), Freshness::Fresh);
-        assert_eq!(freshness(life(0), 1.0, NO_WINDOWS, at(1), 1e-300), Freshness::Fresh);
+        assert_eq!(freshness(life(50), 0.0, NO_WINDOWS, at(1), || 1e-300), Freshness::Fresh);
+        assert_eq!(freshness(life(0), 1.0, NO_WINDOWS, at(1), || 1e-300), Freshness::Fresh);
     }
 
     #[test]
@@ -183,7 +184,7 @@ mod tests {
             let early = (0..DRAWS)
                 .filter(|_| {
                     let u = 1.0 - rng.random::<f64>();
-                    freshness(life(delta_ms), beta, NO_WINDOWS, at(remaining_ms), u)
+                    freshness(life(delta_ms), beta, NO_WINDOWS, at(remaining_ms), || u)
                         == Freshness::Early
                 })
                 .count();
@@ -212,7 +213,7 @@ mod tests {
             while_revalidate: Duration::from_millis(revalidate),
             if_error: Duration::from_millis(error),
         };
-        let judge = |windows, late_ms| freshness(life(50), 1.0, windows, after(late_ms), 0.5);
+        let judge = |windows, late_ms| freshness(life(50), 1.0, windows, after(late_ms), || 0.5);
         for (window, late, expected) in [
             (windows(100, 0), 0, Freshness::Revalidate),
             (windows(100, 0), 99, Freshness::Revalidate),
@@ -231,7 +232,7 @@ mod tests {
     fn what_failed_is_not_tried_again_before_its_time() {
         let windows = Windows { if_error: Duration::from_secs(1), ..NO_WINDOWS };
         let failed = Life { retry_at: Some(after(100)), ..life(50) };
-        let judge = |windows, now, u| freshness(failed, 1.0, windows, now, u);
+        let judge = |windows, now, u| freshness(failed, 1.0, windows, now, || u);
         assert_eq!(judge(windows, at(1), 1e-300), Freshness::Fresh, "no early refresh");
         assert_eq!(judge(windows, after(99), 0.5), Freshness::Fresh);
         assert_eq!(judge(windows, after(100), 0.5), Freshness::IfError);

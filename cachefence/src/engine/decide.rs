@@ -74,8 +74,8 @@ impl Engine {
         call: &Call<'_>,
         found: &Snapshot,
     ) -> (Freshness, Option<T>) {
-        let drawn = self.draws.draw(call.key.fingerprint(), found.delta, found.now);
-        match freshness_of(call, found, drawn) {
+        let draw = || self.draws.draw(call.key.fingerprint(), found.delta, found.now);
+        match freshness_of(call, found, draw) {
             Freshness::Expired => (Freshness::Expired, None),
             valid => (valid, self.codec.decode(&found.payload).ok()),
         }
@@ -104,10 +104,10 @@ impl Engine {
 }
 
 /// A draw by which nothing is refreshed early.
-const NEVER_EARLY: f64 = 1.0;
+const NEVER_EARLY: fn() -> f64 = || 1.0;
 
-fn freshness_of(call: &Call<'_>, found: &Snapshot, drawn: f64) -> Freshness {
+fn freshness_of(call: &Call<'_>, found: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
     let Snapshot { delta, expiry, retry_at, .. } = *found;
     let Policy { beta, stale, .. } = *call.policy;
-    freshness(Life { delta, expiry, retry_at }, beta, stale, found.now, drawn)
+    freshness(Life { delta, expiry, retry_at }, beta, stale, found.now, draw)
 }
