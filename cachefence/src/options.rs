@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use crate::error::InvalidOption;
-#[cfg(doc)]
-use crate::lifetime::Lifetime;
 
 /// The shortest ttl and lease: Redis counts in whole milliseconds.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
@@ -16,8 +14,6 @@ pub(crate) const LONGEST: Duration = Duration::from_millis(1 << 53);
 /// What decides a call but its ttl: a cache's own options, or those of one entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
-    /// Of values that come without one, of which there are none: see [`Lifetime`].
-    pub(crate) ttl: Option<Duration>,
     pub(crate) beta: f64,
     pub(crate) jitter: f64,
     pub(crate) lock_timeout: Duration,
@@ -32,7 +28,6 @@ pub(crate) struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            ttl: None,
             beta: 1.0,
             jitter: 0.0,
             lock_timeout: Duration::from_secs(2),

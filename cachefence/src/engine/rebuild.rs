@@ -163,7 +163,7 @@ impl Engine {
         bytes: usize,
         ttl: Option<Duration>,
     ) -> Option<Duration> {
-        let ttl = ttl.or(call.policy.ttl)?;
+        let ttl = ttl?;
         if ttl.is_zero() {
             // The value itself says so.
             return None;
