@@ -76,7 +76,8 @@ impl<T> Terms<T> {
         async move {
             let cache = cache.borrow();
             let (key, policy) = (self.checked_key()?, self.checked_policy(cache)?);
-            let recompute = pin!(async { made(&self.lifetime, recompute().await) });
+            // In a box of its own, which only a caller that runs it needs: most wait for another's.
+            let recompute = pin!(async { made(&self.lifetime, Box::pin(recompute()).await) });
             match cache.engine().fetch::<T, Arc<E>, ByClone>(key, policy, recompute).await {
                 Ok(result) => result.map_err(Error::Recompute),
                 Err(Recursive) => Err(Error::Recursive),

@@ -135,7 +135,8 @@ impl<S> Fallible<S> {
         S: Share<E>,
     {
         async move {
-            let body = pin!(body());
+            // In a box of its own, which only a caller that runs it needs: most wait for another's.
+            let body = pin!(async { Box::pin(body()).await });
             call.run::<E, S>(body).await
         }
     }
@@ -164,8 +165,7 @@ impl Infallibly {
         body: impl FnOnce() -> F,
     ) -> impl Future<Output = T> {
         async move {
-            // Not through a function, whose future would hold the body twice.
-            let body = pin!(async { Ok(body().await) });
+            let body = pin!(async { Ok(Box::pin(body()).await) });
             never(call.run::<Infallible, share::ByClone>(body).await)
         }
     }

@@ -1,6 +1,7 @@
 //! One call, from its first look to its result.
 
 use std::future::Future;
+use std::mem;
 use std::ops::ControlFlow::{Break, Continue};
 use std::pin::Pin;
 
@@ -71,32 +72,35 @@ impl Engine {
         async move {
             let mut rounds = 0;
             loop {
-                // Whoever leads is in a box, since it is large and those who wait should not be.
-                let step = match &mut then {
-                    Then::Look => {
-                        let look = self.look(&mut call).await;
-                        then = self.decide(&mut call, look);
-                        continue;
-                    }
-                    Then::Join(member, attempt) => {
-                        self.join::<T, E, S>(&call, member, attempt, recompute.as_mut()).await
-                    }
-                    Then::Overdue => {
-                        Box::pin(self.overdue::<T, E, S>(&call, recompute.as_mut())).await
-                    }
-                    _ => match std::mem::replace(&mut then, Then::Look) {
-                        Then::Serve(value) => return Ok(Ok(value)),
-                        Then::Lead(baton, attempt) => {
-                            let recompute = recompute.as_mut();
-                            Box::pin(self.lead::<T, E, S>(&call, baton, attempt, recompute)).await
+                // Whoever leads is in a box, since it is large and those who wait should not be. An `E` that
+                // is not `Send` must not be kept across an await, so a step ends in here.
+                let next = {
+                    let step = match &mut then {
+                        Then::Look => {
+                            let look = self.look(&mut call).await;
+                            then = self.decide(&mut call, look);
+                            continue;
                         }
-                        _ => return Err(Recursive),
-                    },
-                };
-                // An `E` that is not `Send` must not be kept across an await, so it ends here.
-                let next = match step {
-                    Break(result) => return Ok(result),
-                    Continue(next) => next,
+                        Then::Join(member, attempt) => {
+                            self.join::<T, E, S>(&call, member, attempt, recompute.as_mut()).await
+                        }
+                        Then::Overdue => {
+                            Box::pin(self.overdue::<T, E, S>(&call, recompute.as_mut())).await
+                        }
+                        _ => match mem::replace(&mut then, Then::Look) {
+                            Then::Serve(value) => return Ok(Ok(value)),
+                            Then::Lead(baton, attempt) => {
+                                let recompute = recompute.as_mut();
+                                Box::pin(self.lead::<T, E, S>(&call, baton, attempt, recompute))
+                                    .await
+                            }
+                            _ => return Err(Recursive),
+                        },
+                    };
+                    match step {
+                        Break(result) => return Ok(result),
+                        Continue(next) => next,
+                    }
                 };
                 match next {
                     Next::Again => rounds += 1,

@@ -124,7 +124,7 @@ impl MemoryStore {
             delta: entry.delta,
             expiry: entry.expiry,
             retry_at: entry.retry_at,
-            version: Version(entry.version.into()),
+            version: Version(entry.version),
             now,
         })
     }

@@ -163,7 +163,7 @@ pub struct Snapshot {
 
 /// Tells an entry from the one that was there before: any number that differs when the entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version(pub u128);
+pub struct Version(pub u64);
 
 /// A value to be written.
 #[derive(Debug, Clone)]

@@ -50,7 +50,7 @@ fn check_decode(key: &Key, record: &[u8]) -> &'static str {
             assert!(!foreign, "something else is taken for an entry");
             assert_eq!(number(record, 4), key.fingerprint(), "an entry of another key");
             let retry_at = Some(number(record, 36)).filter(|micros| *micros > 0);
-            assert_eq!(entry.version, Version(number(record, 12).into()));
+            assert_eq!(entry.version, Version(number(record, 12)));
             assert_eq!(entry.delta, Duration::from_micros(number(record, 20)));
             assert_eq!(entry.expiry, Timestamp::from_micros(number(record, 28)));
             assert_eq!(entry.retry_at, retry_at.map(Timestamp::from_micros));
@@ -85,7 +85,7 @@ fn check_encode(name: &str, record: &[u8]) {
         let value = NewValue { payload, delta: unit(delta), ttl: unit(ttl), stale: Duration::ZERO };
         let written = encode_entry(&key(name), version, &value, now);
         let entry = read_back(name, &written);
-        assert_eq!(entry.version, Version(version.into()));
+        assert_eq!(entry.version, Version(version));
         assert_eq!(entry.delta, value.delta.min(Duration::from_micros(u64::MAX)));
         assert_eq!(entry.expiry, now.after(value.ttl));
         assert_eq!(entry.retry_at, None);

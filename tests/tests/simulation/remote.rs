@@ -75,7 +75,7 @@ impl Store for RemoteStore {
         lease: Duration,
         seen: Option<Version>,
     ) -> StoreResult<'a, Acquired> {
-        let seen = seen.map(|Version(seen)| u64::try_from(seen).expect("it was a u64"));
+        let seen = seen.map(|Version(seen)| seen);
         let op = Op::Acquire { token: token.as_str().to_owned(), lease, seen };
         StoreFuture::new(async {
             match self.ask(key, op).await? {
@@ -141,7 +141,7 @@ fn snapshot(found: Found) -> Snapshot {
         delta: found.delta,
         expiry: Timestamp::from_micros(found.expiry),
         retry_at: None,
-        version: Version(found.version.into()),
+        version: Version(found.version),
         now: Timestamp::from_micros(found.now),
     }
 }

@@ -56,7 +56,7 @@ impl Record {
             delta: Duration::from_micros(delta),
             expiry: Timestamp::from_micros(expiry),
             retry_at: (retry_at > 0).then(|| Timestamp::from_micros(retry_at)),
-            version: Version(version.into()),
+            version: Version(version),
             now,
         })
     }

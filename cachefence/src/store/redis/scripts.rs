@@ -144,7 +144,7 @@ fn of(token: &Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
 
 /// A version as it stands in an entry.
 fn version_bytes(version: Version) -> [u8; 8] {
-    u64::try_from(version.0).unwrap_or(u64::MAX).to_be_bytes()
+    version.0.to_be_bytes()
 }
 
 /// Prolongs the lease, or releases it without one.
