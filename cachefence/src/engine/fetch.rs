@@ -70,7 +70,6 @@ impl Engine {
         S: Share<E>,
     {
         async move {
-            let mut rounds = 0;
             loop {
                 // Whoever leads is in a box, since it is large and those who wait should not be. An `E` that
                 // is not `Send` must not be kept across an await, so a step ends in here.
@@ -103,11 +102,11 @@ impl Engine {
                     }
                 };
                 match next {
-                    Next::Again => rounds += 1,
-                    Next::Overdue => rounds = MOST_ROUNDS,
+                    Next::Again => call.rounds += 1,
+                    Next::Overdue => call.rounds = MOST_ROUNDS,
                     Next::Alone => return Ok(Box::pin(self.alone(&call, recompute)).await),
                 }
-                then = if rounds < MOST_ROUNDS { Then::Look } else { Then::Overdue };
+                then = if call.rounds < MOST_ROUNDS { Then::Look } else { Then::Overdue };
             }
         }
     }

@@ -155,6 +155,8 @@ struct Call<'a> {
     soft_deadline: Option<Instant>,
     /// What it has waited for the store.
     spent: Spent,
+    /// How often it has started again.
+    rounds: u32,
     /// Whether nobody waits for this call.
     in_background: bool,
 }
@@ -207,6 +209,7 @@ impl<'a> Call<'a> {
             deadline: None,
             soft_deadline: None,
             spent: Spent::default(),
+            rounds: 0,
             in_background: false,
         }
     }

@@ -1,5 +1,6 @@
 //! The order in which things began.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A place in the order in which calls, reads and recomputes began in this process.
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// hold anything older than what the caller knew. What was begun before needs another proof, such
 /// as a fenced store that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket(NonZeroU64);
 
 /// Hands out tickets.
 #[derive(Debug, Default)]
@@ -20,6 +21,6 @@ impl Tickets {
         // What a caller knows happened before its call also happened before this addition, and
         // additions to one atomic are totally ordered: nothing stronger is needed, but this is no
         // hot path, and the strongest ordering needs no argument.
-        Ticket(self.0.fetch_add(1, Ordering::SeqCst))
+        Ticket(NonZeroU64::MIN.saturating_add(self.0.fetch_add(1, Ordering::SeqCst)))
     }
 }

@@ -424,5 +424,5 @@ fn a_future_holds_its_body_once() {
         [size_of_val(&plain(1)), size_of_val(&empty(1)), size_of_val(&large(1))];
     assert!(both < wrapper + 2 * body, "{body} in {wrapper} make {both} bytes");
     // Of every caller that waits, this is held.
-    assert!(wrapper <= 720, "{wrapper} bytes without a body");
+    assert!(wrapper <= 320, "{wrapper} bytes without a body");
 }
