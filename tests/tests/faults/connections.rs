@@ -37,6 +37,39 @@ async fn killed_again_and_again(server: &RedisServer) {
     assert_no_locks(server);
 }
 
+/// All that is under way on one connection fails with it. The server is well, so it is not left alone: neither
+/// those who come next nor those who were reading run a body.
+#[tokio::test]
+async fn a_connection_that_is_killed_under_many_callers() {
+    const KILLS: u64 = 20;
+    let server = RedisServer::start();
+    let desk = Desk::new(&server.url());
+    desk.warm().await;
+    let before = desk.bodies();
+    for kill in 1..=KILLS {
+        // Before they come, so that all of them meet it.
+        server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        desk.calls(2).await;
+        assert_eq!(desk.bodies(), before, "kill {kill}: all are hits");
+    }
+    // And in the midst of them.
+    for kill in 1..=KILLS {
+        let proxy = Proxy::start(server.port());
+        let desk = Desk::new(&proxy.url());
+        desk.warm().await;
+        let before = desk.bodies();
+        let under_way = async {
+            let operations = proxy.operations();
+            while proxy.operations() == operations {
+                tokio::task::yield_now().await;
+            }
+            server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        };
+        tokio::join!(desk.calls(20), under_way);
+        assert_eq!(desk.bodies(), before, "kill {kill} in the midst: all are hits");
+    }
+}
+
 #[tokio::test]
 async fn data_that_is_flushed() {
     let server = RedisServer::start();

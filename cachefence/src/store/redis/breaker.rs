@@ -9,6 +9,10 @@
 //! While it is open no call waits for the server. One task at a time asks it, after a pause: short
 //! where failing costs nothing, because the server's machine refuses at once, and growing where
 //! nothing comes back at all. A server that is restarted is found again a moment after it listens.
+//!
+//! Not everything that fails is news. What was asked before the breaker closed may fail after it, and
+//! says nothing of the server that has just answered. A connection that is lost fails all that is under
+//! way on it, and is one failure.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,11 +42,16 @@ struct Probes {
     next: Instant,
     pause: Duration,
     under_way: bool,
+    /// When it was closed.
+    closed: Instant,
+    /// When a connection was lost, of which that was counted.
+    lost: Instant,
 }
 
 impl Breaker {
     pub(super) fn new() -> Self {
-        let probes = Probes { next: Instant::now(), pause: LONG, under_way: false };
+        let now = Instant::now();
+        let probes = Probes { next: now, pause: LONG, under_way: false, closed: now, lost: now };
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
@@ -63,19 +72,20 @@ impl Breaker {
         }
     }
 
-    /// An operation failed, `at_once` or by waiting in vain. Gives whether that opened the breaker.
-    /// `drawn` is uniform in [0, 1).
-    pub(super) fn failed(&self, at_once: bool, drawn: f64) -> bool {
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failures < MOST_FAILURES || self.is_open() {
-            return false;
-        }
+    /// What was asked at `asked` failed. Gives whether that opened the breaker. `drawn` is uniform in
+    /// [0, 1).
+    pub(super) fn failed(&self, asked: Instant, how: How, drawn: f64) -> bool {
         let mut probes = self.probes();
-        if self.open.swap(true, Ordering::Relaxed) {
+        if self.is_open() || !probes.is_news(asked, how) {
             return false;
         }
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if failures < MOST_FAILURES {
+            return false;
+        }
+        self.open.store(true, Ordering::Relaxed);
         probes.pause = LONG;
-        probes.schedule(at_once, drawn);
+        probes.schedule(how != How::InVain, drawn);
         true
     }
 
@@ -95,6 +105,7 @@ impl Breaker {
         match outcome {
             Probe::Answered => {
                 self.failures.store(0, Ordering::Relaxed);
+                probes.closed = Instant::now();
                 return self.open.swap(false, Ordering::Relaxed);
             }
             Probe::Failed { at_once } => probes.schedule(at_once, drawn),
@@ -106,6 +117,17 @@ impl Breaker {
     fn probes(&self) -> MutexGuard<'_, Probes> {
         self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How an operation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// At once, with its connection.
+    Lost,
+    /// At once, by itself.
+    Refused,
+    /// By waiting in vain.
+    InVain,
 }
 
 /// How a probe ended.
@@ -120,6 +142,17 @@ pub(super) enum Probe {
 }
 
 impl Probes {
+    /// Whether the failure of what was asked at `asked` says something that was not known.
+    fn is_news(&mut self, asked: Instant, how: How) -> bool {
+        if asked < self.closed || (how == How::Lost && asked < self.lost) {
+            return false;
+        }
+        if how == How::Lost {
+            self.lost = Instant::now();
+        }
+        true
+    }
+
     fn schedule(&mut self, at_once: bool, drawn: f64) {
         let pause = if at_once {
             SHORT
@@ -138,11 +171,15 @@ mod tests {
     use super::*;
     use tokio::time::advance;
 
-    fn opened(at_once: bool) -> Breaker {
+    fn fails(breaker: &Breaker, how: How) -> bool {
+        breaker.failed(Instant::now(), how, 0.0)
+    }
+
+    fn opened(how: How) -> Breaker {
         let breaker = Breaker::new();
         for failure in 1..=MOST_FAILURES {
             assert!(!breaker.is_open());
-            assert_eq!(breaker.failed(at_once, 0.0), failure == MOST_FAILURES);
+            assert_eq!(fails(&breaker, how), failure == MOST_FAILURES);
         }
         assert!(breaker.is_open());
         breaker
@@ -153,7 +190,7 @@ mod tests {
         let breaker = Breaker::new();
         for _ in 0..3 {
             for _ in 1..MOST_FAILURES {
-                assert!(!breaker.failed(true, 0.0));
+                assert!(!fails(&breaker, How::Refused));
             }
             breaker.succeeded();
         }
@@ -161,8 +198,54 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_asked_before_it_closed_does_not_count() {
+        let breaker = opened(How::Refused);
+        let asked = Instant::now();
+        advance(SHORT).await;
+        assert!(breaker.is_due());
+        assert!(breaker.probed(Probe::Answered, 0.0));
+        for how in [How::Lost, How::Refused, How::InVain] {
+            for _ in 0..2 * MOST_FAILURES {
+                assert!(!breaker.failed(asked, how, 0.0), "{how:?}");
+            }
+        }
+        // And leaves no trace.
+        for _ in 1..MOST_FAILURES {
+            assert!(!fails(&breaker, How::Refused));
+        }
+        assert!(fails(&breaker, How::Refused));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_connection_is_one_failure() {
+        let breaker = Breaker::new();
+        for connection in 1..=MOST_FAILURES {
+            let asked = Instant::now();
+            advance(Duration::from_millis(1)).await;
+            let opens = connection == MOST_FAILURES;
+            assert_eq!(breaker.failed(asked, How::Lost, 0.0), opens, "{connection}");
+            for _ in 0..100 {
+                assert!(!breaker.failed(asked, How::Lost, 0.0), "{connection}");
+            }
+        }
+        assert!(breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_refusal_counts_and_so_does_each_wait_in_vain() {
+        for how in [How::Refused, How::InVain] {
+            let breaker = Breaker::new();
+            let asked = Instant::now();
+            advance(Duration::from_millis(1)).await;
+            let opened = (1..=MOST_FAILURES).map(|_| breaker.failed(asked, how, 0.0));
+            assert_eq!(opened.filter(|opened| *opened).count(), 1, "{how:?}");
+            assert!(breaker.is_open());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_probes_at_a_time_and_after_a_pause() {
-        let breaker = opened(false);
+        let breaker = opened(How::InVain);
         assert!(!breaker.is_due());
         advance(LONG).await;
         assert!(breaker.is_due());
@@ -174,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_probed_less_and_less() {
-        let breaker = opened(false);
+        let breaker = opened(How::InVain);
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             advance(Duration::from_millis(seconds * 1_000 - 1)).await;
             assert!(!breaker.is_due(), "{seconds} s");
@@ -186,7 +269,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn refusals_are_probed_on_and_on() {
-        let breaker = opened(true);
+        let breaker = opened(How::Refused);
         for _ in 0..100 {
             advance(SHORT).await;
             assert!(breaker.is_due());
@@ -196,7 +279,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_abandoned_probe_is_made_again() {
-        let breaker = opened(true);
+        let breaker = opened(How::Refused);
         advance(SHORT).await;
         assert!(breaker.is_due());
         breaker.probed(Probe::Abandoned, 0.0);
@@ -207,7 +290,7 @@ mod tests {
     async fn up_to_half_of_a_pause_is_taken_off() {
         let breaker = Breaker::new();
         for _ in 0..MOST_FAILURES {
-            breaker.failed(false, 1.0);
+            breaker.failed(Instant::now(), How::InVain, 1.0);
         }
         advance(LONG / 2).await;
         assert!(breaker.is_due());

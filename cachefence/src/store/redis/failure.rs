@@ -15,6 +15,8 @@ pub(super) enum Failure {
     NoScripting,
     /// The connection is of no use: it was not accepted, or its replies are none to what was asked.
     BadConnection(StoreError),
+    /// The connection is gone, and what was under way on it; there is another one already or soon.
+    Lost(StoreError),
     /// It is a write, and the server takes none: it is full, or a replica. Reading goes on.
     ReadOnly(StoreError),
     /// Anything else.
@@ -43,12 +45,12 @@ impl Failure {
                 )));
             }
             ErrorKind::Io => {
-                return Self::Failed(
-                    StoreError::new(format!(
-                        "cannot reach Redis at {server}; is it running, and is the address right?"
-                    ))
-                    .with_source(error),
+                let timed_out = error.is_timeout();
+                let message = format!(
+                    "cannot reach Redis at {server}; is it running, and is the address right?"
                 );
+                let error = StoreError::new(message).with_source(error);
+                return if timed_out { Self::Failed(error) } else { Self::Lost(error) };
             }
             ErrorKind::Server(ServerErrorKind::NoPerm) if names_scripting(detail) => {
                 return Self::NoScripting;
@@ -104,7 +106,10 @@ impl Failure {
     /// The error to hand out.
     pub(super) fn into_store_error(self, server: &ConnectionAddr) -> StoreError {
         match self {
-            Self::BadConnection(error) | Self::ReadOnly(error) | Self::Failed(error) => error,
+            Self::BadConnection(error)
+            | Self::Lost(error)
+            | Self::ReadOnly(error)
+            | Self::Failed(error) => error,
             Self::WrongType => StoreError::new(format!(
                 "Redis at {server} holds another type than a string under the name of an entry"
             )),

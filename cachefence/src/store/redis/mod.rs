@@ -62,7 +62,7 @@ impl RedisStore {
         get.arg(key.as_str());
         let entry = match server.ask(get.query_async(&mut link.shared)).await {
             Ok(entry) => entry,
-            Err(failure) => return self.unreadable(failure),
+            Err(failure) => return Box::pin(self.unread(key, failure)).await,
         };
         let now = match server.clock.now() {
             Some(now) => now,
@@ -74,8 +74,15 @@ impl RedisStore {
 
     /// As [`get`](Self::get); the same round trip brings the time.
     async fn get_with_time(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
+        match self.ask_with_time(key).await {
+            Ok(found) => Ok(found),
+            Err(failure) => self.unread(key, failure).await,
+        }
+    }
+
+    async fn ask_with_time(&self, key: &Key) -> Result<Option<Snapshot>, Failure> {
         let server = &self.0;
-        let mut link = server.links.here()?;
+        let mut link = server.links.here().map_err(Failure::Failed)?;
         let both = async {
             let mut pipeline = redis::pipe();
             pipeline.ignore_errors().cmd("GET").arg(key.as_str()).cmd("TIME");
@@ -83,20 +90,34 @@ impl RedisStore {
                 pipeline.query_async(&mut link.shared).await?;
             Ok((entry, Some(time)))
         };
-        match server.ask_timed(both).await {
-            Ok((Ok(entry), Some(now))) => Ok(self.snapshot(key, entry, now)),
-            Ok((Ok(entry), None)) => Ok(self.snapshot(key, entry, server.now().await?)),
-            Ok((Err(error), _)) => self.unreadable(Failure::classify(server.address(), error)),
-            Err(failure) => self.unreadable(failure),
-        }
+        let (entry, now) = server.ask_timed(both).await?;
+        let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
+        let now = match now {
+            Some(now) => now,
+            None => server.now().await.map_err(Failure::Failed)?,
+        };
+        Ok(self.snapshot(key, entry, now))
     }
 
-    /// What a read comes to that gave no string.
-    fn unreadable(&self, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
+    /// What a read comes to that failed for a `failure`.
+    async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
+        let server = &self.0;
+        let failure = match failure {
+            // What was lost with its connection, at once, may be read over the next one in time.
+            Failure::Lost(lost) => {
+                let again = in_time(server.op_timeout() / 2, pin!(self.ask_with_time(key))).await;
+                match again {
+                    Some(Ok(found)) => return Ok(found),
+                    Some(Err(failure)) => failure,
+                    None => Failure::Failed(lost),
+                }
+            }
+            failure => failure,
+        };
         match failure {
             // No entry of ours: the next rebuild writes over it.
             Failure::WrongType => Ok(None),
-            failure => Err(self.0.report(failure)),
+            failure => Err(server.report(failure)),
         }
     }
 

@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, Probe};
+use super::breaker::{Breaker, How, Probe};
 use super::clock::ServerClock;
 use super::failure::{self, Failure};
 use super::link::{CONNECT_TIMEOUT, Link, Links};
@@ -67,24 +67,39 @@ impl Server {
             return Err(Failure::LeftAlone);
         }
         let asked = Instant::now();
-        let result = self.within(self.op_timeout, reply).await;
-        match &result {
-            // It answered, whatever it said.
-            Ok(_)
-            | Err(
-                Failure::WrongType
-                | Failure::NoScripting
-                | Failure::ReadOnly(_)
-                | Failure::LeftAlone,
-            ) => self.breaker.succeeded(),
-            Err(Failure::BadConnection(error) | Failure::Failed(error)) => {
-                let at_once = asked.elapsed() < self.op_timeout / 2;
-                if self.breaker.failed(at_once, self.entropy.fraction()) {
-                    report::store_left_alone(error);
-                }
+        match self.within(self.op_timeout, reply).await {
+            Ok(reply) => {
+                self.breaker.succeeded();
+                Ok(reply)
             }
+            Err(failure) => Err(self.count(asked, failure)),
         }
-        result
+    }
+
+    /// Counts what was asked at `asked`. What is [`Failure::Lost`] still after that, was lost at once.
+    fn count(&self, asked: Instant, failure: Failure) -> Failure {
+        let late = asked.elapsed() >= self.op_timeout / 2;
+        let failure = match failure {
+            Failure::Lost(error) if late => Failure::Failed(error),
+            failure => failure,
+        };
+        let (how, error) = match &failure {
+            Failure::Lost(error) => (How::Lost, error),
+            Failure::BadConnection(error) | Failure::Failed(error) if late => (How::InVain, error),
+            Failure::BadConnection(error) | Failure::Failed(error) => (How::Refused, error),
+            // It answered, whatever it said.
+            Failure::WrongType
+            | Failure::NoScripting
+            | Failure::ReadOnly(_)
+            | Failure::LeftAlone => {
+                self.breaker.succeeded();
+                return failure;
+            }
+        };
+        if self.breaker.failed(asked, how, self.entropy.fraction()) {
+            report::store_left_alone(error);
+        }
+        failure
     }
 
     /// Like [`ask`](Self::ask), for a reply that may bring the server's time.
@@ -112,7 +127,7 @@ impl Server {
         match failure {
             Failure::BadConnection(_) => self.links.renew(),
             // The server that answers next may be another one.
-            Failure::Failed(_) => self.clock.doubt(),
+            Failure::Lost(_) | Failure::Failed(_) => self.clock.doubt(),
             Failure::WrongType
             | Failure::NoScripting
             | Failure::ReadOnly(_)
