@@ -14,6 +14,7 @@ use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, RedisResul
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
+use super::watching::Seat;
 use crate::error::StoreError;
 
 /// How long an attempt to connect may take.
@@ -46,7 +47,7 @@ pub(super) struct Link {
     /// For everything that is one command, one script or one transaction without a condition.
     pub(super) shared: ConnectionManager,
     /// For those who wait to be woken; made when somebody does.
-    pub(super) watching: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
+    pub(super) watching: Arc<Seat>,
     /// For WATCH, which belongs to a connection and not to a caller: used by one at a time.
     pub(super) own: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
 }

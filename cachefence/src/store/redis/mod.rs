@@ -9,6 +9,7 @@ pub(crate) mod record;
 mod scripts;
 mod server;
 mod watches;
+mod watching;
 
 use std::fmt;
 use std::pin::pin;
@@ -238,28 +239,28 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.0;
             let link = server.links.here()?;
+            let mut over = None;
             let watched = async {
-                let Some(mut connection) = server.watching(&link).await else { return Ok(None) };
+                let Some(watching) = server.watching(&link).await else { return Ok(None) };
+                let mut connection = over.insert(watching).connection();
                 // Before it looks: what happens after that is not missed.
                 server.watches.add(key, watch);
-                let connection = &mut connection;
-                let reply = scripts::acquire_watching(connection, key, token, lease, seen, false);
-                Ok(Some(reply.await?))
+                scripts::acquire_watching(&mut connection, key, token, lease, seen).await.map(Some)
             };
             // It has a connection of its own, so it says nothing about the server, and may take only a
             // part of the time: what is left is for the shared one.
-            match in_time(server.op_timeout() / 2, pin!(watched)).await {
-                Some(Ok(Some((reply, _)))) => self.acquired(key, reply, None).await,
-                Some(Ok(None)) => self.acquire(key, token, lease, seen).await,
-                Some(Err(error)) => {
-                    server.stop_watching(&link).await;
-                    Err(server.report(Failure::classify(server.address(), error)))
+            let reply = in_time(server.op_timeout() / 2, pin!(watched)).await;
+            // It is not there, or not yet: then as those who look again and again.
+            let Some(watching) = over else { return self.acquire(key, token, lease, seen).await };
+            let error = match reply {
+                Some(Ok(Some(reply))) => return self.acquired(key, reply, None).await,
+                Some(Err(error)) => server.report(Failure::classify(server.address(), error)),
+                Some(Ok(None)) | None => {
+                    StoreError::unsaid("the connection of those who wait does not answer")
                 }
-                None => {
-                    server.stop_watching(&link).await;
-                    Err(StoreError::unsaid("the connection of those who wait does not answer"))
-                }
-            }
+            };
+            link.watching.leave(watching.number());
+            Err(error)
         })
     }
 

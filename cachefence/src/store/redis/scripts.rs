@@ -52,13 +52,12 @@ pub(super) async fn acquire_watching(
     token: &Token,
     lease: Duration,
     seen: Option<Version>,
-    with_time: bool,
-) -> RedisResult<Timed<Reply>> {
-    let script = acquire_script(key, token, lease, seen, with_time);
+) -> RedisResult<Reply> {
+    let script = acquire_script(key, token, lease, seen, false);
     let mut pipeline = redis::pipe();
     pipeline.cmd("CLIENT").arg("CACHING").arg("YES").ignore().invoke_script(&script);
     let (reply,) = pipeline.query_async(watching).await?;
-    read_acquired(reply)
+    read_acquired(reply).map(|(reply, _)| reply)
 }
 
 /// What `acquire.lua` gives: kind, detail and the time.

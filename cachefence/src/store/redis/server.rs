@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
+use redis::{
+    Client, ConnectionAddr, ErrorKind, PushInfo, PushKind, RedisResult, ServerErrorKind, Value,
+};
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, How, Probe};
@@ -16,11 +18,12 @@ use super::failure::{self, Failure};
 use super::link::{CONNECT_TIMEOUT, Link, Links};
 use super::scripts::Timed;
 use super::watches::Watches;
+use super::watching::{Claim, Maker, Watching};
 use crate::entropy::Entropy;
 use crate::error::StoreError;
 use crate::report;
 use crate::store::Timestamp;
-use crate::time::{detach, in_time};
+use crate::time::{detach, in_time, spawn};
 
 pub(super) struct Server {
     pub(super) links: Links,
@@ -160,30 +163,40 @@ impl Server {
         self.pushes.load(Ordering::Relaxed) && self.scripting.load(Ordering::Relaxed)
     }
 
-    /// The connection of those who wait to be woken; `None` if there can be none now.
-    pub(super) async fn watching(&self, link: &Link) -> Option<MultiplexedConnection> {
-        let mut watching = link.watching.lock().await;
-        if watching.is_none() {
-            let watches = Arc::clone(&self.watches);
-            let connected = self.links.connect_for_pushes(move |info| watches.push(info)).await;
-            match connected {
-                Ok(connection) => *watching = Some(connection),
-                Err(error) if failure::cannot_push(&error) => {
-                    self.pushes.store(false, Ordering::Relaxed);
-                }
-                // It is in trouble; the next waiter tries again.
-                Err(_) => {}
+    /// The connection of those who wait to be woken; `None` if there is none yet, or can be none.
+    pub(super) async fn watching(self: &Arc<Self>, link: &Link) -> Option<Arc<Watching>> {
+        match link.watching.claim() {
+            Claim::Here(watching) => Some(watching),
+            Claim::Connecting => None,
+            Claim::Yours(maker) => {
+                let server = Arc::clone(self);
+                // In a task: whoever comes next is not made to begin again by a caller that gives up.
+                spawn(async move { server.make_watching(maker).await })?.await.ok().flatten()
             }
         }
-        watching.clone()
     }
 
-    /// Gives that connection up: the next waiter makes another, and those who trusted in it look by
-    /// themselves.
-    pub(super) async fn stop_watching(&self, link: &Link) {
-        let gone = link.watching.lock().await.take();
-        drop(gone);
-        self.watches.disarm();
+    async fn make_watching(&self, maker: Maker) -> Option<Arc<Watching>> {
+        let (number, seat) = (maker.number(), Arc::downgrade(maker.seat()));
+        let watches = Arc::clone(&self.watches);
+        let push = move |info: &PushInfo| {
+            watches.push(info);
+            if info.kind == PushKind::Disconnection
+                && let Some(seat) = seat.upgrade()
+            {
+                seat.leave(number);
+            }
+        };
+        match in_time(CONNECT_TIMEOUT, pin!(self.links.connect_for_pushes(push))).await? {
+            Ok(connection) => Some(maker.made(connection, Arc::clone(&self.watches))),
+            Err(error) => {
+                // Else it is in trouble, and the next waiter tries again.
+                if failure::cannot_push(&error) {
+                    self.pushes.store(false, Ordering::Relaxed);
+                }
+                None
+            }
+        }
     }
 
     pub(super) fn op_timeout(&self) -> Duration {
