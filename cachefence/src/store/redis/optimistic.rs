@@ -99,10 +99,12 @@ pub(super) async fn postpone(
     let lock = key.lock_name();
     let mut header = redis::cmd("GETRANGE");
     header.arg(key.as_str()).arg(0).arg(record::HEADER - 1);
-    watching(links, link, &[&lock, key.as_str()], &[get(&lock), header], |found| {
+    let mut holds = false;
+    let done = watching(links, link, &[&lock, key.as_str()], &[get(&lock), header], |found| {
         if found[0].as_deref() != Some(token.as_str().as_bytes()) {
             return None;
         }
+        holds = true;
         let mut change = redis::pipe();
         change.atomic().cmd("DEL").arg(&lock).ignore();
         let header = found[1].as_deref().unwrap_or_default();
@@ -115,7 +117,12 @@ pub(super) async fn postpone(
         }
         Some(change)
     })
-    .await
+    .await?;
+    if holds && !done {
+        // If it is the entry that has changed, there is nothing to mark any more, and still a lock.
+        return self::lease(links, link, key, token, None).await;
+    }
+    Ok(done)
 }
 
 /// Prolongs the lease, or releases it without one.

@@ -120,6 +120,29 @@ async fn a_lock_that_is_lost_after_the_look_is_lost() {
     }
 }
 
+/// An entry that somebody changes is no reason to keep the lock: not for those who wait for it.
+#[tokio::test]
+async fn postponing_releases_although_the_entry_changes_after_the_look() {
+    let (server, mut gate, store) = without_scripts().await;
+    let key = key("k");
+    gate.let_through(1);
+    let token = acquire(&store, &key, None).await.unwrap();
+    gate.holds_one().await;
+
+    let pending = tokio::spawn({
+        let (store, key) = (Arc::clone(&store), key.clone());
+        async move { store.postpone(&key, &token, LEASE).await }
+    });
+    gate.holds_one().await;
+    server.cli(&["SET", key.as_str(), "theirs"]);
+    gate.let_through(1); // it marks nothing
+    gate.holds_one().await;
+    gate.let_through(1);
+    assert!(timeout(SOON, pending).await.unwrap().unwrap().unwrap(), "it held the lock");
+    assert_eq!(server.cli(&["EXISTS", &key.lock_name()]), "0");
+    assert_eq!(server.cli(&["GET", key.as_str()]), "theirs");
+}
+
 #[tokio::test]
 async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
     let (server, mut gate, store) = without_scripts().await;
