@@ -1,29 +1,55 @@
 //! What the library has to say that no caller is told: through `tracing`, where that is enabled.
 
+#[cfg(any(test, feature = "tracing"))]
+mod flood;
+
 use std::error::Error;
 
 use crate::error::StoreError;
 use crate::key::Key;
 
 macro_rules! warning {
-    ($key:expr, $error:expr, $message:literal $(, $field:ident = $value:expr)*) => {{
+    ($key:expr, $error:expr, $message:literal) => {{
         #[cfg(feature = "tracing")]
         tracing::warn!(
             template = $key.template(),
             error = $error as &(dyn Error + 'static),
-            $($field = $value,)*
             $message
         );
         #[cfg(not(feature = "tracing"))]
-        let _ = ($key, $error, $($value,)*);
+        let _ = ($key, $error);
     }};
 }
 
-/// The store failed, and the caller is served without it.
+/// The store failed, and the caller is served without it. Said once in a while, and each time to who
+/// listens closely.
 pub(crate) fn store_failed(operation: &'static str, key: &Key, error: &StoreError) {
-    if !error.is_unsaid() {
-        warning!(key, error, "the store failed; serving without it", operation = operation);
+    if error.is_unsaid() {
+        return;
     }
+    #[cfg(feature = "tracing")]
+    {
+        static FLOOD: flood::Flood = flood::Flood::new();
+        let template = key.template();
+        let cause = error as &(dyn Error + 'static);
+        match FLOOD.admits(operation, &error.to_string()) {
+            Some(left_out) => tracing::warn!(
+                template,
+                error = cause,
+                operation,
+                left_out,
+                "the store failed; serving without it"
+            ),
+            None => tracing::debug!(
+                template,
+                error = cause,
+                operation,
+                "the store failed; serving without it"
+            ),
+        }
+    }
+    #[cfg(not(feature = "tracing"))]
+    let _ = (operation, key);
 }
 
 /// The store is not asked any more for a while.
@@ -48,17 +74,18 @@ pub(crate) fn store_is_back(server: &str) {
     let _ = server;
 }
 
-/// A reply held another key's entry, which was not served.
+/// A reply held another key's entry, which was not served: the store's `count`th.
 #[cfg(feature = "redis")]
-pub(crate) fn stray_reply(key: &Key) {
+pub(crate) fn stray_reply(key: &Key, count: u64) {
     #[cfg(feature = "tracing")]
     tracing::error!(
         template = key.template(),
+        count,
         "a reply held the entry of another key: it was not served, and the connection is replaced; \
          something between this process and the store mixes up replies"
     );
     #[cfg(not(feature = "tracing"))]
-    let _ = key;
+    let _ = (key, count);
 }
 
 /// A value is served and not cached: it is larger than `max_value_bytes`, or its ttl is none.

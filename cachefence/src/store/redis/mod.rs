@@ -30,7 +30,6 @@ use super::{
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::options::LONGEST;
-use crate::report;
 use crate::time::in_time;
 
 /// How long the first contact may take, when a cache is built.
@@ -128,9 +127,7 @@ impl RedisStore {
             Record::Entry(entry) => Some(entry),
             Record::Foreign => None,
             Record::Stray => {
-                // What comes next on this connection belongs to others as well.
-                self.0.links.renew();
-                report::stray_reply(key);
+                self.0.strayed(key);
                 None
             }
         }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -21,6 +21,7 @@ use super::watches::Watches;
 use super::watching::{Claim, Maker, Watching};
 use crate::entropy::Entropy;
 use crate::error::StoreError;
+use crate::key::Key;
 use crate::report;
 use crate::store::Timestamp;
 use crate::time::{detach, in_time, spawn};
@@ -34,6 +35,8 @@ pub(super) struct Server {
     breaker: Breaker,
     /// Turned off for good by the first refusal.
     scripting: AtomicBool,
+    /// How many replies have held another key's entry.
+    strays: AtomicU64,
     pub(super) op_timeout: Duration,
     entropy: Entropy,
 }
@@ -47,6 +50,7 @@ impl Server {
             pushes: AtomicBool::new(true),
             breaker: Breaker::new(),
             scripting: AtomicBool::new(true),
+            strays: AtomicU64::new(0),
             op_timeout,
             entropy: Entropy::default(),
         }
@@ -205,6 +209,14 @@ impl Server {
 
     pub(super) fn without_scripts(&self) {
         self.scripting.store(false, Ordering::Relaxed);
+    }
+
+    /// A reply held the entry of another key than `key`.
+    pub(super) fn strayed(&self, key: &Key) {
+        let count = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
+        // What comes next on this connection belongs to others as well.
+        self.links.renew();
+        report::stray_reply(key, count);
     }
 
     /// The server's time, asked for if it is not known.

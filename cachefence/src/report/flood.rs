@@ -1,0 +1,96 @@
+//! Keeps one trouble from being said again and again.
+//!
+//! A store that is full refuses every cold load, and a log does not get better by a line for each.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often the same is said at most.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// How many kinds of trouble are remembered. A store of somebody else's may say another thing each time.
+const MOST_KINDS: usize = 64;
+
+/// What has been said, and when.
+#[derive(Debug, Default)]
+pub(super) struct Flood(Mutex<Vec<Trouble>>);
+
+/// One kind of trouble. The messages name their server, so those of two stores are two kinds.
+#[derive(Debug)]
+struct Trouble {
+    operation: &'static str,
+    message: String,
+    said: Instant,
+    left_out: u64,
+}
+
+impl Flood {
+    /// A flood that has not begun.
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// Whether to say now that `operation` failed with `message`: if so, how often that has been left
+    /// out since it was last said.
+    pub(super) fn admits(&self, operation: &'static str, message: &str) -> Option<u64> {
+        let now = Instant::now();
+        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = troubles
+            .iter_mut()
+            .find(|trouble| trouble.operation == operation && trouble.message == message);
+        if let Some(trouble) = known {
+            if now.saturating_duration_since(trouble.said) < PAUSE {
+                trouble.left_out += 1;
+                return None;
+            }
+            trouble.said = now;
+            return Some(std::mem::take(&mut trouble.left_out));
+        }
+        if troubles.len() == MOST_KINDS {
+            let oldest = (0..MOST_KINDS).min_by_key(|index| troubles[*index].said);
+            oldest.map(|index| troubles.swap_remove(index));
+        }
+        troubles.push(Trouble { operation, message: message.to_owned(), said: now, left_out: 0 });
+        Some(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_is_said_once_in_a_while_with_how_much_was_left_out() {
+        let flood = Flood::new();
+        for left_out in [0, 99, 99] {
+            assert_eq!(flood.admits("acquire", "OOM"), Some(left_out));
+            for _ in 0..99 {
+                assert_eq!(flood.admits("acquire", "OOM"), None);
+            }
+            advance(PAUSE).await;
+        }
+    }
+
+    #[test]
+    fn another_trouble_is_said_at_once() {
+        let flood = Flood::new();
+        for (operation, message) in [("acquire", "OOM"), ("acquire", "READONLY"), ("read", "OOM")] {
+            assert_eq!(flood.admits(operation, message), Some(0));
+            assert_eq!(flood.admits(operation, message), None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_is_forgotten_when_there_are_too_many() {
+        let flood = Flood::new();
+        for kind in 0..=MOST_KINDS {
+            assert_eq!(flood.admits("read", &kind.to_string()), Some(0));
+            advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(flood.admits("read", "1"), None);
+        assert_eq!(flood.admits("read", "0"), Some(0));
+    }
+}
