@@ -32,20 +32,11 @@ pub(crate) fn store_failed(operation: &'static str, key: &Key, error: &StoreErro
         static FLOOD: flood::Flood = flood::Flood::new();
         let template = key.template();
         let cause = error as &(dyn Error + 'static);
-        match FLOOD.admits(operation, &error.to_string()) {
-            Some(left_out) => tracing::warn!(
-                template,
-                error = cause,
-                operation,
-                left_out,
-                "the store failed; serving without it"
-            ),
-            None => tracing::debug!(
-                template,
-                error = cause,
-                operation,
-                "the store failed; serving without it"
-            ),
+        let message = "the store failed; serving without it";
+        if let Some(left_out) = FLOOD.admits(operation, &error.to_string()) {
+            tracing::warn!(template, error = cause, operation, left_out, "{message}");
+        } else {
+            tracing::debug!(template, error = cause, operation, "{message}");
         }
     }
     #[cfg(not(feature = "tracing"))]

@@ -188,14 +188,15 @@ mod tests {
     #[test]
     fn who_trusts_in_it_is_disarmed_when_it_is_let_go() {
         let key = Key::new("", "k".to_owned(), None).0;
-        let let_go: [fn(Arc<Seat<()>>, u64); 2] =
-            [|seat, number| seat.leave(number), |seat, _| drop(seat)];
-        for let_go in let_go {
+        for is_left in [true, false] {
             let (seat, watches) = (Arc::default(), Arc::<Watches>::default());
             let made = maker(&seat).made((), Arc::clone(&watches));
             let watch = Watch::new();
             watches.add(&key, &watch);
-            let_go(seat, made.number());
+            if is_left {
+                seat.leave(made.number());
+            }
+            drop(seat);
             assert!(watch.is_armed(), "somebody is still asking over it");
             drop(made);
             assert!(!watch.is_armed());
