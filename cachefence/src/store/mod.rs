@@ -102,6 +102,13 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
+    /// Whether [`acquire_watching`](Self::acquire_watching) takes no longer than
+    /// [`acquire`](Self::acquire) now, so that the first look of a caller that may have to wait can be
+    /// one that is woken. By default it does.
+    fn is_watching(&self) -> bool {
+        false
+    }
+
     /// Prolongs the lease to `lease` from now; `false` if the lock no longer holds `token`.
     fn renew<'a>(
         &'a self,

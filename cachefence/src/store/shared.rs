@@ -49,6 +49,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         (**self).watches()
     }
 
+    fn is_watching(&self) -> bool {
+        (**self).is_watching()
+    }
+
     fn renew<'a>(
         &'a self,
         key: &'a Key,

@@ -154,6 +154,12 @@ impl RedisStore {
         })
     }
 
+    /// The entry, if it is another than the caller saw.
+    async fn changed(&self, key: &Key, seen: Option<Version>) -> Option<Snapshot> {
+        let found = in_time(self.0.op_timeout() / 2, pin!(self.get(key))).await?.ok()??;
+        (Some(found.version) != seen).then_some(found)
+    }
+
     async fn hold(
         &self,
         key: &Key,
@@ -235,6 +241,12 @@ impl Store for RedisStore {
     ) -> StoreResult<'a, Acquired> {
         StoreFuture::new(async move {
             let server = &self.0;
+            // Who has been waiting is mostly woken by a value, and a read is the least that finds it.
+            if watch.is_armed()
+                && let Some(entry) = self.changed(key, seen).await
+            {
+                return Ok(Acquired::Newer(entry));
+            }
             let link = server.links.here()?;
             let mut over = None;
             let watched = async {
@@ -263,6 +275,11 @@ impl Store for RedisStore {
 
     fn watches(&self) -> bool {
         self.0.pushes()
+    }
+
+    fn is_watching(&self) -> bool {
+        let server = &self.0;
+        server.pushes() && server.links.here().is_ok_and(|link| link.watching.is_taken())
     }
 
     fn renew<'a>(
