@@ -135,8 +135,10 @@ impl Engine {
             baton.cargo = None;
             return Obtained::NoStore;
         }
-        let (mut pace, mut watch) = (Pace::new(), None);
+        let mut pace = Pace::new();
         let mut may_watch = self.store.watches();
+        // Where that costs nothing, the first look is one that is woken, and no second one is needed.
+        let mut watch = (may_watch && waits && self.store.is_watching()).then(Watch::new);
         loop {
             let begun = self.tickets.next();
             if self.owed.has(call.key) {

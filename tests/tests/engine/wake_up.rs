@@ -34,8 +34,13 @@ impl World {
         Self { server, holder, waiter, go: Arc::default() }
     }
 
-    /// A call that loads until it is told to end, once it has the lock.
+    /// A call that loads in vain until it is told to end, once it has the lock.
     async fn hold(&self) -> JoinHandle<Option<String>> {
+        self.load(Err(std::fmt::Error)).await
+    }
+
+    /// A call that loads until it is told to end, once it has the lock.
+    async fn load(&self, result: Result<String, std::fmt::Error>) -> JoinHandle<Option<String>> {
         let (cache, go, begun) =
             (self.holder.clone(), Arc::clone(&self.go), Arc::new(Notify::new()));
         let begins = Arc::clone(&begun);
@@ -43,7 +48,7 @@ impl World {
             let load = || async move {
                 begins.notify_one();
                 go.notified().await;
-                Err::<String, _>(std::fmt::Error)
+                result
             };
             cache.get_or_set("k", TTL, load).await.ok()
         });
@@ -53,13 +58,18 @@ impl World {
 
     /// A call that waits for the lock, and is watching.
     async fn wait(&self) -> JoinHandle<String> {
+        // Its second look is the one that the server remembers.
+        self.wait_until_asked(3).await
+    }
+
+    /// A call that waits for the lock, and is watching once so many scripts have run.
+    async fn wait_until_asked(&self, scripts: u64) -> JoinHandle<String> {
         let cache = self.waiter.clone();
         let call = tokio::spawn(async move {
             let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
             cache.get_or_set("k", TTL, load).await.unwrap()
         });
-        // Its second look is the one that the server remembers.
-        while self.stat("client|caching") == 0 || self.stat("evalsha") < 3 {
+        while self.stat("client|caching") == 0 || self.stat("evalsha") < scripts {
             tokio::task::yield_now().await;
         }
         call
@@ -184,4 +194,31 @@ async fn a_waiter_sends_a_handful_of_commands() {
     // Look, ask, watch and ask, and again when woken; then fill.
     assert!(counts["evalsha"] <= 6, "{counts:?}");
     assert!(counts["client|caching"] <= 2 && counts["client|tracking"] == 1, "{counts:?}");
+}
+
+/// The connection is there by then, so the first look goes over it, and what wakes is a value.
+#[tokio::test]
+async fn whoever_waits_in_a_process_that_has_waited_looks_once_and_reads_once() {
+    let world = World::new(RedisServer::start()).await;
+    world.server.reset_stats();
+    let holder = world.hold().await;
+    let waiter = world.wait().await;
+    world.holder.invalidate("k").await.unwrap();
+    given(waiter, Instant::now()).await;
+    holder.abort();
+    world.holder.invalidate("k").await.unwrap();
+
+    world.server.reset_stats();
+    let holder = world.load(Ok("loaded there".to_owned())).await;
+    let waiter = world.wait_until_asked(2).await;
+    let looked = world.server.command_stats();
+    // One of each of the two; the second one's was watched.
+    assert_eq!((looked["get"], looked["evalsha"], looked["client|caching"]), (2, 2, 1));
+    world.go.notify_one();
+    holder.await.unwrap();
+    assert_eq!(given(waiter, Instant::now()).await.0, "loaded there");
+    let woken = world.server.command_stats();
+    // It is filled by a script, which reads the lock.
+    assert_eq!((woken["get"], woken["evalsha"], woken["client|caching"]), (4, 3, 1));
+    assert!(!woken.contains_key("hello") && !woken.contains_key("client|tracking"), "{woken:?}");
 }
