@@ -3,7 +3,7 @@
 //! Time is tokio's: real in production, and in tests under their control. Outside a tokio runtime
 //! there are no timers; a wait then has no end of its own, and what it waits for still ends it.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,8 +11,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-
-use crate::race::{First, race};
 
 /// Waits for `duration` from now.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
@@ -38,19 +36,37 @@ pub(crate) fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()>
 /// So a timer that comes late, which says that the process stood still, grants the time once more.
 pub(crate) async fn in_time<T>(
     limit: Duration,
+    work: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    in_time_from(Instant::now(), limit, work).await
+}
+
+/// As [`in_time`], within `limit` from `begun` on.
+pub(crate) async fn in_time_from<T>(
+    begun: Instant,
+    limit: Duration,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let begun = Instant::now();
-    if let First::A(output) = race(work.as_mut(), pin!(sleep(limit))).await {
-        return Some(output);
-    }
-    if !stood_still(begun, limit) {
-        return None;
-    }
-    match race(work, pin!(sleep(limit))).await {
-        First::A(output) => Some(output),
-        First::B(()) => None,
-    }
+    let end = begun.checked_add(limit).filter(|_| Handle::try_current().is_ok());
+    let Some(end) = end else { return Some(work.await) };
+    // One timer for both: what a hit waits in is kept small.
+    let mut timer = pin!(tokio::time::sleep_until(end));
+    let mut granted = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            let again = Instant::now().checked_add(limit);
+            match again.filter(|_| !granted && stood_still(begun, limit)) {
+                Some(again) => timer.as_mut().reset(again),
+                None => return Poll::Ready(None),
+            }
+            granted = true;
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Whether a timer that was set at `begun` for `limit`, and has just been seen to end, is late.

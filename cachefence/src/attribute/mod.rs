@@ -76,7 +76,7 @@ pub mod testing {
     /// Reads what the Redis store found under `key` at `now`.
     #[cfg(feature = "redis")]
     pub fn decode_entry(key: &Key, bytes: &Bytes, now: Timestamp) -> Decoded {
-        match Record::decode(key, bytes, now) {
+        match Record::decode(key, bytes.clone(), now) {
             Record::Entry(entry) => Decoded::Entry(entry),
             Record::Stray => Decoded::Stray,
             Record::Foreign => Decoded::Foreign,

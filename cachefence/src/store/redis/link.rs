@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, RedisResult};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
+use super::shared::Shared;
 use super::watching::Seat;
 use crate::error::StoreError;
 
@@ -36,20 +37,19 @@ pub(super) struct Links {
 struct Home {
     number: u64,
     runtime: Id,
-    link: Link,
+    link: Arc<Link>,
     /// Dropped with the home, it ends the task that watches the runtime.
     _watched: oneshot::Sender<()>,
 }
 
 /// The connections to use on the current runtime.
-#[derive(Clone)]
 pub(super) struct Link {
     /// For everything that is one command, one script or one transaction without a condition.
-    pub(super) shared: ConnectionManager,
+    pub(super) shared: Shared,
     /// For those who wait to be woken; made when somebody does.
     pub(super) watching: Arc<Seat>,
     /// For WATCH, which belongs to a connection and not to a caller: used by one at a time.
-    pub(super) own: Arc<tokio::sync::Mutex<Option<MultiplexedConnection>>>,
+    pub(super) own: tokio::sync::Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Links {
@@ -62,21 +62,22 @@ impl Links {
     }
 
     /// The link of the current runtime; does no I/O.
-    pub(super) fn here(&self) -> Result<Link, StoreError> {
+    pub(super) fn here(&self) -> Result<Arc<Link>, StoreError> {
         let runtime = Handle::try_current().map_err(|_| {
             StoreError::new("Redis is used outside a tokio runtime; call from inside one")
         })?;
         let mut homes = lock(&self.homes);
         if let Some(home) = homes.iter().find(|home| home.runtime == runtime.id()) {
-            return Ok(home.link.clone());
+            return Ok(Arc::clone(&home.link));
         }
-        let shared = self.manager().map_err(|error| {
-            StoreError::new("the Redis client cannot be set up").with_source(error)
-        })?;
-        let link = Link { shared, watching: Arc::default(), own: Arc::default() };
+        let config = Self::plain().set_pipeline_buffer_size(PIPELINE);
+        let shared = Shared::new(self.client.clone(), config);
+        let link =
+            Arc::new(Link { shared, watching: Arc::default(), own: tokio::sync::Mutex::default() });
         let (watched, dropped) = oneshot::channel();
         let number = self.built.fetch_add(1, Ordering::Relaxed);
-        let home = Home { number, runtime: runtime.id(), link: link.clone(), _watched: watched };
+        let home =
+            Home { number, runtime: runtime.id(), link: Arc::clone(&link), _watched: watched };
         homes.push(home);
         drop(homes);
         let leaving = Leaving { homes: Arc::downgrade(&self.homes), number };
@@ -94,17 +95,6 @@ impl Links {
             let gone = take(&self.homes, |home| home.runtime == runtime.id());
             drop(gone); // with the lock released
         }
-    }
-
-    /// A connection that reconnects by itself. It never retries a command, and has no timeout of
-    /// its own: its callers have.
-    fn manager(&self) -> RedisResult<ConnectionManager> {
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(PIPELINE);
-        ConnectionManager::new_lazy_with_config(self.client.clone(), config)
     }
 
     /// A connection on which the server tells what has changed of what was read with

@@ -8,6 +8,7 @@ mod optimistic;
 pub(crate) mod record;
 mod scripts;
 mod server;
+mod shared;
 mod watches;
 mod watching;
 
@@ -16,7 +17,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, RedisResult};
+use redis::{Client, FromRedisValue, RedisResult};
 use tokio::time::Instant;
 
 use self::failure::Failure;
@@ -53,14 +54,19 @@ impl RedisStore {
 
     async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.0;
-        if server.clock.is_stale() {
+        let asked = Instant::now();
+        if server.clock.is_stale(asked) {
             // In a box, since it is seldom: what a hit moves around is small.
             return Box::pin(self.get_with_time(key)).await;
         }
-        let mut link = server.links.here()?;
+        let link = server.links.here()?;
         let mut get = redis::cmd("GET");
         get.arg(key.as_str());
-        let entry = match server.ask(get.query_async(&mut link.shared)).await {
+        let reply = async {
+            let reply = link.shared.send(&get).await?.extract_error()?;
+            Ok(Option::<Vec<u8>>::from_redis_value(reply)?)
+        };
+        let entry = match server.ask_at(asked, reply).await {
             Ok(entry) => entry,
             Err(failure) => return Box::pin(self.unread(key, failure)).await,
         };
@@ -82,12 +88,12 @@ impl RedisStore {
 
     async fn ask_with_time(&self, key: &Key) -> Result<Option<Snapshot>, Failure> {
         let server = &self.0;
-        let mut link = server.links.here().map_err(Failure::Failed)?;
+        let link = server.links.here().map_err(Failure::Failed)?;
         let both = async {
             let mut pipeline = redis::pipe();
             pipeline.ignore_errors().cmd("GET").arg(key.as_str()).cmd("TIME");
             let (entry, time): (RedisResult<Option<Vec<u8>>>, (u64, u64)) =
-                pipeline.query_async(&mut link.shared).await?;
+                pipeline.query_async(&mut link.shared.clone()).await?;
             Ok((entry, Some(time)))
         };
         let (entry, now) = server.ask_timed(both).await?;
@@ -123,7 +129,7 @@ impl RedisStore {
 
     /// The entry in `bytes`, if they are one of `key`.
     fn snapshot(&self, key: &Key, bytes: Option<Vec<u8>>, now: Timestamp) -> Option<Snapshot> {
-        match Record::decode(key, &bytes?.into(), now) {
+        match Record::decode(key, bytes?.into(), now) {
             Record::Entry(entry) => Some(entry),
             Record::Foreign => None,
             Record::Stray => {
@@ -167,11 +173,12 @@ impl RedisStore {
         lease: Option<Duration>,
     ) -> Result<bool, StoreError> {
         let server = &self.0;
-        let script = async |mut link: Link| {
-            let reply = scripts::lease(&mut link.shared, key, token, lease);
+        let script = async |link: Arc<Link>| {
+            let mut shared = link.shared.clone();
+            let reply = scripts::lease(&mut shared, key, token, lease);
             server.ask(reply).await
         };
-        let transaction = async |link: Link| {
+        let transaction = async |link: Arc<Link>| {
             server.ask(optimistic::lease(&server.links, &link, key, token, lease)).await
         };
         server.by_script_or(script, transaction).await
@@ -182,12 +189,13 @@ impl Store for RedisStore {
     fn check(&self) -> StoreResult<'_, ()> {
         StoreFuture::new(async {
             let server = &self.0;
-            let mut link = server.links.here()?;
+            let mut shared = server.links.here()?.shared.clone();
             let sent = Instant::now();
             let time = redis::cmd("TIME");
-            let time = server.within(CHECK_TIMEOUT, time.query_async(&mut link.shared)).await;
+            let time = server.within(sent, CHECK_TIMEOUT, time.query_async(&mut shared)).await;
             server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
-            match server.within(CHECK_TIMEOUT, scripts::load(&mut link.shared)).await {
+            let load = scripts::load(&mut shared);
+            match server.within(Instant::now(), CHECK_TIMEOUT, load).await {
                 Ok(()) => Ok(()),
                 Err(Failure::NoScripting) => {
                     server.without_scripts();
@@ -215,15 +223,15 @@ impl Store for RedisStore {
     ) -> StoreResult<'a, Acquired> {
         StoreFuture::new(async move {
             let server = &self.0;
-            let script = async |mut link: Link| {
-                let with_time = server.clock.is_stale();
-                let shared = &mut link.shared;
-                let reply = scripts::acquire(shared, key, token, lease, seen, with_time);
+            let script = async |link: Arc<Link>| {
+                let with_time = server.clock.is_stale(Instant::now());
+                let mut shared = link.shared.clone();
+                let reply = scripts::acquire(&mut shared, key, token, lease, seen, with_time);
                 server.ask_timed(reply).await
             };
-            let transaction = async |mut link: Link| {
+            let transaction = async |link: Arc<Link>| {
                 let links = &server.links;
-                let reply = optimistic::acquire(links, &mut link, key, token, lease, seen);
+                let reply = optimistic::acquire(links, &link, key, token, lease, seen);
                 server.ask_timed(reply).await
             };
             let (reply, now) = server.by_script_or(script, transaction).await?;
@@ -302,11 +310,12 @@ impl Store for RedisStore {
             let entry = record::encode(key, token, value, server.now().await?);
             let entry = entry.as_slice();
             let life = value.ttl.saturating_add(value.stale).min(LONGEST);
-            let script = async |mut link: Link| {
-                let reply = scripts::fill(&mut link.shared, key, token, entry, life);
+            let script = async |link: Arc<Link>| {
+                let mut shared = link.shared.clone();
+                let reply = scripts::fill(&mut shared, key, token, entry, life);
                 server.ask(reply).await
             };
-            let transaction = async |link: Link| {
+            let transaction = async |link: Arc<Link>| {
                 let links = &server.links;
                 server.ask(optimistic::fill(links, &link, key, token, entry, life)).await
             };
@@ -323,11 +332,12 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.0;
             let retry_at = server.now().await?.after(pause);
-            let script = async |mut link: Link| {
-                let reply = scripts::postpone(&mut link.shared, key, token, retry_at);
+            let script = async |link: Arc<Link>| {
+                let mut shared = link.shared.clone();
+                let reply = scripts::postpone(&mut shared, key, token, retry_at);
                 server.ask(reply).await
             };
-            let transaction = async |link: Link| {
+            let transaction = async |link: Arc<Link>| {
                 let links = &server.links;
                 server.ask(optimistic::postpone(links, &link, key, token, retry_at)).await
             };
@@ -342,10 +352,10 @@ impl Store for RedisStore {
     fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
         StoreFuture::new(async move {
             let server = &self.0;
-            let mut link = server.links.here()?;
+            let mut shared = server.links.here()?.shared.clone();
             let mut set = redis::cmd("SET");
             set.arg(key.lock_name()).arg(token.as_str()).arg("PX").arg(millis(lease));
-            let set = server.ask(set.exec_async(&mut link.shared)).await;
+            let set = server.ask(set.exec_async(&mut shared)).await;
             set.map_err(|failure| server.report(failure))
         })
     }
@@ -353,12 +363,12 @@ impl Store for RedisStore {
     fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()> {
         StoreFuture::new(async move {
             let server = &self.0;
-            let mut link = server.links.here()?;
+            let mut shared = server.links.here()?.shared.clone();
             let mut del = redis::cmd("DEL");
             del.arg(key.lock_name()).arg(key.as_str());
             // A count, and no other reply: on a connection whose replies have slipped, that would be
             // another's, and the entry still there.
-            let deleted = server.ask(del.query_async::<u64>(&mut link.shared)).await;
+            let deleted = server.ask(del.query_async::<u64>(&mut shared)).await;
             deleted.map(drop).map_err(|failure| server.report(failure))
         })
     }

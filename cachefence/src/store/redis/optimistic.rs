@@ -17,13 +17,13 @@ use crate::store::{Timestamp, Token, Version};
 /// under the lock's name has to be removed first.
 pub(super) async fn acquire(
     links: &Links,
-    link: &mut Link,
+    link: &Link,
     key: &Key,
     token: &Token,
     lease: Duration,
     seen: Option<Version>,
 ) -> RedisResult<Timed<Reply>> {
-    let lock = key.lock_name();
+    let (lock, mut shared) = (key.lock_name(), link.shared.clone());
     // A second time only if the first has removed what was no lock.
     loop {
         let mut pipeline = redis::pipe();
@@ -33,7 +33,7 @@ pub(super) async fn acquire(
         pipeline.cmd("PTTL").arg(&lock);
         pipeline.cmd("GET").arg(key.as_str());
         pipeline.cmd("TIME");
-        let replies: Vec<RedisResult<Value>> = pipeline.query_async(&mut link.shared).await?;
+        let replies: Vec<RedisResult<Value>> = pipeline.query_async(&mut shared).await?;
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
         let leads = next()? == Value::Okay;
@@ -43,7 +43,7 @@ pub(super) async fn acquire(
         let time = <(u64, u64)>::from_redis_value(next()?)?;
 
         let newer = entry.filter(|entry| {
-            match Record::decode(key, &entry.clone().into(), Timestamp::from_micros(0)) {
+            match Record::decode(key, entry.clone().into(), Timestamp::from_micros(0)) {
                 Record::Entry(found) => Some(found.version) != seen,
                 Record::Stray | Record::Foreign => false,
             }

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::key::Key;
 use crate::store::{NewValue, Snapshot, Timestamp, Token, Version};
@@ -41,7 +41,7 @@ pub(crate) enum Record {
 
 impl Record {
     /// Reads what was found under `key`, whatever it is.
-    pub(crate) fn decode(key: &Key, bytes: &Bytes, now: Timestamp) -> Self {
+    pub(crate) fn decode(key: &Key, mut bytes: Bytes, now: Timestamp) -> Self {
         let Some(header) = bytes.get(..HEADER) else { return Self::Foreign };
         let [fingerprint, version, delta, expiry, retry_at] =
             [4, VERSION_AT, 20, 28, RETRY_AT].map(|at| number(header, at));
@@ -51,8 +51,10 @@ impl Record {
         if fingerprint != key.fingerprint() {
             return Self::Stray;
         }
+        // Not `slice`, which counts references from then on, and allocates for that.
+        bytes.advance(HEADER);
         Self::Entry(Snapshot {
-            payload: bytes.slice(HEADER..),
+            payload: bytes,
             delta: Duration::from_micros(delta),
             expiry: Timestamp::from_micros(expiry),
             retry_at: (retry_at > 0).then(|| Timestamp::from_micros(retry_at)),
@@ -116,7 +118,7 @@ mod tests {
     }
 
     fn decode(name: &str, bytes: impl Into<Bytes>) -> Option<Snapshot> {
-        match Record::decode(&key(name), &bytes.into(), Timestamp::from_micros(0)) {
+        match Record::decode(&key(name), bytes.into(), Timestamp::from_micros(0)) {
             Record::Entry(entry) => Some(entry),
             Record::Stray | Record::Foreign => None,
         }
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn an_entry_of_another_key_is_told_apart() {
         let bytes = encode(&key("user:42"), &token(), &value(), Timestamp::from_micros(1)).into();
-        let read = Record::decode(&key("user:43"), &bytes, Timestamp::from_micros(0));
+        let read = Record::decode(&key("user:43"), bytes, Timestamp::from_micros(0));
         assert!(matches!(read, Record::Stray));
     }
 

@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation};
 
 use super::record;
+use super::shared::Shared;
 use crate::key::Key;
 use crate::store::{Timestamp, Token, Version};
 
@@ -16,7 +17,7 @@ static POSTPONE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("p
 static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lease.lua")));
 
 /// Loads the scripts, so that no first call has to.
-pub(super) async fn load(shared: &mut ConnectionManager) -> RedisResult<()> {
+pub(super) async fn load(shared: &mut Shared) -> RedisResult<()> {
     for script in [&ACQUIRE, &FILL, &POSTPONE, &LEASE] {
         script.load_async(shared).await?;
     }
@@ -34,7 +35,7 @@ pub(super) enum Reply {
 pub(super) type Timed<T> = (T, Option<(u64, u64)>);
 
 pub(super) async fn acquire(
-    shared: &mut ConnectionManager,
+    shared: &mut Shared,
     key: &Key,
     token: &Token,
     lease: Duration,
@@ -94,7 +95,7 @@ fn read_acquired((kind, detail, seconds, micros): Acquired) -> RedisResult<Timed
 }
 
 pub(super) async fn fill(
-    shared: &mut ConnectionManager,
+    shared: &mut Shared,
     key: &Key,
     token: &Token,
     entry: &[u8],
@@ -113,7 +114,7 @@ pub(super) async fn fill(
 
 /// Releases the lock, and marks the entry.
 pub(super) async fn postpone(
-    shared: &mut ConnectionManager,
+    shared: &mut Shared,
     key: &Key,
     token: &Token,
     retry_at: Timestamp,
@@ -148,7 +149,7 @@ fn version_bytes(version: Version) -> [u8; 8] {
 
 /// Prolongs the lease, or releases it without one.
 pub(super) async fn lease(
-    shared: &mut ConnectionManager,
+    shared: &mut Shared,
     key: &Key,
     token: &Token,
     lease: Option<Duration>,

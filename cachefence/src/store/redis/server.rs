@@ -24,7 +24,7 @@ use crate::error::StoreError;
 use crate::key::Key;
 use crate::report;
 use crate::store::Timestamp;
-use crate::time::{detach, in_time, spawn};
+use crate::time::{detach, in_time, in_time_from, spawn};
 
 pub(super) struct Server {
     pub(super) links: Links,
@@ -69,12 +69,20 @@ impl Server {
         self: &Arc<Self>,
         reply: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Failure> {
+        self.ask_at(Instant::now(), reply).await
+    }
+
+    /// As [`ask`](Self::ask), at a moment that is known.
+    pub(super) async fn ask_at<T>(
+        self: &Arc<Self>,
+        asked: Instant,
+        reply: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Failure> {
         if self.breaker.is_open() {
             self.probe_if_due();
             return Err(Failure::LeftAlone);
         }
-        let asked = Instant::now();
-        match self.within(self.op_timeout, reply).await {
+        match self.within(asked, self.op_timeout, reply).await {
             Ok(reply) => {
                 self.breaker.succeeded();
                 Ok(reply)
@@ -115,18 +123,18 @@ impl Server {
         reply: impl Future<Output = RedisResult<Timed<T>>>,
     ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
-        let (reply, time) = self.ask(reply).await?;
+        let (reply, time) = self.ask_at(sent, reply).await?;
         Ok((reply, time.map(|time| self.clock.learn(sent, timestamp(time)))))
     }
 
-    /// Waits for `reply`, but no longer than `limit`.
+    /// Waits for `reply`, but no longer than `limit` from `begun` on.
     pub(super) async fn within<T>(
         &self,
+        begun: Instant,
         limit: Duration,
         reply: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Failure> {
-        let mut reply = pin!(reply);
-        let failure = match in_time(limit, reply.as_mut()).await {
+        let failure = match in_time_from(begun, limit, pin!(reply)).await {
             Some(Ok(reply)) => return Ok(reply),
             Some(Err(error)) => Failure::classify(self.address(), error),
             None => Failure::timeout(self.address(), limit),
@@ -146,8 +154,8 @@ impl Server {
     /// Runs the script, unless scripts are refused here: then the transaction.
     pub(super) async fn by_script_or<T, S, O>(
         &self,
-        script: impl FnOnce(Link) -> S,
-        transaction: impl FnOnce(Link) -> O,
+        script: impl FnOnce(Arc<Link>) -> S,
+        transaction: impl FnOnce(Arc<Link>) -> O,
     ) -> Result<T, StoreError>
     where
         S: Future<Output = Result<T, Failure>>,
@@ -224,9 +232,9 @@ impl Server {
         if let Some(now) = self.clock.now() {
             return Ok(now);
         }
-        let mut link = self.links.here()?;
+        let link = self.links.here()?;
         let sent = Instant::now();
-        let time = self.ask(time(&mut link)).await.map_err(|failure| self.report(failure))?;
+        let time = self.ask_at(sent, time(&link)).await.map_err(|failure| self.report(failure))?;
         Ok(self.clock.learn(sent, timestamp(time)))
     }
 
@@ -252,7 +260,7 @@ impl Server {
             Ok((asked, well(&mut connection).await?))
         };
         // Nobody waits for it, and it makes a connection, which no operation has to.
-        match self.within(CONNECT_TIMEOUT + self.op_timeout, reply).await {
+        match self.within(begun, CONNECT_TIMEOUT + self.op_timeout, reply).await {
             Ok((asked, time)) => {
                 self.links.renew();
                 self.clock.learn(asked, timestamp(time));
@@ -278,8 +286,8 @@ impl Drop for Probing {
     }
 }
 
-async fn time(link: &mut Link) -> RedisResult<(u64, u64)> {
-    redis::cmd("TIME").query_async(&mut link.shared).await
+async fn time(link: &Link) -> RedisResult<(u64, u64)> {
+    redis::cmd("TIME").query_async(&mut link.shared.clone()).await
 }
 
 /// The time, from a server that takes commands. One that loads its data tells the time all the same,

@@ -1,0 +1,134 @@
+//! The connection that everybody shares: made when it is first needed, and anew when it is lost.
+//!
+//! The client's own manager does the same, and has each command pass through a future that is shared and
+//! one that is boxed, which a hit would notice.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult,
+    Value,
+};
+use tokio::sync::watch;
+
+use crate::time::detach;
+
+/// A handle to it. What fails is not sent again.
+#[derive(Clone)]
+pub(super) struct Shared(Arc<Place>);
+
+struct Place {
+    client: Client,
+    config: AsyncConnectionConfig,
+    state: Mutex<State>,
+}
+
+enum State {
+    Gone,
+    /// In a task: it goes on when whoever asked for it does not.
+    Connecting(Attempt),
+    Here(Arc<MultiplexedConnection>),
+}
+
+/// What an attempt to connect comes to.
+type Attempt = watch::Receiver<Option<RedisResult<Arc<MultiplexedConnection>>>>;
+
+impl Shared {
+    /// One that is not made yet.
+    pub(super) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
+        Self(Arc::new(Place { client, config, state: Mutex::new(State::Gone) }))
+    }
+
+    /// Sends one command.
+    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        let here = match self.here() {
+            Ok(here) => here,
+            // In a box, since it is seldom.
+            Err(attempt) => Box::pin(outcome(attempt)).await?,
+        };
+        let reply = MultiplexedConnection::clone(&here).send_packed_command(command).await;
+        if let Err(error) = &reply {
+            self.0.failed(&here, error);
+        }
+        reply
+    }
+
+    /// The connection, or the attempt to make it.
+    fn here(&self) -> Result<Arc<MultiplexedConnection>, Attempt> {
+        let mut state = self.0.state();
+        match &*state {
+            State::Here(connection) => return Ok(Arc::clone(connection)),
+            // Without its task it comes to nothing.
+            State::Connecting(attempt) if attempt.has_changed().is_ok() => {
+                return Err(attempt.clone());
+            }
+            State::Connecting(_) | State::Gone => {}
+        }
+        let (tell, attempt) = watch::channel(None);
+        *state = State::Connecting(attempt.clone());
+        drop(state);
+        let place = Arc::clone(&self.0);
+        detach(async move {
+            let Place { client, config, .. } = &*place;
+            let connected = client.get_multiplexed_async_connection_with_config(config).await;
+            let connected = connected.map(Arc::new);
+            *place.state() = connected.clone().map_or(State::Gone, State::Here);
+            tell.send_replace(Some(connected));
+        });
+        Err(attempt)
+    }
+}
+
+async fn outcome(mut attempt: Attempt) -> RedisResult<Arc<MultiplexedConnection>> {
+    let interrupted = || RedisError::from((ErrorKind::Io, "the attempt to connect ended early"));
+    let outcome = attempt.wait_for(Option::is_some).await.map_err(|_| interrupted())?;
+    outcome.clone().unwrap_or_else(|| Err(interrupted()))
+}
+
+impl Place {
+    /// Lets `connection` go, if `error` says that it is lost.
+    fn failed(&self, connection: &Arc<MultiplexedConnection>, error: &RedisError) {
+        if !error.is_unrecoverable_error() {
+            return;
+        }
+        let mut state = self.state();
+        if matches!(&*state, State::Here(here) if Arc::ptr_eq(here, connection)) {
+            *state = State::Gone;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConnectionLike for Shared {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(self.send(command))
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        Box::pin(async move {
+            let here = match self.here() {
+                Ok(here) => here,
+                Err(attempt) => outcome(attempt).await?,
+            };
+            let mut connection = MultiplexedConnection::clone(&here);
+            let replies = connection.send_packed_commands(pipeline, offset, count).await;
+            if let Err(error) = &replies {
+                self.0.failed(&here, error);
+            }
+            replies
+        })
+    }
+
+    fn get_db(&self) -> i64 {
+        self.0.client.get_connection_info().redis_settings().db()
+    }
+}
