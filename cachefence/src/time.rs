@@ -42,31 +42,35 @@ pub(crate) async fn in_time<T>(
 }
 
 /// As [`in_time`], within `limit` from `begun` on.
-pub(crate) async fn in_time_from<T>(
+///
+/// Not an `async fn`, here and where a hit passes: that would have room for its arguments twice.
+pub(crate) fn in_time_from<T>(
     begun: Instant,
     limit: Duration,
     mut work: Pin<&mut impl Future<Output = T>>,
-) -> Option<T> {
+) -> impl Future<Output = Option<T>> {
     let end = begun.checked_add(limit).filter(|_| Handle::try_current().is_ok());
-    let Some(end) = end else { return Some(work.await) };
-    // One timer for both: what a hit waits in is kept small.
-    let mut timer = pin!(tokio::time::sleep_until(end));
-    let mut granted = false;
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = work.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        while timer.as_mut().poll(cx).is_ready() {
-            let again = Instant::now().checked_add(limit);
-            match again.filter(|_| !granted && stood_still(begun, limit)) {
-                Some(again) => timer.as_mut().reset(again),
-                None => return Poll::Ready(None),
+    async move {
+        // One timer for both times.
+        let mut timer = pin!(end.map(tokio::time::sleep_until));
+        let mut granted = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
             }
-            granted = true;
-        }
-        Poll::Pending
-    })
-    .await
+            let Some(mut timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
+            while timer.as_mut().poll(cx).is_ready() {
+                let again = Instant::now().checked_add(limit);
+                match again.filter(|_| !granted && stood_still(begun, limit)) {
+                    Some(again) => timer.as_mut().reset(again),
+                    None => return Poll::Ready(None),
+                }
+                granted = true;
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 /// Whether a timer that was set at `begun` for `limit`, and has just been seen to end, is late.

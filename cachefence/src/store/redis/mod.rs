@@ -66,7 +66,7 @@ impl RedisStore {
             let reply = link.shared.send(&get).await?.extract_error()?;
             Ok(Option::<Vec<u8>>::from_redis_value(reply)?)
         };
-        let entry = match server.ask_at(asked, reply).await {
+        let entry = match server.ask_at(asked, pin!(reply)).await {
             Ok(entry) => entry,
             Err(failure) => return Box::pin(self.unread(key, failure)).await,
         };
@@ -192,10 +192,11 @@ impl Store for RedisStore {
             let mut shared = server.links.here()?.shared.clone();
             let sent = Instant::now();
             let time = redis::cmd("TIME");
-            let time = server.within(sent, CHECK_TIMEOUT, time.query_async(&mut shared)).await;
+            let time = time.query_async(&mut shared);
+            let time = server.within(sent, CHECK_TIMEOUT, pin!(time)).await;
             server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
             let load = scripts::load(&mut shared);
-            match server.within(Instant::now(), CHECK_TIMEOUT, load).await {
+            match server.within(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {
                 Ok(()) => Ok(()),
                 Err(Failure::NoScripting) => {
                     server.without_scripts();

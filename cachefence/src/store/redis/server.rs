@@ -1,7 +1,7 @@
 //! One Redis server: asked within a time limit, and left alone while it does not answer.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -69,25 +69,28 @@ impl Server {
         self: &Arc<Self>,
         reply: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Failure> {
-        self.ask_at(Instant::now(), reply).await
+        self.ask_at(Instant::now(), pin!(reply)).await
     }
 
-    /// As [`ask`](Self::ask), at a moment that is known.
-    pub(super) async fn ask_at<T>(
+    /// As [`ask`](Self::ask), at a moment that is known. Pinned, since each function on the way down
+    /// would have room for it otherwise.
+    pub(super) fn ask_at<T>(
         self: &Arc<Self>,
         asked: Instant,
-        reply: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, Failure> {
-        if self.breaker.is_open() {
-            self.probe_if_due();
-            return Err(Failure::LeftAlone);
-        }
-        match self.within(asked, self.op_timeout, reply).await {
-            Ok(reply) => {
-                self.breaker.succeeded();
-                Ok(reply)
+        reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
+    ) -> impl Future<Output = Result<T, Failure>> {
+        async move {
+            if self.breaker.is_open() {
+                self.probe_if_due();
+                return Err(Failure::LeftAlone);
             }
-            Err(failure) => Err(self.count(asked, failure)),
+            match self.within(asked, self.op_timeout, reply).await {
+                Ok(reply) => {
+                    self.breaker.succeeded();
+                    Ok(reply)
+                }
+                Err(failure) => Err(self.count(asked, failure)),
+            }
         }
     }
 
@@ -123,22 +126,28 @@ impl Server {
         reply: impl Future<Output = RedisResult<Timed<T>>>,
     ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
-        let (reply, time) = self.ask_at(sent, reply).await?;
+        let (reply, time) = self.ask_at(sent, pin!(reply)).await?;
         Ok((reply, time.map(|time| self.clock.learn(sent, timestamp(time)))))
     }
 
     /// Waits for `reply`, but no longer than `limit` from `begun` on.
-    pub(super) async fn within<T>(
+    pub(super) fn within<T>(
         &self,
         begun: Instant,
         limit: Duration,
-        reply: impl Future<Output = RedisResult<T>>,
-    ) -> Result<T, Failure> {
-        let failure = match in_time_from(begun, limit, pin!(reply)).await {
-            Some(Ok(reply)) => return Ok(reply),
-            Some(Err(error)) => Failure::classify(self.address(), error),
-            None => Failure::timeout(self.address(), limit),
-        };
+        reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
+    ) -> impl Future<Output = Result<T, Failure>> {
+        async move {
+            match in_time_from(begun, limit, reply).await {
+                Some(Ok(reply)) => Ok(reply),
+                Some(Err(error)) => Err(self.fails(Failure::classify(self.address(), error))),
+                None => Err(self.fails(Failure::timeout(self.address(), limit))),
+            }
+        }
+    }
+
+    /// Takes in what a `failure` says of what is known of the server.
+    fn fails(&self, failure: Failure) -> Failure {
         match failure {
             Failure::BadConnection(_) => self.links.renew(),
             // The server that answers next may be another one.
@@ -148,7 +157,7 @@ impl Server {
             | Failure::ReadOnly(_)
             | Failure::LeftAlone => {}
         }
-        Err(failure)
+        failure
     }
 
     /// Runs the script, unless scripts are refused here: then the transaction.
@@ -234,7 +243,8 @@ impl Server {
         }
         let link = self.links.here()?;
         let sent = Instant::now();
-        let time = self.ask_at(sent, time(&link)).await.map_err(|failure| self.report(failure))?;
+        let time =
+            self.ask_at(sent, pin!(time(&link))).await.map_err(|failure| self.report(failure))?;
         Ok(self.clock.learn(sent, timestamp(time)))
     }
 
@@ -260,7 +270,7 @@ impl Server {
             Ok((asked, well(&mut connection).await?))
         };
         // Nobody waits for it, and it makes a connection, which no operation has to.
-        match self.within(begun, CONNECT_TIMEOUT + self.op_timeout, reply).await {
+        match self.within(begun, CONNECT_TIMEOUT + self.op_timeout, pin!(reply)).await {
             Ok((asked, time)) => {
                 self.links.renew();
                 self.clock.learn(asked, timestamp(time));

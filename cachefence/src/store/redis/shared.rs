@@ -47,7 +47,8 @@ impl Shared {
             // In a box, since it is seldom.
             Err(attempt) => Box::pin(outcome(attempt)).await?,
         };
-        let reply = MultiplexedConnection::clone(&here).send_packed_command(command).await;
+        // The client's own future is large; in its box, it is not moved again and again.
+        let reply = MultiplexedConnection::clone(&here).req_packed_command(command).await;
         if let Err(error) = &reply {
             self.0.failed(&here, error);
         }
