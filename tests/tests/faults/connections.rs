@@ -3,7 +3,7 @@
 use cachefence::CacheFence;
 use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
 
-use super::desk::{Desk, KEYS, NO_SCRIPTS};
+use super::desk::{Desk, KEYS, NO_SCRIPTS, OP_TIMEOUT};
 use super::timings::Timings;
 
 #[tokio::test]
@@ -68,6 +68,33 @@ async fn a_connection_that_is_killed_under_many_callers() {
         tokio::join!(desk.calls(20), under_way);
         assert_eq!(desk.bodies(), before, "kill {kill} in the midst: all are hits");
     }
+}
+
+#[tokio::test]
+async fn one_connection_is_made_for_all_who_come_at_once() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let desk = Desk::new(&proxy.url());
+    for round in 1..=5 {
+        desk.warm().await;
+        assert_eq!(proxy.connections(), round, "as often as it was lost");
+        server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    }
+}
+
+/// Whoever asked for it gives up, and the next finds it made.
+#[tokio::test]
+async fn a_connection_that_takes_longer_than_an_operation_may() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let desk = Desk::new(&proxy.url());
+    proxy.set(Fault::Delay(OP_TIMEOUT * 3 / 2));
+    desk.call(true, 0).await;
+    desk.call(true, 0).await;
+    assert_eq!(desk.bodies(), 2, "neither was answered");
+    proxy.set(Fault::None);
+    desk.until_a_hit().await;
+    assert_eq!(proxy.connections(), 1);
 }
 
 #[tokio::test]
