@@ -76,7 +76,7 @@ async fn one_connection_is_made_for_all_who_come_at_once() {
     let proxy = Proxy::start(server.port());
     let desk = Desk::new(&proxy.url());
     for round in 1..=5 {
-        desk.warm().await;
+        desk.calls(1).await;
         assert_eq!(proxy.connections(), round, "as often as it was lost");
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
