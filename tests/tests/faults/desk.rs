@@ -131,22 +131,38 @@ impl Desk {
     /// Waits until calls are hits again, with nothing restarted; then everything is cached at once.
     pub(crate) async fn heals(&self, what: &str) {
         println!("{what}: the first hit {:.0?} after it ended", self.until_a_hit().await);
-        assert!(self.fill().await, "{what}: everything is cached after one round");
+        self.fill(what).await;
     }
 
     /// Fills the cache, so that there is something to lose.
     pub(crate) async fn warm(&self) {
-        assert!(self.fill().await, "everything is cached");
+        self.fill("before anything happened").await;
     }
 
-    /// Calls for every key; whether all of them are hits from then on.
-    async fn fill(&self) -> bool {
-        for id in 0..KEYS {
-            self.call(true, id).await;
+    /// Calls for every key: all of them are hits from then on.
+    ///
+    /// Except where a server that is well took longer than an operation may, which is what one on a busy
+    /// machine does: its callers are right to do without it, and it is asked again.
+    async fn fill(&self, what: &str) {
+        const MOST_ROUNDS: u32 = 10;
+        let mut too_slow = false;
+        for round in 1..=MOST_ROUNDS {
+            let mut timings = Timings::default();
+            for id in 0..KEYS {
+                let began = Instant::now();
+                self.call(true, id).await;
+                timings.add(vec![began.elapsed()]);
+            }
+            let before = self.bodies();
+            timings.join(self.calls(1).await);
+            if self.bodies() == before {
+                return;
+            }
+            too_slow |= timings.longest() >= OP_TIMEOUT;
+            assert!(too_slow, "{what}: not everything is cached after round {round}, {timings}");
+            println!("{what}: the server was too slow for this machine, {timings}");
         }
-        let before = self.bodies();
-        self.calls(1).await;
-        self.bodies() == before
+        panic!("{what}: the server is still too slow after {MOST_ROUNDS} rounds");
     }
 }
 

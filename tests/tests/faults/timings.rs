@@ -26,6 +26,10 @@ impl Timings {
         self.0[(self.0.len() - 1) * percent / 100]
     }
 
+    pub(crate) fn longest(&self) -> Duration {
+        self.at(100)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
