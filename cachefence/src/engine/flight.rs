@@ -212,6 +212,11 @@ impl<O, C: Default> Baton<O, C> {
         self.crew.seal();
     }
 
+    /// Whether anybody waits for it.
+    pub(crate) fn has_members(&self) -> bool {
+        lock(&self.crew.flight.state).seats.taken() > 0
+    }
+
     /// Cargo and crew, to be used at the same time.
     pub(crate) fn split(&mut self) -> (&mut C, &Crew<O, C>) {
         (&mut self.cargo, &self.crew)

@@ -187,6 +187,7 @@ impl Engine {
             return Look::Underway(member);
         }
         baton.seal();
+        self.runway.note(fingerprint, baton.has_members());
         let result = self.read_aloft(call, aloft).await;
         baton.land(Some(result.clone()));
         found(result)

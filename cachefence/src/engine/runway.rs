@@ -22,6 +22,8 @@ const STRIPS: usize = 32;
 struct Strip {
     uses: HashMap<u64, Use, BuildHasherDefault<Unhashed>>,
     flights: u64,
+    /// The last key whose read was shared: whoever comes for it does well to wait for company.
+    shared: Option<u64>,
 }
 
 #[derive(Default)]
@@ -38,9 +40,12 @@ impl Runway {
         Self(std::array::from_fn(|_| Mutex::default()))
     }
 
-    /// The right to read now, unless somebody reads or waits to.
+    /// The right to read now, unless somebody reads or waits to, or the last read was shared.
     pub(super) fn take_off(&self, of: u64) -> Option<Aloft<'_>> {
         let mut strip = self.strip(of);
+        if strip.shared == Some(of) {
+            return None;
+        }
         let flight = strip.next_flight();
         match strip.uses.entry(of) {
             Entry::Occupied(_) => None,
@@ -54,6 +59,16 @@ impl Runway {
     /// Waits for the right to read.
     pub(super) fn clear(&self, of: u64) -> Clear<'_> {
         Clear { way: self, of }
+    }
+
+    /// Remembers whether a read is `shared`.
+    pub(super) fn note(&self, of: u64, shared: bool) {
+        let mut strip = self.strip(of);
+        if shared {
+            strip.shared = Some(of);
+        } else if strip.shared == Some(of) {
+            strip.shared = None;
+        }
     }
 
     /// The right to read now, whoever does.
@@ -256,6 +271,18 @@ mod tests {
         drop(next);
         assert!(way.take_off(1).is_some());
         assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn whoever_comes_after_a_shared_read_waits_for_company() {
+        let way = Runway::new();
+        way.note(1, true);
+        assert!(way.take_off(1).is_none());
+        let aloft = poll(&mut way.clear(1)).unwrap().expect("the way is clear");
+        assert!(way.take_off(2).is_some(), "another key");
+        aloft.land(false);
+        way.note(1, false);
+        assert!(way.take_off(1).is_some(), "nobody shared that one");
     }
 
     #[test]
