@@ -188,7 +188,9 @@ impl Lease {
 
     /// Puts right whatever the store may have been left with.
     fn settle(&mut self) {
-        let settle = match mem::replace(&mut self.state, State::Idle) {
+        let state = mem::replace(&mut self.state, State::Idle);
+        let asked = matches!(state, State::Asked);
+        let settle = match state {
             State::Idle => return,
             State::Asked | State::Held { .. } => Settle::Release,
             State::Filling(value) => Settle::Fill(value),
@@ -204,7 +206,14 @@ impl Lease {
         detach(async move {
             // Nobody is left to hear of an error; the lock ends with its term.
             match settle {
-                Settle::Release => drop(store.release(&key, &token).await),
+                Settle::Release => {
+                    let released = store.release(&key, &token).await;
+                    // On a connection of its own, what was asked for may be granted after that.
+                    if asked && store.watches() && matches!(released, Ok(false)) {
+                        sleep(store.patience()).await;
+                        drop(store.release(&key, &token).await);
+                    }
+                }
                 Settle::Fill(value) => drop(store.fill(&key, &token, &value).await),
                 Settle::Postpone(pause) => drop(store.postpone(&key, &token, pause).await),
             }

@@ -179,7 +179,7 @@ impl Engine {
             let watched = watch.as_ref().filter(|watch| watch.is_armed());
             let pause = pace.next(watched.is_some(), self.entropy.fraction());
             // Not before the store has counted the millisecond in which the lease ends.
-            let pause = sleep(pause.min(remaining + Duration::from_millis(1)));
+            let pause = sleep(pause.min(remaining.saturating_add(Duration::from_millis(1))));
             let changed = async {
                 match watched {
                     Some(watch) => watch.changed().await,

@@ -93,16 +93,13 @@ impl Engine {
             // In a box: whoever is alone with a key does not carry what waiting takes.
             return Box::pin(self.read_next(call, rebuilds)).await;
         };
-        found(self.read_aloft(call, aloft).await)
+        self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found)
     }
 
     /// Reads for those who wait already. A read that is under way may have passed an invalidation that
-    /// a caller knows of, so nobody who comes meanwhile may have what it finds.
-    fn read_aloft(
-        &self,
-        call: &Call<'_>,
-        aloft: Aloft<'_>,
-    ) -> impl Future<Output = Result<Option<Snapshot>, Unavailable>> {
+    /// a caller knows of, so nobody who comes meanwhile may have what it finds. `None` if this call has
+    /// no time left for it, which says nothing of the store.
+    fn read_aloft(&self, call: &Call<'_>, aloft: Aloft<'_>) -> impl Future<Output = Reading> {
         async move {
             let result = if call.spent.get().is_zero() {
                 let asked = Instant::now();
@@ -111,11 +108,10 @@ impl Engine {
                 call.spent.add(asked.elapsed());
                 result
             } else {
-                let result = Box::pin(self.in_time(call, self.read(call.key))).await;
-                result.unwrap_or_else(|| Err(StoreError::too_slow()))
+                Box::pin(self.in_time(call, self.read(call.key))).await?
             };
             aloft.land(result.is_err());
-            judged(call.key, result)
+            Some(judged(call.key, result))
         }
     }
 
@@ -141,6 +137,11 @@ impl Engine {
                 First::A(Turn::Leads(baton)) => {
                     return self.read_for_all(call, baton, since, stuck, rebuilds).await;
                 }
+                // It is one slow read after another: no more of them.
+                First::B(()) if stuck => {
+                    let aloft = self.runway.overtake(call.key.fingerprint());
+                    return self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found);
+                }
                 First::B(()) => {
                     // That somebody is not polled says nothing of the store.
                     (since, stuck) = (Instant::now(), true);
@@ -148,6 +149,7 @@ impl Engine {
                 }
             }
             if let Some(member) = self.join_under_way(key, rebuilds) {
+                call.spent.add(since.elapsed());
                 return Look::Underway(member);
             }
         }
@@ -188,7 +190,8 @@ impl Engine {
         }
         baton.seal();
         self.runway.note(fingerprint, baton.has_members());
-        let result = self.read_aloft(call, aloft).await;
+        // Without time of its own, it leaves the read to the others.
+        let Some(result) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
         baton.land(Some(result.clone()));
         found(result)
     }

@@ -61,9 +61,10 @@ impl Owed {
         }
     }
 
-    /// Notes `key`; `false` if there are too many.
-    fn add(&self, key: &Key) -> bool {
+    /// Notes `key`, as one of `engine`; `false` if there are too many.
+    fn add(&self, key: &Key, engine: Weak<Engine>) -> bool {
         let mut debts = self.debts();
+        debts.engine = engine;
         if debts.keys.len() >= MOST && !debts.keys.contains_key(key) {
             return false;
         }
@@ -85,7 +86,7 @@ impl Owed {
     /// Has a task pay, unless one does: it ends with the runtime that it runs on.
     pub(super) fn pay(&self) {
         let mut debts = self.debts();
-        if !std::mem::replace(&mut debts.paying, true) {
+        if debts.engine.strong_count() > 0 && !std::mem::replace(&mut debts.paying, true) {
             let paying = Paying { engine: debts.engine.clone(), done: false };
             drop(debts); // which a task that cannot be started takes at once
             detach(paying.pay());
@@ -125,10 +126,9 @@ impl Engine {
         key: &Key,
     ) -> Result<bool, StoreError> {
         let Err(error) = self.invalidate(key).await else { return Ok(true) };
-        if !self.owed.add(key) {
+        if !self.owed.add(key, Arc::downgrade(self)) {
             return Err(error);
         }
-        self.owed.debts().engine = Arc::downgrade(self);
         self.owed.pay();
         Ok(false)
     }
@@ -185,20 +185,28 @@ mod tests {
     fn a_hundred_thousand_are_owed_and_no_more() {
         let owed = Owed::default();
         let keys: Vec<_> = (0..MOST).map(|number| key(&number.to_string())).collect();
-        assert!(keys.iter().all(|key| owed.add(key)));
-        assert!(!owed.add(&key("one more")));
-        assert!(owed.add(&keys[0]), "it is owed already");
+        assert!(keys.iter().all(|key| owed.add(key, Weak::new())));
+        assert!(!owed.add(&key("one more"), Weak::new()));
+        assert!(owed.add(&keys[0], Weak::new()), "it is owed already");
         owed.paid(&keys[0], owed.number(&keys[0]).unwrap());
-        assert!(owed.add(&key("one more")));
+        assert!(owed.add(&key("one more"), Weak::new()));
+    }
+
+    #[test]
+    fn nobody_pays_for_no_engine() {
+        let owed = Owed::default();
+        assert!(owed.add(&key("k"), Weak::new()));
+        owed.pay();
+        assert!(!owed.debts().paying, "a task that cannot pay is not taken for one that does");
     }
 
     #[test]
     fn what_was_sent_before_pays_nothing() {
         let owed = Owed::default();
         let key = key("k");
-        assert!(owed.add(&key));
+        assert!(owed.add(&key, Weak::new()));
         let before = owed.number(&key).unwrap();
-        assert!(owed.add(&key));
+        assert!(owed.add(&key, Weak::new()));
         owed.paid(&key, before);
         assert!(owed.has(&key));
         owed.paid(&key, owed.number(&key).unwrap());

@@ -86,7 +86,9 @@ impl Engine {
                 Ok(held)
             }
             Ended::Failed(kept, parcel) => {
+                let asked = Instant::now();
                 fail(baton, parcel, begun, call.postpones(), self.left(call)).await;
+                call.spent.add(asked.elapsed());
                 let held = match held.filter(|_| call.forgives()) {
                     None if call.forgives() => self.stale(call).await,
                     held => held.map(|held| *held),

@@ -1,8 +1,8 @@
 //! One read of a key at a time, so that those who come meanwhile can share the next.
 //!
 //! Whoever finds the way free takes off at once: that is a hit with nobody else about, and costs a
-//! lookup and no allocation. Whoever does not waits for it to be clear, and says what came of the read
-//! before. Keys are told apart by their fingerprints only: two that share one read in turns.
+//! lookup and no allocation. Whoever does not waits for it to be clear, and is told if the read before
+//! found the store in trouble. Keys are told apart by their fingerprints only: two that share one read in turns.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,7 +21,7 @@ const STRIPS: usize = 32;
 #[derive(Default)]
 struct Strip {
     uses: HashMap<u64, Use, BuildHasherDefault<Unhashed>>,
-    flights: u64,
+    numbers: u64,
     /// The last key whose read was shared: whoever comes for it does well to wait for company.
     shared: Option<u64>,
 }
@@ -32,7 +32,8 @@ struct Use {
     flight: Option<u64>,
     /// Whether the last one found the store in trouble.
     failed: bool,
-    waiting: Vec<Waker>,
+    /// By the numbers of those who wait.
+    waiting: Vec<(u64, Waker)>,
 }
 
 impl Runway {
@@ -46,7 +47,7 @@ impl Runway {
         if strip.shared == Some(of) {
             return None;
         }
-        let flight = strip.next_flight();
+        let flight = strip.next_number();
         match strip.uses.entry(of) {
             Entry::Occupied(_) => None,
             Entry::Vacant(vacant) => {
@@ -58,7 +59,7 @@ impl Runway {
 
     /// Waits for the right to read.
     pub(super) fn clear(&self, of: u64) -> Clear<'_> {
-        Clear { way: self, of }
+        Clear { way: self, of, number: None }
     }
 
     /// Remembers whether a read is `shared`.
@@ -74,7 +75,7 @@ impl Runway {
     /// The right to read now, whoever does.
     pub(super) fn overtake(&self, of: u64) -> Aloft<'_> {
         let mut strip = self.strip(of);
-        let flight = strip.next_flight();
+        let flight = strip.next_number();
         strip.uses.entry(of).or_default().flight = Some(flight);
         Aloft { way: self, of, flight }
     }
@@ -96,7 +97,7 @@ impl Runway {
             mem::take(&mut next.waiting)
         };
         drop(strip);
-        waiting.into_iter().for_each(Waker::wake);
+        wake(waiting);
     }
 
     fn strip(&self, of: u64) -> MutexGuard<'_, Strip> {
@@ -108,10 +109,16 @@ impl Runway {
     }
 }
 
+fn wake(waiting: Vec<(u64, Waker)>) {
+    for (_, waker) in waiting {
+        waker.wake();
+    }
+}
+
 impl Strip {
-    fn next_flight(&mut self) -> u64 {
-        self.flights = self.flights.wrapping_add(1);
-        self.flights
+    fn next_number(&mut self) -> u64 {
+        self.numbers = self.numbers.wrapping_add(1);
+        self.numbers
     }
 }
 
@@ -141,15 +148,17 @@ impl Drop for Aloft<'_> {
 pub(super) struct Clear<'a> {
     way: &'a Runway,
     of: u64,
+    /// Under which it waits, once it does.
+    number: Option<u64>,
 }
 
 impl<'a> Future for Clear<'a> {
     type Output = Option<Aloft<'a>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { way, of } = *self;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { way, of, .. } = *self;
         let mut strip = way.strip(of);
-        let flight = strip.next_flight();
+        let flight = strip.next_number();
         let mut entry = match strip.uses.entry(of) {
             Entry::Occupied(entry) => entry,
             Entry::Vacant(vacant) => {
@@ -159,15 +168,15 @@ impl<'a> Future for Clear<'a> {
         };
         let held = entry.get_mut();
         if held.flight.is_some() {
-            if !held.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                held.waiting.push(cx.waker().clone());
-            }
+            let number = *self.number.get_or_insert(flight);
+            held.waiting.retain(|(of, _)| *of != number);
+            held.waiting.push((number, cx.waker().clone()));
             return Poll::Pending;
         }
         if held.failed {
             let others = entry.remove();
             drop(strip);
-            others.waiting.into_iter().for_each(Waker::wake);
+            wake(others.waiting);
             return Poll::Ready(None);
         }
         held.flight = Some(flight);
@@ -176,13 +185,21 @@ impl<'a> Future for Clear<'a> {
 }
 
 impl Drop for Clear<'_> {
-    /// A way that was kept for it is kept no longer.
+    /// The way is not kept for it, now or when it is clear.
     fn drop(&mut self) {
+        let Some(number) = self.number else { return };
         let mut strip = self.way.strip(self.of);
-        if strip.uses.get(&self.of).is_some_and(|kept| kept.flight.is_none()) {
-            let others = strip.uses.remove(&self.of);
+        let Entry::Occupied(mut entry) = strip.uses.entry(self.of) else { return };
+        if entry.get().flight.is_some() {
+            let waiting = mem::take(&mut entry.get_mut().waiting);
+            let (gone, others) = waiting.into_iter().partition(|(of, _)| *of == number);
+            entry.get_mut().waiting = others;
             drop(strip);
-            others.into_iter().flat_map(|kept| kept.waiting).for_each(Waker::wake);
+            drop::<Vec<_>>(gone); // with the lock released
+        } else {
+            let kept = entry.remove();
+            drop(strip);
+            wake(kept.waiting);
         }
     }
 }
@@ -259,6 +276,30 @@ mod tests {
         assert!(poll(&mut next).unwrap().is_none());
         drop(next);
         assert!(is_empty(&way));
+    }
+
+    #[test]
+    fn who_leaves_before_the_way_is_clear_is_not_waited_for() {
+        let way = Runway::new();
+        let first = way.take_off(1).unwrap();
+        let mut next = way.clear(1);
+        assert!(poll(&mut next).is_none());
+        drop(next);
+        first.land(true);
+        assert!(is_empty(&way), "nobody has to hear of it");
+    }
+
+    #[test]
+    fn who_overtakes_does_not_wait_any_more() {
+        let way = Runway::new();
+        let stuck = way.take_off(1).unwrap();
+        let mut next = way.clear(1);
+        assert!(poll(&mut next).is_none());
+        let second = way.overtake(1);
+        drop(next);
+        second.land(false);
+        assert!(is_empty(&way), "the way is kept for nobody");
+        drop(stuck);
     }
 
     #[test]

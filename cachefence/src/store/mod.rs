@@ -55,7 +55,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// The most that one call waits for the store, all of its operations together; then it is served
-    /// without. As long as they take, by default.
+    /// without. As long as they take, by default. A store that says otherwise ends each of its
+    /// operations within that by itself.
     fn patience(&self) -> Duration {
         Duration::MAX
     }

@@ -137,3 +137,38 @@ async fn a_parked_reader_is_not_waited_for_longer_than_a_read_may_take() {
     assert_eq!(staged.count(Op::Read), 3, "one for all of them");
     drop(parked);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_after_its_store_fell_silent_waits_for_that_once() {
+    let (staged, cache) = world();
+    let begun = Instant::now();
+    let load = || async {
+        staged.fall_silent();
+        fails().await
+    };
+    assert!(entry(&cache).get_or_set(load).await.is_err());
+    assert!(begun.elapsed() <= PATIENCE + LOAD + SLACK, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_no_time_left_says_nothing_of_the_store() {
+    let (staged, cache) = world();
+    let load = async || Ok::<u32, io::Error>(1);
+    entry(&cache).get_or_set(load).await.unwrap();
+    let call = || {
+        let entry = entry::<u32>(&cache);
+        tokio::spawn(async move { entry.get_or_set(fails).await.ok() })
+    };
+    let slow = staged.stop(Op::Read, Phase::Reply);
+    let first = call();
+    slow.reached().await;
+    let second = call();
+    sleep(PATIENCE * 3 / 4).await;
+    let third = call();
+    settle().await;
+    let _slower = staged.stop(Op::Read, Phase::Request);
+    slow.go();
+    assert_eq!(first.await.unwrap(), Some(1));
+    assert_eq!(third.await.unwrap(), Some(1), "it had time left, and so had the store");
+    assert_eq!(second.await.unwrap(), None, "it did without");
+}

@@ -85,7 +85,7 @@ impl Breaker {
         }
         self.open.store(true, Ordering::Relaxed);
         probes.pause = LONG;
-        probes.schedule(how != How::InVain, drawn);
+        probes.schedule(!matches!(how, How::InVain | How::Lost { at_once: false }), drawn);
         true
     }
 
@@ -122,8 +122,8 @@ impl Breaker {
 /// How an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// At once, with its connection.
-    Lost,
+    /// With its connection.
+    Lost { at_once: bool },
     /// At once, by itself.
     Refused,
     /// By waiting in vain.
@@ -144,10 +144,11 @@ pub(super) enum Probe {
 impl Probes {
     /// Whether the failure of what was asked at `asked` says something that was not known.
     fn is_news(&mut self, asked: Instant, how: How) -> bool {
-        if asked < self.closed || (how == How::Lost && asked < self.lost) {
+        let lost = matches!(how, How::Lost { .. });
+        if asked < self.closed || (lost && asked < self.lost) {
             return false;
         }
-        if how == How::Lost {
+        if lost {
             self.lost = Instant::now();
         }
         true
@@ -204,7 +205,7 @@ mod tests {
         advance(SHORT).await;
         assert!(breaker.is_due());
         assert!(breaker.probed(Probe::Answered, 0.0));
-        for how in [How::Lost, How::Refused, How::InVain] {
+        for how in [How::Lost { at_once: true }, How::Refused, How::InVain] {
             for _ in 0..2 * MOST_FAILURES {
                 assert!(!breaker.failed(asked, how, 0.0), "{how:?}");
             }
@@ -223,9 +224,13 @@ mod tests {
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
             let opens = connection == MOST_FAILURES;
-            assert_eq!(breaker.failed(asked, How::Lost, 0.0), opens, "{connection}");
+            assert_eq!(
+                breaker.failed(asked, How::Lost { at_once: true }, 0.0),
+                opens,
+                "{connection}"
+            );
             for _ in 0..100 {
-                assert!(!breaker.failed(asked, How::Lost, 0.0), "{connection}");
+                assert!(!breaker.failed(asked, How::Lost { at_once: true }, 0.0), "{connection}");
             }
         }
         assert!(breaker.is_open());

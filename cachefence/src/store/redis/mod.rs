@@ -250,6 +250,9 @@ impl Store for RedisStore {
     ) -> StoreResult<'a, Acquired> {
         StoreFuture::new(async move {
             let server = &self.0;
+            if server.is_left_alone() {
+                return self.acquire(key, token, lease, seen).await;
+            }
             // Who has been waiting is mostly woken by a value, and a read is the least that finds it.
             if watch.is_armed()
                 && let Some(entry) = self.changed(key, seen).await

@@ -64,6 +64,11 @@ impl Server {
         failure.into_store_error(self.address())
     }
 
+    /// Whether it is not asked now.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.breaker.is_open()
+    }
+
     /// Waits for `reply`, but no longer than an operation may take.
     pub(super) async fn ask<T>(
         self: &Arc<Self>,
@@ -97,12 +102,8 @@ impl Server {
     /// Counts what was asked at `asked`. What is [`Failure::Lost`] still after that, was lost at once.
     fn count(&self, asked: Instant, failure: Failure) -> Failure {
         let late = asked.elapsed() >= self.op_timeout / 2;
-        let failure = match failure {
-            Failure::Lost(error) if late => Failure::Failed(error),
-            failure => failure,
-        };
         let (how, error) = match &failure {
-            Failure::Lost(error) => (How::Lost, error),
+            Failure::Lost(error) => (How::Lost { at_once: !late }, error),
             Failure::BadConnection(error) | Failure::Failed(error) if late => (How::InVain, error),
             Failure::BadConnection(error) | Failure::Failed(error) => (How::Refused, error),
             // It answered, whatever it said.
@@ -117,7 +118,10 @@ impl Server {
         if self.breaker.failed(asked, how, self.entropy.fraction()) {
             report::store_left_alone(error);
         }
-        failure
+        match failure {
+            Failure::Lost(error) if late => Failure::Failed(error),
+            failure => failure,
+        }
     }
 
     /// Like [`ask`](Self::ask), for a reply that may bring the server's time.
