@@ -160,6 +160,28 @@ async fn a_waiter_is_woken_again_after_its_connection_was_killed() {
     holder.abort();
 }
 
+#[tokio::test]
+async fn a_waiter_is_woken_again_after_a_restart() {
+    let mut world = World::new(RedisServer::start()).await;
+    let holder = world.hold().await;
+    let first = world.wait().await;
+    holder.abort();
+    world.server.restart();
+    assert_eq!(given(first, Instant::now()).await.0, "loaded");
+    for cache in [&world.holder, &world.waiter] {
+        while cache.invalidate("k").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    world.server.reset_stats();
+    let holder = world.hold().await;
+    let second = world.wait().await;
+    world.holder.invalidate("k").await.unwrap();
+    assert_eq!(given(second, Instant::now()).await.0, "loaded");
+    holder.abort();
+}
+
 /// Without RESP3 nobody is woken, and everybody looks.
 #[tokio::test]
 async fn a_server_that_cannot_push_is_polled() {
