@@ -45,8 +45,7 @@ fn hits(report: &Report) -> Option<String> {
         .map(|(name, title)| Some(ratio_bars(report.table(name)?, title)))
         .collect();
     let axis = Axis {
-        title: "times the floor: redis-rs GET + serde_json, in the same round (median, p25 - p75; log scale)"
-            .to_owned(),
+        title: "times the floor in the same round (median, p25 - p75; log scale)".to_owned(),
         scale: Scale::Log,
     };
     Some(svg::bars("Hot hits on Redis, values of 200 B, one core", &axis, &groups?, Some(1.0)))

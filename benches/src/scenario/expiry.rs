@@ -5,9 +5,10 @@ use crate::protocol::Expiry;
 use crate::report::{Figure, Limit, Line, Report, Table};
 use crate::subject::{Kind, Lives};
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Floor,
     Kind::Ours,
+    Kind::OursBackground,
     Kind::Cached,
     Kind::Hitbox,
     Kind::Python,
@@ -37,6 +38,12 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
     let figure = |name| lines[1].figure(name).unwrap_or(f64::NAN);
     report.target("expiry under load: loads per ttl", figure("loads per ttl"), Limit::AtMost(1.5));
     report.target("expiry under load: slow calls, %", figure("slow, %"), Limit::AtMost(0.01));
+    let slow = lines[2].figure("slow").unwrap_or(f64::NAN);
+    report.target(
+        "expiry under load, refresh in the background: slow calls",
+        slow,
+        Limit::AtMost(0.0),
+    );
     report.add(Table {
         name: "expiry".to_owned(),
         title: format!(

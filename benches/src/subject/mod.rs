@@ -6,6 +6,7 @@ mod hitbox_function;
 mod moka_cache;
 mod ours;
 mod ours_attribute;
+mod ours_background;
 mod quick;
 
 pub use cached_attribute::CachedAttribute;
@@ -14,6 +15,7 @@ pub use hitbox_function::HitboxFunction;
 pub use moka_cache::Moka;
 pub use ours::Ours;
 pub use ours_attribute::OursAttribute;
+pub use ours_background::OursBackground;
 pub use quick::Quick;
 
 use std::future::Future;
@@ -63,6 +65,8 @@ pub enum Kind {
     Ours,
     /// cachefence on Redis, by the attribute.
     OursAttribute,
+    /// cachefence on Redis, with refreshes in tasks of their own.
+    OursBackground,
     /// `cached`'s attribute on Redis.
     Cached,
     /// `hitbox` on Redis.
@@ -81,10 +85,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Floor,
         Self::Ours,
         Self::OursAttribute,
+        Self::OursBackground,
         Self::Cached,
         Self::Hitbox,
         Self::Python,
@@ -100,6 +105,7 @@ impl Kind {
             Self::Floor => "floor",
             Self::Ours => "ours",
             Self::OursAttribute => "ours-attribute",
+            Self::OursBackground => "ours-background",
             Self::Cached => "cached",
             Self::Hitbox => "hitbox",
             Self::Python => "python",
@@ -121,6 +127,7 @@ impl Kind {
             Self::Floor => "redis-rs, GET + serde_json",
             Self::Ours => "cachefence, Redis",
             Self::OursAttribute => "cachefence, Redis, attribute",
+            Self::OursBackground => "cachefence, Redis, refresh in the background",
             Self::Cached => "cached, Redis attribute",
             Self::Hitbox => "hitbox, Redis",
             Self::Python => "cachefence 0.1.0 (Python)",

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use crate::protocol::{Command, Keys, Said};
 use crate::subject::{
-    CachedAttribute, Floor, HitboxFunction, Kind, Lives, Moka, Ours, OursAttribute, Quick, Subject,
+    CachedAttribute, Floor, HitboxFunction, Kind, Lives, Moka, Ours, OursAttribute, OursBackground,
+    Quick, Subject,
 };
 use crate::value::Loader;
 
@@ -58,6 +59,7 @@ pub fn run() {
         Kind::Floor => serve(&runtime, runtime.block_on(Floor::connect(&url))),
         Kind::Ours => serve(&runtime, runtime.block_on(Ours::connect(&url))),
         Kind::OursAttribute => serve(&runtime, runtime.block_on(OursAttribute::connect(&url))),
+        Kind::OursBackground => serve(&runtime, runtime.block_on(OursBackground::connect(&url))),
         Kind::Cached => serve(&runtime, CachedAttribute::at(&url)),
         Kind::Hitbox => serve(&runtime, HitboxFunction::at(&url)),
         Kind::Python => panic!("it is `python/worker.py`"),
