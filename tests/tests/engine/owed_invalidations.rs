@@ -116,18 +116,24 @@ async fn what_was_sent_before_pays_nothing() {
     assert!(matches!(peek(&cache).await, Err(Error::Store(_))), "the later one is still owed");
 }
 
-#[test]
-fn a_runtime_that_ends_takes_no_later_debt_with_it() {
-    let runtime = || -> Runtime {
-        Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
-    };
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+/// A cache that owes an invalidation of `k`, and whose runtime is gone.
+fn owing_after_its_runtime() -> (Arc<Staged>, CacheFence) {
     let staged = Arc::new(Staged::default());
     let cache = cache(&staged);
     staged.refuse(Op::Invalidate);
     let first = runtime();
     assert!(!first.block_on(cache.invalidate_eventually("k")).unwrap());
     first.block_on(async { sleep(LATER).await });
-    drop(first);
+    (staged, cache)
+}
+
+#[test]
+fn a_runtime_that_ends_takes_no_later_debt_with_it() {
+    let (staged, cache) = owing_after_its_runtime();
     runtime().block_on(async {
         assert!(!cache.invalidate_eventually("other").await.unwrap());
         staged.accept(Op::Invalidate);
@@ -139,16 +145,7 @@ fn a_runtime_that_ends_takes_no_later_debt_with_it() {
 
 #[test]
 fn a_runtime_that_ends_leaves_its_debts_to_the_next_reader() {
-    let runtime = || -> Runtime {
-        Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
-    };
-    let staged = Arc::new(Staged::default());
-    let cache = cache(&staged);
-    staged.refuse(Op::Invalidate);
-    let first = runtime();
-    assert!(!first.block_on(cache.invalidate_eventually("k")).unwrap());
-    first.block_on(async { sleep(LATER).await });
-    drop(first);
+    let (staged, cache) = owing_after_its_runtime();
     staged.accept(Op::Invalidate);
     runtime().block_on(async {
         assert_eq!(cache.get_or_set("k", TTL, || load(2)).await.unwrap(), 2);

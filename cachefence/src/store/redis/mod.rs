@@ -111,7 +111,7 @@ impl RedisStore {
         let failure = match failure {
             // What was lost with its connection, at once, may be read over the next one in time.
             Failure::Lost(lost) => {
-                let again = in_time(server.op_timeout() / 2, pin!(self.ask_with_time(key))).await;
+                let again = in_time(server.op_timeout / 2, pin!(self.ask_with_time(key))).await;
                 match again {
                     Some(Ok(found)) => return Ok(found),
                     Some(Err(failure)) => failure,
@@ -162,7 +162,7 @@ impl RedisStore {
 
     /// The entry, if it is another than the caller saw.
     async fn changed(&self, key: &Key, seen: Option<Version>) -> Option<Snapshot> {
-        let found = in_time(self.0.op_timeout() / 2, pin!(self.get(key))).await?.ok()??;
+        let found = in_time(self.0.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
         (Some(found.version) != seen).then_some(found)
     }
 
@@ -270,7 +270,7 @@ impl Store for RedisStore {
             };
             // It has a connection of its own, so it says nothing about the server, and may take only a
             // part of the time: what is left is for the shared one.
-            let reply = in_time(server.op_timeout() / 2, pin!(watched)).await;
+            let reply = in_time(server.op_timeout / 2, pin!(watched)).await;
             // It is not there, or not yet: then as those who look again and again.
             let Some(watching) = over else { return self.acquire(key, token, lease, seen).await };
             let error = match reply {

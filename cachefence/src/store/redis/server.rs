@@ -224,10 +224,6 @@ impl Server {
         }
     }
 
-    pub(super) fn op_timeout(&self) -> Duration {
-        self.op_timeout
-    }
-
     pub(super) fn without_scripts(&self) {
         self.scripting.store(false, Ordering::Relaxed);
     }
