@@ -62,7 +62,7 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let CallTokens { statements, call } = tokens;
     let result = return_site(item);
     // Located at the return type, like the whole call below: a value that cannot be cached is then reported there, and once.
-    let [call_variable, kind] = ["call", "kind"].map(|name| {
+    let [call_variable, kind, probe] = ["call", "kind", "probe"].map(|name| {
         let mut variable = call::local(name);
         variable.set_span(result);
         variable
@@ -74,7 +74,7 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let inner_attributes = &item.inner_attributes;
     let ty = item.return_tokens();
     let pin = pin(model, &ty, result);
-    let by_clone = may_be_static(item, &ty).then(|| quote!(ByClone as _,));
+    let for_static = may_be_static(item, &ty).then(|| quote!(ByClone as _, CloneOne as _,));
     // The inner braces count as generated: nothing may warn that they are not needed. The outer ones are the user's: they end
     // the function's span, and with it the compiler goes on to treat it as a function that the user wrote.
     let at = Span::mixed_site().located_at(item.body.span());
@@ -89,8 +89,11 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
             #call
         };
         let #kind = {
-            use #krate::__private::kind::{#by_clone ByFrom as _, NotKept as _, NotShared as _, Plain as _};
-            (&&&&&#krate::__private::kind::Probe::<#ty>::new()).__cachefence_kind()
+            use #krate::__private::kind::{
+                #for_static ByFrom as _, DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+            };
+            let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();
+            (&&#probe).__cachefence_kind().with(#probe.__cachefence_values())
         };
         #served
     };

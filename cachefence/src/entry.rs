@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::CacheFence;
 use crate::error::{Error, InvalidOption};
 use crate::options::{self, Policy};
-use crate::share::ByClone;
+use crate::share::{ByClone, DecodeEach};
 use crate::store::NewValue;
 use crate::terms::{Terms, made};
 
@@ -176,7 +176,10 @@ impl<T> Entry<T> {
         let key = self.terms.checked_key()?;
         let policy = self.terms.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
-        match engine.fetch_in_background::<T, Arc<E>, ByClone, _>(key, policy, recompute).await {
+        match engine
+            .fetch_in_background::<T, Arc<E>, (DecodeEach, ByClone), _>(key, policy, recompute)
+            .await
+        {
             Ok(result) => result.map_err(Error::Recompute),
             Err(_not_run) => Err(Error::Recursive),
         }

@@ -15,25 +15,32 @@ use crate::error::{Error, InvalidKey, InvalidOption};
 use crate::key::Key;
 use crate::lifetime::Lifetime;
 use crate::options::Policy;
-use crate::share::ByClone;
+use crate::share::{ByClone, DecodeEach};
 
 /// A key and the options of one entry. Every call that waits holds its own, so what few have is boxed.
 pub(crate) struct Terms<T> {
     key: Key,
-    valid: Result<(), Box<InvalidKey>>,
-    /// In place of the cache's own.
-    policy: Option<Box<Policy>>,
+    rare: Option<Box<Rare>>,
     pub(crate) lifetime: Lifetime<T>,
+}
+
+#[derive(Clone, Default)]
+struct Rare {
+    /// Why the key cannot be used.
+    invalid: Option<InvalidKey>,
+    /// In place of the cache's own.
+    policy: Option<Policy>,
 }
 
 impl<T> Terms<T> {
     pub(crate) fn new((key, valid): (Key, Result<(), InvalidKey>)) -> Self {
-        Self { key, valid: valid.map_err(Box::new), policy: None, lifetime: Lifetime::default() }
+        let invalid = |error| Box::new(Rare { invalid: Some(error), policy: None });
+        Self { key, rare: valid.err().map(invalid), lifetime: Lifetime::default() }
     }
 
     /// The options to change, which are those of `cache` until then. Nothing is checked yet.
     pub(crate) fn policy_of_its_own(&mut self, cache: &CacheFence) -> &mut Policy {
-        self.policy.get_or_insert_with(|| Box::new(*cache.policy()))
+        self.rare.get_or_insert_default().policy.get_or_insert(*cache.policy())
     }
 
     pub(crate) fn key(&self) -> &Key {
@@ -41,9 +48,9 @@ impl<T> Terms<T> {
     }
 
     pub(crate) fn checked_key(&self) -> Result<&Key, InvalidKey> {
-        match &self.valid {
-            Ok(()) => Ok(&self.key),
-            Err(error) => Err((**error).clone()),
+        match self.rare.as_ref().and_then(|rare| rare.invalid.as_ref()) {
+            None => Ok(&self.key),
+            Some(error) => Err(error.clone()),
         }
     }
 
@@ -53,9 +60,9 @@ impl<T> Terms<T> {
         cache: &'a CacheFence,
     ) -> Result<&'a Policy, InvalidOption> {
         self.lifetime.check()?;
-        match &self.policy {
+        match self.rare.as_ref().and_then(|rare| rare.policy.as_ref()) {
             None => Ok(cache.policy()),
-            Some(policy) => policy.check().map(|()| &**policy),
+            Some(policy) => policy.check().map(|()| policy),
         }
     }
 
@@ -78,7 +85,11 @@ impl<T> Terms<T> {
             let (key, policy) = (self.checked_key()?, self.checked_policy(cache)?);
             // In a box of its own, which only a caller that runs it needs: most wait for another's.
             let recompute = pin!(async { made(&self.lifetime, Box::pin(recompute()).await) });
-            match cache.engine().fetch::<T, Arc<E>, ByClone>(key, policy, recompute).await {
+            match cache
+                .engine()
+                .fetch::<T, Arc<E>, (DecodeEach, ByClone)>(key, policy, recompute)
+                .await
+            {
                 Ok(result) => result.map_err(Error::Recompute),
                 Err(Recursive) => Err(Error::Recursive),
             }
@@ -93,12 +104,7 @@ pub(crate) fn made<T, E>(lifetime: &Lifetime<T>, result: Result<T, E>) -> Result
 
 impl<T> Clone for Terms<T> {
     fn clone(&self) -> Self {
-        Self {
-            key: self.key.clone(),
-            valid: self.valid.clone(),
-            policy: self.policy.clone(),
-            lifetime: self.lifetime,
-        }
+        Self { key: self.key.clone(), rare: self.rare.clone(), lifetime: self.lifetime }
     }
 }
 

@@ -38,18 +38,28 @@ pub(crate) async fn in_time<T>(
     limit: Duration,
     work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    in_time_from(Instant::now(), limit, work).await
+    let begun = Instant::now();
+    let end = begun.checked_add(limit).filter(|_| Handle::try_current().is_ok());
+    timed(begun, limit, end, work).await
 }
 
-/// As [`in_time`], within `limit` from `begun` on.
+/// As [`in_time`], within `limit` from `begun` on, in a tokio runtime.
 ///
 /// Not an `async fn`, here and where a hit passes: that would have room for its arguments twice.
 pub(crate) fn in_time_from<T>(
     begun: Instant,
     limit: Duration,
+    work: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = Option<T>> {
+    timed(begun, limit, begun.checked_add(limit), work)
+}
+
+fn timed<T>(
+    begun: Instant,
+    limit: Duration,
+    end: Option<Instant>,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = Option<T>> {
-    let end = begun.checked_add(limit).filter(|_| Handle::try_current().is_ok());
     async move {
         // One timer for both times.
         let mut timer = pin!(end.map(tokio::time::sleep_until));

@@ -112,7 +112,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     ) -> impl Future<Output = Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         async move {
             let Some((key, policy)) = self.usable() else { return body.await };
@@ -135,7 +135,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
-        S: Share<E, Kept = E>,
+        S: Share<T, E, Kept = E>,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let Some((key, policy)) = self.usable() else { return body.await };

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::Call;
 use crate::cache::CacheFence;
-use crate::share::{self, Share, SharedError};
+use crate::share::{self, ShareError, ShareValue, SharedError};
 
 /// Asks what kind of type `R` is.
 pub struct Probe<R>(PhantomData<fn() -> R>);
@@ -41,13 +41,13 @@ impl<R> fmt::Debug for Probe<R> {
     }
 }
 
-/// A `Result` whose `Ok` is cached; `S` says how its error is shared.
+/// A `Result` whose `Ok` is cached; `S` says how its error is shared, and `V` how its value is.
 #[derive(Debug)]
-pub struct Fallible<S>(PhantomData<S>);
+pub struct Fallible<S, V = ()>(PhantomData<(S, V)>);
 
-/// A value that is cached whatever it is.
+/// A value that is cached whatever it is; `V` says how it is shared.
 #[derive(Debug)]
-pub struct Infallibly;
+pub struct Infallibly<V = ()>(PhantomData<V>);
 
 /// First choice.
 pub trait ByClone {
@@ -93,7 +93,7 @@ impl<T, E> NotKept for &Probe<Result<T, E>> {}
 pub trait Plain {
     /// The kind.
     fn __cachefence_kind(&self) -> Infallibly {
-        Infallibly
+        Infallibly(PhantomData)
     }
 }
 
@@ -124,7 +124,43 @@ pub trait Restored: DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Restored for T {}
 
+/// First choice for the value.
+pub trait CloneOne {
+    /// The way.
+    fn __cachefence_values(&self) -> share::CloneOne {
+        share::CloneOne
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, E> CloneOne for &&Probe<Result<T, E>> {}
+
+impl<R: Clone + Send + Sync + 'static> CloneOne for &Probe<R> {}
+
+/// What remains.
+pub trait DecodeEach {
+    /// The way.
+    fn __cachefence_values(&self) -> share::DecodeEach {
+        share::DecodeEach
+    }
+}
+
+impl<R> DecodeEach for Probe<R> {}
+
 impl<S> Fallible<S> {
+    /// With values that are shared this way.
+    pub fn with<V>(self, _values: V) -> Fallible<S, V> {
+        Fallible(PhantomData)
+    }
+}
+
+impl Infallibly {
+    /// With values that are shared this way.
+    pub fn with<V>(self, _values: V) -> Infallibly<V> {
+        Infallibly(PhantomData)
+    }
+}
+
+impl<S, V> Fallible<S, V> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
@@ -132,12 +168,13 @@ impl<S> Fallible<S> {
         body: impl FnOnce() -> F,
     ) -> impl Future<Output = Result<T, E>>
     where
-        S: Share<E>,
+        S: ShareError<E>,
+        V: ShareValue<T>,
     {
         async move {
             // In a box of its own, which only a caller that runs it needs: most wait for another's.
             let body = pin!(async { Box::pin(body()).await });
-            call.run::<E, S>(body).await
+            call.run::<E, (V, S)>(body).await
         }
     }
 
@@ -151,22 +188,26 @@ impl<S> Fallible<S> {
         T: Stored + Restored + Send + 'static,
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
-        S: Share<E, Kept = E>,
+        S: ShareError<E, Kept = E>,
+        V: ShareValue<T>,
     {
-        call.run_in_background::<E, S, F>(body()).await
+        call.run_in_background::<E, (V, S), F>(body()).await
     }
 }
 
-impl Infallibly {
+impl<V> Infallibly<V> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, F: Future<Output = T>>(
         self,
         call: Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
-    ) -> impl Future<Output = T> {
+    ) -> impl Future<Output = T>
+    where
+        V: ShareValue<T>,
+    {
         async move {
             let body = pin!(async { Ok(Box::pin(body()).await) });
-            never(call.run::<Infallible, share::ByClone>(body).await)
+            never(call.run::<Infallible, (V, share::ByClone)>(body).await)
         }
     }
 
@@ -179,10 +220,11 @@ impl Infallibly {
     where
         T: Stored + Restored + Send + 'static,
         F: Future<Output = T> + Send + 'static,
+        V: ShareValue<T>,
     {
         let body = body();
         let body = async move { Ok(body.await) };
-        never(call.run_in_background::<Infallible, share::ByClone, _>(body).await)
+        never(call.run_in_background::<Infallible, (V, share::ByClone), _>(body).await)
     }
 }
 

@@ -41,13 +41,13 @@ impl Engine {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
-        S: Share<E, Kept = E>,
+        S: Share<T, E, Kept = E>,
         F: Future<Output = Result<Made<T>, E>> + Send + 'static,
     {
         let mut call = Call::new(key, policy);
         let look = self.look(&mut call).await;
-        if let Look::Found(found) = &look {
-            match self.judge::<T>(&call, found) {
+        if let Look::Found(found, decoded) = &look {
+            match self.judge::<T, S>(&call, found, decoded) {
                 (Freshness::Fresh, Some(value)) => return Ok(Ok(value)),
                 (Freshness::Early | Freshness::Revalidate, Some(value)) => {
                     self.refresh::<T, E, S, F>(&call, found.version, recompute);
@@ -63,7 +63,7 @@ impl Engine {
             }
         }
         let mut recompute = Box::pin(recompute);
-        let then = self.decide(&mut call, look);
+        let then = self.decide::<T, S>(&mut call, look);
         let served = self.serve::<T, E, S>(call, then, recompute.as_mut()).await;
         served.map_err(|Recursive| recompute)
     }
@@ -73,7 +73,7 @@ impl Engine {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
-        S: Share<E, Kept = E>,
+        S: Share<T, E, Kept = E>,
         F: Future<Output = Result<Made<T>, E>> + Send + 'static,
     {
         let Some(permit) = self.permit() else { return };
@@ -94,7 +94,7 @@ impl Engine {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
-        S: Share<E, Kept = E>,
+        S: Share<T, E, Kept = E>,
         F: Future<Output = Result<Made<T>, E>> + Send + 'static,
     {
         let turn = match self.rebuilds.enter(call.key.as_str(), false) {
@@ -138,7 +138,7 @@ impl Engine {
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
-        S: Share<E, Kept = E>,
+        S: Share<T, E, Kept = E>,
         F: Future<Output = Result<Made<T>, E>> + Send + 'static,
     {
         let (engine, key, policy) = (Arc::clone(self), call.key.clone(), *call.policy);

@@ -8,6 +8,7 @@ use super::look::Look;
 use super::{Call, Engine, Joiner, Leader};
 use crate::freshness::{Freshness, Life, freshness};
 use crate::options::Policy;
+use crate::share::{Decoded, ShareValue};
 use crate::store::Snapshot;
 
 /// How a call goes on.
@@ -26,10 +27,14 @@ pub(super) enum Then<T> {
 
 impl Engine {
     /// Decides, and enters the flight where there is one to enter.
-    pub(super) fn decide<T: DeserializeOwned>(&self, call: &mut Call<'_>, look: Look) -> Then<T> {
+    pub(super) fn decide<T: DeserializeOwned, S: ShareValue<T>>(
+        &self,
+        call: &mut Call<'_>,
+        look: Look,
+    ) -> Then<T> {
         let mut attempt = Attempt::default();
         match look {
-            Look::Found(found) => match self.judge::<T>(call, &found) {
+            Look::Found(found, decoded) => match self.judge::<T, S>(call, &found, &decoded) {
                 (Freshness::Fresh, Some(value)) => return Then::Serve(value),
                 (Freshness::Early | Freshness::Revalidate, Some(value)) => {
                     return match self.rebuilds.lead(call.key.as_str()) {
@@ -69,15 +74,16 @@ impl Engine {
     }
 
     /// What to do with an entry that was found, and its value if that can be served.
-    pub(super) fn judge<T: DeserializeOwned>(
+    pub(super) fn judge<T: DeserializeOwned, S: ShareValue<T>>(
         &self,
         call: &Call<'_>,
         found: &Snapshot,
+        decoded: &Decoded,
     ) -> (Freshness, Option<T>) {
         let draw = || self.draws.draw(call.key.fingerprint(), found.delta, found.now);
         match freshness_of(call, found, draw) {
             Freshness::Expired => (Freshness::Expired, None),
-            valid => (valid, self.codec.decode(&found.payload).ok()),
+            valid => (valid, S::value(decoded, || self.codec.decode(&found.payload).ok())),
         }
     }
 

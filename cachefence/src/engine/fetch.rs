@@ -39,13 +39,13 @@ impl Engine {
     ) -> impl Future<Output = Result<Result<T, E>, Recursive>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         async move {
             let serve = {
                 let mut call = Call::new(key, policy);
                 let then = match self.look_at_once(key) {
-                    Some(look) => self.decide(&mut call, look),
+                    Some(look) => self.decide::<T, S>(&mut call, look),
                     None => Then::Look,
                 };
                 match then {
@@ -67,7 +67,7 @@ impl Engine {
     ) -> impl Future<Output = Result<Result<T, E>, Recursive>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         async move {
             loop {
@@ -77,7 +77,7 @@ impl Engine {
                     let step = match &mut then {
                         Then::Look => {
                             let look = self.look(&mut call).await;
-                            then = self.decide(&mut call, look);
+                            then = self.decide::<T, S>(&mut call, look);
                             continue;
                         }
                         Then::Join(member, attempt) => {

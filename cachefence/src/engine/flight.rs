@@ -212,9 +212,9 @@ impl<O, C: Default> Baton<O, C> {
         self.crew.seal();
     }
 
-    /// Whether anybody waits for it.
-    pub(crate) fn has_members(&self) -> bool {
-        lock(&self.crew.flight.state).seats.taken() > 0
+    /// How many wait for it.
+    pub(crate) fn members(&self) -> usize {
+        lock(&self.crew.flight.state).seats.taken()
     }
 
     /// Cargo and crew, to be used at the same time.

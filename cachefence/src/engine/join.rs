@@ -26,7 +26,7 @@ impl Engine {
     ) -> impl Future<Output = Step<Result<T, E>>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         async move {
             // In a block of its own, so that the timer ends with it.
@@ -68,7 +68,7 @@ impl Engine {
     pub(super) fn settle<T, E, S>(&self, call: &Call<'_>, outcome: Outcome) -> Step<Result<T, E>>
     where
         T: DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         let result = match outcome {
             Outcome::Value { origin, .. } | Outcome::Failed { origin, .. }
@@ -76,7 +76,9 @@ impl Engine {
             {
                 return Continue(Next::Again);
             }
-            Outcome::Value { payload, .. } => self.codec.decode(&payload).ok().map(Ok),
+            Outcome::Value { payload, decoded, .. } => {
+                S::value(&decoded, || self.codec.decode(&payload).ok()).map(Ok)
+            }
             Outcome::Failed { parcel, .. } => S::unpack(&*parcel).map(Err),
             Outcome::Alone => None,
             Outcome::Again => return Continue(Next::Again),

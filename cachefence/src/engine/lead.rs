@@ -84,7 +84,7 @@ impl Engine {
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         if baton.cargo.as_ref().is_some_and(|lease| lease.unfinished().is_some()) {
             return self.finish::<T, E, S>(call, baton).await;
@@ -106,7 +106,7 @@ impl Engine {
                         // each to judge by their own windows.
                         let outcome = if is_new || entry.expiry > entry.now {
                             let origin = Origin { begun, fenced: false };
-                            Outcome::Value { payload: entry.payload, origin }
+                            Outcome::value(entry.payload, origin)
                         } else {
                             Outcome::Again
                         };

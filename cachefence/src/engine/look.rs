@@ -9,6 +9,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::flight::{Baton, Entered, Turn};
+use super::habits::Cost;
 use super::runway::Aloft;
 use super::ticket::Ticket;
 use super::{Call, Engine, Joiner};
@@ -16,6 +17,7 @@ use crate::error::StoreError;
 use crate::key::Key;
 use crate::race::{First, race};
 use crate::report;
+use crate::share::Decoded;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
 use crate::time::sleep;
 
@@ -24,9 +26,12 @@ use crate::time::sleep;
 /// polled any more may be the one who sent it.
 const READ_PATIENCE: Duration = Duration::from_millis(300);
 
+/// The payload up to which a read costs about as much as waiting for another one, in bytes.
+const CHEAP: usize = 2 * 1024;
+
 /// What a caller finds at first sight.
 pub(super) enum Look {
-    Found(Snapshot),
+    Found(Snapshot, Decoded),
     Nothing,
     /// The store cannot be read.
     Unavailable,
@@ -35,7 +40,9 @@ pub(super) enum Look {
 }
 
 /// What a read comes to; `None` if there was none, and each has to start again.
-pub(super) type Reading = Option<Result<Option<Snapshot>, Unavailable>>;
+pub(super) type Reading = Option<(Read, Decoded)>;
+
+type Read = Result<Option<Snapshot>, Unavailable>;
 
 /// The store cannot be read, which has been reported.
 #[derive(Clone)]
@@ -54,7 +61,7 @@ impl Engine {
         if !self.store.answers_at_once() {
             return None;
         }
-        self.read(key).now().ok().map(|result| found(judged(key, result)))
+        self.read(key).now().ok().map(|result| found_alone(judged(key, result)))
     }
 
     /// Looks into the store, or finds that a rebuild is under way here.
@@ -72,7 +79,7 @@ impl Engine {
     /// What is in the store, also where a rebuild is under way.
     pub(super) async fn look_past_rebuilds(&self, call: &Call<'_>) -> Option<Snapshot> {
         match self.read_together(call, Rebuilds::Ignore).await {
-            Look::Found(entry) => Some(entry),
+            Look::Found(entry, _) => Some(entry),
             Look::Nothing | Look::Unavailable | Look::Underway(_) => None,
         }
     }
@@ -93,13 +100,13 @@ impl Engine {
             // In a box: whoever is alone with a key does not carry what waiting takes.
             return Box::pin(self.read_next(call, rebuilds)).await;
         };
-        self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found)
+        self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found_alone)
     }
 
     /// Reads for those who wait already. A read that is under way may have passed an invalidation that
     /// a caller knows of, so nobody who comes meanwhile may have what it finds. `None` if this call has
     /// no time left for it, which says nothing of the store.
-    fn read_aloft(&self, call: &Call<'_>, aloft: Aloft<'_>) -> impl Future<Output = Reading> {
+    fn read_aloft(&self, call: &Call<'_>, aloft: Aloft<'_>) -> impl Future<Output = Option<Read>> {
         async move {
             let result = if call.spent.get().is_zero() {
                 let asked = Instant::now();
@@ -110,7 +117,7 @@ impl Engine {
             } else {
                 Box::pin(self.in_time(call, self.read(call.key))).await?
             };
-            aloft.land(result.is_err());
+            aloft.land(cost(&result));
             Some(judged(call.key, result))
         }
     }
@@ -129,9 +136,9 @@ impl Engine {
             // Who is to send it waits as long for the one before, and then reads.
             let patience = self.read_patience().saturating_mul(2);
             match race(Pin::new(&mut member), pin!(sleep(patience))).await {
-                First::A(Turn::Landed(Some(result))) => {
+                First::A(Turn::Landed(Some((read, decoded)))) => {
                     call.spent.add(since.elapsed());
-                    return found(result);
+                    return found(read, decoded);
                 }
                 First::A(Turn::Landed(None)) => {}
                 First::A(Turn::Leads(baton)) => {
@@ -140,7 +147,10 @@ impl Engine {
                 // It is one slow read after another: no more of them.
                 First::B(()) if stuck => {
                     let aloft = self.runway.overtake(call.key.fingerprint());
-                    return self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found);
+                    return self
+                        .read_aloft(call, aloft)
+                        .await
+                        .map_or(Look::Unavailable, found_alone);
                 }
                 First::B(()) => {
                     // That somebody is not polled says nothing of the store.
@@ -179,7 +189,7 @@ impl Engine {
         };
         let Some(aloft) = aloft else {
             // That the store is in trouble is not to be waited for twice.
-            baton.land(Some(Err(Unavailable)));
+            baton.land(Some((Err(Unavailable), Decoded::for_one())));
             return Look::Unavailable;
         };
         // Those whom the last read served may want it again: they come before this one is sent.
@@ -189,11 +199,13 @@ impl Engine {
             return Look::Underway(member);
         }
         baton.seal();
-        self.runway.note(fingerprint, baton.has_members());
+        let members = baton.members();
+        self.runway.note(fingerprint, members);
         // Without time of its own, it leaves the read to the others.
-        let Some(result) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
-        baton.land(Some(result.clone()));
-        found(result)
+        let Some(read) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
+        let decoded = if members > 0 { Decoded::for_many() } else { Decoded::for_one() };
+        baton.land(Some((read.clone(), decoded.clone())));
+        found(read, decoded)
     }
 
     /// The read that was waited for may have found nothing.
@@ -229,20 +241,30 @@ impl Engine {
     }
 }
 
+/// What a read says of the next one: nothing, if the store is in trouble.
+fn cost(result: &Result<Option<Snapshot>, StoreError>) -> Option<Cost> {
+    match result {
+        Ok(Some(found)) if found.payload.len() <= CHEAP => Some(Cost::Cheap),
+        Ok(_) => Some(Cost::Dear),
+        Err(_) => None,
+    }
+}
+
 /// Reports why a read failed.
-fn judged(
-    key: &Key,
-    result: Result<Option<Snapshot>, StoreError>,
-) -> Result<Option<Snapshot>, Unavailable> {
+fn judged(key: &Key, result: Result<Option<Snapshot>, StoreError>) -> Read {
     result.map_err(|error| {
         report::store_failed("read", key, &error);
         Unavailable
     })
 }
 
-fn found(result: Result<Option<Snapshot>, Unavailable>) -> Look {
-    match result {
-        Ok(Some(snapshot)) => Look::Found(snapshot),
+fn found_alone(read: Read) -> Look {
+    found(read, Decoded::for_one())
+}
+
+fn found(read: Read, decoded: Decoded) -> Look {
+    match read {
+        Ok(Some(snapshot)) => Look::Found(snapshot, decoded),
         Ok(None) => Look::Nothing,
         Err(Unavailable) => Look::Unavailable,
     }

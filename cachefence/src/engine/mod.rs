@@ -26,6 +26,7 @@ mod flight;
 #[cfg(test)]
 mod flight_tests;
 mod gates;
+mod habits;
 mod join;
 mod lead;
 mod look;
@@ -35,6 +36,8 @@ mod pace;
 mod patience;
 mod rebuild;
 mod runway;
+#[cfg(test)]
+mod runway_tests;
 mod ticket;
 mod within;
 
@@ -59,7 +62,7 @@ use crate::freshness::Draws;
 use crate::key::Key;
 use crate::lease::Lease;
 use crate::options::Policy;
-use crate::share::Parcel;
+use crate::share::{Decoded, Parcel};
 use crate::store::Store;
 
 /// How many refreshes of one cache run in tasks of their own at a time.
@@ -110,6 +113,7 @@ pub(crate) struct Recursive;
 enum Outcome {
     Value {
         payload: Bytes,
+        decoded: Decoded,
         origin: Origin,
     },
     Failed {
@@ -121,6 +125,12 @@ enum Outcome {
     Alone,
     /// Start again.
     Again,
+}
+
+impl Outcome {
+    fn value(payload: Bytes, origin: Origin) -> Self {
+        Self::Value { payload, decoded: Decoded::for_many(), origin }
+    }
 }
 
 /// What decides who may have an outcome.

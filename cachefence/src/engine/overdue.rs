@@ -28,7 +28,7 @@ impl Engine {
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         let turn = match self.overdue.enter(call.key.as_str(), false) {
             Entered::Leads(baton) => Turn::Leads(baton),
@@ -48,7 +48,7 @@ impl Engine {
     ) -> Step<Result<T, E>>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         if let Some((begun, entry, value)) = self.landed(call).await {
             land(baton, begun, entry);
@@ -71,7 +71,7 @@ impl Engine {
         let (outcome, result) = match result {
             Ok(value) => {
                 let payload = self.encode(call.key, &value);
-                let outcome = payload.map(|payload| Outcome::Value { payload, origin });
+                let outcome = payload.map(|payload| Outcome::value(payload, origin));
                 (outcome, Ok(value))
             }
             Err(error) => match S::part(error) {
@@ -104,7 +104,7 @@ impl Engine {
 
 fn land(baton: Baton<Outcome, ()>, begun: Ticket, entry: Snapshot) {
     let origin = Origin { begun, fenced: false };
-    baton.land(Outcome::Value { payload: entry.payload, origin });
+    baton.land(Outcome::value(entry.payload, origin));
 }
 
 /// Waits for a flight, unless its leader shows no life: it may be a caller that is not polled any

@@ -15,7 +15,7 @@ use crate::freshness::capped_delta;
 use crate::options::{self, SHORTEST};
 use crate::race::{First, beside, race};
 use crate::report;
-use crate::share::{Parcel, Share};
+use crate::share::{Parcel, Share, ShareError};
 use crate::store::NewValue;
 use crate::time::{ToItsEnd, in_time, sleep_until};
 
@@ -30,7 +30,7 @@ enum Ended<T, K> {
 
 impl<T, K> Ended<T, K> {
     /// Gives back an error of which nothing can be kept.
-    fn part<E, S: Share<E, Kept = K>>(ended: First<Result<Made<T>, E>, T>) -> Result<Self, E> {
+    fn part<E, S: ShareError<E, Kept = K>>(ended: First<Result<Made<T>, E>, T>) -> Result<Self, E> {
         match ended {
             First::A(Ok(made)) => Ok(Self::Made(made)),
             First::A(Err(error)) => S::part(error).map(|(kept, parcel)| Self::Failed(kept, parcel)),
@@ -51,7 +51,7 @@ impl Engine {
     ) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         let begun = self.tickets.next();
         let started = Instant::now();
@@ -147,7 +147,7 @@ impl Engine {
                         self.in_time(call, lease.release()).await.unwrap_or(false)
                     }
                 };
-                Outcome::Value { payload, origin: Origin { begun, fenced } }
+                Outcome::value(payload, Origin { begun, fenced })
             }
             None => Outcome::Alone,
         };
@@ -190,7 +190,7 @@ impl Engine {
     ) -> Step<Result<T, E>>
     where
         T: DeserializeOwned,
-        S: Share<E>,
+        S: Share<T, E>,
     {
         let stored = match &mut baton.cargo {
             Some(lease) => {
@@ -206,7 +206,7 @@ impl Engine {
             // Fenced, so it does not matter when it was begun.
             Some(payload) => {
                 let origin = Origin { begun: self.tickets.next(), fenced: true };
-                Outcome::Value { payload, origin }
+                Outcome::value(payload, origin)
             }
             None => Outcome::Again,
         };

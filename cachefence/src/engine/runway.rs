@@ -3,6 +3,10 @@
 //! Whoever finds the way free takes off at once: that is a hit with nobody else about, and costs a
 //! lookup and no allocation. Whoever does not waits for it to be clear, and is told if the read before
 //! found the store in trouble. Keys are told apart by their fingerprints only: two that share one read in turns.
+//!
+//! Who waits for the next read waits twice as long as who reads. That is worth it where a read is dear
+//! or many share it: of a key whose reads are cheap, a few may be aloft side by side, and readers of one
+//! that is crowded wait for company even when the way is free.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,27 +17,45 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::habits::{Cost, Habit, Habits};
+
 pub(super) struct Runway([Mutex<Strip>; STRIPS]);
 
 /// Enough that two threads seldom meet on one.
 const STRIPS: usize = 32;
 
+/// The most reads of a cheap key at a time.
+const SIDE_BY_SIDE: u32 = 8;
+
 #[derive(Default)]
 struct Strip {
     uses: HashMap<u64, Use, BuildHasherDefault<Unhashed>>,
+    habits: Habits,
     numbers: u64,
-    /// The last key whose read was shared: whoever comes for it does well to wait for company.
-    shared: Option<u64>,
 }
 
 #[derive(Default)]
 struct Use {
-    /// The flight that is aloft; without one, the way is kept for those who wait.
+    /// The flight that the next one waits for.
     flight: Option<u64>,
-    /// Whether the last one found the store in trouble.
+    /// How many are aloft besides.
+    beside: u32,
+    /// Whether the way is kept for those who have waited.
+    kept: bool,
+    /// Whether it is kept by one that found the store in trouble.
     failed: bool,
     /// By the numbers of those who wait.
     waiting: Vec<(u64, Waker)>,
+}
+
+impl Use {
+    fn is_over(&self) -> bool {
+        self.flight.is_none() && self.beside == 0 && !self.kept
+    }
+
+    fn begin(&mut self, flight: u64) {
+        (self.flight, self.kept, self.failed) = (Some(flight), false, false);
+    }
 }
 
 impl Runway {
@@ -41,20 +63,25 @@ impl Runway {
         Self(std::array::from_fn(|_| Mutex::default()))
     }
 
-    /// The right to read now, unless somebody reads or waits to, or the last read was shared.
+    /// The right to read now, unless it is better to wait for the next read.
     pub(super) fn take_off(&self, of: u64) -> Option<Aloft<'_>> {
         let mut strip = self.strip(of);
-        if strip.shared == Some(of) {
+        let habit = strip.habits.of(of);
+        if habit == Some(Habit::Crowded) {
             return None;
         }
         let flight = strip.next_number();
-        match strip.uses.entry(of) {
-            Entry::Occupied(_) => None,
-            Entry::Vacant(vacant) => {
-                vacant.insert(Use { flight: Some(flight), ..Use::default() });
-                Some(Aloft { way: self, of, flight })
-            }
+        let held = strip.uses.entry(of).or_default();
+        if held.flight.is_none() && !held.kept {
+            held.begin(flight);
+            return Some(Aloft { way: self, of, flight });
         }
+        let is_free = habit == Some(Habit::Cheap) && held.waiting.is_empty() && !held.kept;
+        if !is_free || 1 + held.beside >= SIDE_BY_SIDE {
+            return None;
+        }
+        held.beside += 1;
+        Some(Aloft { way: self, of, flight })
     }
 
     /// Waits for the right to read.
@@ -62,40 +89,41 @@ impl Runway {
         Clear { way: self, of, number: None }
     }
 
-    /// Remembers whether a read is `shared`.
-    pub(super) fn note(&self, of: u64, shared: bool) {
-        let mut strip = self.strip(of);
-        if shared {
-            strip.shared = Some(of);
-        } else if strip.shared == Some(of) {
-            strip.shared = None;
-        }
+    /// Remembers how many wait for one read.
+    pub(super) fn note(&self, of: u64, waiting: usize) {
+        self.strip(of).habits.note(of, waiting);
     }
 
     /// The right to read now, whoever does.
     pub(super) fn overtake(&self, of: u64) -> Aloft<'_> {
         let mut strip = self.strip(of);
         let flight = strip.next_number();
-        strip.uses.entry(of).or_default().flight = Some(flight);
+        let held = strip.uses.entry(of).or_default();
+        held.beside += u32::from(held.flight.is_some());
+        held.begin(flight);
         Aloft { way: self, of, flight }
     }
 
-    fn land(&self, of: u64, flight: u64, failed: bool) {
+    /// Gives the right of `flight` back; `cost` is `None` if it found the store in trouble.
+    fn land(&self, of: u64, flight: u64, cost: Option<Cost>) {
         let mut strip = self.strip(of);
-        let Entry::Occupied(mut entry) = strip.uses.entry(of) else { return };
-        // One that was overtaken has nothing to give back.
-        if entry.get().flight != Some(flight) {
-            return;
+        let Strip { uses, habits, .. } = &mut *strip;
+        let Entry::Occupied(mut entry) = uses.entry(of) else { return };
+        let held = entry.get_mut();
+        if held.beside > 0 || held.kept || !held.waiting.is_empty() {
+            habits.learn(of, cost);
         }
-        if entry.get().waiting.is_empty() {
+        let mut waiting = Vec::new();
+        if held.flight == Some(flight) {
+            waiting = mem::take(&mut held.waiting);
+            (held.flight, held.kept) = (None, !waiting.is_empty());
+            held.failed = held.kept && cost.is_none();
+        } else {
+            held.beside = held.beside.saturating_sub(1);
+        }
+        if held.is_over() {
             entry.remove();
-            return;
         }
-        let waiting = {
-            let next = entry.get_mut();
-            (next.flight, next.failed) = (None, failed);
-            mem::take(&mut next.waiting)
-        };
         drop(strip);
         wake(waiting);
     }
@@ -106,6 +134,11 @@ impl Runway {
         let strip = (of >> 32) as usize % STRIPS;
         // Nothing that panics runs under this lock.
         self.0[strip].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|strip| strip.lock().unwrap().uses.is_empty())
     }
 }
 
@@ -130,16 +163,16 @@ pub(super) struct Aloft<'a> {
 }
 
 impl Aloft<'_> {
-    /// Gives it back, and tells the next whether the store `failed`.
-    pub(super) fn land(self, failed: bool) {
-        self.way.land(self.of, self.flight, failed);
+    /// Gives it back, and tells the next what it found: `None` for a store in trouble.
+    pub(super) fn land(self, cost: Option<Cost>) {
+        self.way.land(self.of, self.flight, cost);
+        mem::forget(self);
     }
 }
 
 impl Drop for Aloft<'_> {
     fn drop(&mut self) {
-        // After `land` there is nothing of this flight.
-        self.way.land(self.of, self.flight, false);
+        self.way.land(self.of, self.flight, Some(Cost::Unknown));
     }
 }
 
@@ -159,14 +192,7 @@ impl<'a> Future for Clear<'a> {
         let Self { way, of, .. } = *self;
         let mut strip = way.strip(of);
         let flight = strip.next_number();
-        let mut entry = match strip.uses.entry(of) {
-            Entry::Occupied(entry) => entry,
-            Entry::Vacant(vacant) => {
-                vacant.insert(Use { flight: Some(flight), ..Use::default() });
-                return Poll::Ready(Some(Aloft { way, of, flight }));
-            }
-        };
-        let held = entry.get_mut();
+        let held = strip.uses.entry(of).or_default();
         if held.flight.is_some() {
             let number = *self.number.get_or_insert(flight);
             held.waiting.retain(|(of, _)| *of != number);
@@ -174,12 +200,11 @@ impl<'a> Future for Clear<'a> {
             return Poll::Pending;
         }
         if held.failed {
-            let others = entry.remove();
-            drop(strip);
-            wake(others.waiting);
+            let others = give_up(strip, of);
+            wake(others);
             return Poll::Ready(None);
         }
-        held.flight = Some(flight);
+        held.begin(flight);
         Poll::Ready(Some(Aloft { way, of, flight }))
     }
 }
@@ -189,19 +214,29 @@ impl Drop for Clear<'_> {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut strip = self.way.strip(self.of);
-        let Entry::Occupied(mut entry) = strip.uses.entry(self.of) else { return };
-        if entry.get().flight.is_some() {
-            let waiting = mem::take(&mut entry.get_mut().waiting);
-            let (gone, others) = waiting.into_iter().partition(|(of, _)| *of == number);
-            entry.get_mut().waiting = others;
-            drop(strip);
-            drop::<Vec<_>>(gone); // with the lock released
-        } else {
-            let kept = entry.remove();
-            drop(strip);
-            wake(kept.waiting);
+        let Some(held) = strip.uses.get_mut(&self.of) else { return };
+        if held.flight.is_none() {
+            wake(give_up(strip, self.of));
+            return;
         }
+        let waiting = mem::take(&mut held.waiting);
+        let (gone, others) = waiting.into_iter().partition(|(of, _)| *of == number);
+        held.waiting = others;
+        drop(strip);
+        drop::<Vec<_>>(gone); // with the lock released
     }
+}
+
+/// Keeps the way no longer; those who wait for it are to be woken with the lock released.
+fn give_up(mut strip: MutexGuard<'_, Strip>, of: u64) -> Vec<(u64, Waker)> {
+    let Entry::Occupied(mut entry) = strip.uses.entry(of) else { return Vec::new() };
+    let held = entry.get_mut();
+    (held.kept, held.failed) = (false, false);
+    let waiting = mem::take(&mut held.waiting);
+    if held.is_over() {
+        entry.remove();
+    }
+    waiting
 }
 
 /// A fingerprint is a hash already.
@@ -221,132 +256,5 @@ impl Hasher for Unhashed {
 
     fn write_u64(&mut self, number: u64) {
         self.0 = number;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a future comes to when it is polled once.
-    fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-        match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        }
-    }
-
-    fn is_empty(way: &Runway) -> bool {
-        way.0.iter().all(|strip| strip.lock().unwrap().uses.is_empty())
-    }
-
-    #[test]
-    fn one_is_aloft_at_a_time() {
-        let way = Runway::new();
-        let first = way.take_off(1).unwrap();
-        assert!(way.take_off(1).is_none());
-        assert!(way.take_off(2).is_some(), "another key");
-        first.land(false);
-        assert!(way.take_off(1).is_some());
-        assert!(is_empty(&way));
-    }
-
-    #[test]
-    fn the_way_is_kept_for_who_waits() {
-        let way = Runway::new();
-        let first = way.take_off(1).unwrap();
-        let mut next = way.clear(1);
-        assert!(poll(&mut next).is_none());
-        drop(first);
-        assert!(way.take_off(1).is_none(), "nobody goes before it");
-        let aloft = poll(&mut next).unwrap().expect("the first one was not in trouble");
-        drop(next);
-        assert!(way.take_off(1).is_none());
-        drop(aloft);
-        assert!(is_empty(&way));
-    }
-
-    #[test]
-    fn who_waits_is_told_of_trouble() {
-        let way = Runway::new();
-        let first = way.take_off(1).unwrap();
-        let mut next = way.clear(1);
-        assert!(poll(&mut next).is_none());
-        first.land(true);
-        assert!(poll(&mut next).unwrap().is_none());
-        drop(next);
-        assert!(is_empty(&way));
-    }
-
-    #[test]
-    fn who_leaves_before_the_way_is_clear_is_not_waited_for() {
-        let way = Runway::new();
-        let first = way.take_off(1).unwrap();
-        let mut next = way.clear(1);
-        assert!(poll(&mut next).is_none());
-        drop(next);
-        first.land(true);
-        assert!(is_empty(&way), "nobody has to hear of it");
-    }
-
-    #[test]
-    fn who_overtakes_does_not_wait_any_more() {
-        let way = Runway::new();
-        let stuck = way.take_off(1).unwrap();
-        let mut next = way.clear(1);
-        assert!(poll(&mut next).is_none());
-        let second = way.overtake(1);
-        drop(next);
-        second.land(false);
-        assert!(is_empty(&way), "the way is kept for nobody");
-        drop(stuck);
-    }
-
-    #[test]
-    fn who_no_longer_waits_keeps_nobody() {
-        let way = Runway::new();
-        let first = way.take_off(1).unwrap();
-        let mut next = way.clear(1);
-        assert!(poll(&mut next).is_none());
-        first.land(false);
-        drop(next);
-        assert!(way.take_off(1).is_some());
-        assert!(is_empty(&way));
-    }
-
-    #[test]
-    fn whoever_comes_after_a_shared_read_waits_for_company() {
-        let way = Runway::new();
-        way.note(1, true);
-        assert!(way.take_off(1).is_none());
-        let aloft = poll(&mut way.clear(1)).unwrap().expect("the way is clear");
-        assert!(way.take_off(2).is_some(), "another key");
-        aloft.land(false);
-        way.note(1, false);
-        assert!(way.take_off(1).is_some(), "nobody shared that one");
-    }
-
-    #[test]
-    fn who_was_overtaken_gives_nothing_back() {
-        let way = Runway::new();
-        let stuck = way.take_off(1).unwrap();
-        let second = way.overtake(1);
-        drop(stuck);
-        assert!(way.take_off(1).is_none(), "the second is still aloft");
-        drop(second);
-        assert!(is_empty(&way));
-    }
-
-    #[test]
-    fn two_keys_of_one_fingerprint_read_in_turns() {
-        let way = Runway::new();
-        let first = way.take_off(1).unwrap();
-        let (mut a, mut b) = (way.clear(1), way.clear(1));
-        assert!(poll(&mut a).is_none() && poll(&mut b).is_none());
-        drop(first);
-        let of_a = poll(&mut a).unwrap();
-        assert!(poll(&mut b).is_none());
-        drop(of_a);
-        assert!(poll(&mut b).unwrap().is_some());
     }
 }

@@ -28,6 +28,8 @@ const LOCK_SUFFIX: &str = ":lock";
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     name: String,
+    /// Worked out once, since a hit asks for it several times.
+    fingerprint: u64,
     template: Option<&'static str>,
 }
 
@@ -72,7 +74,8 @@ impl Key {
         };
         let long = name.len() > MAX_WHOLE_KEY_BYTES && valid.is_ok();
         let name = if long { long::shorten(&name) } else { name };
-        (Self { name, template }, valid)
+        let fingerprint = fingerprint(&name);
+        (Self { name, fingerprint, template }, valid)
     }
 
     /// The entry's name in the store.
@@ -95,9 +98,7 @@ impl Key {
     /// A number that is stored with the entry, so that a reply which belongs to another key is
     /// recognised: 64-bit FNV-1a of the name in the store; the same in every process and version.
     pub fn fingerprint(&self) -> u64 {
-        self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        self.fingerprint
     }
 
     /// The template that the key was rendered from; `None` for a key that was given as a string.
@@ -126,6 +127,12 @@ pub(crate) fn prefix(namespace: &str) -> String {
     escape::escape_into(namespace, &mut prefix);
     prefix.push(':');
     prefix
+}
+
+fn fingerprint(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// Whether there may be a `{` or a `}` in `name`. It takes a `|` for one, which stands between them.

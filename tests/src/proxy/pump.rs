@@ -126,7 +126,7 @@ async fn drip(client: &mut OwnedWriteHalf, reply: &[u8], pause: Duration) -> io:
 
 /// Waits until what comes is passed on.
 async fn passes(fault: &mut watch::Receiver<Fault>) {
-    until(fault, |fault| fault != Fault::BlackHole).await;
+    until(fault, |fault| !matches!(fault, Fault::BlackHole | Fault::Reset)).await;
 }
 
 async fn until(fault: &mut watch::Receiver<Fault>, so: impl Fn(Fault) -> bool) {

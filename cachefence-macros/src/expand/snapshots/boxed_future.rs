@@ -25,9 +25,15 @@ where
         };
         let __cachefence_kind = {
             use ::cachefence::__private::kind::{
-                ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+                ByClone as _, CloneOne as _, ByFrom as _, DecodeEach as _, NotKept as _,
+                NotShared as _, Plain as _,
             };
-            (&&&&&::cachefence::__private::kind::Probe::<Row>::new()).__cachefence_kind()
+            let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
+                Row,
+            >::new();
+            (&&__cachefence_probe)
+                .__cachefence_kind()
+                .with(__cachefence_probe.__cachefence_values())
         };
         __cachefence_kind
             .run(

@@ -23,9 +23,13 @@ where
     };
     let __cachefence_kind = {
         use fence::__private::kind::{
-            ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+            ByClone as _, CloneOne as _, ByFrom as _, DecodeEach as _, NotKept as _,
+            NotShared as _, Plain as _,
         };
-        (&&&&&fence::__private::kind::Probe::<Option<Page>>::new()).__cachefence_kind()
+        let __cachefence_probe = &&&fence::__private::kind::Probe::<Option<Page>>::new();
+        (&&__cachefence_probe)
+            .__cachefence_kind()
+            .with(__cachefence_probe.__cachefence_values())
     };
     __cachefence_kind
         .run(

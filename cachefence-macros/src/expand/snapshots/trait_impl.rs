@@ -12,10 +12,14 @@ async fn load(&self, id: u64) -> Self::Row {
     };
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
-            ByFrom as _, NotKept as _, NotShared as _, Plain as _,
+            ByFrom as _, DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
         };
-        (&&&&&::cachefence::__private::kind::Probe::<Self::Row>::new())
+        let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
+            Self::Row,
+        >::new();
+        (&&__cachefence_probe)
             .__cachefence_kind()
+            .with(__cachefence_probe.__cachefence_values())
     };
     __cachefence_kind
         .run(

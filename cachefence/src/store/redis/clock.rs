@@ -28,8 +28,9 @@ struct State {
     asked: Option<Instant>,
 }
 
+/// The server's time at one moment, from which it runs on.
 #[derive(Debug, Clone, Copy)]
-struct Sample {
+pub(super) struct Sample {
     /// Half way between sending and receiving.
     at: Instant,
     server: Timestamp,
@@ -38,6 +39,11 @@ struct Sample {
 }
 
 impl Sample {
+    /// The server's time now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.project(Instant::now())
+    }
+
     fn project(&self, now: Instant) -> Timestamp {
         self.server.after(now.saturating_duration_since(self.at))
     }
@@ -76,9 +82,10 @@ impl ServerClock {
         self.state().sample.map(|sample| sample.project(now))
     }
 
-    /// Whether the next read should ask for the time as well.
-    pub(super) fn is_stale(&self, now: Instant) -> bool {
-        self.state().asked.is_none_or(|asked| now.saturating_duration_since(asked) > STALE)
+    /// What is known of the server's time, unless it should be asked for, `now`, by the next read.
+    pub(super) fn known(&self, now: Instant) -> Option<Sample> {
+        let State { sample, asked } = *self.state();
+        sample.filter(|_| asked.is_some_and(|asked| now.saturating_duration_since(asked) <= STALE))
     }
 
     /// Has the next read ask: the server that answers it may have another clock.
@@ -112,14 +119,14 @@ mod tests {
     async fn it_runs_on_from_its_sample() {
         let clock = ServerClock::default();
         assert_eq!(clock.now(), None);
-        assert!(clock.is_stale(Instant::now()));
+        assert!(clock.known(Instant::now()).is_none());
         sample(&clock, EPOCH, Duration::from_millis(2)).await;
-        assert!(!clock.is_stale(Instant::now()));
+        assert!(clock.known(Instant::now()).is_some());
         advance(Duration::from_secs(4)).await;
         let expected = EPOCH.after(Duration::from_millis(4_002));
         assert!(near(clock.now(), expected, Duration::from_millis(1)));
         advance(Duration::from_secs(2)).await;
-        assert!(clock.is_stale(Instant::now()));
+        assert!(clock.known(Instant::now()).is_none());
     }
 
     #[tokio::test(start_paused = true)]

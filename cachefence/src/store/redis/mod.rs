@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, FromRedisValue, RedisResult};
+use redis::{Client, Cmd, FromRedisValue, RedisResult};
 use tokio::time::Instant;
 
 use self::failure::Failure;
@@ -55,27 +55,21 @@ impl RedisStore {
     async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.0;
         let asked = Instant::now();
-        if server.clock.is_stale(asked) {
+        let Some(clock) = server.clock.known(asked) else {
             // In a box, since it is seldom: what a hit moves around is small.
             return Box::pin(self.get_with_time(key)).await;
-        }
+        };
         let link = server.links.here()?;
-        let mut get = redis::cmd("GET");
-        get.arg(key.as_str());
+        let mut get = Cmd::with_capacity(2, "GET".len() + key.as_str().len());
+        get.arg("GET").arg(key.as_str());
         let reply = async {
             let reply = link.shared.send(&get).await?.extract_error()?;
             Ok(Option::<Vec<u8>>::from_redis_value(reply)?)
         };
-        let entry = match server.ask_at(asked, pin!(reply)).await {
-            Ok(entry) => entry,
-            Err(failure) => return Box::pin(self.unread(key, failure)).await,
-        };
-        let now = match server.clock.now() {
-            Some(now) => now,
-            // The clock was forgotten while this was under way.
-            None => Box::pin(server.now()).await?,
-        };
-        Ok(self.snapshot(key, entry, now))
+        match server.ask_at(asked, pin!(reply)).await {
+            Ok(entry) => Ok(self.snapshot(key, entry, clock.now())),
+            Err(failure) => Box::pin(self.unread(key, failure)).await,
+        }
     }
 
     /// As [`get`](Self::get); the same round trip brings the time.
@@ -225,7 +219,7 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.0;
             let script = async |link: Arc<Link>| {
-                let with_time = server.clock.is_stale(Instant::now());
+                let with_time = server.clock.known(Instant::now()).is_none();
                 let mut shared = link.shared.clone();
                 let reply = scripts::acquire(&mut shared, key, token, lease, seen, with_time);
                 server.ask_timed(reply).await

@@ -12,7 +12,7 @@ pub(crate) type Parcel = Arc<dyn Any + Send + Sync>;
 ///
 /// The caller whose recompute failed gets the error itself. Between, the lock is released; what it
 /// keeps meanwhile has a type of its own, so that its future is `Send` whenever that can be.
-pub trait Share<E>: 'static {
+pub trait ShareError<E>: 'static {
     /// What the caller keeps while the lock is released.
     type Kept;
 
@@ -31,7 +31,7 @@ pub trait Share<E>: 'static {
 #[derive(Debug)]
 pub struct ByClone;
 
-impl<E: Clone + Send + Sync + 'static> Share<E> for ByClone {
+impl<E: Clone + Send + Sync + 'static> ShareError<E> for ByClone {
     type Kept = E;
 
     fn part(error: E) -> Result<(E, Option<Parcel>), E> {
@@ -52,7 +52,7 @@ impl<E: Clone + Send + Sync + 'static> Share<E> for ByClone {
 #[derive(Debug)]
 pub struct ByFrom;
 
-impl<E: fmt::Display + From<SharedError>> Share<E> for ByFrom {
+impl<E: fmt::Display + From<SharedError>> ShareError<E> for ByFrom {
     type Kept = E;
 
     fn part(error: E) -> Result<(E, Option<Parcel>), E> {
@@ -73,7 +73,7 @@ impl<E: fmt::Display + From<SharedError>> Share<E> for ByFrom {
 #[derive(Debug)]
 pub struct NotShared;
 
-impl<E> Share<E> for NotShared {
+impl<E> ShareError<E> for NotShared {
     type Kept = E;
 
     fn part(error: E) -> Result<(E, Option<Parcel>), E> {
@@ -93,7 +93,7 @@ impl<E> Share<E> for NotShared {
 #[derive(Debug)]
 pub struct NotKept;
 
-impl<E> Share<E> for NotKept {
+impl<E> ShareError<E> for NotKept {
     type Kept = Infallible;
 
     fn part(error: E) -> Result<(Infallible, Option<Parcel>), E> {
