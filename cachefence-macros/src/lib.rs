@@ -389,6 +389,16 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
+/// # What several callers share
+///
+/// Callers that wait for one recompute, or for one read, come to one value. Where the type of the value is `Clone`, `Send`,
+/// `Sync` and `'static`, the first of them decodes it and the others get clones; else each decodes for itself. (Where the return
+/// type names a lifetime or a type parameter, that cannot be told, and each does.) So a value whose clones share something that
+/// can be changed, such as an `Arc<Mutex<..>>`, is shared by those callers: return what can be changed by its owner only.
+///
+/// An error reaches all of them if it is `Clone`, `Send` and `Sync`, or else made of a `SharedError`; otherwise each of them
+/// runs its own body, 16 at a time.
+///
 /// # Where it can stand
 ///
 /// On free functions, also inside functions, and on methods and associated functions, also of a trait's `impl`; with generics,

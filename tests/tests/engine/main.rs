@@ -10,6 +10,7 @@ mod invalidation;
 mod lifetimes;
 mod memory_bounds;
 mod one_budget;
+mod one_decode;
 mod options;
 mod owed_invalidations;
 mod parked_callers;

@@ -89,6 +89,43 @@ async fn those_who_come_during_a_read_share_the_next() {
     assert_eq!(world.staged.count(Op::Read), 2);
 }
 
+/// Of a value whose text is `text`, after two have read it at a time: whether callers are held up by one
+/// whose read does not come back.
+async fn are_held_up(text: String) -> bool {
+    let world = World::new(TTL);
+    let entry = world.ours.entry::<String>("k").ttl(TTL);
+    entry.set(&text).await.unwrap();
+    let read = || {
+        let (entry, text) = (entry.clone(), text.clone());
+        tokio::spawn(async move {
+            let body = || async { Ok::<_, std::io::Error>("no hit".to_owned()) };
+            assert_eq!(entry.get_or_set(body).await.unwrap(), text);
+        })
+    };
+    for _ in 0..2 {
+        let stop = world.staged.stop(Op::Read, Phase::Reply);
+        let first = read();
+        stop.reached().await;
+        let others: Vec<_> = (0..5).map(|_| read()).collect();
+        settle().await;
+        let held_up = !others.iter().all(JoinHandle::is_finished);
+        stop.go();
+        for call in others.into_iter().chain([first]) {
+            call.await.unwrap();
+        }
+        if !held_up {
+            return false;
+        }
+    }
+    true
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_of_a_small_value_do_not_wait_for_each_other_once_that_is_known() {
+    assert!(!are_held_up("short".to_owned()).await);
+    assert!(are_held_up("long".repeat(1_000)).await);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_waiter_finds_is_given_to_its_joiners() {
     let world = World::new(TTL);
