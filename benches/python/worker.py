@@ -201,6 +201,7 @@ class Worker:
             "Expiry": {
                 "calls": sum(calls for calls, _, _ in tasks),
                 "slow": sum(slow for _, slow, _ in tasks),
+                "slow_beside_a_load": None,
                 "longest_ms": max(longest for _, _, longest in tasks) * 1000,
                 "loads": loader.loads - loads,
                 "seconds": time.monotonic() - begun,

@@ -166,6 +166,9 @@ pub struct ExpiryFigures {
     pub loads: u64,
     /// Calls that took longer than half a load.
     pub slow: u64,
+    /// Those of them during which a load was under way: the others were held up by something else, such
+    /// as a pause of the machine. `None` if this worker does not tell them apart.
+    pub slow_beside_a_load: Option<u64>,
     /// The longest call, in milliseconds.
     pub longest_ms: f64,
     /// For how long it went on.

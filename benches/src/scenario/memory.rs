@@ -64,7 +64,7 @@ fn one_thread(lab: &Lab, report: &mut Report) {
             } else {
                 line.ratio(turn.ratio(floor, |figures| figures.p50_ns))
             };
-            line.note(turn.note())
+            line.note(turn.note_of_hits())
         })
         .collect();
     report.target(

@@ -45,6 +45,17 @@ impl<R> Turn<R> {
     }
 }
 
+impl Turn {
+    /// What a reader has to know of a line of hits: also if some of them were none.
+    pub(super) fn note_of_hits(&self) -> String {
+        let loads: u64 = self.rounds.iter().map(|figures| figures.loads).sum();
+        match loads {
+            0 => self.note().to_owned(),
+            _ => format!("{loads} loads where hits were measured"),
+        }
+    }
+}
+
 /// How often.
 #[derive(Clone, Copy)]
 pub(super) struct Often {

@@ -151,6 +151,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is measured beside cachefence, and is neither that nor a floor.
+    pub fn is_a_peer(self) -> bool {
+        matches!(self, Self::Cached | Self::Hitbox | Self::Python | Self::Moka)
+    }
+
     /// Whether its values are in Redis.
     pub fn on_redis(self) -> bool {
         !matches!(self, Self::Quick | Self::OursMemory | Self::OursMemoryAttribute | Self::Moka)
