@@ -35,8 +35,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///         ::cachefence::__private::Call::new(..).ttl(..)
 ///     };
 ///     let __cachefence_kind = {
-///         use ::cachefence::__private::kind::{ByClone as _, ByFrom as _, NotKept as _, NotShared as _, Plain as _};
-///         (&&&&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new()).__cachefence_kind()
+///         use ::cachefence::__private::kind::{ByClone as _, CloneOne as _, ..};
+///         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new();
+///         (&&__cachefence_probe).__cachefence_kind().with(__cachefence_probe.__cachefence_values())
 ///     };
 ///     __cachefence_kind.run(__cachefence_call, move || async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
@@ -49,8 +50,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// }
 /// ```
 ///
-/// - The kind is picked by the return *type*, whatever its alias: the number of `&` orders the five traits, and method lookup
-///   takes the first whose bounds hold (autoref specialisation).
+/// - The kind is picked by the return *type*, whatever its alias: the number of `&` orders the traits, and method lookup takes
+///   the first whose bounds hold (autoref specialisation). So is how callers that wait together come to one value.
 /// - A closure, so that the body's future is made where it is kept, and not moved there: it may be large, and a future keeps
 ///   room for every place that it has been moved from.
 /// - The `if let` never runs. As the first `return` it pins the type of the block, so that `?`, `return` and `collect()` in the
@@ -113,17 +114,21 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     }
 }
 
-/// Whether an error inside the return type can be kept for other callers, which asks for `'static`.
+/// Whether what the function returns can be kept for other callers, which asks for `'static`.
 ///
-/// Method lookup does not look at lifetimes, so a kind that needs `'static` must not be offered where it may not hold: where the
-/// type mentions a lifetime, a reference or a parameter of the function. The parameters of an enclosing `impl` are out of sight:
-/// `Self` and names such as `E` and `T2` count as some of them.
+/// Method lookup does not look at lifetimes, so what needs `'static` must not be offered where it may not hold: where the type
+/// mentions a lifetime, a reference, a `Cow` or a parameter of the function. The parameters of an enclosing `impl` are out of
+/// sight: `Self`, names such as `E` and `T2`, and paths such as `Db::Row` count as some of them. One of another name is told by
+/// the compiler to be `'static`.
 fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
     let names = names::all_names(ty.clone());
+    let hides_a_lifetime = names.contains("Cow") && !names.contains("'static");
     let borrows = names.iter().any(|name| name.starts_with('\'') && name != "'static");
     let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
-    let may_be_parameter = names.iter().any(|name| name == "Self" || looks_like_a_parameter(name));
+    let may_be_parameter = names::starts_at_a_type(ty.clone())
+        || names.iter().any(|name| name == "Self" || looks_like_a_parameter(name));
     !borrows
+        && !hides_a_lifetime
         && !may_be_parameter
         && !ty.to_string().replace("& 'static", "").contains('&')
         && parameters.map(ToString::to_string).all(|parameter| !names.contains(&parameter))

@@ -391,13 +391,17 @@ use proc_macro2::TokenStream;
 ///
 /// # What several callers share
 ///
-/// Callers that wait for one recompute, or for one read, come to one value. Where the type of the value is `Clone`, `Send`,
-/// `Sync` and `'static`, the first of them decodes it and the others get clones; else each decodes for itself. (Where the return
-/// type names a lifetime or a type parameter, that cannot be told, and each does.) So a value whose clones share something that
-/// can be changed, such as an `Arc<Mutex<..>>`, is shared by those callers: return what can be changed by its owner only.
+/// Callers that wait for one recompute, or for one read, come to one result. Where the type of the value is `Clone`, `Send` and
+/// `Sync`, the first of them decodes it and the others get clones; else each decodes for itself. So a value whose clones share
+/// something that can be changed, such as an `Arc<Mutex<..>>`, is shared by those callers, and what `#[serde(skip)]` leaves out
+/// is made once for them.
 ///
-/// An error reaches all of them if it is `Clone`, `Send` and `Sync`, or else made of a `SharedError`; otherwise each of them
-/// runs its own body, 16 at a time.
+/// An error reaches all of them if it is `Clone`, `Send` and `Sync`. Else, if it is `Display`, `Send` and `From<SharedError>`,
+/// the others get one that is made of the first one's text. Otherwise each of them runs its own body, 16 at a time per key.
+///
+/// Cloning asks for `'static`, which the attribute cannot see: it is not tried where the return type names a lifetime, a
+/// reference, a `Cow`, `Self`, a path such as `Db::Row`, a parameter of the function, or anything called by one capital letter. Of
+/// an enclosing `impl`, a parameter of another name has to be `'static` if it stands in the return type.
 ///
 /// # Where it can stand
 ///

@@ -30,6 +30,22 @@ fn collect(tokens: TokenStream, names: &mut HashSet<String>) {
     }
 }
 
+/// Whether a path starts at a type: `Db::Row`, whose first name may be a type parameter.
+pub(crate) fn starts_at_a_type(tokens: TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Ident(ident) => {
+            let is_a_type = ident.unraw().to_string().starts_with(char::is_uppercase);
+            is_a_type
+                && is_joint(tokens.get(at + 1), ':')
+                && is_punct(tokens.get(at + 2), ':')
+                && matches!(tokens.get(at + 3), Some(TokenTree::Ident(_)))
+        }
+        TokenTree::Group(group) => starts_at_a_type(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
 /// Whether an expression reads the local variable `name`.
 ///
 /// A field or method (`cfg.name`) and a part of a path (`name::X`, `x::name`) do not count. A name that a format string
@@ -80,6 +96,16 @@ mod tests {
             assert!(names.contains(name), "{name}");
         }
         assert!(!names.contains("b"));
+    }
+
+    #[test]
+    fn paths_that_start_at_a_type() {
+        for tokens in [quote!(Db::Row), quote!(Vec<(u8, Db::Row)>), quote!([Db::Row; 2])] {
+            assert!(starts_at_a_type(tokens.clone()), "{tokens}");
+        }
+        for tokens in [quote!(db::Row), quote!(::db::Row), quote!(Vec::<u8>), quote!(Row)] {
+            assert!(!starts_at_a_type(tokens.clone()), "{tokens}");
+        }
     }
 
     #[test]

@@ -43,9 +43,10 @@ pub(crate) async fn in_time<T>(
     timed(begun, limit, end, work).await
 }
 
-/// As [`in_time`], within `limit` from `begun` on, in a tokio runtime.
+/// As [`in_time`], within `limit` from `begun` on. Panics where it is first polled outside a tokio runtime.
 ///
 /// Not an `async fn`, here and where a hit passes: that would have room for its arguments twice.
+#[cfg(feature = "redis")]
 pub(crate) fn in_time_from<T>(
     begun: Instant,
     limit: Duration,
@@ -54,6 +55,7 @@ pub(crate) fn in_time_from<T>(
     timed(begun, limit, begun.checked_add(limit), work)
 }
 
+/// Waits for `work` until `end`, and once more for `limit` if this process has stood still since `begun`.
 fn timed<T>(
     begun: Instant,
     limit: Duration,

@@ -1,7 +1,7 @@
 //! What kind of return type a function has, decided by the type and not by its name.
 //!
 //! An attribute sees tokens, and `io::Result<T>` or `Api<T>` may or may not be a `Result`. The
-//! expansion calls `(&&&&&Probe::<R>::new()).__cachefence_kind()` with the five traits below in scope; method
+//! expansion calls `(&&&&&Probe::<R>::new()).__cachefence_kind()` with the traits below in scope; method
 //! resolution tries the receiver with the most references first, so the first of these wins:
 //!
 //! 1. a `Result` whose error is `Clone` (and `Send`, as in 2 and 3),
@@ -9,6 +9,9 @@
 //! 3. a `Result` whose error is neither,
 //! 4. a `Result` whose error is not `Send`,
 //! 5. anything else.
+//!
+//! In the same way `(&&&Probe::<R>::new()).__cachefence_values()` finds how callers that wait together come
+//! to one value: by cloning it, where it can be cloned and sent, else by decoding it each.
 
 use std::borrow::Borrow;
 use std::convert::Infallible;

@@ -16,6 +16,9 @@ pub(super) enum Cost {
     Cheap,
     /// It is large, or has to be made first.
     Dear,
+    /// The store is in trouble.
+    Trouble,
+    /// Nothing.
     Unknown,
 }
 
@@ -25,7 +28,7 @@ const CROWD: usize = 16;
 /// Remembered keys.
 const KEYS: usize = 16;
 
-/// By the low bits of the fingerprint, which goes with each: a later key takes the place of an earlier.
+/// By the low bits of their hashes, which go with them: a later key takes the place of an earlier.
 #[derive(Default)]
 pub(super) struct Habits([Option<(u64, Habit)>; KEYS]);
 
@@ -44,13 +47,12 @@ impl Habits {
         }
     }
 
-    /// Takes in what a read cost that was not the only one; `None` if the store is in trouble.
-    pub(super) fn learn(&mut self, key: u64, cost: Option<Cost>) {
+    /// Takes in what a read has found that was not the only one.
+    pub(super) fn learn(&mut self, key: u64, cost: Cost) {
         match (cost, self.of(key)) {
-            (Some(Cost::Unknown), _) | (_, Some(Habit::Crowded)) => {}
-            (Some(Cost::Cheap), None) => self.0[place(key)] = Some((key, Habit::Cheap)),
-            (Some(Cost::Cheap), Some(Habit::Cheap)) | (_, None) => {}
-            (_, Some(Habit::Cheap)) => self.0[place(key)] = None,
+            (Cost::Cheap, None) => self.0[place(key)] = Some((key, Habit::Cheap)),
+            (Cost::Dear | Cost::Trouble, Some(Habit::Cheap)) => self.0[place(key)] = None,
+            _ => {}
         }
     }
 }
@@ -81,11 +83,11 @@ mod tests {
 
     #[test]
     fn a_key_is_cheap_until_a_read_says_otherwise() {
-        for dear in [Some(Cost::Dear), None] {
+        for dear in [Cost::Dear, Cost::Trouble] {
             let mut habits = Habits::default();
-            habits.learn(1, Some(Cost::Cheap));
+            habits.learn(1, Cost::Cheap);
             assert_eq!(habits.of(1), Some(Habit::Cheap));
-            habits.learn(1, Some(Cost::Unknown));
+            habits.learn(1, Cost::Unknown);
             assert_eq!(habits.of(1), Some(Habit::Cheap));
             habits.learn(1, dear);
             assert_eq!(habits.of(1), None);
@@ -97,9 +99,9 @@ mod tests {
     #[test]
     fn a_crowd_goes_before_the_cost() {
         let mut habits = Habits::default();
-        habits.learn(1, Some(Cost::Cheap));
+        habits.learn(1, Cost::Cheap);
         habits.note(1, CROWD);
-        for cost in [Some(Cost::Cheap), Some(Cost::Dear), None] {
+        for cost in [Cost::Cheap, Cost::Dear, Cost::Trouble] {
             habits.learn(1, cost);
             assert_eq!(habits.of(1), Some(Habit::Crowded));
         }
@@ -109,8 +111,8 @@ mod tests {
     fn a_later_key_takes_the_place_of_an_earlier() {
         let mut habits = Habits::default();
         let (first, second) = (1, 1 + KEYS as u64);
-        habits.learn(first, Some(Cost::Cheap));
-        habits.learn(second, Some(Cost::Cheap));
+        habits.learn(first, Cost::Cheap);
+        habits.learn(second, Cost::Cheap);
         assert_eq!((habits.of(first), habits.of(second)), (None, Some(Habit::Cheap)));
     }
 }

@@ -96,7 +96,7 @@ impl Engine {
 
     /// Shares one read among the callers that came before it was sent.
     async fn read_together(&self, call: &Call<'_>, rebuilds: Rebuilds) -> Look {
-        let Some(aloft) = self.runway.take_off(call.key.fingerprint()) else {
+        let Some(aloft) = self.runway.take_off(self.way(call)) else {
             // In a box: whoever is alone with a key does not carry what waiting takes.
             return Box::pin(self.read_next(call, rebuilds)).await;
         };
@@ -146,7 +146,7 @@ impl Engine {
                 }
                 // It is one slow read after another: no more of them.
                 First::B(()) if stuck => {
-                    let aloft = self.runway.overtake(call.key.fingerprint());
+                    let aloft = self.runway.overtake(self.way(call));
                     return self
                         .read_aloft(call, aloft)
                         .await
@@ -174,17 +174,17 @@ impl Engine {
         stuck: bool,
         rebuilds: Rebuilds,
     ) -> Look {
-        let fingerprint = call.key.fingerprint();
+        let way = self.way(call);
         let aloft = if stuck {
-            Some(self.runway.overtake(fingerprint))
+            Some(self.runway.overtake(way))
         } else {
-            let clear = pin!(self.runway.clear(fingerprint));
+            let clear = pin!(self.runway.clear(way));
             match race(clear, pin!(sleep(self.read_patience()))).await {
                 First::A(aloft) => {
                     call.spent.add(since.elapsed());
                     aloft
                 }
-                First::B(()) => Some(self.runway.overtake(fingerprint)),
+                First::B(()) => Some(self.runway.overtake(way)),
             }
         };
         let Some(aloft) = aloft else {
@@ -200,7 +200,7 @@ impl Engine {
         }
         baton.seal();
         let members = baton.members();
-        self.runway.note(fingerprint, members);
+        self.runway.note(way, members);
         // Without time of its own, it leaves the read to the others.
         let Some(read) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
         let decoded = if members > 0 { Decoded::for_many() } else { Decoded::for_one() };
@@ -211,6 +211,11 @@ impl Engine {
     /// The read that was waited for may have found nothing.
     fn join_under_way(&self, key: &str, rebuilds: Rebuilds) -> Option<Joiner> {
         if rebuilds == Rebuilds::Ignore { None } else { self.rebuilds.join_cold(key) }
+    }
+
+    /// What the key of `call` is called on the runway.
+    fn way(&self, call: &Call<'_>) -> u64 {
+        self.runway.of(call.key.as_str())
     }
 
     /// How long a caller waits for a read that another one sent: a little longer than it may take.
@@ -241,12 +246,12 @@ impl Engine {
     }
 }
 
-/// What a read says of the next one: nothing, if the store is in trouble.
-fn cost(result: &Result<Option<Snapshot>, StoreError>) -> Option<Cost> {
+/// What a read says of the next one.
+fn cost(result: &Result<Option<Snapshot>, StoreError>) -> Cost {
     match result {
-        Ok(Some(found)) if found.payload.len() <= CHEAP => Some(Cost::Cheap),
-        Ok(_) => Some(Cost::Dear),
-        Err(_) => None,
+        Ok(Some(found)) if found.payload.len() <= CHEAP => Cost::Cheap,
+        Ok(_) => Cost::Dear,
+        Err(_) => Cost::Trouble,
     }
 }
 

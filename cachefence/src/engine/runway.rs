@@ -1,25 +1,33 @@
-//! One read of a key at a time, so that those who come meanwhile can share the next.
+//! One read of a key at a time, so that those who come meanwhile can share the next; several, where reads
+//! are cheap.
 //!
 //! Whoever finds the way free takes off at once: that is a hit with nobody else about, and costs a
 //! lookup and no allocation. Whoever does not waits for it to be clear, and is told if the read before
-//! found the store in trouble. Keys are told apart by their fingerprints only: two that share one read in turns.
+//! found the store in trouble.
 //!
 //! Who waits for the next read waits twice as long as who reads. That is worth it where a read is dear
 //! or many share it: of a key whose reads are cheap, a few may be aloft side by side, and readers of one
 //! that is crowded wait for company even when the way is free.
+//!
+//! Keys are told apart by a hash of their names: two that share one share the way and what is remembered
+//! of it, and each reads for itself.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::mem;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::habits::{Cost, Habit, Habits};
+use crate::sync::DefaultHashBuilder;
 
-pub(super) struct Runway([Mutex<Strip>; STRIPS]);
+pub(super) struct Runway {
+    strips: [Mutex<Strip>; STRIPS],
+    hasher: DefaultHashBuilder,
+}
 
 /// Enough that two threads seldom meet on one.
 const STRIPS: usize = 32;
@@ -36,31 +44,40 @@ struct Strip {
 
 #[derive(Default)]
 struct Use {
-    /// The flight that the next one waits for.
-    flight: Option<u64>,
-    /// How many are aloft besides.
+    way: Way,
+    /// How many are aloft beside the one that is waited for, or were left behind by it.
     beside: u32,
-    /// Whether the way is kept for those who have waited.
-    kept: bool,
-    /// Whether it is kept by one that found the store in trouble.
-    failed: bool,
-    /// By the numbers of those who wait.
+    /// Those who wait for it, by their numbers; nobody, unless it is aloft.
     waiting: Vec<(u64, Waker)>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    #[default]
+    Free,
+    /// The flight of this number has it.
+    Aloft(u64),
+    /// It is kept for those who have waited, by one that perhaps found the store `in_trouble`.
+    Kept { in_trouble: bool },
 }
 
 impl Use {
     fn is_over(&self) -> bool {
-        self.flight.is_none() && self.beside == 0 && !self.kept
-    }
-
-    fn begin(&mut self, flight: u64) {
-        (self.flight, self.kept, self.failed) = (Some(flight), false, false);
+        self.way == Way::Free && self.beside == 0
     }
 }
 
 impl Runway {
     pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| Mutex::default()))
+        Self {
+            strips: std::array::from_fn(|_| Mutex::default()),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// What a key is called here.
+    pub(super) fn of(&self, key: &str) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// The right to read now, unless it is better to wait for the next read.
@@ -72,15 +89,16 @@ impl Runway {
         }
         let flight = strip.next_number();
         let held = strip.uses.entry(of).or_default();
-        if held.flight.is_none() && !held.kept {
-            held.begin(flight);
-            return Some(Aloft { way: self, of, flight });
+        match held.way {
+            Way::Free => held.way = Way::Aloft(flight),
+            Way::Aloft(_) if habit == Some(Habit::Cheap) && held.waiting.is_empty() => {
+                if 1 + held.beside >= SIDE_BY_SIDE {
+                    return None;
+                }
+                held.beside += 1;
+            }
+            Way::Aloft(_) | Way::Kept { .. } => return None,
         }
-        let is_free = habit == Some(Habit::Cheap) && held.waiting.is_empty() && !held.kept;
-        if !is_free || 1 + held.beside >= SIDE_BY_SIDE {
-            return None;
-        }
-        held.beside += 1;
         Some(Aloft { way: self, of, flight })
     }
 
@@ -99,25 +117,28 @@ impl Runway {
         let mut strip = self.strip(of);
         let flight = strip.next_number();
         let held = strip.uses.entry(of).or_default();
-        held.beside += u32::from(held.flight.is_some());
-        held.begin(flight);
+        held.beside += u32::from(matches!(held.way, Way::Aloft(_)));
+        held.way = Way::Aloft(flight);
         Aloft { way: self, of, flight }
     }
 
-    /// Gives the right of `flight` back; `cost` is `None` if it found the store in trouble.
-    fn land(&self, of: u64, flight: u64, cost: Option<Cost>) {
+    /// Gives the right of `flight` back.
+    fn land(&self, of: u64, flight: u64, cost: Cost) {
         let mut strip = self.strip(of);
         let Strip { uses, habits, .. } = &mut *strip;
         let Entry::Occupied(mut entry) = uses.entry(of) else { return };
         let held = entry.get_mut();
-        if held.beside > 0 || held.kept || !held.waiting.is_empty() {
+        if held.beside > 0 || !held.waiting.is_empty() {
             habits.learn(of, cost);
         }
         let mut waiting = Vec::new();
-        if held.flight == Some(flight) {
+        if held.way == Way::Aloft(flight) {
             waiting = mem::take(&mut held.waiting);
-            (held.flight, held.kept) = (None, !waiting.is_empty());
-            held.failed = held.kept && cost.is_none();
+            held.way = if waiting.is_empty() {
+                Way::Free
+            } else {
+                Way::Kept { in_trouble: cost == Cost::Trouble }
+            };
         } else {
             held.beside = held.beside.saturating_sub(1);
         }
@@ -133,12 +154,12 @@ impl Runway {
         #[allow(clippy::cast_possible_truncation)] // any bits will do
         let strip = (of >> 32) as usize % STRIPS;
         // Nothing that panics runs under this lock.
-        self.0[strip].lock().unwrap_or_else(PoisonError::into_inner)
+        self.strips[strip].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().all(|strip| strip.lock().unwrap().uses.is_empty())
+        self.strips.iter().all(|strip| strip.lock().unwrap().uses.is_empty())
     }
 }
 
@@ -163,16 +184,17 @@ pub(super) struct Aloft<'a> {
 }
 
 impl Aloft<'_> {
-    /// Gives it back, and tells the next what it found: `None` for a store in trouble.
-    pub(super) fn land(self, cost: Option<Cost>) {
-        self.way.land(self.of, self.flight, cost);
-        mem::forget(self);
+    /// Gives it back, and tells the next what the read has found.
+    pub(super) fn land(self, cost: Cost) {
+        // Once, also if a waker panics.
+        let this = ManuallyDrop::new(self);
+        this.way.land(this.of, this.flight, cost);
     }
 }
 
 impl Drop for Aloft<'_> {
     fn drop(&mut self) {
-        self.way.land(self.of, self.flight, Some(Cost::Unknown));
+        self.way.land(self.of, self.flight, Cost::Unknown);
     }
 }
 
@@ -193,19 +215,30 @@ impl<'a> Future for Clear<'a> {
         let mut strip = way.strip(of);
         let flight = strip.next_number();
         let held = strip.uses.entry(of).or_default();
-        if held.flight.is_some() {
-            let number = *self.number.get_or_insert(flight);
-            held.waiting.retain(|(of, _)| *of != number);
-            held.waiting.push((number, cx.waker().clone()));
-            return Poll::Pending;
+        match held.way {
+            Way::Aloft(_) => {
+                let number = *self.number.get_or_insert(flight);
+                let waker = cx.waker().clone();
+                let waits = held.waiting.iter_mut().find(|(of, _)| *of == number);
+                let replaced = if let Some((_, old)) = waits {
+                    Some(mem::replace(old, waker))
+                } else {
+                    held.waiting.push((number, waker));
+                    None
+                };
+                drop(strip);
+                drop(replaced); // with the lock released
+                Poll::Pending
+            }
+            Way::Kept { in_trouble: true } => {
+                give_up(strip, of);
+                Poll::Ready(None)
+            }
+            Way::Kept { in_trouble: false } | Way::Free => {
+                held.way = Way::Aloft(flight);
+                Poll::Ready(Some(Aloft { way, of, flight }))
+            }
         }
-        if held.failed {
-            let others = give_up(strip, of);
-            wake(others);
-            return Poll::Ready(None);
-        }
-        held.begin(flight);
-        Poll::Ready(Some(Aloft { way, of, flight }))
     }
 }
 
@@ -215,31 +248,30 @@ impl Drop for Clear<'_> {
         let Some(number) = self.number else { return };
         let mut strip = self.way.strip(self.of);
         let Some(held) = strip.uses.get_mut(&self.of) else { return };
-        if held.flight.is_none() {
-            wake(give_up(strip, self.of));
-            return;
+        match held.way {
+            Way::Aloft(_) => {
+                let waits = held.waiting.iter().position(|(of, _)| *of == number);
+                let gone = waits.map(|place| held.waiting.swap_remove(place));
+                drop(strip);
+                drop(gone); // with the lock released
+            }
+            Way::Kept { .. } => give_up(strip, self.of),
+            Way::Free => {}
         }
-        let waiting = mem::take(&mut held.waiting);
-        let (gone, others) = waiting.into_iter().partition(|(of, _)| *of == number);
-        held.waiting = others;
-        drop(strip);
-        drop::<Vec<_>>(gone); // with the lock released
     }
 }
 
-/// Keeps the way no longer; those who wait for it are to be woken with the lock released.
-fn give_up(mut strip: MutexGuard<'_, Strip>, of: u64) -> Vec<(u64, Waker)> {
-    let Entry::Occupied(mut entry) = strip.uses.entry(of) else { return Vec::new() };
+/// Keeps the way no longer.
+fn give_up(mut strip: MutexGuard<'_, Strip>, of: u64) {
+    let Entry::Occupied(mut entry) = strip.uses.entry(of) else { return };
     let held = entry.get_mut();
-    (held.kept, held.failed) = (false, false);
-    let waiting = mem::take(&mut held.waiting);
+    held.way = Way::Free;
     if held.is_over() {
         entry.remove();
     }
-    waiting
 }
 
-/// A fingerprint is a hash already.
+/// What a key is called is a hash already.
 #[derive(Default)]
 struct Unhashed(u64);
 

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker};
 use super::habits::Cost;
 use super::runway::{Aloft, Runway};
 
-const CHEAP: Option<Cost> = Some(Cost::Cheap);
-const DEAR: Option<Cost> = Some(Cost::Dear);
-const TROUBLE: Option<Cost> = None;
+const CHEAP: Cost = Cost::Cheap;
+const DEAR: Cost = Cost::Dear;
+const TROUBLE: Cost = Cost::Trouble;
 
 /// What a future comes to when it is polled once.
 fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
@@ -110,7 +110,7 @@ fn in_a_crowd_one_waits_for_company() {
 }
 
 /// Has the runway see that a read, for which another one waited, comes to `cost`.
-fn learn(way: &Runway, cost: Option<Cost>) {
+fn learn(way: &Runway, cost: Cost) {
     let first = way.take_off(1).unwrap();
     let mut next = way.clear(1);
     assert!(poll(&mut next).is_none());
@@ -168,7 +168,7 @@ fn trouble_is_told_to_those_who_waited_and_to_nobody_else() {
 
 #[test]
 fn reads_that_are_not_known_to_be_cheap_go_one_at_a_time() {
-    for cost in [DEAR, TROUBLE, Some(Cost::Unknown)] {
+    for cost in [DEAR, TROUBLE, Cost::Unknown] {
         let way = Runway::new();
         learn(&way, cost);
         let first = way.take_off(1).unwrap();
@@ -183,7 +183,7 @@ fn reads_that_are_not_known_to_be_cheap_go_one_at_a_time() {
 }
 
 #[test]
-fn who_was_overtaken_gives_nothing_back() {
+fn who_was_overtaken_does_not_clear_the_way() {
     let way = Runway::new();
     let stuck = way.take_off(1).unwrap();
     let second = way.overtake(1);
@@ -194,7 +194,7 @@ fn who_was_overtaken_gives_nothing_back() {
 }
 
 #[test]
-fn two_keys_of_one_fingerprint_read_in_turns() {
+fn two_keys_of_one_hash_read_in_turns() {
     let way = Runway::new();
     let first = way.take_off(1).unwrap();
     let (mut a, mut b) = (way.clear(1), way.clear(1));

@@ -1,7 +1,6 @@
 //! Keys: what an entry is called in the store, and what its lock is called.
 
 mod escape;
-mod fingerprint;
 mod long;
 mod part;
 mod provided;
@@ -16,7 +15,6 @@ pub use writer::KeyWriter;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use self::fingerprint::Fingerprint;
 use crate::error::InvalidKey;
 
 /// What every lock's name ends with.
@@ -28,9 +26,9 @@ const LOCK_SUFFIX: &str = ":lock";
 /// The keys that a store is given have been validated: they are not empty, their locks fall into
 /// their own Redis Cluster slots, and none is another key's lock. The `Debug` output shows the template that the key was rendered from, never the key itself, because keys
 /// hold users' data.
+#[derive(Clone)]
 pub struct Key {
     name: String,
-    fingerprint: Fingerprint,
     template: Option<&'static str>,
 }
 
@@ -75,7 +73,7 @@ impl Key {
         };
         let long = name.len() > MAX_WHOLE_KEY_BYTES && valid.is_ok();
         let name = if long { long::shorten(&name) } else { name };
-        (Self { name, fingerprint: Fingerprint::default(), template }, valid)
+        (Self { name, template }, valid)
     }
 
     /// The entry's name in the store.
@@ -98,7 +96,9 @@ impl Key {
     /// A number that is stored with the entry, so that a reply which belongs to another key is
     /// recognised: 64-bit FNV-1a of the name in the store; the same in every process and version.
     pub fn fingerprint(&self) -> u64 {
-        self.fingerprint.of(&self.name)
+        self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
     }
 
     /// The template that the key was rendered from; `None` for a key that was given as a string.
@@ -107,16 +107,10 @@ impl Key {
     }
 }
 
-impl Clone for Key {
-    fn clone(&self) -> Self {
-        let (name, fingerprint) = (self.name.clone(), Fingerprint::default());
-        Self { name, fingerprint, template: self.template }
-    }
-}
-
+/// By its name in the store: the same entry may be asked for by a template and by a string.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        (&self.name, self.template) == (&other.name, other.template)
+        self.name == other.name
     }
 }
 
@@ -124,7 +118,7 @@ impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.name, self.template).hash(state);
+        self.name.hash(state);
     }
 }
 
@@ -273,5 +267,23 @@ mod tests {
     fn debug_never_shows_the_key() {
         let (key, _) = Key::new("", "user:secret".to_owned(), Some("user:<id>"));
         assert_eq!(format!("{key:?}"), "Key(`user:<id>`)");
+    }
+
+    #[test]
+    fn the_fingerprint_is_fnv_1a() {
+        // Test vectors of the FNV reference implementation.
+        let fingerprint = |name| Key::given("", name).0.fingerprint();
+        assert_eq!(fingerprint(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fingerprint("a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fingerprint("foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_template_and_a_string_give_one_key() {
+        let name = || "user:42".to_owned();
+        let (rendered, _) = Key::new("", name(), Some("user:<id>"));
+        let (given, _) = Key::given("", &name());
+        assert_eq!(rendered, given);
+        assert_eq!(std::collections::HashSet::from([rendered, given]).len(), 1);
     }
 }

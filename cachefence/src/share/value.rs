@@ -48,16 +48,14 @@ pub struct CloneOne;
 impl<T: Clone + Send + Sync + 'static> ShareValue<T> for CloneOne {
     fn value(Decoded(shared): &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T> {
         let Some(shared) = shared else { return decode() };
-        match shared.get() {
+        if let Some(value) = shared.get() {
             // One that is of another type was decoded by another function, on the same key.
-            Some(value) => value.downcast_ref::<T>().cloned().or_else(decode),
-            None => {
-                let value = decode()?;
-                // Two may have decoded at once; either is as good.
-                let _ = shared.set(Box::new(value.clone()));
-                Some(value)
-            }
+            return value.downcast_ref::<T>().cloned().or_else(decode);
         }
+        let value = decode()?;
+        // Two may have decoded at once; either is as good.
+        let _ = shared.set(Box::new(value.clone()));
+        Some(value)
     }
 }
 
@@ -68,13 +66,13 @@ mod tests {
 
     /// Has `S` come to a value three times: what it comes to, and how often it decodes.
     fn thrice<S: ShareValue<String>>(decoded: &Decoded) -> (Vec<Option<String>>, u32) {
-        let decodes = Cell::new(0);
+        let count = Cell::new(0);
         let decode = || {
-            decodes.set(decodes.get() + 1);
+            count.set(count.get() + 1);
             Some("ann".to_owned())
         };
         let values = (0..3).map(|_| S::value(&decoded.clone(), decode)).collect();
-        (values, decodes.get())
+        (values, count.get())
     }
 
     fn anns() -> Vec<Option<String>> {

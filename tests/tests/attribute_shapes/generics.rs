@@ -153,3 +153,78 @@ async fn elided_lifetimes() {
     .await;
     assert_eq!(cached_entry(View("a"), &View("b")).key(), "elided:a:b");
 }
+
+/// None of these says that what it returns is `'static`; see also `ui/returns/a_parameter_of_an_impl`.
+#[tokio::test]
+async fn parameters_of_an_impl() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+    static ROWS: AtomicU32 = AtomicU32::new(0);
+
+    trait Database {
+        type Row;
+    }
+
+    struct Postgres;
+
+    impl Database for Postgres {
+        type Row = String;
+    }
+
+    struct Repo<T, Db: Database>(T, Db::Row);
+
+    impl<T, Db: Database> Repo<T, Db>
+    where
+        T: Clone + Send + Sync + Serialize + DeserializeOwned,
+        Db::Row: Clone + Send + Sync + Serialize + DeserializeOwned,
+    {
+        async fn plain(&self, _: u64) -> Option<T> {
+            ran(&BODIES);
+            Some(self.0.clone())
+        }
+
+        #[cachefence(key = "item:<id>", ttl = 60, skip(self))]
+        async fn cached(&self, id: u64) -> Option<T> {
+            let _ = id;
+            ran(&BODIES);
+            Some(self.0.clone())
+        }
+
+        async fn plain_row(&self, _: u64) -> Result<Vec<Db::Row>, String> {
+            ran(&ROWS);
+            Ok(vec![self.1.clone()])
+        }
+
+        #[cachefence(key = "row:<id>", ttl = 60, skip(self))]
+        async fn cached_row(&self, id: u64) -> Result<Vec<Db::Row>, String> {
+            let _ = id;
+            ran(&ROWS);
+            Ok(vec![self.1.clone()])
+        }
+    }
+
+    let repo = Repo::<_, Postgres>(7_u32, "row".to_owned());
+    assert_twins(&BODIES, async || repo.plain(1).await, async || repo.cached(1).await).await;
+    assert_twins(&ROWS, async || repo.plain_row(1).await, async || repo.cached_row(1).await).await;
+}
+
+/// What is borrowed is written to the cache, and what comes back is owned.
+#[tokio::test]
+async fn a_hidden_lifetime() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[allow(elided_lifetimes_in_paths, mismatched_lifetime_syntaxes)] // which is what it is about
+    async fn plain(title: &str) -> Cow<str> {
+        ran(&BODIES);
+        Cow::Borrowed(title)
+    }
+
+    #[allow(elided_lifetimes_in_paths, mismatched_lifetime_syntaxes)]
+    #[cachefence(key = "slug:<title>", ttl = 60, entry = false)]
+    async fn cached(title: &str) -> Cow<str> {
+        ran(&BODIES);
+        Cow::Borrowed(title)
+    }
+
+    let title = "title".to_owned();
+    assert_twins(&BODIES, async || plain(&title).await, async || cached(&title).await).await;
+}

@@ -21,6 +21,7 @@ mod functions;
 mod generics;
 mod methods;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Display};
 use std::pin::Pin;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use cachefence::{CacheFence, cachefence};
 use cachefence_tests::{Network, Op, Phase, Staged};

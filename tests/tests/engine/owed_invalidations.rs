@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence::{CacheFence, Error};
+use cachefence::{CacheFence, Error, cachefence};
 use cachefence_tests::{Network, Op, Phase, Staged};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
@@ -38,6 +38,21 @@ async fn one_that_the_store_takes_is_done() {
     assert_eq!(peek(&cache).await.unwrap(), None);
     sleep(LATER).await;
     assert_eq!(staged.count(Op::Invalidate), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_owed_by_a_string_is_owed_by_the_template() {
+    #[cachefence(key = "user:<id>", ttl = 3600, cache = cache, skip(cache, name))]
+    async fn user(cache: &CacheFence, id: u32, name: &str) -> String {
+        name.to_owned()
+    }
+
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    assert_eq!(user(&cache, 42, "ann").await, "ann");
+    staged.refuse(Op::Invalidate);
+    assert!(!cache.invalidate_eventually("user:42").await.unwrap());
+    assert_eq!(user(&cache, 42, "anna").await, "anna", "what is there is void");
 }
 
 #[tokio::test(start_paused = true)]

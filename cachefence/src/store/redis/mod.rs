@@ -67,7 +67,11 @@ impl RedisStore {
             Ok(Option::<Vec<u8>>::from_redis_value(reply)?)
         };
         match server.ask_at(asked, pin!(reply)).await {
-            Ok(entry) => Ok(self.snapshot(key, entry, clock.now())),
+            Ok(entry) => {
+                // Another call may have learned of another server meanwhile.
+                let now = server.clock.now().unwrap_or_else(|| clock.now());
+                Ok(self.snapshot(key, entry, now))
+            }
             Err(failure) => Box::pin(self.unread(key, failure)).await,
         }
     }
@@ -189,6 +193,8 @@ impl Store for RedisStore {
             let time = time.query_async(&mut shared);
             let time = server.within(sent, CHECK_TIMEOUT, pin!(time)).await;
             server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
+            // This may be polled elsewhere by now.
+            let mut shared = server.links.here()?.shared.clone();
             let load = scripts::load(&mut shared);
             match server.within(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {
                 Ok(()) => Ok(()),
