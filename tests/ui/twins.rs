@@ -204,6 +204,8 @@ mod parts_self_cannot_stand_in_a_key;
 
 #[path = "returns/a_body_of_another_type.ok.rs"]
 mod returns_a_body_of_another_type;
+#[path = "returns/a_parameter_of_an_impl.ok.rs"]
+mod returns_a_parameter_of_an_impl;
 #[path = "returns/a_parameter_without_bounds.ok.rs"]
 mod returns_a_parameter_without_bounds;
 #[path = "returns/a_question_mark_without_a_conversion.ok.rs"]
