@@ -108,6 +108,15 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_do_not_take_each_others_place() {
+        let mut habits = Habits::default();
+        for key in 0..KEYS as u64 {
+            habits.learn(key, Cost::Cheap);
+        }
+        assert!((0..KEYS as u64).all(|key| habits.of(key) == Some(Habit::Cheap)));
+    }
+
+    #[test]
     fn a_later_key_takes_the_place_of_an_earlier() {
         let mut habits = Habits::default();
         let (first, second) = (1, 1 + KEYS as u64);

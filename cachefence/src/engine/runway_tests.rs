@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::habits::Cost;
 use super::runway::{Aloft, Runway};
@@ -204,4 +206,57 @@ fn two_keys_of_one_hash_read_in_turns() {
     assert!(poll(&mut b).is_none());
     drop(of_a);
     assert!(poll(&mut b).unwrap().is_some());
+}
+
+/// A waker that remembers that it was called.
+#[derive(Default)]
+struct Called(AtomicBool);
+
+impl Wake for Called {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn all_who_wait_are_woken_by_the_last_waker_of_each() {
+    let way = Runway::new();
+    let first = way.take_off(1).unwrap();
+    let (mut a, mut b) = (way.clear(1), way.clear(1));
+    let called: [Arc<Called>; 3] = Default::default();
+    for (next, called) in [(&mut a, &called[0]), (&mut b, &called[1])] {
+        let waker = Waker::from(Arc::clone(called));
+        assert!(Pin::new(next).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let waker = Waker::from(Arc::clone(&called[2]));
+    assert!(Pin::new(&mut b).poll(&mut Context::from_waker(&waker)).is_pending());
+    first.land(CHEAP);
+    assert_eq!(called.map(|called| called.0.load(Ordering::SeqCst)), [true, false, true]);
+}
+
+#[test]
+fn who_was_overtaken_counts_among_those_aloft() {
+    let way = Runway::new();
+    learn(&way, CHEAP);
+    let aloft = (way.take_off(1).unwrap(), way.overtake(1));
+    let beside: Vec<_> = (0..6).map(|_| way.take_off(1).unwrap()).collect();
+    assert!(way.take_off(1).is_none());
+    drop((aloft, beside));
+    assert!(way.is_empty());
+}
+
+#[test]
+fn nothing_is_learned_where_nobody_else_reads() {
+    let way = Runway::new();
+    way.take_off(1).unwrap().land(CHEAP);
+    let first = way.take_off(1).unwrap();
+    assert!(way.take_off(1).is_none());
+    drop(first);
+}
+
+#[test]
+fn keys_are_told_apart_by_their_names() {
+    let way = Runway::new();
+    assert_eq!(way.of("a"), way.of("a"));
+    assert_ne!(way.of("a"), way.of("b"));
 }
