@@ -109,6 +109,11 @@ impl Loader {
         if self.fails { Err(Failed(key.to_owned())) } else { Ok(self.value.clone()) }
     }
 
+    /// Counts a call that should have been a hit.
+    pub fn note(&self) {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many loads began.
     pub fn loads(&self) -> u64 {
         self.loads.load(Ordering::Relaxed)

@@ -51,7 +51,7 @@ impl Turn {
         let loads: u64 = self.rounds.iter().map(|figures| figures.loads).sum();
         match loads {
             0 => self.note().to_owned(),
-            _ => format!("{loads} loads where hits were measured"),
+            _ => format!("{loads} loads or failures where hits were measured"),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The least that a cache on Redis can do: `GET` and a decode, on one multiplexed connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands as _, Client};
+use redis::{AsyncCommands as _, AsyncConnectionConfig, Client};
 
 use super::{Lives, Subject};
 use crate::value::{Failed, Loader, Profile};
@@ -17,8 +18,11 @@ impl Floor {
     /// Connects.
     pub async fn connect(url: &str) -> Self {
         let client = Client::open(url).expect("a URL of the harness");
-        let connection = client.get_multiplexed_async_connection().await.expect("the server is up");
-        Self { connection }
+        // As long as the others: 64 values of 1 MiB at a time may take longer than half a second here.
+        let config =
+            AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await;
+        Self { connection: connection.expect("the server is up") }
     }
 }
 
