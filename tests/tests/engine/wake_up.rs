@@ -75,6 +75,16 @@ impl World {
         call
     }
 
+    /// A call that waits is woken by an invalidation of what another one loads.
+    async fn wakes_by_an_invalidation(&self) {
+        self.server.reset_stats();
+        let holder = self.hold().await;
+        let waiter = self.wait().await;
+        self.holder.invalidate("k").await.unwrap();
+        assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
+        holder.abort();
+    }
+
     fn stat(&self, command: &str) -> u64 {
         self.server.command_stats().get(command).copied().unwrap_or(0)
     }
@@ -117,12 +127,7 @@ async fn by_a_value() {
 #[tokio::test]
 async fn by_an_invalidation() {
     let world = World::new(RedisServer::start()).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let waiter = world.wait().await;
-    world.holder.invalidate("k").await.unwrap();
-    assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
-    holder.abort();
+    world.wakes_by_an_invalidation().await;
 }
 
 /// What is none of ours wakes as well.
@@ -152,12 +157,7 @@ async fn a_waiter_is_woken_again_after_its_connection_was_killed() {
     world.holder.invalidate("k").await.unwrap();
     holder.abort();
 
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let second = world.wait().await;
-    world.holder.invalidate("k").await.unwrap();
-    assert_eq!(given(second, Instant::now()).await.0, "loaded");
-    holder.abort();
+    world.wakes_by_an_invalidation().await;
 }
 
 #[tokio::test]
@@ -174,12 +174,7 @@ async fn a_waiter_is_woken_again_after_a_restart() {
         }
     }
 
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let second = world.wait().await;
-    world.holder.invalidate("k").await.unwrap();
-    assert_eq!(given(second, Instant::now()).await.0, "loaded");
-    holder.abort();
+    world.wakes_by_an_invalidation().await;
 }
 
 /// Without RESP3 nobody is woken, and everybody looks.
