@@ -15,6 +15,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
 use super::shared::Shared;
+use super::together::Together;
 use super::watching::Seat;
 use crate::error::StoreError;
 
@@ -46,6 +47,8 @@ struct Home {
 pub(super) struct Link {
     /// For everything that is one command, one script or one transaction without a condition.
     pub(super) shared: Shared,
+    /// Reads over it.
+    pub(super) together: Together,
     /// For those who wait to be woken; made when somebody does.
     pub(super) watching: Arc<Seat>,
     /// For WATCH, which belongs to a connection and not to a caller: used by one at a time.
@@ -72,8 +75,12 @@ impl Links {
         }
         let config = Self::plain().set_pipeline_buffer_size(PIPELINE);
         let shared = Shared::new(self.client.clone(), config);
-        let link =
-            Arc::new(Link { shared, watching: Arc::default(), own: tokio::sync::Mutex::default() });
+        let link = Arc::new(Link {
+            shared,
+            together: Together::new(),
+            watching: Arc::default(),
+            own: tokio::sync::Mutex::default(),
+        });
         let (watched, dropped) = oneshot::channel();
         let number = self.built.fetch_add(1, Ordering::Relaxed);
         let home =

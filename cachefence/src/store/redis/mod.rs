@@ -9,6 +9,7 @@ pub(crate) mod record;
 mod scripts;
 mod server;
 mod shared;
+mod together;
 mod watches;
 mod watching;
 
@@ -17,7 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, Cmd, FromRedisValue, RedisResult};
+use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
 use self::failure::Failure;
@@ -60,12 +61,7 @@ impl RedisStore {
             return Box::pin(self.get_with_time(key)).await;
         };
         let link = server.links.here()?;
-        let mut get = Cmd::with_capacity(2, "GET".len() + key.as_str().len());
-        get.arg("GET").arg(key.as_str());
-        let reply = async {
-            let reply = link.shared.send(&get).await?.extract_error()?;
-            Ok(Option::<Vec<u8>>::from_redis_value(reply)?)
-        };
+        let reply = together::read(&link, key.as_str(), server.op_timeout);
         match server.ask_at(asked, pin!(reply)).await {
             Ok(entry) => {
                 // Another call may have learned of another server meanwhile.
