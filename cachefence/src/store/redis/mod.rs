@@ -61,8 +61,8 @@ impl RedisStore {
             return Box::pin(self.get_with_time(key)).await;
         };
         let link = server.links.here()?;
-        let reply = together::read(&link, key.as_str(), server.op_timeout);
-        match server.ask_at(asked, pin!(reply)).await {
+        let reply = pin!(together::read(&link, key.as_str(), asked, server.op_timeout));
+        match server.ask_in_time(asked, reply).await {
             Ok(entry) => {
                 // Another call may have learned of another server meanwhile.
                 let now = server.clock.now().unwrap_or_else(|| clock.now());

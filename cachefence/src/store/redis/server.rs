@@ -77,19 +77,28 @@ impl Server {
         self.ask_at(Instant::now(), pin!(reply)).await
     }
 
-    /// As [`ask`](Self::ask), at a moment that is known. Pinned, since each function on the way down
-    /// would have room for it otherwise.
-    pub(super) fn ask_at<T>(
+    /// As [`ask`](Self::ask), at a moment that is known.
+    async fn ask_at<T>(
         self: &Arc<Self>,
         asked: Instant,
         reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
+    ) -> Result<T, Failure> {
+        self.ask_in_time(asked, pin!(in_time_from(asked, self.op_timeout, reply))).await
+    }
+
+    /// Asks for a `reply` that ends when an operation asked at `asked` has taken as long as it may.
+    /// Pinned, since each function on the way down would have room for it otherwise.
+    pub(super) fn ask_in_time<T>(
+        self: &Arc<Self>,
+        asked: Instant,
+        reply: Pin<&mut impl Future<Output = Option<RedisResult<T>>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
             if self.breaker.is_open() {
                 self.probe_if_due();
                 return Err(Failure::LeftAlone);
             }
-            match self.within(asked, self.op_timeout, reply).await {
+            match self.judge(self.op_timeout, reply.await) {
                 Ok(reply) => {
                     self.breaker.succeeded();
                     Ok(reply)
@@ -135,18 +144,21 @@ impl Server {
     }
 
     /// Waits for `reply`, but no longer than `limit` from `begun` on.
-    pub(super) fn within<T>(
+    pub(super) async fn within<T>(
         &self,
         begun: Instant,
         limit: Duration,
         reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
-    ) -> impl Future<Output = Result<T, Failure>> {
-        async move {
-            match in_time_from(begun, limit, reply).await {
-                Some(Ok(reply)) => Ok(reply),
-                Some(Err(error)) => Err(self.fails(Failure::classify(self.address(), error))),
-                None => Err(self.fails(Failure::timeout(self.address(), limit))),
-            }
+    ) -> Result<T, Failure> {
+        self.judge(limit, in_time_from(begun, limit, reply).await)
+    }
+
+    /// What a `reply` comes to that was waited for until `limit` was over.
+    fn judge<T>(&self, limit: Duration, reply: Option<RedisResult<T>>) -> Result<T, Failure> {
+        match reply {
+            Some(Ok(reply)) => Ok(reply),
+            Some(Err(error)) => Err(self.fails(Failure::classify(self.address(), error))),
+            None => Err(self.fails(Failure::timeout(self.address(), limit))),
         }
     }
 

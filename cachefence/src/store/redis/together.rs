@@ -8,19 +8,18 @@
 //! It is worth nothing where the reads turn out to come one by one, and values that are large would all
 //! have to arrive before the first can be used: then the next reads go by themselves again for a while.
 
-use std::future::Future;
-use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, RedisResult, Value};
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 use super::link::Link;
-use crate::time::{detach, in_time};
+use crate::time::{detach, in_time, in_time_from};
 
 /// So many reads go by themselves before others gather.
 const MOST_APART: usize = 8;
@@ -31,7 +30,10 @@ const MOST_TOGETHER: usize = 64;
 /// The largest entry that may keep others waiting until all of it is there, in bytes.
 const LARGE: usize = 4 * 1024;
 
-/// How many of the next reads go by themselves where gathering was of no use.
+/// How many of the next reads go by themselves after one that gathered with no other.
+const ALONE: usize = 16;
+
+/// The same, after a large entry, or none at all.
 const APART: usize = 256;
 
 /// The same, after a server that has refused the command.
@@ -47,47 +49,48 @@ pub(super) struct Together {
 /// Reads that have not been sent.
 struct Gathering {
     command: Cmd,
-    batch: Arc<Batch>,
-    count: usize,
-}
-
-/// Reads that go together, and what they find.
-#[derive(Default)]
-struct Batch(Mutex<State>);
-
-#[derive(Default)]
-struct State {
     /// In the order of the keys.
-    waiting: Vec<Option<Waker>>,
-    found: Option<Found>,
+    readers: Vec<oneshot::Sender<Found>>,
 }
 
+/// What one of them comes to.
+#[derive(Clone)]
 enum Found {
-    /// In the order of the keys.
-    Values(Vec<Value>),
-    /// Not by this command.
+    Value(Value),
+    /// The server does not read this way.
     Refused,
+    /// Nothing in time.
+    Late,
     Failed(RedisError),
 }
 
-/// Reads what is at `key`, within `limit` if it goes together with others.
+/// Reads what is at `key`; `None` if that takes longer than `limit` from `asked` on.
 pub(super) async fn read(
     link: &Arc<Link>,
     key: &str,
+    asked: Instant,
     limit: Duration,
-) -> RedisResult<Option<Vec<u8>>> {
+) -> Option<RedisResult<Option<Vec<u8>>>> {
     let together = &link.together;
     let _under_way = UnderWay::one_more(&together.under_way);
-    if let Some(member) = together.gather(link, key, limit)
-        && let Some(found) = member.await
-    {
-        return Ok(Option::from_redis_value(found?)?);
+    if let Some(member) = together.gather(link, key, limit) {
+        match member.await {
+            Ok(Found::Value(value)) => {
+                return Some(Option::from_redis_value(value).map_err(Into::into));
+            }
+            Ok(Found::Failed(error)) => return Some(Err(error)),
+            Ok(Found::Late) => return None,
+            Ok(Found::Refused) | Err(_) => {}
+        }
     }
-    let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
-    get.arg("GET").arg(key);
-    let reply = link.shared.send(&get).await?.extract_error()?;
-    together.learn(&reply);
-    Ok(Option::from_redis_value(reply)?)
+    let get = async {
+        let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
+        get.arg("GET").arg(key);
+        let value = link.shared.send(&get).await?.extract_error()?;
+        together.learn(&value);
+        Ok(Option::from_redis_value(value)?)
+    };
+    in_time_from(asked, limit, pin!(get)).await
 }
 
 impl Together {
@@ -101,7 +104,12 @@ impl Together {
     }
 
     /// Joins those that gather, if that is worth it now.
-    fn gather(&self, link: &Arc<Link>, key: &str, limit: Duration) -> Option<Member> {
+    fn gather(
+        &self,
+        link: &Arc<Link>,
+        key: &str,
+        limit: Duration,
+    ) -> Option<oneshot::Receiver<Found>> {
         if self.under_way.load(Ordering::Relaxed) <= MOST_APART {
             return None;
         }
@@ -111,13 +119,14 @@ impl Together {
         }
         let mut gathering = lock(&self.gathering);
         let open = gathering.get_or_insert_with(Gathering::new);
-        let member = open.join(key);
-        let full = if open.count == MOST_TOGETHER { gathering.take() } else { None };
+        let found = open.join(key);
+        let count = open.readers.len();
+        let full = if count == MOST_TOGETHER { gathering.take() } else { None };
         drop(gathering);
         let link = Arc::clone(link);
         if let Some(full) = full {
             detach(async move { full.leave(&link, limit).await });
-        } else if member.place == 0 {
+        } else if count == 1 {
             detach(async move {
                 // All that can run now may have something to read.
                 yield_now().await;
@@ -128,13 +137,18 @@ impl Together {
                 }
             });
         }
-        Some(member)
+        Some(found)
     }
 
     fn learn(&self, value: &Value) {
         if matches!(value, Value::BulkString(bytes) if bytes.len() > LARGE) {
-            self.apart.store(APART, Ordering::Relaxed);
+            self.next_apart(APART);
         }
+    }
+
+    /// Has so many of the next reads go by themselves, if not more already.
+    fn next_apart(&self, count: usize) {
+        self.apart.fetch_max(count, Ordering::Relaxed);
     }
 }
 
@@ -142,97 +156,44 @@ impl Gathering {
     fn new() -> Self {
         let mut command = Cmd::new();
         command.arg("MGET");
-        Self { command, batch: Arc::default(), count: 0 }
+        Self { command, readers: Vec::new() }
     }
 
-    fn join(&mut self, key: &str) -> Member {
+    fn join(&mut self, key: &str) -> oneshot::Receiver<Found> {
         self.command.arg(key);
-        let place = self.count;
-        self.count += 1;
-        Member { batch: Arc::clone(&self.batch), place }
+        let (reader, found) = oneshot::channel();
+        self.readers.push(reader);
+        found
     }
 
+    /// Reads for all.
     async fn leave(self, link: &Link, limit: Duration) {
-        let Self { command, batch, count } = self;
-        let landing = Landing(batch);
+        let Self { command, readers } = self;
         let reply = in_time(limit, pin!(link.shared.send(&command))).await;
-        let found = match reply {
-            Some(Ok(reply)) => match reply.extract_error() {
-                Ok(Value::Array(values)) if values.len() == count => Found::Values(values),
-                Ok(_) => {
-                    let what = "the reply to MGET is no list of as many";
-                    Found::Failed((ErrorKind::UnexpectedReturnType, what).into())
-                }
-                Err(_) => Found::Refused,
-            },
-            Some(Err(error)) => Found::Failed(error),
-            None => Found::Failed(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-        };
         let together = &link.together;
-        match &found {
-            Found::Values(values) => {
-                values.iter().for_each(|value| together.learn(value));
-                if count == 1 {
-                    together.apart.store(APART, Ordering::Relaxed);
+        let failed = match reply.map(|reply| reply.map(Value::extract_error)) {
+            Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
+                if readers.len() == 1 {
+                    together.next_apart(ALONE);
                 }
-            }
-            Found::Refused => together.apart.store(REFUSED, Ordering::Relaxed),
-            Found::Failed(_) => together.apart.store(APART, Ordering::Relaxed),
-        }
-        landing.0.land(found);
-    }
-}
-
-impl Batch {
-    fn land(&self, found: Found) {
-        let mut state = lock(&self.0);
-        if state.found.is_some() {
-            return;
-        }
-        state.found = Some(found);
-        let waiting = mem::take(&mut state.waiting);
-        drop(state);
-        for waker in waiting.into_iter().flatten() {
-            waker.wake();
-        }
-    }
-}
-
-/// Dropped with its task, it tells those who wait.
-struct Landing(Arc<Batch>);
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        self.0.land(Found::Failed((ErrorKind::Io, "the read ended early").into()));
-    }
-}
-
-/// One of the reads that go together: what it found, or `None` if it has to go by itself.
-#[must_use = "futures do nothing unless polled"]
-struct Member {
-    batch: Arc<Batch>,
-    place: usize,
-}
-
-impl Future for Member {
-    type Output = Option<RedisResult<Value>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = lock(&self.batch.0);
-        let State { waiting, found } = &mut *state;
-        match found {
-            Some(Found::Values(values)) => Poll::Ready(
-                values.get_mut(self.place).map(|value| Ok(mem::replace(value, Value::Nil))),
-            ),
-            Some(Found::Refused) => Poll::Ready(None),
-            Some(Found::Failed(error)) => Poll::Ready(Some(Err(error.clone()))),
-            None => {
-                if waiting.len() <= self.place {
-                    waiting.resize(self.place + 1, None);
+                for (reader, value) in readers.into_iter().zip(values) {
+                    together.learn(&value);
+                    // Who is gone wants nothing.
+                    let _ = reader.send(Found::Value(value));
                 }
-                waiting[self.place] = Some(cx.waker().clone());
-                Poll::Pending
+                return;
             }
+            Some(Ok(Ok(_))) => {
+                let what = "the reply to MGET is no list of as many";
+                Found::Failed((ErrorKind::UnexpectedReturnType, what).into())
+            }
+            Some(Ok(Err(_))) => Found::Refused,
+            Some(Err(error)) => Found::Failed(error),
+            None => Found::Late,
+        };
+        together.next_apart(if matches!(failed, Found::Refused) { REFUSED } else { APART });
+        for reader in readers {
+            let _ = reader.send(failed.clone());
         }
     }
 }
