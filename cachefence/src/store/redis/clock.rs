@@ -12,8 +12,10 @@ use tokio::time::Instant;
 
 use crate::store::Timestamp;
 
-/// When this has passed since the server was asked, the next read asks again, in the same round trip.
+/// When this has passed since the server was asked, the next read asks again, in the same round trip; and
+/// twice as long after each answer that was as expected, up to the longest.
 const STALE: Duration = Duration::from_secs(5);
+const LONGEST_STALE: Duration = Duration::from_secs(30);
 
 /// How fast two clocks may drift apart: 1 in this. Ordinary oscillators are ten times better.
 const DRIFT: u32 = 1_000;
@@ -21,11 +23,26 @@ const DRIFT: u32 = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct ServerClock(Mutex<State>);
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct State {
     sample: Option<Sample>,
     /// When the server was last asked; `None` if the answer may have come from another one.
     asked: Option<Instant>,
+    /// How long after that it is to be asked again.
+    stale: Duration,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { sample: None, asked: None, stale: STALE }
+    }
+}
+
+impl State {
+    /// Whether what is known is not to be asked for `now`.
+    fn is_known(&self, now: Instant) -> bool {
+        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) <= self.stale)
+    }
 }
 
 /// The server's time at one moment, from which it runs on.
@@ -60,6 +77,7 @@ impl ServerClock {
         let uncertainty = now.saturating_duration_since(sent) / 2;
         let new = Sample { at: sent + uncertainty, server, uncertainty };
         let mut state = self.state();
+        let was_due = state.asked.is_some() && !state.is_known(now);
         state.asked = Some(now);
         if let Some(old) = state.sample {
             let believed = old.project(new.at);
@@ -68,6 +86,11 @@ impl ServerClock {
             // Two samples that contradict each other: the server's clock was set, or it is
             // another server. The new one counts.
             let contradicts = apart > old_uncertainty + uncertainty;
+            if contradicts {
+                state.stale = STALE;
+            } else if was_due {
+                state.stale = (state.stale * 2).min(LONGEST_STALE);
+            }
             if !contradicts && old_uncertainty < uncertainty {
                 return old.project(now);
             }
@@ -84,13 +107,14 @@ impl ServerClock {
 
     /// What is known of the server's time, unless it should be asked for, `now`, by the next read.
     pub(super) fn known(&self, now: Instant) -> Option<Sample> {
-        let State { sample, asked } = *self.state();
-        sample.filter(|_| asked.is_some_and(|asked| now.saturating_duration_since(asked) <= STALE))
+        let state = *self.state();
+        state.sample.filter(|_| state.is_known(now))
     }
 
     /// Has the next read ask: the server that answers it may have another clock.
     pub(super) fn doubt(&self) {
-        self.state().asked = None;
+        let mut state = self.state();
+        (state.asked, state.stale) = (None, STALE);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -127,6 +151,35 @@ mod tests {
         assert!(near(clock.now(), expected, Duration::from_millis(1)));
         advance(Duration::from_secs(2)).await;
         assert!(clock.known(Instant::now()).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_asked_for_less_and_less_while_it_runs_as_expected() {
+        let clock = ServerClock::default();
+        let begun = Instant::now();
+        let server = || EPOCH.after(begun.elapsed());
+        let lasts = async |clock: &ServerClock, seconds| {
+            advance(Duration::from_secs(seconds)).await;
+            assert!(clock.known(Instant::now()).is_some(), "{seconds} s");
+            advance(Duration::from_millis(1)).await;
+            assert!(clock.known(Instant::now()).is_none(), "{seconds} s");
+        };
+        sample(&clock, server(), Duration::ZERO).await;
+        // What is learned before it was due says nothing of how long it lasts.
+        sample(&clock, server(), Duration::ZERO).await;
+        for seconds in [5, 10, 20, 30, 30] {
+            lasts(&clock, seconds).await;
+            sample(&clock, server(), Duration::ZERO).await;
+        }
+        clock.doubt();
+        assert!(clock.known(Instant::now()).is_none());
+        sample(&clock, server(), Duration::ZERO).await;
+        lasts(&clock, 5).await;
+        sample(&clock, server(), Duration::ZERO).await;
+        lasts(&clock, 10).await;
+        let set = server().after(Duration::from_secs(3_600));
+        sample(&clock, set, Duration::ZERO).await;
+        lasts(&clock, 5).await;
     }
 
     #[tokio::test(start_paused = true)]
