@@ -15,6 +15,7 @@ mod options;
 mod owed_invalidations;
 mod parked_callers;
 mod python_features;
+mod reads_that_leave_together;
 mod recursion;
 mod round_trips;
 mod stale_joiners;
