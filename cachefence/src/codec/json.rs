@@ -36,7 +36,7 @@ impl Codec for Json {
     where
         S: for<'de> DeserializeSeed<'de, Value = T>,
     {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let mut deserializer = serde_json::Deserializer::from_str(str::from_utf8(bytes)?);
         let value = seed.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(value)
@@ -66,6 +66,12 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_value() {
+        assert!(Json.decode(b"\"\xff\"", PhantomData::<String>).is_err());
+        assert_eq!(Json.decode("\"ß\"".as_bytes(), PhantomData::<String>).unwrap(), "ß");
+    }
 
     #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
     struct Deep {
