@@ -3,8 +3,10 @@
 //! Time is tokio's: real in production, and in tests under their control. Outside a tokio runtime
 //! there are no timers; a wait then has no end of its own, and what it waits for still ends it.
 
-use std::future::{Future, pending, poll_fn};
-use std::pin::{Pin, pin};
+mod alarm;
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,21 +14,16 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::alarm::Alarm;
+
 /// Waits for `duration` from now.
-pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> {
+pub(crate) fn sleep(duration: Duration) -> Alarm {
     sleep_until(Instant::now().checked_add(duration))
 }
 
 /// Waits until `deadline`; forever without one.
-///
-/// Most callers that wait hold one of these, so it is no `async fn`, which would keep its argument twice.
-pub(crate) fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()> {
-    async move {
-        match deadline.filter(|_| Handle::try_current().is_ok()) {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => pending().await,
-        }
-    }
+pub(crate) fn sleep_until(deadline: Option<Instant>) -> Alarm {
+    Alarm::at(deadline)
 }
 
 /// What `work` comes to within `limit`.
@@ -39,8 +36,7 @@ pub(crate) async fn in_time<T>(
     work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     let begun = Instant::now();
-    let end = begun.checked_add(limit).filter(|_| Handle::try_current().is_ok());
-    timed(begun, limit, end, work).await
+    timed(begun, limit, work).await
 }
 
 /// As [`in_time`], within `limit` from `begun` on. Panics where it is first polled outside a tokio runtime.
@@ -52,29 +48,31 @@ pub(crate) fn in_time_from<T>(
     limit: Duration,
     work: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = Option<T>> {
-    timed(begun, limit, begun.checked_add(limit), work)
+    timed(begun, limit, work)
 }
 
-/// Waits for `work` until `end`, and once more for `limit` if this process has stood still since `begun`.
+/// Waits for `work` until `limit` has passed since `begun`, and once more as long if this process has stood
+/// still since.
 fn timed<T>(
     begun: Instant,
     limit: Duration,
-    end: Option<Instant>,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = Option<T>> {
     async move {
         // One timer for both times.
-        let mut timer = pin!(end.map(tokio::time::sleep_until));
+        let mut timer = sleep_until(begun.checked_add(limit));
         let mut granted = false;
         poll_fn(|cx| {
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));
             }
-            let Some(mut timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
-            while timer.as_mut().poll(cx).is_ready() {
+            if limit.is_zero() {
+                return Poll::Ready(None);
+            }
+            while Pin::new(&mut timer).poll(cx).is_ready() {
                 let again = Instant::now().checked_add(limit);
                 match again.filter(|_| !granted && stood_still(begun, limit)) {
-                    Some(again) => timer.as_mut().reset(again),
+                    Some(again) => timer = sleep_until(Some(again)),
                     None => return Poll::Ready(None),
                 }
                 granted = true;

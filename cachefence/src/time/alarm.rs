@@ -1,0 +1,337 @@
+//! Limits of waiting that are seldom reached: one timer for all of a runtime's.
+//!
+//! Whoever waits for a reply sets itself a limit, and mostly takes it back a moment later. One of the
+//! runtime's own timers for each would be a sixth of what a shared hit executes. So the limits stand in
+//! a list, and one task for each runtime sleeps until the earliest. To set a later one, and to take one
+//! back, only changes the list; the task then wakes once in vain, and sleeps until what is left.
+//!
+//! No lock is held while a waker runs or is dropped.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::{Handle, Id};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::race::race;
+
+/// Is ready at its deadline, by the clock of the runtime that it is polled on; never outside one, and never
+/// without a deadline.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Alarm {
+    deadline: Option<Instant>,
+    /// Where it stands, once it has been polled.
+    set: Option<(Arc<Alarms>, usize)>,
+}
+
+/// The alarms of one runtime.
+struct Alarms {
+    runtime: Id,
+    list: Mutex<List>,
+    /// The earliest is another than the task knows.
+    earlier: Notify,
+}
+
+#[derive(Default)]
+struct List {
+    seats: Vec<Seat>,
+    /// The first seat that is free.
+    free: Option<usize>,
+    taken: usize,
+    /// When the task looks again; not after the earliest.
+    next: Option<Instant>,
+    /// The task has ended, as the runtime has.
+    over: bool,
+}
+
+enum Seat {
+    Free { next: Option<usize> },
+    Set { deadline: Instant, waker: Waker },
+    Due,
+}
+
+impl Alarm {
+    pub(super) fn at(deadline: Option<Instant>) -> Self {
+        Self { deadline, set: None }
+    }
+
+    fn take_back(&mut self) {
+        if let Some((alarms, seat)) = self.set.take() {
+            let left = alarms.list().leave(seat);
+            drop(left); // with the lock released
+        }
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.deadline else { return Poll::Pending };
+        if let Some((alarms, seat)) = &self.set {
+            match alarms.look(*seat, cx.waker()) {
+                Look::Waits => return Poll::Pending,
+                Look::Due => {
+                    self.take_back();
+                    return Poll::Ready(());
+                }
+                // Nobody rings there any more: it is set where it is polled now.
+                Look::Over => self.take_back(),
+            }
+        }
+        self.set = Alarms::here().map(|alarms| {
+            let seat = alarms.set(deadline, cx.waker().clone());
+            (alarms, seat)
+        });
+        Poll::Pending
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+/// What one of them has come to.
+enum Look {
+    Waits,
+    Due,
+    Over,
+}
+
+thread_local! {
+    /// Those of the runtime that was the last to ask on this thread.
+    static HERE: Cell<Option<Arc<Alarms>>> = const { Cell::new(None) };
+}
+
+/// Those of all runtimes.
+static EVERYWHERE: Mutex<Vec<Arc<Alarms>>> = Mutex::new(Vec::new());
+
+impl Alarms {
+    /// Those of the current runtime.
+    fn here() -> Option<Arc<Self>> {
+        let runtime = Handle::try_current().ok()?;
+        let id = runtime.id();
+        let last = HERE.try_with(Cell::take).ok().flatten();
+        let here = match last {
+            Some(last) if last.runtime == id && !last.list().over => last,
+            _ => Self::of(&runtime),
+        };
+        // A thread that ends keeps nothing.
+        let _ = HERE.try_with(|last| last.set(Some(Arc::clone(&here))));
+        Some(here)
+    }
+
+    fn of(runtime: &Handle) -> Arc<Self> {
+        let mut everywhere = everywhere();
+        if let Some(found) = everywhere.iter().find(|alarms| alarms.runtime == runtime.id()) {
+            return Arc::clone(found);
+        }
+        let (list, earlier) = (Mutex::default(), Notify::new());
+        let alarms = Arc::new(Self { runtime: runtime.id(), list, earlier });
+        everywhere.push(Arc::clone(&alarms));
+        drop(everywhere); // which a task that cannot be started takes at once
+        runtime.spawn(Ringing(Arc::clone(&alarms)).ring());
+        alarms
+    }
+
+    fn set(&self, deadline: Instant, waker: Waker) -> usize {
+        let mut list = self.list();
+        let seat = list.take(Seat::Set { deadline, waker });
+        let earlier = list.next.is_none_or(|next| deadline < next);
+        if earlier {
+            list.next = Some(deadline);
+        }
+        drop(list);
+        if earlier {
+            self.earlier.notify_one();
+        }
+        seat
+    }
+
+    fn look(&self, seat: usize, now_by: &Waker) -> Look {
+        let mut list = self.list();
+        let over = list.over;
+        let replaced = match &mut list.seats[seat] {
+            Seat::Set { waker, .. } if waker.will_wake(now_by) => None,
+            Seat::Set { waker, .. } => Some(mem::replace(waker, now_by.clone())),
+            Seat::Due | Seat::Free { .. } => return Look::Due,
+        };
+        drop(list);
+        drop(replaced); // with the lock released
+        if over { Look::Over } else { Look::Waits }
+    }
+
+    /// Wakes whose deadline has come; gives when the next one's will.
+    fn ring(&self, now: Instant) -> Option<Instant> {
+        let mut list = self.list();
+        let due = list.ring(now);
+        let next = list.next;
+        drop(list);
+        due.into_iter().for_each(Waker::wake);
+        next
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        // Nothing that panics runs under this lock.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl List {
+    fn take(&mut self, seat: Seat) -> usize {
+        self.taken += 1;
+        let Some(number) = self.free else {
+            self.seats.push(seat);
+            return self.seats.len() - 1;
+        };
+        let free = mem::replace(&mut self.seats[number], seat);
+        self.free = if let Seat::Free { next } = free { next } else { None };
+        number
+    }
+
+    fn leave(&mut self, number: usize) -> Seat {
+        self.taken -= 1;
+        let next = self.free.replace(number);
+        mem::replace(&mut self.seats[number], Seat::Free { next })
+    }
+
+    fn ring(&mut self, now: Instant) -> Vec<Waker> {
+        let mut due = Vec::new();
+        self.next = None;
+        for seat in &mut self.seats {
+            match seat {
+                Seat::Set { deadline, .. } if *deadline <= now => {
+                    if let Seat::Set { waker, .. } = mem::replace(seat, Seat::Due) {
+                        due.push(waker);
+                    }
+                }
+                Seat::Set { deadline, .. } => {
+                    self.next = Some(self.next.map_or(*deadline, |next| next.min(*deadline)));
+                }
+                Seat::Free { .. } | Seat::Due => {}
+            }
+        }
+        if self.taken == 0 {
+            // A crowd has gone.
+            (self.seats, self.free) = (Vec::new(), None);
+        }
+        due
+    }
+}
+
+fn everywhere() -> MutexGuard<'static, Vec<Arc<Alarms>>> {
+    EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The task of one runtime; dropped with it.
+struct Ringing(Arc<Alarms>);
+
+impl Ringing {
+    async fn ring(self) {
+        let alarms = &self.0;
+        loop {
+            let next = alarms.ring(Instant::now());
+            let earlier = pin!(alarms.earlier.notified());
+            let Some(next) = next else {
+                earlier.await;
+                continue;
+            };
+            race(earlier, pin!(tokio::time::sleep_until(next))).await;
+        }
+    }
+}
+
+impl Drop for Ringing {
+    /// Those who wait may be polled elsewhere, and look again there.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return; // a runtime without timers, on which no task of this kind will do better
+        }
+        everywhere().retain(|alarms| !Arc::ptr_eq(alarms, &self.0));
+        let mut list = self.0.list();
+        list.over = true;
+        let waiting = list.seats.iter().filter_map(|seat| match seat {
+            Seat::Set { waker, .. } => Some(waker.clone()),
+            Seat::Free { .. } | Seat::Due => None,
+        });
+        let waiting: Vec<_> = waiting.collect();
+        drop(list);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    fn after(millis: u64) -> Alarm {
+        Alarm::at(Some(Instant::now() + Duration::from_millis(millis)))
+    }
+
+    fn taken() -> usize {
+        Alarms::here().unwrap().list().taken
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_rings_at_its_time() {
+        let begun = Instant::now();
+        let tasks = [300, 100, 200, 100].map(|millis| {
+            tokio::spawn(async move {
+                after(millis).await;
+                assert_eq!(begun.elapsed().as_millis(), u128::from(millis));
+            })
+        });
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_earlier_than_all_is_not_late() {
+        let late = tokio::spawn(after(1_000));
+        advance(Duration::from_millis(10)).await;
+        let begun = Instant::now();
+        after(20).await;
+        assert_eq!(begun.elapsed().as_millis(), 20);
+        late.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_taken_back_does_not_ring() {
+        let begun = Instant::now();
+        let limit = Duration::from_millis(5);
+        assert!(timeout(limit, after(1_000)).await.is_err());
+        assert_eq!((taken(), begun.elapsed()), (0, limit));
+    }
+
+    #[test]
+    fn polled_on_another_runtime_after_its_own_has_ended_it_rings_there() {
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut alarm = after(50);
+        let first = runtime();
+        first.block_on(async {
+            assert!(timeout(Duration::from_millis(1), &mut alarm).await.is_err());
+        });
+        drop(first);
+        runtime().block_on(async { timeout(Duration::from_secs(60), alarm).await.unwrap() });
+    }
+
+    #[test]
+    fn outside_a_runtime_it_waits() {
+        let mut alarm = pin!(Alarm::at(Some(Instant::now())));
+        assert!(alarm.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+}
