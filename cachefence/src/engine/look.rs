@@ -19,7 +19,7 @@ use crate::race::{First, race};
 use crate::report;
 use crate::share::Decoded;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
-use crate::time::sleep;
+use crate::time::{sleep, sleep_until};
 
 /// How long a caller waits for a read that another one sent, where the store does not say how long it
 /// takes. Stores bound their reads themselves, but only while they are polled, and a caller that is not
@@ -39,8 +39,8 @@ pub(super) enum Look {
     Underway(Joiner),
 }
 
-/// What a read comes to; `None` if there was none, and each has to start again.
-pub(super) type Reading = Option<(Read, Decoded)>;
+/// What a read comes to, and when it had; `None` if there was none, and each has to start again.
+pub(super) type Reading = Option<(Read, Decoded, Instant)>;
 
 type Read = Result<Option<Snapshot>, Unavailable>;
 
@@ -97,8 +97,7 @@ impl Engine {
     /// Shares one read among the callers that came before it was sent.
     async fn read_together(&self, call: &Call<'_>, rebuilds: Rebuilds) -> Look {
         let Some(aloft) = self.runway.take_off(self.way(call)) else {
-            // In a box: whoever is alone with a key does not carry what waiting takes.
-            return Box::pin(self.read_next(call, rebuilds)).await;
+            return self.read_next(call, rebuilds).await;
         };
         self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found_alone)
     }
@@ -135,9 +134,10 @@ impl Engine {
             };
             // Who is to send it waits as long for the one before, and then reads.
             let patience = self.read_patience().saturating_mul(2);
-            match race(Pin::new(&mut member), pin!(sleep(patience))).await {
-                First::A(Turn::Landed(Some((read, decoded)))) => {
-                    call.spent.add(since.elapsed());
+            let patience = sleep_until(since.checked_add(patience));
+            match race(Pin::new(&mut member), pin!(patience)).await {
+                First::A(Turn::Landed(Some((read, decoded, landed)))) => {
+                    call.spent.add(landed.saturating_duration_since(since));
                     return found(read, decoded);
                 }
                 First::A(Turn::Landed(None)) => {}
@@ -147,10 +147,8 @@ impl Engine {
                 // It is one slow read after another: no more of them.
                 First::B(()) if stuck => {
                     let aloft = self.runway.overtake(self.way(call));
-                    return self
-                        .read_aloft(call, aloft)
-                        .await
-                        .map_or(Look::Unavailable, found_alone);
+                    let read = Box::pin(self.read_aloft(call, aloft)).await;
+                    return read.map_or(Look::Unavailable, found_alone);
                 }
                 First::B(()) => {
                     // That somebody is not polled says nothing of the store.
@@ -165,47 +163,50 @@ impl Engine {
         }
     }
 
-    /// Sends the next read when the one before has come back, `stuck` at once.
-    async fn read_for_all(
-        &self,
-        call: &Call<'_>,
+    /// Sends the next read when the one before has come back, `stuck` at once. In a box: whoever is alone
+    /// with a key, or waits, does not carry what that takes.
+    fn read_for_all<'a>(
+        &'a self,
+        call: &'a Call<'_>,
         baton: Baton<Reading, ()>,
         since: Instant,
         stuck: bool,
         rebuilds: Rebuilds,
-    ) -> Look {
-        let way = self.way(call);
-        let aloft = if stuck {
-            Some(self.runway.overtake(way))
-        } else {
-            let clear = pin!(self.runway.clear(way));
-            match race(clear, pin!(sleep(self.read_patience()))).await {
-                First::A(aloft) => {
-                    call.spent.add(since.elapsed());
-                    aloft
+    ) -> Pin<Box<impl Future<Output = Look>>> {
+        Box::pin(async move {
+            let way = self.way(call);
+            let aloft = if stuck {
+                Some(self.runway.overtake(way))
+            } else {
+                let clear = pin!(self.runway.clear(way));
+                match race(clear, pin!(sleep(self.read_patience()))).await {
+                    First::A(aloft) => {
+                        call.spent.add(since.elapsed());
+                        aloft
+                    }
+                    First::B(()) => Some(self.runway.overtake(way)),
                 }
-                First::B(()) => Some(self.runway.overtake(way)),
+            };
+            let Some(aloft) = aloft else {
+                // That the store is in trouble is not to be waited for twice.
+                baton.land(Some((Err(Unavailable), Decoded::for_one(), Instant::now())));
+                return Look::Unavailable;
+            };
+            // Those whom the last read served may want it again: they come before this one is sent.
+            yield_now().await;
+            if let Some(member) = self.join_under_way(call.key.as_str(), rebuilds) {
+                baton.land(None);
+                return Look::Underway(member);
             }
-        };
-        let Some(aloft) = aloft else {
-            // That the store is in trouble is not to be waited for twice.
-            baton.land(Some((Err(Unavailable), Decoded::for_one())));
-            return Look::Unavailable;
-        };
-        // Those whom the last read served may want it again: they come before this one is sent.
-        yield_now().await;
-        if let Some(member) = self.join_under_way(call.key.as_str(), rebuilds) {
-            baton.land(None);
-            return Look::Underway(member);
-        }
-        baton.seal();
-        let members = baton.members();
-        self.runway.note(way, members);
-        // Without time of its own, it leaves the read to the others.
-        let Some(read) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
-        let decoded = if members > 0 { Decoded::for_many() } else { Decoded::for_one() };
-        baton.land(Some((read.clone(), decoded.clone())));
-        found(read, decoded)
+            baton.seal();
+            let members = baton.members();
+            self.runway.note(way, members);
+            // Without time of its own, it leaves the read to the others.
+            let Some(read) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
+            let decoded = if members > 0 { Decoded::for_many() } else { Decoded::for_one() };
+            baton.land(Some((read.clone(), decoded.clone(), Instant::now())));
+            found(read, decoded)
+        })
     }
 
     /// The read that was waited for may have found nothing.

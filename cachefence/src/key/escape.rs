@@ -24,8 +24,20 @@ fn push_plain(text: &str, run: Range<usize>, out: &mut String) {
 }
 
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-')
+    PLAIN[usize::from(byte)]
 }
+
+/// Looked up, since it is asked of every byte of every part.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        plain[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'@' | b'-');
+        byte += 1;
+    }
+    plain
+};
 
 /// Appends the two digits of `byte`.
 pub(super) fn push_hex(byte: u8, digits: &[u8; 16], out: &mut String) {
