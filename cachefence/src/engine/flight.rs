@@ -359,6 +359,10 @@ struct Seats {
 impl Seats {
     fn take(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
+            if self.wakers.len() == self.wakers.capacity() {
+                // Not twice as many: with a crowd, that is a good part of what it takes.
+                self.wakers.reserve_exact(self.wakers.len() / 8 + 4);
+            }
             self.wakers.push(None);
             self.wakers.len() - 1
         })

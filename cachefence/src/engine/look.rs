@@ -44,6 +44,15 @@ pub(super) type Reading = Option<(Read, Decoded, Instant)>;
 
 type Read = Result<Option<Snapshot>, Unavailable>;
 
+/// What became of a caller that waited for the next read.
+enum Boarded {
+    /// It is to send it.
+    Sends(Baton<Reading, ()>),
+    /// It reads for itself.
+    Overtakes,
+    InVain,
+}
+
 /// The store cannot be read, which has been reported.
 #[derive(Clone)]
 pub(super) struct Unavailable;
@@ -121,44 +130,52 @@ impl Engine {
         }
     }
 
-    /// Waits for the next read, or sends it.
-    async fn read_next(&self, call: &Call<'_>, rebuilds: Rebuilds) -> Look {
-        let key = call.key.as_str();
-        let (mut since, mut stuck) = (Instant::now(), false);
-        loop {
-            let mut member = match self.boarding.enter(key, false) {
-                Entered::Leads(baton) => {
-                    return self.read_for_all(call, baton, since, stuck, rebuilds).await;
+    /// Waits for the next read, or sends it. Nothing large is held meanwhile: so many wait here.
+    fn read_next(&self, call: &Call<'_>, rebuilds: Rebuilds) -> impl Future<Output = Look> {
+        async move {
+            let (mut since, mut stuck) = (Instant::now(), false);
+            loop {
+                let mut member = match self.boarding.enter(call.key.as_str(), false) {
+                    Entered::Leads(baton) => {
+                        return self.read_for_all(call, baton, since, stuck, rebuilds).await;
+                    }
+                    Entered::Joins(member) => member,
+                };
+                // Who is to send it waits as long for the one before, and then reads.
+                let patience = self.read_patience().saturating_mul(2);
+                let mut patience = sleep_until(since.checked_add(patience));
+                let boarded = match race(Pin::new(&mut member), Pin::new(&mut patience)).await {
+                    First::A(Turn::Landed(Some((read, decoded, landed)))) => {
+                        call.spent.add(landed.saturating_duration_since(since));
+                        return found(read, decoded);
+                    }
+                    First::A(Turn::Landed(None)) => Boarded::InVain,
+                    First::A(Turn::Leads(baton)) => Boarded::Sends(baton),
+                    // It is one slow read after another: no more of them.
+                    First::B(()) if stuck => Boarded::Overtakes,
+                    First::B(()) => {
+                        // That somebody is not polled says nothing of the store.
+                        (since, stuck) = (Instant::now(), true);
+                        member.dismiss(None);
+                        Boarded::InVain
+                    }
+                };
+                drop((member, patience));
+                match boarded {
+                    Boarded::Sends(baton) => {
+                        return self.read_for_all(call, baton, since, stuck, rebuilds).await;
+                    }
+                    Boarded::Overtakes => {
+                        let aloft = self.runway.overtake(self.way(call));
+                        let read = Box::pin(self.read_aloft(call, aloft)).await;
+                        return read.map_or(Look::Unavailable, found_alone);
+                    }
+                    Boarded::InVain => {}
                 }
-                Entered::Joins(member) => member,
-            };
-            // Who is to send it waits as long for the one before, and then reads.
-            let patience = self.read_patience().saturating_mul(2);
-            let patience = sleep_until(since.checked_add(patience));
-            match race(Pin::new(&mut member), pin!(patience)).await {
-                First::A(Turn::Landed(Some((read, decoded, landed)))) => {
-                    call.spent.add(landed.saturating_duration_since(since));
-                    return found(read, decoded);
+                if let Some(member) = self.join_under_way(call.key.as_str(), rebuilds) {
+                    call.spent.add(since.elapsed());
+                    return Look::Underway(member);
                 }
-                First::A(Turn::Landed(None)) => {}
-                First::A(Turn::Leads(baton)) => {
-                    return self.read_for_all(call, baton, since, stuck, rebuilds).await;
-                }
-                // It is one slow read after another: no more of them.
-                First::B(()) if stuck => {
-                    let aloft = self.runway.overtake(self.way(call));
-                    let read = Box::pin(self.read_aloft(call, aloft)).await;
-                    return read.map_or(Look::Unavailable, found_alone);
-                }
-                First::B(()) => {
-                    // That somebody is not polled says nothing of the store.
-                    (since, stuck) = (Instant::now(), true);
-                    member.dismiss(None);
-                }
-            }
-            if let Some(member) = self.join_under_way(key, rebuilds) {
-                call.spent.add(since.elapsed());
-                return Look::Underway(member);
             }
         }
     }

@@ -188,6 +188,10 @@ impl List {
     fn take(&mut self, seat: Seat) -> usize {
         self.taken += 1;
         let Some(number) = self.free else {
+            if self.seats.len() == self.seats.capacity() {
+                // Not twice as many, which would be a good part of what a crowd takes.
+                self.seats.reserve_exact(self.seats.len() / 8 + 16);
+            }
             self.seats.push(seat);
             return self.seats.len() - 1;
         };
