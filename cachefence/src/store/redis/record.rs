@@ -42,15 +42,15 @@ pub(crate) enum Record {
 impl Record {
     /// Reads what was found under `key`, whatever it is.
     pub(crate) fn decode(key: &Key, mut bytes: Bytes, now: Timestamp) -> Self {
-        let Some(header) = bytes.get(..HEADER) else { return Self::Foreign };
-        let [fingerprint, version, delta, expiry, retry_at] =
-            [4, VERSION_AT, 20, 28, RETRY_AT].map(|at| number(header, at));
+        let Some(header) = bytes.first_chunk::<HEADER>() else { return Self::Foreign };
         if header[..4] != FORMAT {
             return Self::Foreign;
         }
-        if fingerprint != key.fingerprint() {
+        if number::<4>(header) != key.fingerprint() {
             return Self::Stray;
         }
+        let (version, delta) = (number::<VERSION_AT>(header), number::<20>(header));
+        let (expiry, retry_at) = (number::<28>(header), number::<RETRY_AT>(header));
         // Not `slice`, which counts references from then on, and allocates for that.
         bytes.advance(HEADER);
         Self::Entry(Snapshot {
@@ -64,9 +64,10 @@ impl Record {
     }
 }
 
-/// The number at `at`; a header is long enough.
-fn number(header: &[u8], at: usize) -> u64 {
-    header[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+/// The number at `AT`.
+fn number<const AT: usize>(header: &[u8; HEADER]) -> u64 {
+    let bytes = header[AT..].first_chunk().copied();
+    u64::from_be_bytes(bytes.unwrap_or_default()) // a header is long enough
 }
 
 /// What every entry of `key` begins with.
