@@ -144,10 +144,17 @@ pub(crate) fn prefix(namespace: &str) -> String {
     prefix
 }
 
-/// Whether there may be a `{` or a `}` in `name`. It takes a `|` for one, which stands between them.
+/// Whether there may be a `{` or a `}` in `name`. It may take what stands between and after them for one.
 fn may_hold_braces(name: &str) -> bool {
-    // Without a way out in between, which lets the compiler look at many bytes at a time.
-    name.bytes().fold(false, |found, byte| found | matches!(byte, b'{'..=b'}'))
+    const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+    const FROM_BRACE: u64 = u64::from_ne_bytes([0x80 - b'{'; 8]);
+    // Eight bytes at a time: what is added takes those from `{` on into their highest bit.
+    let (words, rest) = name.as_bytes().as_chunks();
+    let may = words.iter().fold(0, |may, word| {
+        let word = u64::from_ne_bytes(*word);
+        may | (((word & !HIGHEST) + FROM_BRACE) & !word)
+    });
+    may & HIGHEST != 0 || rest.iter().any(|byte| matches!(byte, b'{'..=b'}'))
 }
 
 /// The hash tag by the rule of the Redis Cluster specification: what stands between the first `{`
@@ -196,6 +203,23 @@ mod tests {
         for name in [long.clone(), format!("{{{long}"), format!("a{{{long}}}"), "{".repeat(1000)] {
             let key = key(&name).unwrap();
             assert_eq!(slot(&key.lock_name()), slot(key.as_str()), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_brace_is_overlooked() {
+        for length in 1..20 {
+            for at in 0..length {
+                for brace in ['{', '}'] {
+                    for other in ["a", "z", "\u{7f}", "ß"] {
+                        let name = format!("{}{brace}{}", other.repeat(at), other.repeat(length));
+                        assert!(may_hold_braces(&name), "{name}");
+                    }
+                }
+            }
+            for other in ["a", "z", ":", "%", "ß", "\u{1f980}"] {
+                assert!(!may_hold_braces(&other.repeat(length)), "{other}");
+            }
         }
     }
 
