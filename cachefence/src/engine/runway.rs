@@ -37,6 +37,9 @@ const SIDE_BY_SIDE: u32 = 8;
 
 #[derive(Default)]
 struct Strip {
+    /// A key that one reads by itself, and the number of its flight: it is in the map when there is more to
+    /// be said of it.
+    lone: Option<(u64, u64)>,
     uses: HashMap<u64, Use, BuildHasherDefault<Unhashed>>,
     habits: Habits,
     numbers: u64,
@@ -88,7 +91,11 @@ impl Runway {
             return None;
         }
         let flight = strip.next_number();
-        let held = strip.uses.entry(of).or_default();
+        if strip.lone.is_none() && !strip.uses.contains_key(&of) {
+            strip.lone = Some((of, flight));
+            return Some(Aloft { way: self, of, flight });
+        }
+        let held = strip.held(of);
         match held.way {
             Way::Free => held.way = Way::Aloft(flight),
             Way::Aloft(_) if habit == Some(Habit::Cheap) && held.waiting.is_empty() => {
@@ -116,7 +123,7 @@ impl Runway {
     pub(super) fn overtake(&self, of: u64) -> Aloft<'_> {
         let mut strip = self.strip(of);
         let flight = strip.next_number();
-        let held = strip.uses.entry(of).or_default();
+        let held = strip.held(of);
         held.beside += u32::from(matches!(held.way, Way::Aloft(_)));
         held.way = Way::Aloft(flight);
         Aloft { way: self, of, flight }
@@ -125,6 +132,9 @@ impl Runway {
     /// Gives the right of `flight` back.
     fn land(&self, of: u64, flight: u64, cost: Cost) {
         let mut strip = self.strip(of);
+        if strip.lone.take_if(|lone| *lone == (of, flight)).is_some() {
+            return;
+        }
         let Strip { uses, habits, .. } = &mut *strip;
         let Entry::Occupied(mut entry) = uses.entry(of) else { return };
         let held = entry.get_mut();
@@ -159,7 +169,10 @@ impl Runway {
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.strips.iter().all(|strip| strip.lock().unwrap().uses.is_empty())
+        self.strips.iter().all(|strip| {
+            let strip = strip.lock().unwrap();
+            strip.lone.is_none() && strip.uses.is_empty()
+        })
     }
 }
 
@@ -170,6 +183,15 @@ fn wake(waiting: Vec<(u64, Waker)>) {
 }
 
 impl Strip {
+    /// The use of a key of which there is more to be said than that one reads it.
+    fn held(&mut self, of: u64) -> &mut Use {
+        let held = self.uses.entry(of).or_default();
+        if let Some((_, flight)) = self.lone.take_if(|(lone, _)| *lone == of) {
+            held.way = Way::Aloft(flight);
+        }
+        held
+    }
+
     fn next_number(&mut self) -> u64 {
         self.numbers = self.numbers.wrapping_add(1);
         self.numbers
@@ -214,7 +236,7 @@ impl<'a> Future for Clear<'a> {
         let Self { way, of, .. } = *self;
         let mut strip = way.strip(of);
         let flight = strip.next_number();
-        let held = strip.uses.entry(of).or_default();
+        let held = strip.held(of);
         match held.way {
             Way::Aloft(_) => {
                 let number = *self.number.get_or_insert(flight);
