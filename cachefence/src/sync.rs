@@ -3,4 +3,5 @@
 
 /// Seeded at random, and a quarter of the cost of the standard one.
 pub(crate) use quick_cache::DefaultHashBuilder;
+pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -46,7 +46,7 @@ impl Engine {
     {
         let mut call = Call::new(key, policy);
         let look = self.look(&mut call).await;
-        if let Look::Found(found, decoded) = &look {
+        if let Look::Found(found, decoded, asked) = &look {
             match self.judge::<T, S>(&call, found, decoded) {
                 (Freshness::Fresh, Some(value)) => return Ok(Ok(value)),
                 (Freshness::Early | Freshness::Revalidate, Some(value)) => {
@@ -54,6 +54,7 @@ impl Engine {
                     return Ok(Ok(value));
                 }
                 (Freshness::IfError, Some(held)) if !self.is_within(key) => {
+                    call.spent.add_since(*asked);
                     call.started_waiting(&self.tickets);
                     let rebuilt =
                         self.rebuild_aside::<T, E, S, F>(&call, found.version, recompute).await;

@@ -34,24 +34,30 @@ impl Engine {
     ) -> Then<T> {
         let mut attempt = Attempt::default();
         match look {
-            Look::Found(found, decoded) => match self.judge::<T, S>(call, &found, &decoded) {
-                (Freshness::Fresh, Some(value)) => return Then::Serve(value),
-                (Freshness::Early | Freshness::Revalidate, Some(value)) => {
-                    return match self.rebuilds.lead(call.key.as_str()) {
-                        Some(baton) => {
-                            Then::Lead(baton, Attempt::refresh(found.version, Some(value)))
-                        }
-                        None => Then::Serve(value),
-                    };
-                }
-                (Freshness::IfError, held) => {
-                    if held.is_some() {
-                        call.may_give_up();
+            Look::Found(found, decoded, asked) => {
+                let judged = match self.judge::<T, S>(call, &found, &decoded) {
+                    (Freshness::Fresh, Some(value)) => return Then::Serve(value),
+                    judged => judged,
+                };
+                call.spent.add_since(asked);
+                match judged {
+                    (Freshness::Early | Freshness::Revalidate, Some(value)) => {
+                        return match self.rebuilds.lead(call.key.as_str()) {
+                            Some(baton) => {
+                                Then::Lead(baton, Attempt::refresh(found.version, Some(value)))
+                            }
+                            None => Then::Serve(value),
+                        };
                     }
-                    (attempt.seen, attempt.held) = (Some(found.version), held.map(Box::new));
+                    (Freshness::IfError, held) => {
+                        if held.is_some() {
+                            call.may_give_up();
+                        }
+                        (attempt.seen, attempt.held) = (Some(found.version), held.map(Box::new));
+                    }
+                    _ => attempt.seen = Some(found.version),
                 }
-                _ => attempt.seen = Some(found.version),
-            },
+            }
             Look::Nothing => {}
             Look::Unavailable => attempt.reachable = false,
             Look::Underway(_) if self.is_within(call.key) => return Then::Fail,

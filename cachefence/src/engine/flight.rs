@@ -25,11 +25,13 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
-use crate::sync::{Arc, DefaultHashBuilder, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// The flights of one kind, by key. `O` is how they end, `C` the cargo that their batons carry.
 pub(crate) struct Flights<O, C> {
     shards: [Mutex<Shard<O, C>>; SHARDS],
+    /// How many are in the maps, for those who only want to know that there are none.
+    open: AtomicUsize,
     hasher: DefaultHashBuilder,
 }
 
@@ -75,6 +77,7 @@ impl<O, C: Default> Flights<O, C> {
     pub(crate) fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
+            open: AtomicUsize::new(0),
             hasher: DefaultHashBuilder::default(),
         }
     }
@@ -91,6 +94,10 @@ impl<O, C: Default> Flights<O, C> {
 
     /// Joins the flight of `key`, if there is one and it is cold.
     pub(crate) fn join_cold(self: &Arc<Self>, key: &str) -> Option<Member<O, C>> {
+        // Who overlooks one that is just beginning looks for itself.
+        if self.open.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let shard = self.shard(key);
         let flight = shard.get(key)?;
         let cold = lock(&flight.state).cold;
@@ -108,6 +115,7 @@ impl<O, C: Default> Flights<O, C> {
     pub(crate) fn void(&self, key: &str, outcome: O) {
         let flight = self.shard(key).remove(key);
         if let Some(flight) = flight {
+            self.open.fetch_sub(1, Ordering::Relaxed);
             flight.end(outcome);
         }
     }
@@ -124,12 +132,21 @@ impl<O, C: Default> Flights<O, C> {
         lock(&self.shards[hash % SHARDS])
     }
 
+    /// Has `flight` be entered no more.
+    fn close(&self, shard: &mut Shard<O, C>, flight: &Arc<Flight<O, C>>) {
+        if shard.get(&*flight.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            shard.remove(&*flight.key);
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     fn begin(self: &Arc<Self>, shard: &mut Shard<O, C>, key: &str, cold: bool) -> Baton<O, C> {
         let key: Arc<str> = key.into();
         let (since, seats) = (Instant::now(), Seats::default());
         let state = State { cold, offer: None, outcome: None, since, beats: 0, seats };
         let flight = Arc::new(Flight { key: Arc::clone(&key), state: Mutex::new(state) });
         shard.insert(key, Arc::clone(&flight));
+        self.open.fetch_add(1, Ordering::Relaxed);
         let crew = Crew { flights: Arc::clone(self), flight };
         Baton { crew, cargo: C::default(), done: false }
     }
@@ -153,12 +170,6 @@ impl<O, C> Flight<O, C> {
             let wakers = state.seats.wakers();
             drop(state);
             wakers.into_iter().for_each(Waker::wake);
-        }
-    }
-
-    fn leave_map(self: &Arc<Self>, shard: &mut Shard<O, C>) {
-        if shard.get(&*self.key).is_some_and(|current| Arc::ptr_eq(current, self)) {
-            shard.remove(&*self.key);
         }
     }
 }
@@ -191,7 +202,7 @@ impl<O, C: Default> Clone for Crew<O, C> {
 impl<O, C: Default> Crew<O, C> {
     /// Closes the flight to further callers.
     fn seal(&self) {
-        self.flight.leave_map(&mut self.flights.shard(&self.flight.key));
+        self.flights.close(&mut self.flights.shard(&self.flight.key), &self.flight);
     }
 
     /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone.
@@ -244,7 +255,7 @@ impl<O, C: Default> Baton<O, C> {
         let cargo = mem::take(&mut self.cargo);
         if state.outcome.is_some() || state.seats.taken() == 0 {
             drop(state);
-            flight.leave_map(&mut shard);
+            flights.close(&mut shard, flight);
             return Some(cargo);
         }
         state.offer = Some(cargo);
@@ -335,7 +346,7 @@ impl<O, C: Default> Member<O, C> {
         let unwanted = if state.seats.taken() == 0 { state.offer.take() } else { None };
         drop(state);
         if unwanted.is_some() {
-            self.crew.flight.leave_map(&mut shard);
+            self.crew.flights.close(&mut shard, &self.crew.flight);
         }
         (waker, unwanted)
     }

@@ -31,7 +31,9 @@ const CHEAP: usize = 2 * 1024;
 
 /// What a caller finds at first sight.
 pub(super) enum Look {
-    Found(Snapshot, Decoded),
+    /// Also when it was asked for, where that is not yet in what the call has spent: a hit has no use for
+    /// that.
+    Found(Snapshot, Decoded, Option<Instant>),
     Nothing,
     /// The store cannot be read.
     Unavailable,
@@ -70,7 +72,7 @@ impl Engine {
         if !self.store.answers_at_once() {
             return None;
         }
-        self.read(key).now().ok().map(|result| found_alone(judged(key, result)))
+        self.read(key).now().ok().map(|result| found(judged(key, result), Decoded::for_one()))
     }
 
     /// Looks into the store, or finds that a rebuild is under way here.
@@ -88,7 +90,10 @@ impl Engine {
     /// What is in the store, also where a rebuild is under way.
     pub(super) async fn look_past_rebuilds(&self, call: &Call<'_>) -> Option<Snapshot> {
         match self.read_together(call, Rebuilds::Ignore).await {
-            Look::Found(entry, _) => Some(entry),
+            Look::Found(entry, _, asked) => {
+                call.spent.add_since(asked);
+                Some(entry)
+            }
             Look::Nothing | Look::Unavailable | Look::Underway(_) => None,
         }
     }
@@ -108,25 +113,28 @@ impl Engine {
         let Some(aloft) = self.runway.take_off(self.way(call)) else {
             return self.read_next(call, rebuilds).await;
         };
-        self.read_aloft(call, aloft).await.map_or(Look::Unavailable, found_alone)
+        found_alone(call, self.read_aloft(call, aloft).await)
     }
 
     /// Reads for those who wait already. A read that is under way may have passed an invalidation that
     /// a caller knows of, so nobody who comes meanwhile may have what it finds. `None` if this call has
-    /// no time left for it, which says nothing of the store.
-    fn read_aloft(&self, call: &Call<'_>, aloft: Aloft<'_>) -> impl Future<Output = Option<Read>> {
+    /// no time left for it, which says nothing of the store. Also gives when it was asked for, where that
+    /// is not yet in what the call has spent.
+    fn read_aloft(
+        &self,
+        call: &Call<'_>,
+        aloft: Aloft<'_>,
+    ) -> impl Future<Output = Option<(Read, Option<Instant>)>> {
         async move {
-            let result = if call.spent.get().is_zero() {
+            let (result, asked) = if call.spent.get().is_zero() {
                 let asked = Instant::now();
                 // The store itself allows for no more.
-                let result = self.read(call.key).await;
-                call.spent.add(asked.elapsed());
-                result
+                (self.read(call.key).await, Some(asked))
             } else {
-                Box::pin(self.in_time(call, self.read(call.key))).await?
+                (Box::pin(self.in_time(call, self.read(call.key))).await?, None)
             };
             aloft.land(cost(&result));
-            Some(judged(call.key, result))
+            Some((judged(call.key, result), asked))
         }
     }
 
@@ -167,8 +175,7 @@ impl Engine {
                     }
                     Boarded::Overtakes => {
                         let aloft = self.runway.overtake(self.way(call));
-                        let read = Box::pin(self.read_aloft(call, aloft)).await;
-                        return read.map_or(Look::Unavailable, found_alone);
+                        return found_alone(call, Box::pin(self.read_aloft(call, aloft)).await);
                     }
                     Boarded::InVain => {}
                 }
@@ -219,9 +226,14 @@ impl Engine {
             let members = baton.members();
             self.runway.note(way, members);
             // Without time of its own, it leaves the read to the others.
-            let Some(read) = self.read_aloft(call, aloft).await else { return Look::Unavailable };
+            let Some((read, asked)) = self.read_aloft(call, aloft).await else {
+                return Look::Unavailable;
+            };
+            let landed = Instant::now();
+            call.spent
+                .add(asked.map_or(Duration::ZERO, |asked| landed.saturating_duration_since(asked)));
             let decoded = if members > 0 { Decoded::for_many() } else { Decoded::for_one() };
-            baton.land(Some((read.clone(), decoded.clone(), Instant::now())));
+            baton.land(Some((read.clone(), decoded.clone(), landed)));
             found(read, decoded)
         })
     }
@@ -281,13 +293,21 @@ fn judged(key: &Key, result: Result<Option<Snapshot>, StoreError>) -> Read {
     })
 }
 
-fn found_alone(read: Read) -> Look {
-    found(read, Decoded::for_one())
+/// What a call finds that has read for itself.
+fn found_alone(call: &Call<'_>, read: Option<(Read, Option<Instant>)>) -> Look {
+    match read {
+        Some((Ok(Some(snapshot)), asked)) => Look::Found(snapshot, Decoded::for_one(), asked),
+        Some((read, asked)) => {
+            call.spent.add_since(asked);
+            found(read, Decoded::for_one())
+        }
+        None => Look::Unavailable,
+    }
 }
 
 fn found(read: Read, decoded: Decoded) -> Look {
     match read {
-        Ok(Some(snapshot)) => Look::Found(snapshot, decoded),
+        Ok(Some(snapshot)) => Look::Found(snapshot, decoded, None),
         Ok(None) => Look::Nothing,
         Err(Unavailable) => Look::Unavailable,
     }

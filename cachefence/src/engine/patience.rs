@@ -23,6 +23,12 @@ impl Spent {
         self.set(self.get().saturating_add(more));
     }
 
+    pub(super) fn add_since(&self, asked: Option<Instant>) {
+        if let Some(asked) = asked {
+            self.add(asked.elapsed());
+        }
+    }
+
     pub(super) fn set(&self, spent: Duration) {
         let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
         self.0.store(micros, Ordering::Relaxed);

@@ -16,6 +16,7 @@ mod world;
 
 /// What `flight.rs` is built on.
 mod sync {
+    pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
     pub(crate) use std::hash::RandomState as DefaultHashBuilder;
     pub(crate) use std::sync::PoisonError;
