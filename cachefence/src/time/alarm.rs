@@ -84,10 +84,7 @@ impl Future for Alarm {
                 Look::Over => self.take_back(),
             }
         }
-        self.set = Alarms::here().map(|alarms| {
-            let seat = alarms.set(deadline, cx.waker().clone());
-            (alarms, seat)
-        });
+        self.set = Alarms::set_here(deadline, cx.waker());
         Poll::Pending
     }
 }
@@ -114,18 +111,19 @@ thread_local! {
 static EVERYWHERE: Mutex<Vec<Arc<Alarms>>> = Mutex::new(Vec::new());
 
 impl Alarms {
-    /// Those of the current runtime.
-    fn here() -> Option<Arc<Self>> {
+    /// Sets one on the current runtime.
+    fn set_here(deadline: Instant, waker: &Waker) -> Option<(Arc<Self>, usize)> {
         let runtime = Handle::try_current().ok()?;
-        let id = runtime.id();
         let last = HERE.try_with(Cell::take).ok().flatten();
-        let here = match last {
-            Some(last) if last.runtime == id && !last.list().over => last,
-            _ => Self::of(&runtime),
+        let last = last.filter(|last| last.runtime == runtime.id());
+        let set = |alarms: Arc<Self>| {
+            let seat = alarms.set(deadline, waker.clone())?;
+            // A thread that ends keeps nothing.
+            let _ = HERE.try_with(|last| last.set(Some(Arc::clone(&alarms))));
+            Some((alarms, seat))
         };
-        // A thread that ends keeps nothing.
-        let _ = HERE.try_with(|last| last.set(Some(Arc::clone(&here))));
-        Some(here)
+        // Those may be over, and another runtime have the number.
+        last.and_then(set).or_else(|| set(Self::of(&runtime)))
     }
 
     fn of(runtime: &Handle) -> Arc<Self> {
@@ -141,8 +139,14 @@ impl Alarms {
         alarms
     }
 
-    fn set(&self, deadline: Instant, waker: Waker) -> usize {
+    /// `None` if nobody rings any more.
+    fn set(&self, deadline: Instant, waker: Waker) -> Option<usize> {
         let mut list = self.list();
+        if list.over {
+            drop(list);
+            drop(waker); // with the lock released
+            return None;
+        }
         let seat = list.take(Seat::Set { deadline, waker });
         let earlier = list.next.is_none_or(|next| deadline < next);
         if earlier {
@@ -152,7 +156,7 @@ impl Alarms {
         if earlier {
             self.earlier.notify_one();
         }
-        seat
+        Some(seat)
     }
 
     fn look(&self, seat: usize, now_by: &Waker) -> Look {
@@ -284,7 +288,7 @@ mod tests {
     }
 
     fn taken() -> usize {
-        Alarms::here().unwrap().list().taken
+        Alarms::of(&Handle::current()).list().taken
     }
 
     #[tokio::test(start_paused = true)]

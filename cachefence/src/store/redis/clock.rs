@@ -5,6 +5,7 @@
 //! one round trip. The most certain sample is kept, and ages: clocks drift apart. No wall clock of
 //! this machine is ever read.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,11 @@ const LONGEST_STALE: Duration = Duration::from_secs(30);
 const DRIFT: u32 = 1_000;
 
 #[derive(Debug, Default)]
-pub(super) struct ServerClock(Mutex<State>);
+pub(super) struct ServerClock {
+    state: Mutex<State>,
+    /// The number of the sample that counts, for those who hold one.
+    number: AtomicU64,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct State {
@@ -53,14 +58,10 @@ pub(super) struct Sample {
     server: Timestamp,
     /// Half the round trip.
     uncertainty: Duration,
+    number: u64,
 }
 
 impl Sample {
-    /// The server's time now.
-    pub(super) fn now(&self) -> Timestamp {
-        self.project(Instant::now())
-    }
-
     fn project(&self, now: Instant) -> Timestamp {
         self.server.after(now.saturating_duration_since(self.at))
     }
@@ -75,8 +76,9 @@ impl ServerClock {
     pub(super) fn learn(&self, sent: Instant, server: Timestamp) -> Timestamp {
         let now = Instant::now();
         let uncertainty = now.saturating_duration_since(sent) / 2;
-        let new = Sample { at: sent + uncertainty, server, uncertainty };
         let mut state = self.state();
+        let number = self.number.load(Ordering::Relaxed) + 1;
+        let new = Sample { at: sent + uncertainty, server, uncertainty, number };
         let was_due = state.asked.is_some() && !state.is_known(now);
         state.asked = Some(now);
         if let Some(old) = state.sample {
@@ -96,6 +98,7 @@ impl ServerClock {
             }
         }
         state.sample = Some(new);
+        self.number.store(number, Ordering::Relaxed);
         new.project(now)
     }
 
@@ -103,6 +106,15 @@ impl ServerClock {
     pub(super) fn now(&self) -> Option<Timestamp> {
         let now = Instant::now();
         self.state().sample.map(|sample| sample.project(now))
+    }
+
+    /// The server's time now, for one who has known `sample`: another may count meanwhile.
+    pub(super) fn now_after(&self, sample: &Sample) -> Timestamp {
+        let now = Instant::now();
+        if self.number.load(Ordering::Relaxed) == sample.number {
+            return sample.project(now);
+        }
+        self.state().sample.unwrap_or(*sample).project(now)
     }
 
     /// What is known of the server's time, unless it should be asked for, `now`, by the next read.
@@ -118,7 +130,7 @@ impl ServerClock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -200,7 +212,9 @@ mod tests {
         let clock = ServerClock::default();
         sample(&clock, EPOCH, Duration::from_millis(1)).await;
         let set = EPOCH.after(Duration::from_secs(3_600));
+        let before = clock.known(Instant::now()).unwrap();
         sample(&clock, set, Duration::from_millis(20)).await;
+        assert!(near(Some(clock.now_after(&before)), set, Duration::from_millis(30)));
         assert!(near(clock.now(), set, Duration::from_millis(30)));
     }
 }

@@ -63,11 +63,7 @@ impl RedisStore {
         let link = server.links.here()?;
         let reply = pin!(together::read(&link, key.as_str(), asked, server.op_timeout));
         match server.ask_in_time(asked, reply).await {
-            Ok(entry) => {
-                // Another call may have learned of another server meanwhile.
-                let now = server.clock.now().unwrap_or_else(|| clock.now());
-                Ok(self.snapshot(key, entry, now))
-            }
+            Ok(entry) => Ok(self.snapshot(key, entry, server.clock.now_after(&clock))),
             Err(failure) => Box::pin(self.unread(key, failure)).await,
         }
     }
