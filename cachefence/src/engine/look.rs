@@ -162,8 +162,7 @@ impl Engine {
                     // It is one slow read after another: no more of them.
                     First::B(()) if stuck => Boarded::Overtakes,
                     First::B(()) => {
-                        // That somebody is not polled says nothing of the store.
-                        (since, stuck) = (Instant::now(), true);
+                        since = Instant::now();
                         member.dismiss(None);
                         Boarded::InVain
                     }
@@ -183,6 +182,8 @@ impl Engine {
                     call.spent.add(since.elapsed());
                     return Look::Underway(member);
                 }
+                // That somebody is not polled says nothing of the store.
+                (since, stuck) = (Instant::now(), true);
             }
         }
     }

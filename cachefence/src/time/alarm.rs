@@ -5,6 +5,9 @@
 //! a list, and one task for each runtime sleeps until the earliest. To set a later one, and to take one
 //! back, only changes the list; the task then wakes once in vain, and sleeps until what is left.
 //!
+//! It rings a hop later than a timer would: where the runtime gives that task no turn, as a thread that blocks
+//! does, limits are late. A clock that is paused may be moved on to a limit that was taken back.
+//!
 //! No lock is held while a waker runs or is dropped.
 
 use std::cell::Cell;
@@ -84,7 +87,23 @@ impl Future for Alarm {
                 Look::Over => self.take_back(),
             }
         }
-        self.set = Alarms::set_here(deadline, cx.waker());
+        let Ok(runtime) = Handle::try_current() else { return Poll::Pending };
+        self.set = Alarms::set_on(&runtime, deadline, cx.waker());
+        if self.set.is_some() {
+            return Poll::Pending;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
+        // The runtime has ended, and somebody blocks a thread of its own on this.
+        let waker = cx.waker().clone();
+        let ring = move || {
+            std::thread::sleep(left);
+            waker.wake();
+        };
+        // Without a thread to be had, it is never ready.
+        let _ = std::thread::Builder::new().spawn(ring);
         Poll::Pending
     }
 }
@@ -111,9 +130,8 @@ thread_local! {
 static EVERYWHERE: Mutex<Vec<Arc<Alarms>>> = Mutex::new(Vec::new());
 
 impl Alarms {
-    /// Sets one on the current runtime.
-    fn set_here(deadline: Instant, waker: &Waker) -> Option<(Arc<Self>, usize)> {
-        let runtime = Handle::try_current().ok()?;
+    /// Sets one on `runtime`, the current one; `None` if that has ended.
+    fn set_on(runtime: &Handle, deadline: Instant, waker: &Waker) -> Option<(Arc<Self>, usize)> {
         let last = HERE.try_with(Cell::take).ok().flatten();
         let last = last.filter(|last| last.runtime == runtime.id());
         let set = |alarms: Arc<Self>| {
@@ -123,7 +141,7 @@ impl Alarms {
             Some((alarms, seat))
         };
         // Those may be over, and another runtime have the number.
-        last.and_then(set).or_else(|| set(Self::of(&runtime)))
+        last.and_then(set).or_else(|| set(Self::of(runtime)))
     }
 
     fn of(runtime: &Handle) -> Arc<Self> {
@@ -135,7 +153,8 @@ impl Alarms {
         let alarms = Arc::new(Self { runtime: runtime.id(), list, earlier });
         everywhere.push(Arc::clone(&alarms));
         drop(everywhere); // which a task that cannot be started takes at once
-        runtime.spawn(Ringing(Arc::clone(&alarms)).ring());
+        let ringing = Ringing { alarms: Arc::clone(&alarms), makes_a_timer: false };
+        runtime.spawn(ringing.ring());
         alarms
     }
 
@@ -226,11 +245,24 @@ impl List {
                 Seat::Free { .. } | Seat::Due => {}
             }
         }
-        if self.taken == 0 {
-            // A crowd has gone.
-            (self.seats, self.free) = (Vec::new(), None);
-        }
+        self.tidy();
         due
+    }
+
+    /// Gives back what a crowd has left, and has the first seats be taken first.
+    fn tidy(&mut self) {
+        while matches!(self.seats.last(), Some(Seat::Free { .. })) {
+            self.seats.pop();
+        }
+        if self.seats.len() < self.seats.capacity() / 4 {
+            self.seats.shrink_to(self.seats.len() * 2);
+        }
+        self.free = None;
+        for (number, seat) in self.seats.iter_mut().enumerate().rev() {
+            if let Seat::Free { next } = seat {
+                *next = self.free.replace(number);
+            }
+        }
     }
 }
 
@@ -239,19 +271,23 @@ fn everywhere() -> MutexGuard<'static, Vec<Arc<Alarms>>> {
 }
 
 /// The task of one runtime; dropped with it.
-struct Ringing(Arc<Alarms>);
+struct Ringing {
+    alarms: Arc<Alarms>,
+    makes_a_timer: bool,
+}
 
 impl Ringing {
-    async fn ring(self) {
-        let alarms = &self.0;
+    async fn ring(mut self) {
         loop {
-            let next = alarms.ring(Instant::now());
-            let earlier = pin!(alarms.earlier.notified());
+            let next = self.alarms.ring(Instant::now());
             let Some(next) = next else {
-                earlier.await;
+                self.alarms.earlier.notified().await;
                 continue;
             };
-            race(earlier, pin!(tokio::time::sleep_until(next))).await;
+            self.makes_a_timer = true; // which panics on a runtime that has none
+            let timer = tokio::time::sleep_until(next);
+            self.makes_a_timer = false;
+            race(pin!(self.alarms.earlier.notified()), pin!(timer)).await;
         }
     }
 }
@@ -259,11 +295,11 @@ impl Ringing {
 impl Drop for Ringing {
     /// Those who wait may be polled elsewhere, and look again there.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            return; // a runtime without timers, on which no task of this kind will do better
+        if self.makes_a_timer {
+            return; // no other task of this kind would do better: there, limits are never reached
         }
-        everywhere().retain(|alarms| !Arc::ptr_eq(alarms, &self.0));
-        let mut list = self.0.list();
+        everywhere().retain(|alarms| !Arc::ptr_eq(alarms, &self.alarms));
+        let mut list = self.alarms.list();
         list.over = true;
         let waiting = list.seats.iter().filter_map(|seat| match seat {
             Seat::Set { waker, .. } => Some(waker.clone()),
@@ -277,6 +313,7 @@ impl Drop for Ringing {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::time::Duration;
 
     use tokio::time::{advance, timeout};
@@ -335,6 +372,47 @@ mod tests {
         });
         drop(first);
         runtime().block_on(async { timeout(Duration::from_secs(60), alarm).await.unwrap() });
+    }
+
+    #[test]
+    fn on_a_runtime_that_has_ended_it_rings() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        handle.block_on(after(20));
+    }
+
+    #[test]
+    fn on_a_runtime_without_timers_it_waits() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut alarm = pin!(after(1));
+            let mut polled = 0;
+            poll_fn(|cx| {
+                polled += 1;
+                assert!(alarm.as_mut().poll(cx).is_pending());
+                cx.waker().wake_by_ref();
+                if polled < 100 { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+        });
+    }
+
+    #[test]
+    fn what_a_crowd_has_left_is_given_back() {
+        let mut list = List::default();
+        let now = Instant::now();
+        let set = || Seat::Set { deadline: now, waker: Waker::noop().clone() };
+        let crowd: Vec<_> = (0..1_000).map(|_| list.take(set())).collect();
+        let (few, most) = crowd.split_at(3);
+        for number in most.iter().chain(&few[..1]) {
+            list.leave(*number);
+        }
+        assert_eq!(list.ring(now - Duration::from_secs(1)).len(), 0);
+        assert_eq!((list.seats.len(), list.taken), (3, 2));
+        assert!(list.seats.capacity() < 10, "{}", list.seats.capacity());
+        assert_eq!([list.take(set()), list.take(set())], [0, 3], "the first that is free");
+        assert_eq!((list.ring(now).len(), list.next), (4, None));
     }
 
     #[test]

@@ -80,6 +80,33 @@ async fn a_parked_reader_holds_up_no_reader() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_crowd_behind_a_parked_reader_reads_once() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let cache = cache(&staged);
+    call(&cache, &loads, Duration::ZERO).await;
+    let stop = staged.stop(Op::Read, Phase::Request);
+    let before = staged.count(Op::Read);
+    let reader = Box::pin(call(&cache, &loads, Duration::ZERO));
+    let _reader = park(reader, || staged.count(Op::Read) > before).await;
+    drop(stop);
+    // The one that is to read for all who come from here on.
+    let _next = park(Box::pin(call(&cache, &loads, Duration::ZERO)), || true).await;
+    let before = staged.count(Op::Read);
+    let slow = staged.stop(Op::Read, Phase::Reply);
+    let mut crowd = JoinSet::new();
+    for _ in 0..100 {
+        crowd.spawn(call(&cache, &loads, Duration::ZERO));
+    }
+    slow.reached().await;
+    sleep(Duration::from_millis(20)).await;
+    slow.go();
+    crowd.join_all().await;
+    let reads = staged.count(Op::Read) - before;
+    assert!(reads <= 2, "{reads} reads for 100 callers");
+    assert_eq!(loads.count(), 1, "they were hits");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parked_leader_holds_up_others_for_wait_for_lock_once() {
     let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
     let (ours, theirs) = (cache(&staged), cache(&staged));

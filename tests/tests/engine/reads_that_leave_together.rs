@@ -1,13 +1,16 @@
 //! Reads of many keys at a time are sent as few commands, and each is given what is its own.
 
 use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use cachefence::CacheFence;
 use cachefence_tests::RedisServer;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 const TTL: Duration = Duration::from_secs(3_600);
 
@@ -144,4 +147,33 @@ async fn none_finds_what_was_invalidated_before_it() {
     }
     callers.join_all().await;
     assert!(world.reads().1 > 0);
+}
+
+/// The task that was to send them ends with its runtime; they go on elsewhere.
+#[test]
+fn none_waits_for_a_runtime_that_has_ended() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let world = first.block_on(World::new());
+    let mut reads = Vec::new();
+    for number in 0..CALLERS {
+        let cache = world.cache.clone();
+        reads.push(Box::pin(async move {
+            let load = || async { Ok::<u64, Infallible>(u64::MAX) };
+            let found = cache.get_or_set(format!("k{number}"), TTL, load).await;
+            assert_eq!(found.unwrap(), number);
+        }));
+    }
+    first.block_on(poll_fn(|cx| {
+        for read in &mut reads {
+            assert!(read.as_mut().poll(cx).is_pending());
+        }
+        Poll::Ready(())
+    }));
+    drop(first);
+    second.block_on(async {
+        for read in reads {
+            timeout(Duration::from_secs(60), read).await.expect("it is served");
+        }
+    });
 }

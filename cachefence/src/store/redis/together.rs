@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, RedisResult, Value};
+use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, RedisResult, ServerErrorKind, Value};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -26,6 +26,9 @@ const MOST_APART: usize = 8;
 
 /// The most reads in one command: a server does nothing else meanwhile.
 const MOST_TOGETHER: usize = 64;
+
+/// How long reads gather at the most: on a thread that does not come back to them, others send them.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// The largest entry that may keep others waiting until all of it is there, in bytes.
 const LARGE: usize = 4 * 1024;
@@ -49,6 +52,8 @@ pub(super) struct Together {
 /// Reads that have not been sent.
 struct Gathering {
     command: Cmd,
+    /// When the first of them was asked for.
+    since: Instant,
     /// In the order of the keys.
     readers: Vec<oneshot::Sender<Found>>,
 }
@@ -73,14 +78,14 @@ pub(super) async fn read(
 ) -> Option<RedisResult<Option<Vec<u8>>>> {
     let together = &link.together;
     let _under_way = UnderWay::one_more(&together.under_way);
-    if let Some(member) = together.gather(link, key, limit) {
-        match member.await {
-            Ok(Found::Value(value)) => {
+    if let Some(member) = together.gather(link, key, asked, limit) {
+        match in_time_from(asked, limit, pin!(member)).await {
+            Some(Ok(Found::Value(value))) => {
                 return Some(Option::from_redis_value(value).map_err(Into::into));
             }
-            Ok(Found::Failed(error)) => return Some(Err(error)),
-            Ok(Found::Late) => return None,
-            Ok(Found::Refused) | Err(_) => {}
+            Some(Ok(Found::Failed(error))) => return Some(Err(error)),
+            Some(Ok(Found::Late)) | None => return None,
+            Some(Ok(Found::Refused) | Err(_)) => {}
         }
     }
     let get = async {
@@ -108,6 +113,7 @@ impl Together {
         &self,
         link: &Arc<Link>,
         key: &str,
+        asked: Instant,
         limit: Duration,
     ) -> Option<oneshot::Receiver<Found>> {
         if self.under_way.load(Ordering::Relaxed) <= MOST_APART {
@@ -118,24 +124,18 @@ impl Together {
             return None;
         }
         let mut gathering = lock(&self.gathering);
-        let open = gathering.get_or_insert_with(Gathering::new);
+        let open = gathering.get_or_insert_with(|| Gathering::new(asked));
         let found = open.join(key);
-        let count = open.readers.len();
-        let full = if count == MOST_TOGETHER { gathering.take() } else { None };
+        let is_first = open.readers.len() == 1;
+        let is_late = asked.saturating_duration_since(open.since) > GATHERING;
+        let leaves = is_late || open.readers.len() == MOST_TOGETHER;
+        let leaving = if leaves { gathering.take() } else { None };
         drop(gathering);
-        let link = Arc::clone(link);
-        if let Some(full) = full {
-            detach(async move { full.leave(&link, limit).await });
-        } else if count == 1 {
-            detach(async move {
-                // All that can run now may have something to read.
-                yield_now().await;
-                // Its own, or those that came after, if it was full.
-                let gathering = lock(&link.together.gathering).take();
-                if let Some(gathering) = gathering {
-                    gathering.leave(&link, limit).await;
-                }
-            });
+        if let Some(leaving) = leaving {
+            let link = Arc::clone(link);
+            detach(async move { leaving.leave(&link, limit).await });
+        } else if is_first {
+            detach(Sender(Some(Arc::clone(link))).send(limit));
         }
         Some(found)
     }
@@ -153,10 +153,10 @@ impl Together {
 }
 
 impl Gathering {
-    fn new() -> Self {
+    fn new(since: Instant) -> Self {
         let mut command = Cmd::new();
         command.arg("MGET");
-        Self { command, readers: Vec::new() }
+        Self { command, since, readers: Vec::new() }
     }
 
     fn join(&mut self, key: &str) -> oneshot::Receiver<Found> {
@@ -168,10 +168,10 @@ impl Gathering {
 
     /// Reads for all.
     async fn leave(self, link: &Link, limit: Duration) {
-        let Self { command, readers } = self;
+        let Self { command, readers, .. } = self;
         let reply = in_time(limit, pin!(link.shared.send(&command))).await;
         let together = &link.together;
-        let failed = match reply.map(|reply| reply.map(Value::extract_error)) {
+        let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
                 if readers.len() == 1 {
                     together.next_apart(ALONE);
@@ -185,15 +185,58 @@ impl Gathering {
             }
             Some(Ok(Ok(_))) => {
                 let what = "the reply to MGET is no list of as many";
-                Found::Failed((ErrorKind::UnexpectedReturnType, what).into())
+                let failed = Found::Failed((ErrorKind::UnexpectedReturnType, what).into());
+                // It is told once: by the others, a connection would be let go that is new.
+                (failed, Found::Refused)
             }
-            Some(Ok(Err(_))) => Found::Refused,
-            Some(Err(error)) => Found::Failed(error),
-            None => Found::Late,
+            Some(Ok(Err(error))) => {
+                if is_refused(&error) {
+                    together.next_apart(REFUSED);
+                }
+                (Found::Refused, Found::Refused)
+            }
+            Some(Err(error)) => (Found::Failed(error.clone()), Found::Failed(error)),
+            None => (Found::Late, Found::Late),
         };
-        together.next_apart(if matches!(failed, Found::Refused) { REFUSED } else { APART });
+        together.next_apart(APART);
+        let mut readers = readers.into_iter();
+        if let Some(reader) = readers.next() {
+            let _ = reader.send(first);
+        }
         for reader in readers {
-            let _ = reader.send(failed.clone());
+            let _ = reader.send(others.clone());
+        }
+    }
+}
+
+/// Whether the server will never read this way.
+fn is_refused(error: &RedisError) -> bool {
+    use ServerErrorKind::{CrossSlot, NoPerm, ResponseError};
+    matches!(error.kind(), ErrorKind::Server(CrossSlot | NoPerm | ResponseError))
+}
+
+/// The task that is to send what gathers. Dropped before it has, as the runtime ends, it leaves each to
+/// read for itself.
+struct Sender(Option<Arc<Link>>);
+
+impl Sender {
+    async fn send(mut self, limit: Duration) {
+        // All that can run now may have something to read.
+        yield_now().await;
+        let Some(link) = self.0.take() else { return };
+        // Its own, or those that came after, if it has left.
+        let gathering = lock(&link.together.gathering).take();
+        if let Some(gathering) = gathering {
+            gathering.leave(&link, limit).await;
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(link) = self.0.take() {
+            let left = lock(&link.together.gathering).take();
+            drop(left); // with the lock released
         }
     }
 }
