@@ -6,7 +6,7 @@
 //! found the store in trouble.
 //!
 //! Who waits for the next read waits twice as long as who reads. That is worth it where a read is dear
-//! or many share it: of a key whose reads are cheap, a few may be aloft side by side, and readers of one
+//! or many share it: of a key whose reads are cheap, some may be aloft side by side, and readers of one
 //! that is crowded wait for company even when the way is free.
 //!
 //! Keys are told apart by a hash of their names: two that share one share the way and what is remembered
@@ -33,7 +33,7 @@ pub(super) struct Runway {
 const STRIPS: usize = 32;
 
 /// The most reads of a cheap key at a time.
-const SIDE_BY_SIDE: u32 = 8;
+pub(super) const SIDE_BY_SIDE: u32 = 32;
 
 #[derive(Default)]
 struct Strip {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::habits::Cost;
-use super::runway::{Aloft, Runway};
+use super::runway::{Aloft, Runway, SIDE_BY_SIDE};
 
 const CHEAP: Cost = Cost::Cheap;
 const DEAR: Cost = Cost::Dear;
@@ -124,10 +124,10 @@ fn learn(way: &Runway, cost: Cost) {
 }
 
 #[test]
-fn cheap_reads_go_side_by_side_up_to_eight() {
+fn cheap_reads_go_side_by_side_up_to_a_limit() {
     let way = Runway::new();
     learn(&way, CHEAP);
-    let mut aloft: Vec<_> = (0..8).map(|_| way.take_off(1).unwrap()).collect();
+    let mut aloft: Vec<_> = (0..SIDE_BY_SIDE).map(|_| way.take_off(1).unwrap()).collect();
     assert!(way.take_off(1).is_none());
     // Neither the first one nor the order matters.
     for flight in [3, 0, 5].map(|index| aloft.swap_remove(index)) {
@@ -239,7 +239,7 @@ fn who_was_overtaken_counts_among_those_aloft() {
     let way = Runway::new();
     learn(&way, CHEAP);
     let aloft = (way.take_off(1).unwrap(), way.overtake(1));
-    let beside: Vec<_> = (0..6).map(|_| way.take_off(1).unwrap()).collect();
+    let beside: Vec<_> = (2..SIDE_BY_SIDE).map(|_| way.take_off(1).unwrap()).collect();
     assert!(way.take_off(1).is_none());
     drop((aloft, beside));
     assert!(way.is_empty());
