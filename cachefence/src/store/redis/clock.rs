@@ -21,14 +21,17 @@ const LONGEST_STALE: Duration = Duration::from_secs(30);
 /// How fast two clocks may drift apart: 1 in this. Ordinary oscillators are ten times better.
 const DRIFT: u32 = 1_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ServerClock {
+    base: Instant,
+    /// What the server's clock said at `base`, as is known by now; zero if it is not.
+    at_base: AtomicU64,
+    /// Until when it need not be asked for again, in microseconds from `base` on.
+    known_until: AtomicU64,
     state: Mutex<State>,
-    /// The number of the sample that counts, for those who hold one.
-    number: AtomicU64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct State {
     sample: Option<Sample>,
     /// When the server was last asked; `None` if the answer may have come from another one.
@@ -37,28 +40,14 @@ struct State {
     stale: Duration,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self { sample: None, asked: None, stale: STALE }
-    }
-}
-
-impl State {
-    /// Whether what is known is not to be asked for `now`.
-    fn is_known(&self, now: Instant) -> bool {
-        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) <= self.stale)
-    }
-}
-
 /// The server's time at one moment, from which it runs on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sample {
+struct Sample {
     /// Half way between sending and receiving.
     at: Instant,
     server: Timestamp,
     /// Half the round trip.
     uncertainty: Duration,
-    number: u64,
 }
 
 impl Sample {
@@ -72,15 +61,23 @@ impl Sample {
 }
 
 impl ServerClock {
+    pub(super) fn new() -> Self {
+        Self {
+            base: Instant::now(),
+            at_base: AtomicU64::new(0),
+            known_until: AtomicU64::new(0),
+            state: Mutex::new(State { sample: None, asked: None, stale: STALE }),
+        }
+    }
+
     /// Takes in the server's time `server`, asked for at `sent` and received just now.
     pub(super) fn learn(&self, sent: Instant, server: Timestamp) -> Timestamp {
         let now = Instant::now();
         let uncertainty = now.saturating_duration_since(sent) / 2;
+        let new = Sample { at: sent + uncertainty, server, uncertainty };
         let mut state = self.state();
-        let number = self.number.load(Ordering::Relaxed) + 1;
-        let new = Sample { at: sent + uncertainty, server, uncertainty, number };
-        let was_due = state.asked.is_some() && !state.is_known(now);
-        state.asked = Some(now);
+        let was_due = state.asked.is_some() && !self.is_known(now);
+        let mut counts = new;
         if let Some(old) = state.sample {
             let believed = old.project(new.at);
             let apart = believed.since(server).or(server.since(believed)).unwrap_or_default();
@@ -94,39 +91,45 @@ impl ServerClock {
                 state.stale = (state.stale * 2).min(LONGEST_STALE);
             }
             if !contradicts && old_uncertainty < uncertainty {
-                return old.project(now);
+                counts = old;
             }
         }
-        state.sample = Some(new);
-        self.number.store(number, Ordering::Relaxed);
-        new.project(now)
+        (state.sample, state.asked) = (Some(counts), Some(now));
+        let at_base = counts.project(now).as_micros().saturating_sub(self.micros(now));
+        self.at_base.store(at_base.max(1), Ordering::Relaxed);
+        let known_until = self.micros(now.checked_add(state.stale).unwrap_or(now));
+        // Who sees that it is known sees what is.
+        self.known_until.store(known_until, Ordering::Release);
+        counts.project(now)
     }
 
     /// The server's time now; `None` if it has never been learned.
     pub(super) fn now(&self) -> Option<Timestamp> {
-        let now = Instant::now();
-        self.state().sample.map(|sample| sample.project(now))
-    }
-
-    /// The server's time now, for one who has known `sample`: another may count meanwhile.
-    pub(super) fn now_after(&self, sample: &Sample) -> Timestamp {
-        let now = Instant::now();
-        if self.number.load(Ordering::Relaxed) == sample.number {
-            return sample.project(now);
+        match self.at_base.load(Ordering::Relaxed) {
+            0 => None,
+            at_base => {
+                let now = at_base.saturating_add(self.micros(Instant::now()));
+                Some(Timestamp::from_micros(now))
+            }
         }
-        self.state().sample.unwrap_or(*sample).project(now)
     }
 
-    /// What is known of the server's time, unless it should be asked for, `now`, by the next read.
-    pub(super) fn known(&self, now: Instant) -> Option<Sample> {
-        let state = *self.state();
-        state.sample.filter(|_| state.is_known(now))
+    /// Whether the server's time is known, and need not be asked for, `now`, by the next read.
+    pub(super) fn is_known(&self, now: Instant) -> bool {
+        self.micros(now) <= self.known_until.load(Ordering::Acquire)
     }
 
     /// Has the next read ask: the server that answers it may have another clock.
     pub(super) fn doubt(&self) {
         let mut state = self.state();
         (state.asked, state.stale) = (None, STALE);
+        self.known_until.store(0, Ordering::Relaxed);
+    }
+
+    /// How far `now` is from the base; never zero, which is the time before all.
+    fn micros(&self, now: Instant) -> u64 {
+        let micros = now.saturating_duration_since(self.base).as_micros();
+        u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -153,28 +156,28 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_runs_on_from_its_sample() {
-        let clock = ServerClock::default();
+        let clock = ServerClock::new();
         assert_eq!(clock.now(), None);
-        assert!(clock.known(Instant::now()).is_none());
+        assert!(!clock.is_known(Instant::now()));
         sample(&clock, EPOCH, Duration::from_millis(2)).await;
-        assert!(clock.known(Instant::now()).is_some());
+        assert!(clock.is_known(Instant::now()));
         advance(Duration::from_secs(4)).await;
         let expected = EPOCH.after(Duration::from_millis(4_002));
         assert!(near(clock.now(), expected, Duration::from_millis(1)));
         advance(Duration::from_secs(2)).await;
-        assert!(clock.known(Instant::now()).is_none());
+        assert!(!clock.is_known(Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_asked_for_less_and_less_while_it_runs_as_expected() {
-        let clock = ServerClock::default();
+        let clock = ServerClock::new();
         let begun = Instant::now();
         let server = || EPOCH.after(begun.elapsed());
         let lasts = async |clock: &ServerClock, seconds| {
             advance(Duration::from_secs(seconds)).await;
-            assert!(clock.known(Instant::now()).is_some(), "{seconds} s");
+            assert!(clock.is_known(Instant::now()), "{seconds} s");
             advance(Duration::from_millis(1)).await;
-            assert!(clock.known(Instant::now()).is_none(), "{seconds} s");
+            assert!(!clock.is_known(Instant::now()), "{seconds} s");
         };
         sample(&clock, server(), Duration::ZERO).await;
         // What is learned before it was due says nothing of how long it lasts.
@@ -184,7 +187,7 @@ mod tests {
             sample(&clock, server(), Duration::ZERO).await;
         }
         clock.doubt();
-        assert!(clock.known(Instant::now()).is_none());
+        assert!(!clock.is_known(Instant::now()));
         sample(&clock, server(), Duration::ZERO).await;
         lasts(&clock, 5).await;
         sample(&clock, server(), Duration::ZERO).await;
@@ -196,7 +199,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_more_certain_sample_is_kept() {
-        let clock = ServerClock::default();
+        let clock = ServerClock::new();
         sample(&clock, EPOCH, Duration::from_millis(1)).await;
         // The reply of this one was 100 ms late, all of it on the way back.
         let sent = Instant::now();
@@ -209,12 +212,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_was_set_is_believed_at_once() {
-        let clock = ServerClock::default();
+        let clock = ServerClock::new();
         sample(&clock, EPOCH, Duration::from_millis(1)).await;
         let set = EPOCH.after(Duration::from_secs(3_600));
-        let before = clock.known(Instant::now()).unwrap();
         sample(&clock, set, Duration::from_millis(20)).await;
-        assert!(near(Some(clock.now_after(&before)), set, Duration::from_millis(30)));
         assert!(near(clock.now(), set, Duration::from_millis(30)));
     }
 }

@@ -56,14 +56,17 @@ impl RedisStore {
     async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.0;
         let asked = Instant::now();
-        let Some(clock) = server.clock.known(asked) else {
+        if !server.clock.is_known(asked) {
             // In a box, since it is seldom: what a hit moves around is small.
             return Box::pin(self.get_with_time(key)).await;
-        };
+        }
         let link = server.links.here()?;
         let reply = pin!(together::read(&link, key.as_str(), asked, server.op_timeout));
         match server.ask_in_time(asked, reply).await {
-            Ok(entry) => Ok(self.snapshot(key, entry, server.clock.now_after(&clock))),
+            Ok(entry) => match server.clock.now() {
+                Some(now) => Ok(self.snapshot(key, entry, now)),
+                None => Box::pin(self.get_with_time(key)).await,
+            },
             Err(failure) => Box::pin(self.unread(key, failure)).await,
         }
     }
@@ -217,7 +220,7 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.0;
             let script = async |link: Arc<Link>| {
-                let with_time = server.clock.known(Instant::now()).is_none();
+                let with_time = !server.clock.is_known(Instant::now());
                 let mut shared = link.shared.clone();
                 let reply = scripts::acquire(&mut shared, key, token, lease, seen, with_time);
                 server.ask_timed(reply).await

@@ -45,7 +45,7 @@ impl Server {
     pub(super) fn new(client: Client, op_timeout: Duration) -> Self {
         Self {
             links: Links::new(client),
-            clock: ServerClock::default(),
+            clock: ServerClock::new(),
             watches: Arc::default(),
             pushes: AtomicBool::new(true),
             breaker: Breaker::new(),

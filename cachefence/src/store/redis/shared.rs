@@ -3,6 +3,8 @@
 //! The client's own manager does the same, and has each command pass through a future that is shared and
 //! one that is boxed, which a hit would notice.
 
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -22,44 +24,53 @@ struct Place {
     client: Client,
     config: AsyncConnectionConfig,
     state: Mutex<State>,
+    made: AtomicU64,
+}
+
+/// One that was made, and its number.
+#[derive(Clone)]
+struct Here {
+    connection: MultiplexedConnection,
+    number: u64,
 }
 
 enum State {
     Gone,
     /// In a task: it goes on when whoever asked for it does not.
     Connecting(Attempt),
-    Here(Arc<MultiplexedConnection>),
+    Here(Here),
 }
 
 /// What an attempt to connect comes to.
-type Attempt = watch::Receiver<Option<RedisResult<Arc<MultiplexedConnection>>>>;
+type Attempt = watch::Receiver<Option<RedisResult<Here>>>;
 
 impl Shared {
     /// One that is not made yet.
     pub(super) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
-        Self(Arc::new(Place { client, config, state: Mutex::new(State::Gone) }))
+        let (state, made) = (Mutex::new(State::Gone), AtomicU64::new(0));
+        Self(Arc::new(Place { client, config, state, made }))
     }
 
     /// Sends one command.
     pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
-        let here = match self.here() {
+        let Here { mut connection, number } = match self.here() {
             Ok(here) => here,
             // In a box, since it is seldom.
             Err(attempt) => Box::pin(outcome(attempt)).await?,
         };
         // The client's own future is large; in its box, it is not moved again and again.
-        let reply = MultiplexedConnection::clone(&here).req_packed_command(command).await;
+        let reply = connection.req_packed_command(command).await;
         if let Err(error) = &reply {
-            self.0.failed(&here, error);
+            self.0.failed(number, error);
         }
         reply
     }
 
     /// The connection, or the attempt to make it.
-    fn here(&self) -> Result<Arc<MultiplexedConnection>, Attempt> {
+    fn here(&self) -> Result<Here, Attempt> {
         let mut state = self.0.state();
         match &*state {
-            State::Here(connection) => return Ok(Arc::clone(connection)),
+            State::Here(here) => return Ok(here.clone()),
             // Without its task it comes to nothing.
             State::Connecting(attempt) if attempt.has_changed().is_ok() => {
                 return Err(attempt.clone());
@@ -73,7 +84,8 @@ impl Shared {
         detach(async move {
             let Place { client, config, .. } = &*place;
             let connected = client.get_multiplexed_async_connection_with_config(config).await;
-            let connected = connected.map(Arc::new);
+            let number = place.made.fetch_add(1, Ordering::Relaxed);
+            let connected = connected.map(|connection| Here { connection, number });
             *place.state() = connected.clone().map_or(State::Gone, State::Here);
             tell.send_replace(Some(connected));
         });
@@ -81,21 +93,23 @@ impl Shared {
     }
 }
 
-async fn outcome(mut attempt: Attempt) -> RedisResult<Arc<MultiplexedConnection>> {
+async fn outcome(mut attempt: Attempt) -> RedisResult<Here> {
     let interrupted = || RedisError::from((ErrorKind::Io, "the attempt to connect ended early"));
     let outcome = attempt.wait_for(Option::is_some).await.map_err(|_| interrupted())?;
     outcome.clone().unwrap_or_else(|| Err(interrupted()))
 }
 
 impl Place {
-    /// Lets `connection` go, if `error` says that it is lost.
-    fn failed(&self, connection: &Arc<MultiplexedConnection>, error: &RedisError) {
+    /// Lets the connection of this number go, if `error` says that it is lost.
+    fn failed(&self, number: u64, error: &RedisError) {
         if !error.is_unrecoverable_error() {
             return;
         }
         let mut state = self.state();
-        if matches!(&*state, State::Here(here) if Arc::ptr_eq(here, connection)) {
-            *state = State::Gone;
+        if matches!(&*state, State::Here(here) if here.number == number) {
+            let gone = mem::replace(&mut *state, State::Gone);
+            drop(state);
+            drop(gone); // with the lock released
         }
     }
 
@@ -116,14 +130,13 @@ impl ConnectionLike for Shared {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
-            let here = match self.here() {
+            let Here { mut connection, number } = match self.here() {
                 Ok(here) => here,
                 Err(attempt) => outcome(attempt).await?,
             };
-            let mut connection = MultiplexedConnection::clone(&here);
             let replies = connection.send_packed_commands(pipeline, offset, count).await;
             if let Err(error) = &replies {
-                self.0.failed(&here, error);
+                self.0.failed(number, error);
             }
             replies
         })
