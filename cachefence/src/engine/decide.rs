@@ -80,6 +80,7 @@ impl Engine {
     }
 
     /// What to do with an entry that was found, and its value if that can be served.
+    #[inline]
     pub(super) fn judge<T: DeserializeOwned, S: ShareValue<T>>(
         &self,
         call: &Call<'_>,

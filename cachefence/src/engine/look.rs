@@ -69,7 +69,7 @@ enum Rebuilds {
 impl Engine {
     /// Looks into a store that answers at once: there is nobody to share with.
     pub(super) fn look_at_once(&self, key: &Key) -> Option<Look> {
-        if !self.store.answers_at_once() {
+        if !self.answers_at_once {
             return None;
         }
         self.read(key).now().ok().map(|result| found(judged(key, result), Decoded::for_one()))

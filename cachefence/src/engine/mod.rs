@@ -73,6 +73,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Engine {
     store: Arc<dyn Store>,
+    /// What the store says of itself, for every hit to know.
+    answers_at_once: bool,
     codec: AnyCodec,
     entropy: Entropy,
     draws: Draws,
@@ -180,6 +182,7 @@ impl Engine {
         most_bypassing: usize,
     ) -> Self {
         Self {
+            answers_at_once: store.answers_at_once(),
             store,
             codec,
             draws: Draws::new(entropy.number()),
