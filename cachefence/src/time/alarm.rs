@@ -10,6 +10,10 @@
 //!
 //! No lock is held while a waker runs or is dropped.
 
+mod list;
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::mem;
@@ -21,6 +25,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::list::{List, Seat};
 use crate::race::race;
 
 /// Is ready at its deadline, by the clock of the runtime that it is polled on; never outside one, and never
@@ -38,24 +43,6 @@ struct Alarms {
     list: Mutex<List>,
     /// The earliest is another than the task knows.
     earlier: Notify,
-}
-
-#[derive(Default)]
-struct List {
-    seats: Vec<Seat>,
-    /// The first seat that is free.
-    free: Option<usize>,
-    taken: usize,
-    /// When the task looks again; not after the earliest.
-    next: Option<Instant>,
-    /// The task has ended, as the runtime has.
-    over: bool,
-}
-
-enum Seat {
-    Free { next: Option<usize> },
-    Set { deadline: Instant, waker: Waker },
-    Due,
 }
 
 impl Alarm {
@@ -207,65 +194,6 @@ impl Alarms {
     }
 }
 
-impl List {
-    fn take(&mut self, seat: Seat) -> usize {
-        self.taken += 1;
-        let Some(number) = self.free else {
-            if self.seats.len() == self.seats.capacity() {
-                // Not twice as many, which would be a good part of what a crowd takes.
-                self.seats.reserve_exact(self.seats.len() / 8 + 16);
-            }
-            self.seats.push(seat);
-            return self.seats.len() - 1;
-        };
-        let free = mem::replace(&mut self.seats[number], seat);
-        self.free = if let Seat::Free { next } = free { next } else { None };
-        number
-    }
-
-    fn leave(&mut self, number: usize) -> Seat {
-        self.taken -= 1;
-        let next = self.free.replace(number);
-        mem::replace(&mut self.seats[number], Seat::Free { next })
-    }
-
-    fn ring(&mut self, now: Instant) -> Vec<Waker> {
-        let mut due = Vec::new();
-        self.next = None;
-        for seat in &mut self.seats {
-            match seat {
-                Seat::Set { deadline, .. } if *deadline <= now => {
-                    if let Seat::Set { waker, .. } = mem::replace(seat, Seat::Due) {
-                        due.push(waker);
-                    }
-                }
-                Seat::Set { deadline, .. } => {
-                    self.next = Some(self.next.map_or(*deadline, |next| next.min(*deadline)));
-                }
-                Seat::Free { .. } | Seat::Due => {}
-            }
-        }
-        self.tidy();
-        due
-    }
-
-    /// Gives back what a crowd has left, and has the first seats be taken first.
-    fn tidy(&mut self) {
-        while matches!(self.seats.last(), Some(Seat::Free { .. })) {
-            self.seats.pop();
-        }
-        if self.seats.len() < self.seats.capacity() / 4 {
-            self.seats.shrink_to(self.seats.len() * 2);
-        }
-        self.free = None;
-        for (number, seat) in self.seats.iter_mut().enumerate().rev() {
-            if let Seat::Free { next } = seat {
-                *next = self.free.replace(number);
-            }
-        }
-    }
-}
-
 fn everywhere() -> MutexGuard<'static, Vec<Arc<Alarms>>> {
     EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -308,116 +236,5 @@ impl Drop for Ringing {
         let waiting: Vec<_> = waiting.collect();
         drop(list);
         waiting.into_iter().for_each(Waker::wake);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::time::Duration;
-
-    use tokio::time::{advance, timeout};
-
-    use super::*;
-
-    fn after(millis: u64) -> Alarm {
-        Alarm::at(Some(Instant::now() + Duration::from_millis(millis)))
-    }
-
-    fn taken() -> usize {
-        Alarms::of(&Handle::current()).list().taken
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_rings_at_its_time() {
-        let begun = Instant::now();
-        let tasks = [300, 100, 200, 100].map(|millis| {
-            tokio::spawn(async move {
-                after(millis).await;
-                assert_eq!(begun.elapsed().as_millis(), u128::from(millis));
-            })
-        });
-        for task in tasks {
-            task.await.unwrap();
-        }
-        assert_eq!(taken(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_is_earlier_than_all_is_not_late() {
-        let late = tokio::spawn(after(1_000));
-        advance(Duration::from_millis(10)).await;
-        let begun = Instant::now();
-        after(20).await;
-        assert_eq!(begun.elapsed().as_millis(), 20);
-        late.await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_that_is_taken_back_does_not_ring() {
-        let begun = Instant::now();
-        let limit = Duration::from_millis(5);
-        assert!(timeout(limit, after(1_000)).await.is_err());
-        assert_eq!((taken(), begun.elapsed()), (0, limit));
-    }
-
-    #[test]
-    fn polled_on_another_runtime_after_its_own_has_ended_it_rings_there() {
-        let runtime =
-            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let mut alarm = after(50);
-        let first = runtime();
-        first.block_on(async {
-            assert!(timeout(Duration::from_millis(1), &mut alarm).await.is_err());
-        });
-        drop(first);
-        runtime().block_on(async { timeout(Duration::from_secs(60), alarm).await.unwrap() });
-    }
-
-    #[test]
-    fn on_a_runtime_that_has_ended_it_rings() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let handle = runtime.handle().clone();
-        drop(runtime);
-        handle.block_on(after(20));
-    }
-
-    #[test]
-    fn on_a_runtime_without_timers_it_waits() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let mut alarm = pin!(after(1));
-            let mut polled = 0;
-            poll_fn(|cx| {
-                polled += 1;
-                assert!(alarm.as_mut().poll(cx).is_pending());
-                cx.waker().wake_by_ref();
-                if polled < 100 { Poll::Pending } else { Poll::Ready(()) }
-            })
-            .await;
-        });
-    }
-
-    #[test]
-    fn what_a_crowd_has_left_is_given_back() {
-        let mut list = List::default();
-        let now = Instant::now();
-        let set = || Seat::Set { deadline: now, waker: Waker::noop().clone() };
-        let crowd: Vec<_> = (0..1_000).map(|_| list.take(set())).collect();
-        let (few, most) = crowd.split_at(3);
-        for number in most.iter().chain(&few[..1]) {
-            list.leave(*number);
-        }
-        assert_eq!(list.ring(now - Duration::from_secs(1)).len(), 0);
-        assert_eq!((list.seats.len(), list.taken), (3, 2));
-        assert!(list.seats.capacity() < 10, "{}", list.seats.capacity());
-        assert_eq!([list.take(set()), list.take(set())], [0, 3], "the first that is free");
-        assert_eq!((list.ring(now).len(), list.next), (4, None));
-    }
-
-    #[test]
-    fn outside_a_runtime_it_waits() {
-        let mut alarm = pin!(Alarm::at(Some(Instant::now())));
-        assert!(alarm.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
 }
