@@ -8,11 +8,10 @@ use crate::cache::CacheFence;
 use crate::codec::{AnyCodec, Codec};
 use crate::engine::Engine;
 use crate::entropy::Entropy;
-#[cfg(doc)]
-use crate::entry::Entry;
 use crate::error::{Error, InvalidOption};
 use crate::key;
 use crate::options::{self, Policy};
+use crate::setters::policy_setters;
 #[cfg(feature = "redis")]
 use crate::store::redis::RedisStore;
 use crate::store::{MemoryStore, Store};
@@ -51,6 +50,35 @@ pub struct Builder {
     policy: Policy,
 }
 
+impl CacheFence {
+    /// A cache inside this process, of up to 10,000 entries, with every option at its default.
+    ///
+    /// It needs no server. For other bounds see [`MemoryStore`](crate::MemoryStore).
+    pub fn in_memory() -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let engine = Engine::new(store, AnyCodec::Json, Entropy::default(), usize::MAX);
+        Self::assemble(engine, Policy::default(), String::new())
+    }
+
+    /// Connects to the Redis server at `url`, with every option at its default.
+    ///
+    /// `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a URL that is none, [`Error::Store`] for a server that cannot be
+    /// reached or refuses: at once, and saying what is wrong with it.
+    #[cfg(feature = "redis")]
+    pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
+        Self::builder().redis(url).build().await
+    }
+
+    /// Begins a cache with options.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 /// Which store.
 enum Choice {
     #[cfg(feature = "redis")]
@@ -59,7 +87,7 @@ enum Choice {
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             store: None,
             op_timeout: Duration::from_millis(250),
@@ -69,12 +97,6 @@ impl Builder {
             prefix: String::new(),
             policy: Policy::default(),
         }
-    }
-
-    pub(crate) fn in_memory_default() -> CacheFence {
-        let store = Arc::new(MemoryStore::default());
-        let engine = Engine::new(store, AnyCodec::Json, Entropy::default(), usize::MAX);
-        CacheFence::assemble(engine, Policy::default(), String::new())
     }
 
     /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]` or
@@ -106,27 +128,10 @@ impl Builder {
         self
     }
 
-    /// How eagerly values are refreshed before they expire: the factor of the recompute's duration
-    /// in `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never.
-    pub fn beta(mut self, beta: f64) -> Self {
-        self.policy.beta = beta;
-        self
-    }
+    policy_setters!();
 
-    /// How long a rebuild's lease lasts unless it is renewed, which it is every third of this
-    /// while the recompute runs. 2 seconds by default; at least 1 ms.
-    ///
-    /// A process that dies in a rebuild blocks the key for others no longer than this.
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.policy.lock_timeout = timeout;
-        self
-    }
-
-    /// How long a caller waits for somebody else's rebuild before it runs its own recompute, whose
-    /// value is not stored. 5 seconds by default; zero is not at all.
-    pub fn wait_for_lock(mut self, longest: Duration) -> Self {
-        self.policy.wait_for_lock = longest;
-        self
+    fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.policy
     }
 
     /// How long a lease is renewed for one rebuild. 60 seconds by default.
@@ -139,48 +144,10 @@ impl Builder {
         self
     }
 
-    /// For how long after its ttl a value is still served while one caller rebuilds it
-    /// (`stale-while-revalidate`, RFC 5861, section 3). Zero by default: never.
-    ///
-    /// The caller that rebuilds waits for its own recompute, unless refreshes run
-    /// [in the background](Entry::get_or_set_in_background); the others do not wait.
-    pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        self.policy.stale.while_revalidate = window;
-        self
-    }
-
-    /// For how long after its ttl a value is served instead of an error when the recompute fails
-    /// (`stale-if-error`, RFC 5861, section 4). Zero by default: never.
-    ///
-    /// After a failure nobody in the fleet tries again before [`retry_after`](Self::retry_after).
-    /// With any stale window, an early refresh that fails costs its caller nothing either.
-    pub fn stale_if_error(mut self, window: Duration) -> Self {
-        self.policy.stale.if_error = window;
-        self
-    }
-
     /// How long a stale value is served without another try, once a recompute has failed. 1 second
     /// by default.
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.policy.retry_after = pause;
-        self
-    }
-
-    /// How long a recompute is waited for where there is a value to serve instead: one that is valid,
-    /// or within a stale window. Without such a value it is waited for whatever it takes. No limit by
-    /// default.
-    ///
-    /// A recompute that is cut short this way is dropped, and counts as failed; one that runs
-    /// [in the background](Entry::get_or_set_in_background) goes on.
-    pub fn recompute_timeout(mut self, limit: Duration) -> Self {
-        self.policy.recompute_timeout = Some(limit);
-        self
-    }
-
-    /// By which share a ttl is shortened at most, at random, so that values that were stored together
-    /// do not expire together. From 0 to 1; 0 by default.
-    pub fn jitter(mut self, share: f64) -> Self {
-        self.policy.jitter = share;
         self
     }
 

@@ -11,10 +11,14 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
 use crate::error::{Error, InvalidOption};
+use crate::fetch::{Asked, fetch_in_background};
+use crate::key::Key;
+use crate::lifetime::{Lifetime, Negative};
 use crate::options::{self, Policy};
+use crate::request::{Request, shared};
+use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{ByClone, DecodeEach};
 use crate::store::NewValue;
-use crate::terms::{Terms, made};
 
 /// One key of one cache, holding a `T`.
 ///
@@ -42,87 +46,133 @@ use crate::terms::{Terms, made};
 #[must_use = "an entry does nothing until one of its methods is called"]
 pub struct Entry<T> {
     cache: CacheFence,
-    terms: Terms<T>,
+    request: Request<T>,
+}
+
+impl CacheFence {
+    /// Returns the value of `key`, running `recompute` if there is none.
+    ///
+    /// A value that is found is valid for `ttl` from when it was stored. Of the callers that miss
+    /// at the same time, in all processes, one runs its `recompute` and the others are given what
+    /// it returned; with some luck none of them ever waits, because a reader that draws high
+    /// enough refreshes the value before it expires.
+    ///
+    /// `recompute` runs in the caller's task, at most once. If it is synchronous, pass
+    /// `|| async { f() }`, or [`blocking(f)`](crate::blocking) if it blocks its thread.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Recompute`] if `recompute` failed: an error is never cached, and always
+    ///   propagates, also where a valid value was about to be refreshed. Callers that were waiting
+    ///   for the same recompute share its error.
+    /// - [`Error::Key`] and [`Error::Option`] for a key or a ttl that cannot be used, before
+    ///   anything is read or run.
+    /// - [`Error::Recursive`] if the call is made from inside the recompute of the same key.
+    ///
+    /// A store that fails is no error: `recompute` runs, once per key and process at a time, and
+    /// its value is returned.
+    ///
+    /// # Panics
+    ///
+    /// A panic in `recompute` goes on in the caller that ran it; another one takes over.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time. If it was running its `recompute`, another caller
+    /// takes over with its own, under the same lease; if there is no other, the lease is released.
+    pub fn get_or_set<T, E, F, Fut>(
+        &self,
+        key: impl AsRef<str>,
+        ttl: Duration,
+        recompute: F,
+    ) -> impl Future<Output = Result<T, Error<E>>>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Send + Sync + 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let mut request = Request::new(Key::given(self.prefix(), key.as_ref()));
+        request.lifetime = Lifetime::fixed(ttl);
+        // Without an entry, which would count one more user of this cache for as long as it lives.
+        request.get_or_set(self, recompute)
+    }
+
+    /// The entry of `key`, for options of a single call and for more than reading.
+    ///
+    /// Nothing is checked or read before the entry is used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn load_user(id: u64) -> Result<String, std::io::Error> { Ok(format!("user {id}")) }
+    /// # let cache = cachefence::CacheFence::in_memory();
+    /// use std::time::Duration;
+    ///
+    /// let user: String = cache
+    ///     .entry("user:42")
+    ///     .ttl(Duration::from_secs(60))
+    ///     .beta(2.0)
+    ///     .get_or_set(|| load_user(42))
+    ///     .await?;
+    /// assert_eq!(cache.entry::<String>("user:42").peek().await?, Some(user));
+    /// # Ok(()) }
+    /// ```
+    pub fn entry<T>(&self, key: impl AsRef<str>) -> Entry<T> {
+        Entry::new(self.clone(), Request::new(Key::given(self.prefix(), key.as_ref())))
+    }
+
+    /// Removes `key`, so that the next call recomputes it.
+    ///
+    /// No call that starts after this returned `Ok` is given anything that was read before: a
+    /// recompute that is under way, here or in another process, keeps its value to its own caller.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for a key that cannot be used. [`Error::Store`] if the store could not be
+    /// reached; nobody knows then whether the key is still there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returned, it may or may not have removed the key.
+    pub async fn invalidate(&self, key: impl AsRef<str>) -> Result<(), Error> {
+        self.entry::<()>(key).invalidate().await
+    }
+
+    /// As [`invalidate`](Self::invalidate); if the store cannot be reached, the invalidation is sent
+    /// again until the store has taken it. Gives whether it has already.
+    ///
+    /// Until then this process serves the key without the store. What other processes serve is what
+    /// the store holds: they may serve the old value for as long as they can reach the store and this
+    /// process cannot. The process has to live, and the runtime with it: a debt is not written down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] for a key that cannot be used. [`Error::Store`] if the store could not be
+    /// reached and 100,000 keys wait for it already.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it returned, it may or may not have removed the key, and owes nothing.
+    pub async fn invalidate_eventually(&self, key: impl AsRef<str>) -> Result<bool, Error> {
+        self.entry::<()>(key).invalidate_eventually().await
+    }
 }
 
 impl<T> Entry<T> {
-    pub(crate) fn new(cache: CacheFence, terms: Terms<T>) -> Self {
-        Self { cache, terms }
+    pub(crate) fn new(cache: CacheFence, request: Request<T>) -> Self {
+        Self { cache, request }
     }
 
-    /// How long a value is valid once it is stored. Needed wherever one may be stored; between
-    /// 1 ms and 2^53 ms.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.terms.lifetime.ttl = Some(ttl);
-        self
-    }
-
-    /// The ttl of each value, by the value itself; it goes before [`ttl`](Self::ttl).
-    ///
-    /// A value whose ttl is zero is served and not cached. So is, with a warning, one whose ttl is not
-    /// between 1 ms and 2^53 ms.
-    pub fn ttl_of(mut self, ttl_of: fn(&T) -> Duration) -> Self {
-        self.terms.lifetime.ttl_of = Some(ttl_of);
-        self
-    }
-
-    /// The ttl of a `None`; it goes before [`ttl`](Self::ttl) and [`ttl_of`](Self::ttl_of), with the
-    /// same bounds as the latter.
-    pub fn negative_ttl(mut self, ttl: Duration) -> Self
-    where
-        T: Negative,
-    {
-        self.terms.lifetime.negative = Some((T::is_negative, ttl));
-        self
-    }
-
-    /// [`Builder::beta`](crate::Builder::beta), for this entry.
-    pub fn beta(mut self, beta: f64) -> Self {
-        self.policy().beta = beta;
-        self
-    }
-
-    /// [`Builder::lock_timeout`](crate::Builder::lock_timeout), for this entry.
-    pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.policy().lock_timeout = timeout;
-        self
-    }
-
-    /// [`Builder::wait_for_lock`](crate::Builder::wait_for_lock), for this entry.
-    pub fn wait_for_lock(mut self, longest: Duration) -> Self {
-        self.policy().wait_for_lock = longest;
-        self
-    }
-
-    /// [`Builder::stale_while_revalidate`](crate::Builder::stale_while_revalidate), for this entry.
-    pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        self.policy().stale.while_revalidate = window;
-        self
-    }
-
-    /// [`Builder::stale_if_error`](crate::Builder::stale_if_error), for this entry.
-    pub fn stale_if_error(mut self, window: Duration) -> Self {
-        self.policy().stale.if_error = window;
-        self
-    }
-
-    /// [`Builder::recompute_timeout`](crate::Builder::recompute_timeout), for this entry.
-    pub fn recompute_timeout(mut self, limit: Duration) -> Self {
-        self.policy().recompute_timeout = Some(limit);
-        self
-    }
-
-    /// [`Builder::jitter`](crate::Builder::jitter), for this entry.
-    pub fn jitter(mut self, share: f64) -> Self {
-        self.policy().jitter = share;
-        self
-    }
+    lifetime_setters!();
+    policy_setters!();
 
     /// The key as the store holds it, namespace included. Of a key of more than
     /// [`MAX_WHOLE_KEY_BYTES`](crate::MAX_WHOLE_KEY_BYTES), the end is replaced by the SHA-256 of the
     /// whole.
     pub fn key(&self) -> &str {
-        self.terms.key().as_str()
+        self.request.key().as_str()
     }
 
     /// Returns the value, running `recompute` if there is none; see [`CacheFence::get_or_set`].
@@ -141,7 +191,7 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.terms.get_or_set(self.cache, recompute)
+        self.request.get_or_set(self.cache, recompute)
     }
 
     /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
@@ -171,15 +221,16 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let lifetime = self.terms.lifetime;
-        let recompute = async move { made(&lifetime, recompute().await) };
-        let key = self.terms.checked_key()?;
-        let policy = self.terms.checked_policy(&self.cache)?;
-        let engine = self.cache.engine();
-        match engine
-            .fetch_in_background::<T, Arc<E>, (DecodeEach, ByClone), _>(key, policy, recompute)
-            .await
-        {
+        let key = self.request.checked_key()?;
+        let policy = self.request.checked_policy(&self.cache)?;
+        let asked = Asked { key, policy, lifetime: &self.request.lifetime };
+        let fetched = fetch_in_background::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>(
+            self.cache.engine(),
+            asked,
+            shared,
+            recompute,
+        );
+        match fetched.await {
             Ok(result) => result.map_err(Error::Recompute),
             Err(_not_run) => Err(Error::Recursive),
         }
@@ -196,7 +247,7 @@ impl<T> Entry<T> {
     where
         T: DeserializeOwned,
     {
-        Ok(self.cache.engine().peek(self.terms.checked_key()?).await?)
+        Ok(self.cache.engine().peek(self.request.checked_key()?).await?)
     }
 
     /// Stores `value` for the ttl, whatever is there, and voids every rebuild that is under way:
@@ -220,14 +271,14 @@ impl<T> Entry<T> {
     where
         T: Serialize,
     {
-        let key = self.terms.checked_key()?;
-        let policy = self.terms.checked_policy(&self.cache)?;
+        let key = self.request.checked_key()?;
+        let policy = self.request.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
         let payload = Bytes::from(engine.codec().encode(value).map_err(Error::Encode)?);
         if payload.len() > policy.max_value_bytes {
             return Err(Error::Encode("it is larger than `max_value_bytes`".into()));
         }
-        let ttl = self.terms.lifetime.of(value).ok_or_else(|| InvalidOption::missing("ttl"))?;
+        let ttl = self.request.lifetime.of(value).ok_or_else(|| InvalidOption::missing("ttl"))?;
         options::span("ttl", ttl)?;
         let stale = policy.stale.longest();
         let value = NewValue { payload, delta: Duration::ZERO, ttl, stale };
@@ -240,7 +291,7 @@ impl<T> Entry<T> {
     ///
     /// As [`CacheFence::invalidate_eventually`].
     pub async fn invalidate_eventually(&self) -> Result<bool, Error> {
-        Ok(self.cache.engine().invalidate_eventually(self.terms.checked_key()?).await?)
+        Ok(self.cache.engine().invalidate_eventually(self.request.checked_key()?).await?)
     }
 
     /// Removes the entry; see [`CacheFence::invalidate`].
@@ -249,39 +300,26 @@ impl<T> Entry<T> {
     ///
     /// As [`CacheFence::invalidate`].
     pub async fn invalidate(&self) -> Result<(), Error> {
-        Ok(self.cache.engine().invalidate(self.terms.checked_key()?).await?)
+        Ok(self.cache.engine().invalidate(self.request.checked_key()?).await?)
     }
 
-    /// The options to change.
-    fn policy(&mut self) -> &mut Policy {
-        self.terms.policy_of_its_own(&self.cache)
+    fn lifetime_mut(&mut self) -> &mut Lifetime<T> {
+        &mut self.request.lifetime
     }
-}
 
-/// A type one of whose values says that there is nothing.
-#[diagnostic::on_unimplemented(
-    message = "`negative_ttl` is the ttl of a `None`, and `{Self}` has none",
-    label = "a function with `negative_ttl` returns `Option<T>` or `Result<Option<T>, E>`"
-)]
-pub trait Negative {
-    /// Whether this is that value.
-    fn is_negative(&self) -> bool;
-}
-
-impl<T> Negative for Option<T> {
-    fn is_negative(&self) -> bool {
-        self.is_none()
+    fn policy_mut(&mut self) -> &mut Policy {
+        self.request.policy_mut(&self.cache)
     }
 }
 
 impl<T> fmt::Debug for Entry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("key", self.terms.key()).finish_non_exhaustive()
+        f.debug_struct("Entry").field("key", self.request.key()).finish_non_exhaustive()
     }
 }
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
-        Self { cache: self.cache.clone(), terms: self.terms.clone() }
+        Self { cache: self.cache.clone(), request: self.request.clone() }
     }
 }

@@ -8,9 +8,16 @@ use crate::report;
 
 static INSTALLED: OnceLock<CacheFence> = OnceLock::new();
 
-/// Makes `cache` the default, once.
-pub(crate) fn install(cache: CacheFence) -> Result<(), Error> {
-    INSTALLED.set(cache).map_err(|_| Error::AlreadyInstalled)
+impl CacheFence {
+    /// Makes this the default: the cache of annotated functions that name none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyInstalled`] if there is a default already, which includes the stand-in that
+    /// an annotated function runs with if it is called before.
+    pub fn install(&self) -> Result<(), Error> {
+        INSTALLED.set(self.clone()).map_err(|_| Error::AlreadyInstalled)
+    }
 }
 
 /// The default; if there is none, an in-memory one from here on, with one warning.

@@ -44,6 +44,7 @@ mod engine;
 mod entropy;
 mod entry;
 mod error;
+mod fetch;
 mod freshness;
 mod installed;
 mod key;
@@ -52,19 +53,21 @@ mod lifetime;
 mod options;
 mod race;
 mod report;
+mod request;
+mod setters;
 mod share;
 mod store;
 mod sync;
-mod terms;
 mod time;
 
 pub use self::blocking::blocking;
 pub use self::builder::Builder;
 pub use self::cache::CacheFence;
 pub use self::codec::{Codec, Json};
-pub use self::entry::{Entry, Negative};
+pub use self::entry::Entry;
 pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
+pub use self::lifetime::Negative;
 pub use self::share::SharedError;
 pub use self::store::{
     Acquired, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,

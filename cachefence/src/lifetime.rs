@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::engine::Made;
 use crate::error::InvalidOption;
 use crate::options;
 
@@ -39,10 +38,21 @@ impl<T> Lifetime<T> {
             _ => self.ttl_of.map(|ttl_of| ttl_of(value)).or(self.ttl),
         }
     }
+}
 
-    pub(crate) fn made(&self, value: T) -> Made<T> {
-        let ttl = self.of(&value);
-        Made { value, ttl }
+/// A type one of whose values says that there is nothing.
+#[diagnostic::on_unimplemented(
+    message = "`negative_ttl` is the ttl of a `None`, and `{Self}` has none",
+    label = "a function with `negative_ttl` returns `Option<T>` or `Result<Option<T>, E>`"
+)]
+pub trait Negative {
+    /// Whether this is that value.
+    fn is_negative(&self) -> bool;
+}
+
+impl<T> Negative for Option<T> {
+    fn is_negative(&self) -> bool {
+        self.is_none()
     }
 }
 

@@ -14,18 +14,17 @@
 //! to one value: by cloning it, where it can be cloned and sent, else by decoding it each.
 
 use std::borrow::Borrow;
-use std::convert::Infallible;
+use std::convert::{Infallible, identity};
 use std::fmt::{self, Display};
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::pin;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Call;
 use crate::cache::CacheFence;
-use crate::share::{self, ShareError, ShareValue, SharedError};
+use crate::share::{self, KeepError, ShareError, ShareValue, SharedError};
 
 /// Asks what kind of type `R` is.
 pub struct Probe<R>(PhantomData<fn() -> R>);
@@ -174,27 +173,24 @@ impl<S, V> Fallible<S, V> {
         S: ShareError<E>,
         V: ShareValue<T>,
     {
-        async move {
-            // In a box of its own, which only a caller that runs it needs: most wait for another's.
-            let body = pin!(async { Box::pin(body()).await });
-            call.run::<E, (V, S)>(body).await
-        }
+        call.run::<E, (V, S), _, _, F>((identity, identity), body)
     }
 
     /// Serves one call, with refreshes in tasks of their own.
-    pub async fn run_in_background<T, E, F>(
+    pub fn run_in_background<T, E, F>(
         self,
         call: Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>>
     where
         T: Stored + Restored + Send + 'static,
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
-        S: ShareError<E, Kept = E>,
+        S: ShareError<E> + KeepError<E, Kept = E>,
         V: ShareValue<T>,
     {
-        call.run_in_background::<E, (V, S), F>(body()).await
+        let body = body(); // what has to be `Send` is the future, and nothing is said of the closure
+        call.run_in_background::<E, (V, S), _, _, F>((identity, identity), move || body)
     }
 }
 
@@ -208,26 +204,24 @@ impl<V> Infallibly<V> {
     where
         V: ShareValue<T>,
     {
-        async move {
-            let body = pin!(async { Ok(Box::pin(body()).await) });
-            never(call.run::<Infallible, (V, share::ByClone)>(body).await)
-        }
+        call.run::<Infallible, (V, share::ByClone), _, _, F>((Ok, never), body)
     }
 
     /// Serves one call, with refreshes in tasks of their own.
-    pub async fn run_in_background<T, F>(
+    pub fn run_in_background<T, F>(
         self,
         call: Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
-    ) -> T
+    ) -> impl Future<Output = T>
     where
         T: Stored + Restored + Send + 'static,
         F: Future<Output = T> + Send + 'static,
         V: ShareValue<T>,
     {
         let body = body();
-        let body = async move { Ok(body.await) };
-        never(call.run_in_background::<Infallible, (V, share::ByClone), _>(body).await)
+        call.run_in_background::<Infallible, (V, share::ByClone), _, _, F>((Ok, never), move || {
+            body
+        })
     }
 }
 

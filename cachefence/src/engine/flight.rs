@@ -1,52 +1,48 @@
-//! One flight per key and process: many callers, one of whom works for all.
+//! One flight: many callers, one of whom works for all.
 //!
-//! Callers that want the same thing at the same time *enter* one flight. At any moment one of them
-//! holds the [`Baton`] and does the work; the others are [`Member`]s and wait. It ends in one of
+//! Callers that want the same thing at the same time *join* one flight. At any moment one of them
+//! holds the [`Baton`] and does the work; the others are [`Member`]s and wait. A flight ends in one of
 //! these ways:
 //!
 //! - The holder *lands* it: every member is given the outcome.
 //! - The holder is dropped (cancelled, or unwound by a panic): the baton, with the cargo that it
 //!   carries, is offered to the members, and the first that is polled goes on with it. If there is
 //!   none, the flight is over and the cargo is dropped.
-//! - It is *voided*: every member is given the outcome that says so, and the holder goes on alone.
+//! - It is *dismissed*: every member is given an outcome that says so, and the holder goes on alone.
 //!
-//! A flight is *sealed* when nobody may enter it any more, which is before its outcome is known to
-//! be good: whoever comes later finds no flight under the key, and begins another.
+//! A flight is *sealed* when nobody may join it any more, which is before its outcome is known to be
+//! good. A sealed flight refuses to be joined; a caller that finds one begins another in its place.
+//! Sealing is therefore a matter of the flight alone, and the map that it stands in only forgets it.
 //!
 //! Nothing here sleeps or does I/O, and no lock is held while a waker or a destructor of somebody
-//! else's runs. Locks are taken in the order shard, flight.
+//! else's runs. A map may call [`Flight::join`] with its own lock held, and a flight calls
+//! [`Home::forget`] with no lock held.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::hash::BuildHasher as _;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
-use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, PoisonError};
+use super::wakers::Wakers;
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The flights of one kind, by key. `O` is how they end, `C` the cargo that their batons carry.
-pub(crate) struct Flights<O, C> {
-    shards: [Mutex<Shard<O, C>>; SHARDS],
-    /// How many are in the maps, for those who only want to know that there are none.
-    open: AtomicUsize,
-    hasher: DefaultHashBuilder,
-}
-
-/// Enough that two threads seldom meet in one.
-const SHARDS: usize = 32;
-
-type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C>>, DefaultHashBuilder>;
-
-struct Flight<O, C> {
-    key: Arc<str>,
+/// One flight of a map `H`. `O` is how it ends, `C` the cargo that its baton carries.
+pub(crate) struct Flight<O, C, H> {
+    home: H,
     state: Mutex<State<O, C>>,
 }
 
+/// Where a flight is found by those who may join it.
+pub(crate) trait Home<O, C>: Sized {
+    /// The flight is sealed: nobody has to find it any more. There may be another in its place.
+    fn forget(&self, flight: &Arc<Flight<O, C, Self>>);
+}
+
 struct State<O, C> {
-    /// Whether callers may join before they have looked into the store.
+    sealed: bool,
+    /// Whether callers may join before they have read the store.
     cold: bool,
     /// The cargo of a baton that nobody holds: the first member that is polled takes it.
     offer: Option<C>,
@@ -54,225 +50,170 @@ struct State<O, C> {
     since: Instant,
     /// How often the holder of the baton has shown that it is alive.
     beats: u64,
-    seats: Seats,
+    wakers: Wakers,
 }
 
 /// What came of entering.
-pub(crate) enum Entered<O, C: Default> {
+pub(crate) enum Entered<O, C: Default, H: Home<O, C>> {
     /// There was no flight: the caller has begun one.
-    Leads(Baton<O, C>),
+    Leads(Baton<O, C, H>),
     /// The caller joined a flight that was under way.
-    Joins(Member<O, C>),
+    Joins(Member<O, C, H>),
 }
 
 /// What a member waited for.
-pub(crate) enum Turn<O, C: Default> {
+pub(crate) enum Turn<O, C: Default, H: Home<O, C>> {
     /// The flight has ended.
     Landed(O),
-    /// Whoever held the baton is gone; the member holds it now.
-    Leads(Baton<O, C>),
+    /// The holder of the baton is gone; the member holds it now.
+    Leads(Baton<O, C, H>),
 }
 
-impl<O, C: Default> Flights<O, C> {
-    pub(crate) fn new() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-            open: AtomicUsize::new(0),
-            hasher: DefaultHashBuilder::default(),
-        }
+impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
+    /// Begins a flight, which the caller puts where `home` says.
+    pub(crate) fn begin(home: H, cold: bool) -> Baton<O, C, H> {
+        let state = State {
+            sealed: false,
+            cold,
+            offer: None,
+            outcome: None,
+            since: Instant::now(),
+            beats: 0,
+            wakers: Wakers::default(),
+        };
+        let flight = Arc::new(Self { home, state: Mutex::new(state) });
+        Baton { flight, cargo: C::default(), done: false }
     }
 
-    /// Joins the flight of `key`, or begins one. It is `cold` if the caller has found nothing that
-    /// it could serve; later callers then join without looking themselves.
-    pub(crate) fn enter(self: &Arc<Self>, key: &str, cold: bool) -> Entered<O, C> {
-        let mut shard = self.shard(key);
-        if let Some(flight) = shard.get(key) {
-            return Entered::Joins(self.join(flight, cold));
-        }
-        Entered::Leads(self.begin(&mut shard, key, cold))
-    }
-
-    /// Joins the flight of `key`, if there is one and it is cold.
-    pub(crate) fn join_cold(self: &Arc<Self>, key: &str) -> Option<Member<O, C>> {
-        // Who overlooks one that is just beginning looks for itself.
-        if self.open.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let shard = self.shard(key);
-        let flight = shard.get(key)?;
-        let cold = lock(&flight.state).cold;
-        cold.then(|| self.join(flight, true))
-    }
-
-    /// Begins a flight of `key`, unless there is one.
-    pub(crate) fn lead(self: &Arc<Self>, key: &str) -> Option<Baton<O, C>> {
-        let mut shard = self.shard(key);
-        (!shard.contains_key(key)).then(|| self.begin(&mut shard, key, false))
-    }
-
-    /// Ends the flight of `key`, if there is one that is not sealed, with `outcome` for its
-    /// members. The holder of the baton goes on without them.
-    pub(crate) fn void(&self, key: &str, outcome: O) {
-        let flight = self.shard(key).remove(key);
-        if let Some(flight) = flight {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            flight.end(outcome);
-        }
-    }
-
-    /// How many flights can be entered.
-    #[cfg(test)]
-    pub(crate) fn open(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
-    }
-
-    fn shard(&self, key: &str) -> MutexGuard<'_, Shard<O, C>> {
-        #[allow(clippy::cast_possible_truncation)] // any bits of the hash will do
-        let hash = self.hasher.hash_one(key) as usize;
-        lock(&self.shards[hash % SHARDS])
-    }
-
-    /// Has `flight` be entered no more.
-    fn close(&self, shard: &mut Shard<O, C>, flight: &Arc<Flight<O, C>>) {
-        if shard.get(&*flight.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
-            shard.remove(&*flight.key);
-            self.open.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    fn begin(self: &Arc<Self>, shard: &mut Shard<O, C>, key: &str, cold: bool) -> Baton<O, C> {
-        let key: Arc<str> = key.into();
-        let (since, seats) = (Instant::now(), Seats::default());
-        let state = State { cold, offer: None, outcome: None, since, beats: 0, seats };
-        let flight = Arc::new(Flight { key: Arc::clone(&key), state: Mutex::new(state) });
-        shard.insert(key, Arc::clone(&flight));
-        self.open.fetch_add(1, Ordering::Relaxed);
-        let crew = Crew { flights: Arc::clone(self), flight };
-        Baton { crew, cargo: C::default(), done: false }
-    }
-
-    /// Called with the shard locked, so that the flight cannot end between being found and joined.
-    fn join(self: &Arc<Self>, flight: &Arc<Flight<O, C>>, cold: bool) -> Member<O, C> {
-        let mut state = lock(&flight.state);
+    /// Joins the flight, unless it is sealed. It is cold from then on if the caller is.
+    pub(crate) fn join(self: &Arc<Self>, cold: bool) -> Option<Member<O, C, H>> {
+        let mut state = self.state();
         state.cold |= cold;
-        let seat = Some(state.seats.take());
-        drop(state);
-        Member { crew: Crew { flights: Arc::clone(self), flight: Arc::clone(flight) }, seat }
+        self.take_place(state)
     }
-}
 
-impl<O, C> Flight<O, C> {
-    /// Ends the flight for its members; the first outcome counts.
-    fn end(&self, outcome: O) {
-        let mut state = lock(&self.state);
+    /// Joins the flight, if it is cold and not sealed.
+    pub(crate) fn join_cold(self: &Arc<Self>) -> Option<Member<O, C, H>> {
+        let state = self.state();
+        if state.cold { self.take_place(state) } else { None }
+    }
+
+    fn take_place(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State<O, C>>,
+    ) -> Option<Member<O, C, H>> {
+        let place = (!state.sealed).then(|| state.wakers.enter())?;
+        Some(Member { flight: Arc::clone(self), place: Some(place) })
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.state().sealed
+    }
+
+    pub(crate) fn home(&self) -> &H {
+        &self.home
+    }
+
+    /// Closes the flight to further callers.
+    fn seal(self: &Arc<Self>) {
+        if !mem::replace(&mut self.state().sealed, true) {
+            self.home.forget(self);
+        }
+    }
+
+    /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone. The
+    /// first outcome counts.
+    pub(crate) fn dismiss(self: &Arc<Self>, outcome: O) {
+        self.seal();
+        let mut state = self.state();
         if state.outcome.is_none() {
             state.outcome = Some(outcome);
-            let wakers = state.seats.wakers();
+            let wakers = state.wakers.take_all();
             drop(state);
             wakers.into_iter().for_each(Waker::wake);
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that panics runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The right, and the duty, to work for a flight. Dropped, it passes to a member.
-pub(crate) struct Baton<O, C: Default> {
-    crew: Crew<O, C>,
-    /// What the next holder needs to go on where this one stopped.
-    pub(crate) cargo: C,
-    done: bool,
-}
-
-/// Those for whom a baton's holder works.
-pub(crate) struct Crew<O, C: Default> {
-    flights: Arc<Flights<O, C>>,
-    flight: Arc<Flight<O, C>>,
-}
-
-impl<O, C: Default> Clone for Crew<O, C> {
-    fn clone(&self) -> Self {
-        Self { flights: Arc::clone(&self.flights), flight: Arc::clone(&self.flight) }
-    }
-}
-
-impl<O, C: Default> Crew<O, C> {
-    /// Closes the flight to further callers.
-    fn seal(&self) {
-        self.flights.close(&mut self.flights.shard(&self.flight.key), &self.flight);
-    }
-
-    /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone.
-    pub(crate) fn dismiss(&self, outcome: O) {
-        self.seal();
-        self.flight.end(outcome);
-    }
 
     /// Shows the members that somebody is at work.
     pub(crate) fn beat(&self) {
-        lock(&self.flight.state).beats += 1;
-    }
-}
-
-impl<O, C: Default> Baton<O, C> {
-    /// Closes the flight to further callers.
-    pub(crate) fn seal(&self) {
-        self.crew.seal();
+        self.state().beats += 1;
     }
 
-    /// How many wait for it.
-    pub(crate) fn members(&self) -> usize {
-        lock(&self.crew.flight.state).seats.taken()
-    }
-
-    /// Cargo and crew, to be used at the same time.
-    pub(crate) fn split(&mut self) -> (&mut C, &Crew<O, C>) {
-        (&mut self.cargo, &self.crew)
-    }
-
-    /// Ends the flight with `outcome` for all its members, and gives the cargo back.
-    pub(crate) fn land(mut self, outcome: O) -> C {
-        self.done = true;
-        self.crew.dismiss(outcome);
-        mem::take(&mut self.cargo)
-    }
-
-    /// How many members there have been at one time.
-    #[cfg(test)]
-    pub(crate) fn seats(&self) -> usize {
-        lock(&self.crew.flight.state).seats.wakers.len()
-    }
-
-    fn pass_on(&mut self) -> Option<C> {
-        let Crew { flights, flight } = &self.crew;
-        // The shard stays locked until the offer stands: nobody can join a flight that is about to
-        // be given up for want of members.
-        let mut shard = flights.shard(&flight.key);
-        let mut state = lock(&flight.state);
-        let cargo = mem::take(&mut self.cargo);
-        if state.outcome.is_some() || state.seats.taken() == 0 {
+    /// Offers the cargo of a baton whose holder is gone to the members; gives it back if there are
+    /// none.
+    fn pass_on(self: &Arc<Self>, cargo: C) -> Option<C> {
+        let mut state = self.state();
+        if state.outcome.is_some() || state.wakers.members() == 0 {
+            // Sealed under the same lock as the members are counted: nobody joins a flight that is
+            // given up for want of members.
+            let sealed = mem::replace(&mut state.sealed, true);
             drop(state);
-            flights.close(&mut shard, flight);
+            if !sealed {
+                self.home.forget(self);
+            }
             return Some(cargo);
         }
         state.offer = Some(cargo);
-        let wakers = state.seats.wakers();
+        let wakers = state.wakers.take_all();
         drop(state);
-        drop(shard);
         // All of them, not one: a single member that is never polled again (parked in a `select`)
         // would keep the baton from the others.
         wakers.into_iter().for_each(Waker::wake);
         None
     }
+
+    fn state(&self) -> MutexGuard<'_, State<O, C>> {
+        // Nothing that panics runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl<O, C: Default> Drop for Baton<O, C> {
+/// The right, and the duty, to work for a flight. Dropped, it passes to a member.
+pub(crate) struct Baton<O, C: Default, H: Home<O, C>> {
+    flight: Arc<Flight<O, C, H>>,
+    /// What the next holder needs to go on where this one stopped.
+    pub(crate) cargo: C,
+    done: bool,
+}
+
+impl<O, C: Default, H: Home<O, C>> Baton<O, C, H> {
+    pub(crate) fn flight(&self) -> &Arc<Flight<O, C, H>> {
+        &self.flight
+    }
+
+    /// Closes the flight to further callers.
+    pub(crate) fn seal(&self) {
+        self.flight.seal();
+    }
+
+    /// How many wait for it.
+    pub(crate) fn members(&self) -> usize {
+        self.flight.state().wakers.members()
+    }
+
+    /// Cargo and flight, to be used at the same time.
+    pub(crate) fn split(&mut self) -> (&mut C, &Arc<Flight<O, C, H>>) {
+        (&mut self.cargo, &self.flight)
+    }
+
+    /// Ends the flight with `outcome` for all its members, and gives the cargo back.
+    pub(crate) fn land(mut self, outcome: O) -> C {
+        self.done = true;
+        self.flight.dismiss(outcome);
+        mem::take(&mut self.cargo)
+    }
+
+    /// How many members there have been at one time.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.flight.state().wakers.places()
+    }
+}
+
+impl<O, C: Default, H: Home<O, C>> Drop for Baton<O, C, H> {
     fn drop(&mut self) {
         if !self.done {
-            let unwanted = self.pass_on();
+            let unwanted = self.flight.pass_on(mem::take(&mut self.cargo));
             drop(unwanted); // with no lock held
         }
     }
@@ -280,123 +221,77 @@ impl<O, C: Default> Drop for Baton<O, C> {
 
 /// A caller that waits for a flight. Dropped, it leaves.
 #[must_use = "futures do nothing unless polled"]
-pub(crate) struct Member<O, C: Default> {
-    crew: Crew<O, C>,
+pub(crate) struct Member<O, C: Default, H: Home<O, C>> {
+    flight: Arc<Flight<O, C, H>>,
     /// `None` once it has had its turn.
-    seat: Option<usize>,
+    place: Option<usize>,
 }
 
-impl<O: Clone, C: Default> Future for Member<O, C> {
-    type Output = Turn<O, C>;
+impl<O: Clone, C: Default, H: Home<O, C>> Future for Member<O, C, H> {
+    type Output = Turn<O, C, H>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(seat) = self.seat else {
+        let Some(place) = self.place else {
             return Poll::Pending;
         };
-        let mut state = lock(&self.crew.flight.state);
+        let mut state = self.flight.state();
         if let Some(outcome) = &state.outcome {
             let outcome = outcome.clone();
-            let waker = state.seats.leave(seat);
+            let waker = state.wakers.leave(place);
             drop(state);
             drop(waker);
-            self.seat = None;
+            self.place = None;
             return Poll::Ready(Turn::Landed(outcome));
         }
         if let Some(cargo) = state.offer.take() {
-            let waker = state.seats.leave(seat);
+            let waker = state.wakers.leave(place);
             drop(state);
             drop(waker);
-            self.seat = None;
-            return Poll::Ready(Turn::Leads(Baton { crew: self.crew.clone(), cargo, done: false }));
+            self.place = None;
+            let flight = Arc::clone(&self.flight);
+            return Poll::Ready(Turn::Leads(Baton { flight, cargo, done: false }));
         }
-        let replaced = state.seats.wait(seat, cx.waker());
+        let replaced = state.wakers.wait(place, cx.waker());
         drop(state);
         drop(replaced);
         Poll::Pending
     }
 }
 
-impl<O, C: Default> Member<O, C> {
+impl<O, C: Default, H: Home<O, C>> Member<O, C, H> {
+    pub(crate) fn flight(&self) -> &Arc<Flight<O, C, H>> {
+        &self.flight
+    }
+
     /// When the flight was begun.
     pub(crate) fn since(&self) -> Instant {
-        lock(&self.crew.flight.state).since
+        self.flight.state().since
     }
 
     /// How often the holder of the baton has shown that it is alive.
     pub(crate) fn beats(&self) -> u64 {
-        lock(&self.crew.flight.state).beats
+        self.flight.state().beats
     }
 
-    /// Has later callers look for themselves before they join.
+    /// Has later callers read for themselves before they join.
     pub(crate) fn cool(&self) {
-        lock(&self.crew.flight.state).cold = false;
-    }
-
-    /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone.
-    pub(crate) fn dismiss(&self, outcome: O) {
-        self.crew.dismiss(outcome);
-    }
-
-    /// Gives up the seat. What it leaves is to be dropped with no lock held: its waker, and the
-    /// cargo of an offer that nobody is left to take.
-    fn leave(&self, seat: usize) -> (Option<Waker>, Option<C>) {
-        let mut shard = self.crew.flights.shard(&self.crew.flight.key);
-        let mut state = lock(&self.crew.flight.state);
-        let waker = state.seats.leave(seat);
-        let unwanted = if state.seats.taken() == 0 { state.offer.take() } else { None };
-        drop(state);
-        if unwanted.is_some() {
-            self.crew.flights.close(&mut shard, &self.crew.flight);
-        }
-        (waker, unwanted)
+        self.flight.state().cold = false;
     }
 }
 
-impl<O, C: Default> Drop for Member<O, C> {
+impl<O, C: Default, H: Home<O, C>> Drop for Member<O, C, H> {
+    /// Leaves. The waker, and the cargo of an offer that nobody is left to take, are dropped with no
+    /// lock held.
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            drop(self.leave(seat));
+        let Some(place) = self.place.take() else { return };
+        let mut state = self.flight.state();
+        let waker = state.wakers.leave(place);
+        let unwanted = if state.wakers.members() == 0 { state.offer.take() } else { None };
+        let forget = unwanted.is_some() && !mem::replace(&mut state.sealed, true);
+        drop(state);
+        if forget {
+            self.flight.home.forget(&self.flight);
         }
-    }
-}
-
-/// The members' wakers. A member keeps its number until it leaves.
-#[derive(Default)]
-struct Seats {
-    wakers: Vec<Option<Waker>>,
-    free: Vec<usize>,
-}
-
-impl Seats {
-    fn take(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            if self.wakers.len() == self.wakers.capacity() {
-                // Not twice as many: with a crowd, that is a good part of what it takes.
-                self.wakers.reserve_exact(self.wakers.len() / 8 + 4);
-            }
-            self.wakers.push(None);
-            self.wakers.len() - 1
-        })
-    }
-
-    fn leave(&mut self, seat: usize) -> Option<Waker> {
-        self.free.push(seat);
-        self.wakers[seat].take()
-    }
-
-    fn taken(&self) -> usize {
-        self.wakers.len() - self.free.len()
-    }
-
-    /// Remembers whom to wake; returns whom it forgets.
-    fn wait(&mut self, seat: usize, waker: &Waker) -> Option<Waker> {
-        match &self.wakers[seat] {
-            Some(current) if current.will_wake(waker) => None,
-            _ => self.wakers[seat].replace(waker.clone()),
-        }
-    }
-
-    fn wakers(&mut self) -> Vec<Waker> {
-        self.wakers.iter_mut().filter_map(Option::take).collect()
+        drop((waker, unwanted));
     }
 }

@@ -9,9 +9,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::flight::{Baton, Entered, Flights, Member, Turn};
+use super::flight::{self, Entered, Turn};
+use super::flights::{Flights, Place};
 
 type TestFlights = Arc<Flights<&'static str, Option<Cargo>>>;
+type TestPlace = Place<&'static str, Option<Cargo>>;
+type Baton = flight::Baton<&'static str, Option<Cargo>, TestPlace>;
+type Member = flight::Member<&'static str, Option<Cargo>, TestPlace>;
 
 /// Counts how often it was dropped.
 #[derive(Clone)]
@@ -34,7 +38,7 @@ impl Wake for CountingWaker {
 /// A waker that looks at the flight when it is woken, and leaves it when it is dropped.
 struct Curious {
     flights: TestFlights,
-    aside: Member<&'static str, Option<Cargo>>,
+    aside: Member,
 }
 
 impl Wake for Curious {
@@ -48,11 +52,11 @@ fn flights() -> TestFlights {
     Arc::new(Flights::new())
 }
 
-fn lead(flights: &TestFlights) -> Baton<&'static str, Option<Cargo>> {
+fn lead(flights: &TestFlights) -> Baton {
     flights.lead("k").expect("no flight yet")
 }
 
-fn join(flights: &TestFlights) -> Member<&'static str, Option<Cargo>> {
+fn join(flights: &TestFlights) -> Member {
     match flights.enter("k", true) {
         Entered::Joins(member) => member,
         Entered::Leads(_) => panic!("there is a flight to join"),
@@ -189,13 +193,13 @@ fn only_a_cold_flight_is_joined_unseen() {
 }
 
 #[test]
-fn seats_are_used_again() {
+fn places_are_used_again() {
     let flights = flights();
     let baton = lead(&flights);
     for _ in 0..1_000 {
         drop(join(&flights));
     }
-    assert_eq!(baton.seats(), 1);
+    assert_eq!(baton.places(), 1);
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn the_waker_of_the_last_poll_is_the_one_that_is_woken() {
 
 #[test]
 fn no_lock_is_held_while_a_waker_runs_or_is_dropped() {
-    type Act = fn(Baton<&'static str, Option<Cargo>>, Member<&'static str, Option<Cargo>>);
+    type Act = fn(Baton, Member);
     let acts: [(&str, Act); 6] = [
         ("landing", |baton, _member| drop(baton.land("landed"))),
         ("passing on", |baton, _member| drop(baton)),

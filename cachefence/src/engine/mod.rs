@@ -1,286 +1,171 @@
 //! The engine: one call from its read to its value.
 //!
 //! ```text
-//! look ── fresh ─────────────────────────────► serve
+//! read ── fresh ─────────────────────────────► serve
 //!   │ └── early ── lead a refresh ── no lease ► serve what was found
 //!   │                    │
 //!   │                    ▼ lease
-//!   └── missing ── flight ── lead: acquire ── recompute ── seal ── fill ── land
+//!   └── missing ── flight ── lead: acquire ── run the body ── seal ── store ── land
 //!                    │           │
 //!                    │           └ held elsewhere: wait, acquire again
-//!                    └── join: given what lands, or the baton, or start again
+//!                    └── join: given what lands, or the baton, or read again
 //!                          │
-//!                          └ wait_for_lock is over: overdue, a flight without a lease
+//!                          └ wait_for_lock is over: load as a guest, without a lease
 //! ```
 //!
-//! What a recompute came to, a value or an error, may be given to a caller if it was begun after the
-//! caller's call, or if its lease was unbroken from before it began until it was stored or released
-//! ("fenced"). Every path below is one of the two, and so no call that starts after an `invalidate`
-//! returned is given anything that was read before it.
+//! What a load came to, a value or an error, may be given to a call if it was begun after the call, or
+//! if its lease was unbroken from before it began until it was stored or released ("fenced"). Every path
+//! below is one of the two, and so no call that starts after an `invalidate` returned is given anything
+//! that was read before it.
+//!
+//! The engine knows no types: it moves bytes about, and says when it wants a body run. The generic part
+//! of a call is `crate::fetch`.
+//!
+//! # Glossary
+//!
+//! - *recompute*, *body*: what runs when there is no value to serve: the user's function.
+//! - *load*: one run of a recompute. A load while a value can still be served is a *refresh*.
+//! - *flight*: many callers of one key, one of whom works for all ([`flight`]). The caller that works
+//!   *leads* and holds the *baton*, the others *join*. Nobody joins a flight that is *sealed*; when it
+//!   *lands*, everybody is given its *outcome*.
+//! - *next read*: the flight of those who wait for a key to be read ([`read`]).
+//! - *lease*: the right to store a value, held in the store for a limited time by a *token*
+//!   (`crate::lease`). A load whose lease was unbroken is *fenced*.
+//! - *guest*: a call that loads without a lease, because the holder has been waited for long enough.
+//! - *ticket*: a place in the order in which calls, reads and loads began ([`ticket`]).
+//! - *budget*: how long a call may still wait for its store ([`budget`]).
+//! - *pending invalidation*: one that has not reached the store ([`invalidations`]).
 
-mod background;
-mod decide;
+pub(crate) mod body;
+mod budget;
+mod call;
 mod direct;
-mod fetch;
 mod flight;
 #[cfg(test)]
 mod flight_tests;
-mod gates;
-mod habits;
-mod join;
-mod lead;
-mod look;
-mod overdue;
-mod owed;
-mod pace;
-mod patience;
-mod rebuild;
-mod runway;
-#[cfg(test)]
-mod runway_tests;
+mod flights;
+mod invalidations;
+mod load;
+mod outcome;
+mod parts;
+mod read;
 mod ticket;
-mod within;
+mod wakers;
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::time::Duration;
+use std::future::Future;
+use std::pin::Pin;
 
-use bytes::Bytes;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
-use self::flight::{Baton, Flights, Member};
-use self::gates::{Gate, Gates};
-use self::look::Reading;
-use self::owed::Owed;
-use self::patience::Spent;
-use self::runway::Runway;
-use self::ticket::{Ticket, Tickets};
-use crate::codec::AnyCodec;
-use crate::entropy::Entropy;
-use crate::freshness::Draws;
+use self::body::Body;
+use crate::error::StoreError;
 use crate::key::Key;
-use crate::lease::Lease;
 use crate::options::Policy;
-use crate::share::{Decoded, Parcel};
-use crate::store::Store;
+use crate::store::NewValue;
 
-/// How many refreshes of one cache run in tasks of their own at a time.
-const MOST_IN_BACKGROUND: usize = 256;
+pub(crate) use self::call::Call;
+pub(crate) use self::load::background::{InBackground, Task, Waits, in_background};
+pub(crate) use self::load::next::{Next, Served};
+pub(crate) use self::load::recursion::Mark;
+pub(crate) use self::outcome::Encoded;
+pub(crate) use self::parts::Engine;
+pub(crate) use self::read::found::Found;
 
-/// The least that a caller gives others before it takes them for stuck.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Work of the engine for one call, in a box: a call that is served at once does not carry what waiting
+/// takes.
+pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
 
-pub(crate) struct Engine {
-    store: Arc<dyn Store>,
-    /// What the store says of itself, for every hit to know.
-    answers_at_once: bool,
-    codec: AnyCodec,
-    entropy: Entropy,
-    draws: Draws,
-    tickets: Tickets,
-    runway: Runway,
-    /// Those who wait for the next read of a key.
-    boarding: Arc<Flights<Reading, ()>>,
-    rebuilds: Arc<Flights<Outcome, Cargo>>,
-    overdue: Arc<Flights<Outcome, ()>>,
-    gates: Gates,
-    /// Those who rebuild because the store cannot be asked.
-    bypass: Gate,
-    /// Refreshes in tasks of their own.
-    background: Arc<Semaphore>,
-    owed: Owed,
-}
-
-/// What a recompute made.
-pub(crate) struct Made<T> {
-    pub(crate) value: T,
-    /// Where the value itself decides.
-    pub(crate) ttl: Option<Duration>,
-}
-
-/// What passes from one leader of a rebuild to the next: the lease, if it has come to one. Boxed, since
-/// every joiner has room for it.
-type Cargo = Option<Box<Lease>>;
-
-type Leader = Baton<Outcome, Cargo>;
-type Joiner = Member<Outcome, Cargo>;
-
-/// A recompute asked for the key that it recomputes.
-#[derive(Debug)]
-pub(crate) struct Recursive;
-
-/// How a rebuild ends for those who did not run it.
-#[derive(Clone)]
-enum Outcome {
-    Value {
-        payload: Bytes,
-        decoded: Decoded,
-        origin: Origin,
-    },
-    Failed {
-        parcel: Parcel,
-        origin: Origin,
-    },
-    /// There is nothing that could be passed on: an error that cannot be shared, or a value that
-    /// cannot be encoded. Each runs its own recompute, a few at a time.
-    Alone,
-    /// Start again.
-    Again,
-}
-
-impl Outcome {
-    fn value(payload: Bytes, origin: Origin) -> Self {
-        Self::Value { payload, decoded: Decoded::for_many(), origin }
-    }
-}
-
-/// What decides who may have an outcome.
-#[derive(Clone, Copy)]
-struct Origin {
-    begun: Ticket,
-    fenced: bool,
-}
-
-/// A part of a call: its result, or how to go on.
-type Step<T> = ControlFlow<T, Next>;
-
-enum Next {
-    /// Start again from the read.
-    Again,
-    /// The lock has been waited for long enough.
-    Overdue,
-    /// Run the recompute for this caller only.
-    Alone,
-}
-
-/// One call's view of itself.
-struct Call<'a> {
-    key: &'a Key,
-    policy: &'a Policy,
-    /// Taken before the first read; `None` while no order matters yet.
-    ticket: Option<Ticket>,
-    /// When `wait_for_lock` is over; starts with the first miss.
-    deadline: Option<Instant>,
-    /// When a stale value is served rather than waited for a fresh one; starts with the first that was
-    /// found.
-    soft_deadline: Option<Instant>,
-    /// What it has waited for the store.
-    spent: Spent,
-    /// How often it has started again.
-    rounds: u32,
-    /// Whether nobody waits for this call.
-    in_background: bool,
-}
-
+/// What the rest of the crate asks of the engine.
 impl Engine {
-    /// `most_bypassing` is how many may rebuild at a time while the store cannot be asked.
-    pub(crate) fn new(
-        store: Arc<dyn Store>,
-        codec: AnyCodec,
-        entropy: Entropy,
-        most_bypassing: usize,
-    ) -> Self {
-        Self {
-            answers_at_once: store.answers_at_once(),
-            store,
-            codec,
-            draws: Draws::new(entropy.number()),
-            entropy,
-            tickets: Tickets::default(),
-            runway: Runway::new(),
-            boarding: Arc::new(Flights::new()),
-            rebuilds: Arc::new(Flights::new()),
-            overdue: Arc::new(Flights::new()),
-            gates: Gates::default(),
-            bypass: Gate::new(most_bypassing),
-            background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
-            owed: Owed::default(),
-        }
+    /// Reads a store that answers at once; `None` for any other.
+    #[inline]
+    pub(crate) fn read_at_once(&self, key: &Key) -> Option<Found> {
+        read::shared::read_at_once(self, key)
     }
 
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// Reads for a call that begins, sharing the read with others.
+    pub(crate) fn read<'a>(&'a self, mut call: Call<'a>) -> Work<'a, (Call<'a>, Found)> {
+        Box::pin(async move {
+            let found = read::shared::read(self, &mut call).await;
+            (call, found)
+        })
     }
 
-    pub(crate) fn codec(&self) -> &AnyCodec {
-        &self.codec
+    /// How a call goes on that has `found` this; `can_decode` is asked of a value that may be served.
+    pub(crate) fn decide(
+        &self,
+        call: &mut Call<'_>,
+        found: Found,
+        can_decode: &mut dyn FnMut(&Encoded) -> bool,
+    ) -> Next {
+        load::decide::decide(self, call, found, can_decode)
     }
 
-    /// A lease that is not asked for yet.
-    fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
-        Box::new(Lease::new(&self.store, key, &self.entropy, term))
-    }
-}
-
-impl<'a> Call<'a> {
-    fn new(key: &'a Key, policy: &'a Policy) -> Self {
-        Self {
-            key,
-            policy,
-            ticket: None,
-            deadline: None,
-            soft_deadline: None,
-            spent: Spent::default(),
-            rounds: 0,
-            in_background: false,
-        }
+    /// Takes a call from `next` to its end, with its `body`.
+    pub(crate) fn serve<'a>(
+        &'a self,
+        call: &'a mut Call<'_>,
+        next: Next,
+        body: &'a Body,
+    ) -> Work<'a, Served> {
+        Box::pin(load::serve::serve(self, call, next, body))
     }
 
-    /// A call that nobody waits for.
-    fn in_background(key: &'a Key, policy: &'a Policy) -> Self {
-        Self { in_background: true, ..Self::new(key, policy) }
+    /// The right to one more load in a task; `None` if there are as many as may be.
+    pub(crate) fn background_permit(&self) -> Option<OwnedSemaphorePermit> {
+        load::background::permit(self)
     }
 
-    /// From here on the order of things matters, and the clock of `wait_for_lock` runs.
-    fn started_waiting(&mut self, tickets: &Tickets) {
-        self.ticket.get_or_insert_with(|| tickets.next());
-        if self.deadline.is_none() {
-            self.deadline = Instant::now().checked_add(self.policy.wait_for_lock);
-        }
+    /// Leads a load in a task.
+    pub(crate) fn lead_in_task<'a>(
+        &'a self,
+        call: &'a mut Call<'_>,
+        task: Task,
+        body: &'a Body,
+    ) -> Work<'a, ()> {
+        Box::pin(load::background::lead_in_task(self, call, task, body))
     }
 
-    /// From here on the clock of `recompute_timeout` runs.
-    fn may_give_up(&mut self) {
-        if self.soft_deadline.is_none() {
-            self.soft_deadline = self.soft_limit(Instant::now());
-        }
+    /// Waits for the load of a task; `None` if the call is to serve what it holds.
+    pub(crate) fn wait_for_task<'a>(
+        &'a self,
+        call: &'a mut Call<'_>,
+        waits: Waits,
+    ) -> Work<'a, Option<Encoded>> {
+        Box::pin(load::background::wait(self, call, waits))
     }
 
-    /// Until when it waits for others, with something to serve if that takes too long or without.
-    fn patience(&self, holds_a_value: bool) -> Option<Instant> {
-        earlier(self.deadline, self.soft_deadline.filter(|_| holds_a_value))
+    /// What marks a body as one of a load of `key`, while it is polled.
+    pub(crate) fn mark(&self, key: &Key) -> Mark {
+        Mark::new(self, key)
     }
 
-    /// How long it gives each of those before it in a queue.
-    fn others_patience(&self) -> Duration {
-        self.policy.wait_for_lock.max(PATIENCE)
+    /// See [`direct::peek`].
+    pub(crate) async fn peek<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<T>, StoreError> {
+        direct::peek(self, key).await
     }
 
-    /// Until when a recompute that begins at `begun` is waited for where there is a stale value.
-    fn soft_limit(&self, begun: Instant) -> Option<Instant> {
-        begun.checked_add(self.policy.recompute_timeout?)
+    /// See [`direct::set`].
+    pub(crate) async fn set(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        value: NewValue,
+    ) -> Result<(), StoreError> {
+        direct::set(self, key, policy, value).await
     }
 
-    /// Whether a stale value is served rather than an error.
-    fn forgives(&self) -> bool {
-        !self.policy.stale.longest().is_zero()
+    /// See [`invalidations::Invalidations::invalidate`].
+    pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
+        self.invalidations.invalidate(key).await
     }
 
-    /// For how long nobody is to try again after a failure.
-    fn postpones(&self) -> Option<Duration> {
-        (self.forgives() || self.in_background).then_some(self.policy.retry_after)
-    }
-
-    fn may_have(&self, origin: Origin) -> bool {
-        origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
-    }
-}
-
-/// Whichever comes first; `None` is never.
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+    /// See [`invalidations::Invalidations::invalidate_eventually`].
+    pub(crate) async fn invalidate_eventually(&self, key: &Key) -> Result<bool, StoreError> {
+        self.invalidations.invalidate_eventually(key).await
     }
 }

@@ -6,25 +6,47 @@ use std::fmt;
 use std::sync::Arc;
 
 /// An error on its way to the other callers of a flight.
-pub(crate) type Parcel = Arc<dyn Any + Send + Sync>;
+pub(crate) type SharedErr = Arc<dyn Any + Send + Sync>;
+
+/// What the caller whose body failed keeps of its error while the engine tells others of it: a type of
+/// its own, so that the caller's future is `Send` whenever that can be.
+///
+/// A trait of its own, whose impls bound no lifetime: the check of `Send` erases lifetimes, and would
+/// find no impl for an error such as `&'static str` if one asked for `'static`.
+pub trait KeepError<E> {
+    /// What is kept.
+    type Kept;
+}
+
+impl<E> KeepError<E> for ByClone {
+    type Kept = E;
+}
+
+impl<E> KeepError<E> for ByFrom {
+    type Kept = E;
+}
+
+impl<E> KeepError<E> for NotShared {
+    type Kept = E;
+}
+
+impl<E> KeepError<E> for NotKept {
+    type Kept = Infallible;
+}
 
 /// A way to give an error of type `E` to several callers.
 ///
-/// The caller whose recompute failed gets the error itself. Between, the lock is released; what it
-/// keeps meanwhile has a type of its own, so that its future is `Send` whenever that can be.
-pub trait ShareError<E>: 'static {
-    /// What the caller keeps while the lock is released.
-    type Kept;
-
+/// The caller whose body failed gets the error itself.
+pub trait ShareError<E>: KeepError<E> + 'static {
     /// Takes an error apart into what the caller keeps and what the others get, if they can get
     /// anything. Gives it back if the caller can keep nothing: then it does not wait.
-    fn part(error: E) -> Result<(Self::Kept, Option<Parcel>), E>;
+    fn part(error: E) -> Result<(Self::Kept, Option<SharedErr>), E>;
 
     /// The caller's own error.
     fn own(kept: Self::Kept) -> E;
 
     /// Another caller's error; `None` if it was packed by another kind of caller.
-    fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E>;
+    fn unpack(shared: &(dyn Any + Send + Sync)) -> Option<E>;
 }
 
 /// Every caller gets a clone.
@@ -32,19 +54,17 @@ pub trait ShareError<E>: 'static {
 pub struct ByClone;
 
 impl<E: Clone + Send + Sync + 'static> ShareError<E> for ByClone {
-    type Kept = E;
-
-    fn part(error: E) -> Result<(E, Option<Parcel>), E> {
-        let parcel: Parcel = Arc::new(error.clone());
-        Ok((error, Some(parcel)))
+    fn part(error: E) -> Result<(E, Option<SharedErr>), E> {
+        let shared: SharedErr = Arc::new(error.clone());
+        Ok((error, Some(shared)))
     }
 
     fn own(kept: E) -> E {
         kept
     }
 
-    fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E> {
-        parcel.downcast_ref::<E>().cloned()
+    fn unpack(shared: &(dyn Any + Send + Sync)) -> Option<E> {
+        shared.downcast_ref::<E>().cloned()
     }
 }
 
@@ -53,19 +73,17 @@ impl<E: Clone + Send + Sync + 'static> ShareError<E> for ByClone {
 pub struct ByFrom;
 
 impl<E: fmt::Display + From<SharedError>> ShareError<E> for ByFrom {
-    type Kept = E;
-
-    fn part(error: E) -> Result<(E, Option<Parcel>), E> {
-        let parcel: Parcel = Arc::new(SharedError(error.to_string().into()));
-        Ok((error, Some(parcel)))
+    fn part(error: E) -> Result<(E, Option<SharedErr>), E> {
+        let shared: SharedErr = Arc::new(SharedError(error.to_string().into()));
+        Ok((error, Some(shared)))
     }
 
     fn own(kept: E) -> E {
         kept
     }
 
-    fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E> {
-        parcel.downcast_ref::<SharedError>().cloned().map(E::from)
+    fn unpack(shared: &(dyn Any + Send + Sync)) -> Option<E> {
+        shared.downcast_ref::<SharedError>().cloned().map(E::from)
     }
 }
 
@@ -74,9 +92,7 @@ impl<E: fmt::Display + From<SharedError>> ShareError<E> for ByFrom {
 pub struct NotShared;
 
 impl<E> ShareError<E> for NotShared {
-    type Kept = E;
-
-    fn part(error: E) -> Result<(E, Option<Parcel>), E> {
+    fn part(error: E) -> Result<(E, Option<SharedErr>), E> {
         Ok((error, None))
     }
 
@@ -94,9 +110,7 @@ impl<E> ShareError<E> for NotShared {
 pub struct NotKept;
 
 impl<E> ShareError<E> for NotKept {
-    type Kept = Infallible;
-
-    fn part(error: E) -> Result<(Infallible, Option<Parcel>), E> {
+    fn part(error: E) -> Result<(Infallible, Option<SharedErr>), E> {
         Err(error)
     }
 

@@ -6,7 +6,9 @@ mod value;
 use std::any::Any;
 
 pub use self::error::SharedError;
-pub(crate) use self::error::{ByClone, ByFrom, NotKept, NotShared, Parcel, ShareError};
+pub(crate) use self::error::{
+    ByClone, ByFrom, KeepError, NotKept, NotShared, ShareError, SharedErr,
+};
 pub(crate) use self::value::{CloneOne, DecodeEach, Decoded, ShareValue};
 
 /// A way to give one result to several callers: its value and its error each have their own, and a pair
@@ -21,10 +23,12 @@ impl<T, V: ShareValue<T>, S: 'static> ShareValue<T> for (V, S) {
     }
 }
 
-impl<E, V: 'static, S: ShareError<E>> ShareError<E> for (V, S) {
+impl<E, V, S: KeepError<E>> KeepError<E> for (V, S) {
     type Kept = S::Kept;
+}
 
-    fn part(error: E) -> Result<(Self::Kept, Option<Parcel>), E> {
+impl<E, V: 'static, S: ShareError<E>> ShareError<E> for (V, S) {
+    fn part(error: E) -> Result<(Self::Kept, Option<SharedErr>), E> {
         S::part(error)
     }
 
@@ -32,7 +36,7 @@ impl<E, V: 'static, S: ShareError<E>> ShareError<E> for (V, S) {
         S::own(kept)
     }
 
-    fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E> {
-        S::unpack(parcel)
+    fn unpack(shared: &(dyn Any + Send + Sync)) -> Option<E> {
+        S::unpack(shared)
     }
 }

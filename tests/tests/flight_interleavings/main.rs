@@ -1,6 +1,6 @@
 //! The flight under every interleaving that chance finds.
 //!
-//! `engine/flight.rs` is compiled here against shuttle's primitives. Each run is one schedule of a
+//! `engine/flight.rs`, `engine/flights.rs` and `engine/wakers.rs` are compiled here against shuttle's primitives. Each run is one schedule of a
 //! few callers of one key: leaders that land, seal and land, or are dropped before or after they
 //! seal; members that wait to the end or are dropped after some polls; and an invalidation that
 //! voids the flight. Shuttle itself fails a run in which everybody waits for somebody.
@@ -11,10 +11,16 @@
 #[path = "../../../cachefence/src/engine/flight.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod flight;
+#[path = "../../../cachefence/src/engine/flights.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod flights;
+#[path = "../../../cachefence/src/engine/wakers.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod wakers;
 
 mod world;
 
-/// What `flight.rs` is built on.
+/// What a flight is built on.
 mod sync {
     pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};

@@ -8,7 +8,8 @@ use shuttle::rand::{Rng as _, thread_rng};
 use shuttle::sync::Arc;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::flight::{Baton, Entered, Flights, Member, Turn};
+use crate::flight::{self, Entered};
+use crate::flights::{Flights, Place};
 
 const KEY: &str = "k";
 
@@ -18,6 +19,11 @@ enum Outcome {
     Value,
     Void,
 }
+
+type Home = Place<Outcome, Option<Cargo>>;
+type Baton = flight::Baton<Outcome, Option<Cargo>, Home>;
+type Member = flight::Member<Outcome, Option<Cargo>, Home>;
+type Turn = flight::Turn<Outcome, Option<Cargo>, Home>;
 
 /// What a baton carries: there is one per flight, and somebody answers for it to the end.
 struct Cargo {
@@ -83,7 +89,7 @@ impl World {
         self.0.flights.void(KEY, Outcome::Void);
     }
 
-    fn lead(&self, mut baton: Baton<Outcome, Option<Cargo>>) {
+    fn lead(&self, mut baton: Baton) {
         let fresh = baton.cargo.is_none();
         let cargo = baton
             .cargo
@@ -121,7 +127,7 @@ impl World {
 }
 
 /// Polls to the end, or drops the member after a few polls.
-fn wait(mut member: Member<Outcome, Option<Cargo>>) -> Option<Turn<Outcome, Option<Cargo>>> {
+fn wait(mut member: Member) -> Option<Turn> {
     let mut polls_left: Option<u8> =
         thread_rng().gen_bool(0.4).then(|| thread_rng().gen_range(0..3));
     shuttle::future::block_on(poll_fn(move |cx| {

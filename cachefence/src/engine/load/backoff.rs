@@ -11,9 +11,9 @@ const WATCHING: Duration = Duration::from_secs(1);
 /// The pauses between one waiter's looks: from 20 ms, each half as long again, up to 200 ms, less a
 /// random quarter so that the waiters of a fleet do not look in step.
 #[derive(Debug)]
-pub(super) struct Pace(Duration);
+pub(super) struct Backoff(Duration);
 
-impl Pace {
+impl Backoff {
     pub(super) fn new() -> Self {
         Self(FIRST)
     }
@@ -34,20 +34,20 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_their_longest() {
-        let mut pace = Pace::new();
-        let pauses: Vec<_> = (0..10).map(|_| pace.next(false, 0.0).as_millis()).collect();
+        let mut backoff = Backoff::new();
+        let pauses: Vec<_> = (0..10).map(|_| backoff.next(false, 0.0).as_millis()).collect();
         assert_eq!(pauses, [20, 30, 45, 67, 101, 151, 200, 200, 200, 200]);
     }
 
     #[test]
     fn up_to_a_quarter_is_taken_off() {
-        assert_eq!(Pace::new().next(false, 1.0), FIRST * 3 / 4);
+        assert_eq!(Backoff::new().next(false, 1.0), FIRST * 3 / 4);
     }
 
     #[test]
     fn who_is_woken_looks_seldom() {
-        let mut pace = Pace::new();
-        assert_eq!(pace.next(true, 0.0), WATCHING);
-        assert_eq!(pace.next(false, 0.0), FIRST);
+        let mut backoff = Backoff::new();
+        assert_eq!(backoff.next(true, 0.0), WATCHING);
+        assert_eq!(backoff.next(false, 0.0), FIRST);
     }
 }

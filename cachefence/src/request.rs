@@ -3,44 +3,43 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
-use crate::engine::{Made, Recursive};
 use crate::error::{Error, InvalidKey, InvalidOption};
+use crate::fetch::{Asked, fetch};
 use crate::key::Key;
 use crate::lifetime::Lifetime;
 use crate::options::Policy;
 use crate::share::{ByClone, DecodeEach};
 
 /// A key and the options of one entry. Every call that waits holds its own, so what few have is boxed.
-pub(crate) struct Terms<T> {
+pub(crate) struct Request<T> {
     key: Key,
-    rare: Option<Box<Rare>>,
+    overrides: Option<Box<Overrides>>,
     pub(crate) lifetime: Lifetime<T>,
 }
 
 #[derive(Clone, Default)]
-struct Rare {
+struct Overrides {
     /// Why the key cannot be used.
     invalid: Option<InvalidKey>,
     /// In place of the cache's own.
     policy: Option<Policy>,
 }
 
-impl<T> Terms<T> {
+impl<T> Request<T> {
     pub(crate) fn new((key, valid): (Key, Result<(), InvalidKey>)) -> Self {
-        let invalid = |error| Box::new(Rare { invalid: Some(error), policy: None });
-        Self { key, rare: valid.err().map(invalid), lifetime: Lifetime::default() }
+        let invalid = |error| Box::new(Overrides { invalid: Some(error), policy: None });
+        Self { key, overrides: valid.err().map(invalid), lifetime: Lifetime::default() }
     }
 
     /// The options to change, which are those of `cache` until then. Nothing is checked yet.
-    pub(crate) fn policy_of_its_own(&mut self, cache: &CacheFence) -> &mut Policy {
-        self.rare.get_or_insert_default().policy.get_or_insert(*cache.policy())
+    pub(crate) fn policy_mut(&mut self, cache: &CacheFence) -> &mut Policy {
+        self.overrides.get_or_insert_default().policy.get_or_insert(*cache.policy())
     }
 
     pub(crate) fn key(&self) -> &Key {
@@ -48,7 +47,7 @@ impl<T> Terms<T> {
     }
 
     pub(crate) fn checked_key(&self) -> Result<&Key, InvalidKey> {
-        match self.rare.as_ref().and_then(|rare| rare.invalid.as_ref()) {
+        match self.overrides.as_ref().and_then(|overrides| overrides.invalid.as_ref()) {
             None => Ok(&self.key),
             Some(error) => Err(error.clone()),
         }
@@ -60,7 +59,7 @@ impl<T> Terms<T> {
         cache: &'a CacheFence,
     ) -> Result<&'a Policy, InvalidOption> {
         self.lifetime.check()?;
-        match self.rare.as_ref().and_then(|rare| rare.policy.as_ref()) {
+        match self.overrides.as_ref().and_then(|overrides| overrides.policy.as_ref()) {
             None => Ok(cache.policy()),
             Some(policy) => policy.check().map(|()| policy),
         }
@@ -83,34 +82,35 @@ impl<T> Terms<T> {
         async move {
             let cache = cache.borrow();
             let (key, policy) = (self.checked_key()?, self.checked_policy(cache)?);
-            // In a box of its own, which only a caller that runs it needs: most wait for another's.
-            let recompute = pin!(async { made(&self.lifetime, Box::pin(recompute()).await) });
-            match cache
-                .engine()
-                .fetch::<T, Arc<E>, (DecodeEach, ByClone)>(key, policy, recompute)
-                .await
-            {
+            let asked = Asked { key, policy, lifetime: &self.lifetime };
+            let fetched = fetch::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>(
+                cache.engine(),
+                asked,
+                shared,
+                recompute,
+            );
+            match fetched.await {
                 Ok(result) => result.map_err(Error::Recompute),
-                Err(Recursive) => Err(Error::Recursive),
+                Err(_not_run) => Err(Error::Recursive),
             }
         }
     }
 }
 
-/// A result as the engine has it: every caller of a flight gets the same `Arc` of its error.
-pub(crate) fn made<T, E>(lifetime: &Lifetime<T>, result: Result<T, E>) -> Result<Made<T>, Arc<E>> {
-    result.map(|value| lifetime.made(value)).map_err(Arc::new)
+/// A result of which every caller of a flight is given the same error.
+pub(crate) fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {
+    result.map_err(Arc::new)
 }
 
-impl<T> Clone for Terms<T> {
+impl<T> Clone for Request<T> {
     fn clone(&self) -> Self {
-        Self { key: self.key.clone(), rare: self.rare.clone(), lifetime: self.lifetime }
+        Self { key: self.key.clone(), overrides: self.overrides.clone(), lifetime: self.lifetime }
     }
 }
 
-impl<T> fmt::Debug for Terms<T> {
+impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Terms").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Request").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -127,6 +127,6 @@ mod tests {
         let recompute = || async { Ok::<u8, Error>(1) };
         let call = cache.get_or_set("k", Duration::from_secs(60), recompute);
         assert!(size_of_val(&call) <= 200, "{} bytes", size_of_val(&call));
-        assert!(size_of::<Terms<u8>>() <= 104, "{} bytes", size_of::<Terms<u8>>());
+        assert!(size_of::<Request<u8>>() <= 104, "{} bytes", size_of::<Request<u8>>());
     }
 }

@@ -1,0 +1,115 @@
+//! The flights of one kind, by key: at most one that can be joined for each.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher as _;
+
+use super::flight::{Baton, Entered, Flight, Home, Member};
+use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, PoisonError};
+
+/// The flights of one kind. `O` is how they end, `C` the cargo that their batons carry.
+pub(crate) struct Flights<O, C> {
+    shards: [Mutex<Shard<O, C>>; SHARDS],
+    /// How many are in the maps, for callers that only want to know that there are none.
+    open: AtomicUsize,
+    hasher: DefaultHashBuilder,
+}
+
+/// Enough that two threads seldom meet in one.
+const SHARDS: usize = 32;
+
+type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C, Place<O, C>>>, DefaultHashBuilder>;
+
+/// Where a flight stands in the maps.
+pub(crate) struct Place<O, C> {
+    flights: Arc<Flights<O, C>>,
+    key: Arc<str>,
+}
+
+impl<O, C: Default> Flights<O, C> {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            open: AtomicUsize::new(0),
+            hasher: DefaultHashBuilder::default(),
+        }
+    }
+
+    /// Joins the flight of `key`, or begins one. It is `cold` if the caller has found nothing that
+    /// it could serve; later callers then join without reading first.
+    pub(crate) fn enter(self: &Arc<Self>, key: &str, cold: bool) -> Entered<O, C, Place<O, C>> {
+        let mut shard = self.shard(key);
+        match shard.get(key).and_then(|flight| flight.join(cold)) {
+            Some(member) => Entered::Joins(member),
+            None => Entered::Leads(self.begin(&mut shard, key, cold)),
+        }
+    }
+
+    /// Joins the flight of `key`, if there is one and it is cold.
+    pub(crate) fn join_cold(self: &Arc<Self>, key: &str) -> Option<Member<O, C, Place<O, C>>> {
+        // A caller that overlooks a flight which is just beginning reads for itself.
+        if self.open.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let shard = self.shard(key);
+        shard.get(key)?.join_cold()
+    }
+
+    /// Begins a flight of `key`, unless there is one that is not sealed.
+    pub(crate) fn lead(self: &Arc<Self>, key: &str) -> Option<Baton<O, C, Place<O, C>>> {
+        let mut shard = self.shard(key);
+        let taken = shard.get(key).is_some_and(|flight| !flight.is_sealed());
+        (!taken).then(|| self.begin(&mut shard, key, false))
+    }
+
+    /// Ends the flight of `key`, if there is one that is not sealed, with `outcome` for its members.
+    /// The holder of the baton goes on without them.
+    pub(crate) fn void(&self, key: &str, outcome: O) {
+        let flight = self.shard(key).get(key).cloned();
+        if let Some(flight) = flight {
+            flight.dismiss(outcome);
+        }
+    }
+
+    /// How many flights can be joined.
+    #[cfg(test)]
+    pub(crate) fn open(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        shard: &mut Shard<O, C>,
+        key: &str,
+        cold: bool,
+    ) -> Baton<O, C, Place<O, C>> {
+        let key: Arc<str> = key.into();
+        let baton = Flight::begin(Place { flights: Arc::clone(self), key: Arc::clone(&key) }, cold);
+        if shard.insert(key, Arc::clone(baton.flight())).is_none() {
+            self.open.fetch_add(1, Ordering::Relaxed);
+        }
+        baton
+    }
+
+    fn shard(&self, key: &str) -> MutexGuard<'_, Shard<O, C>> {
+        #[allow(clippy::cast_possible_truncation)] // any bits of the hash will do
+        let hash = self.hasher.hash_one(key) as usize;
+        lock(&self.shards[hash % SHARDS])
+    }
+}
+
+impl<O, C: Default> Home<O, C> for Place<O, C> {
+    fn forget(&self, flight: &Arc<Flight<O, C, Self>>) {
+        let mut shard = self.flights.shard(&self.key);
+        if shard.get(&self.key).is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            let forgotten = shard.remove(&self.key);
+            self.flights.open.fetch_sub(1, Ordering::Relaxed);
+            drop(shard);
+            drop(forgotten); // with the lock released
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that panics runs under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,238 @@
+//! Removing entries: now, or as soon as the store can be reached.
+//!
+//! An invalidation is *pending* while the store has not taken it. This process does not read its entry
+//! until then, because the store still holds what was to be removed. A task sends pending invalidations
+//! again, the oldest first, and ends when there are none.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::outcome::{Loads, Outcome};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::store::Store;
+use crate::time::{detach, sleep};
+
+/// How many may be pending at a time: a list of keys has to have an end.
+const MOST: usize = 100_000;
+
+/// The first pause between two tries, and the longest.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Invalidations {
+    store: Arc<dyn Store>,
+    loads: Arc<Loads>,
+    pending: Mutex<Pending>,
+    /// How many are pending, for callers that only want to know that none is.
+    count: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Pending {
+    /// With the number of the last call that asked for it, or of the last try that failed.
+    numbers: HashMap<Key, u64>,
+    last_number: u64,
+    /// Whether there is a task that retries.
+    retrying: bool,
+}
+
+impl Invalidations {
+    pub(super) fn new(store: Arc<dyn Store>, loads: Arc<Loads>) -> Self {
+        Self { store, loads, pending: Mutex::default(), count: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn is_pending(&self, key: &Key) -> bool {
+        self.number(key).is_some()
+    }
+
+    /// Removes the entry, and voids every load that is under way.
+    pub(super) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
+        let number = self.number(key);
+        let result = self.store.invalidate(key).await;
+        if let (Ok(()), Some(number)) = (&result, number) {
+            self.sent(key, number);
+        }
+        // After the store: a flight that begins in between finds the lease free there.
+        self.loads.void(key.as_str(), Outcome::ReadAgain);
+        result
+    }
+
+    /// Removes the entry now or, if the store cannot be reached, as soon as it can. Gives whether it is
+    /// removed already.
+    ///
+    /// # Errors
+    ///
+    /// The store's, if too many are pending already.
+    pub(super) async fn invalidate_eventually(
+        self: &Arc<Self>,
+        key: &Key,
+    ) -> Result<bool, StoreError> {
+        let Err(error) = self.invalidate(key).await else { return Ok(true) };
+        if !self.add(key) {
+            return Err(error);
+        }
+        self.retry();
+        Ok(false)
+    }
+
+    /// Has a task send what is pending, unless one does: it ends with the runtime that it runs on.
+    pub(super) fn retry(self: &Arc<Self>) {
+        let mut pending = self.pending();
+        if !std::mem::replace(&mut pending.retrying, true) {
+            let retrying = Retrying { invalidations: Arc::downgrade(self), done: false };
+            drop(pending); // which a task that cannot be started takes at once
+            detach(retrying.run());
+        }
+    }
+
+    /// The number of a pending invalidation: to be asked for before one is sent, and given to
+    /// [`sent`](Self::sent) after.
+    fn number(&self, key: &Key) -> Option<u64> {
+        // A pending invalidation was added before its caller was told of it.
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.pending().numbers.get(key).copied()
+    }
+
+    /// The store has taken an invalidation that was sent when the pending one had this number.
+    fn sent(&self, key: &Key, number: u64) {
+        let mut pending = self.pending();
+        if pending.numbers.get(key) == Some(&number) {
+            pending.numbers.remove(key);
+            self.count.store(pending.numbers.len(), Ordering::Release);
+        }
+    }
+
+    /// Notes `key`; `false` if there are too many.
+    fn add(&self, key: &Key) -> bool {
+        let mut pending = self.pending();
+        if pending.numbers.len() >= MOST && !pending.numbers.contains_key(key) {
+            return false;
+        }
+        let number = pending.next_number();
+        pending.numbers.insert(key.clone(), number);
+        self.count.store(pending.numbers.len(), Ordering::Release);
+        true
+    }
+
+    /// Has the others come before `key`, whose invalidation has failed again.
+    fn requeue(&self, key: &Key) {
+        let mut pending = self.pending();
+        let number = pending.next_number();
+        if let Some(last) = pending.numbers.get_mut(key) {
+            *last = number;
+        }
+    }
+
+    /// What is to be sent, the oldest first; when that is nothing, the task that retries has to end.
+    fn queue(&self) -> Vec<Key> {
+        let mut pending = self.pending();
+        pending.retrying = !pending.numbers.is_empty();
+        let mut queue: Vec<_> =
+            pending.numbers.iter().map(|(key, number)| (*number, key)).collect();
+        queue.sort_unstable_by_key(|(number, _)| *number);
+        queue.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pending {
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+}
+
+/// The task that retries. It does not keep the cache alive.
+struct Retrying {
+    invalidations: Weak<Invalidations>,
+    done: bool,
+}
+
+impl Retrying {
+    async fn run(mut self) {
+        let mut pause = PAUSE;
+        while let Some(invalidations) = self.invalidations.upgrade() {
+            let queue = invalidations.queue();
+            if queue.is_empty() {
+                self.done = true;
+                return;
+            }
+            for key in queue {
+                // One failure says enough about the others, for now.
+                if invalidations.invalidate(&key).await.is_err() {
+                    invalidations.requeue(&key);
+                    break;
+                }
+                pause = PAUSE;
+            }
+            drop(invalidations);
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl Drop for Retrying {
+    /// With its runtime gone, the next pending invalidation or the next reader of a pending key starts
+    /// another task.
+    fn drop(&mut self) {
+        if let Some(invalidations) = self.invalidations.upgrade().filter(|_| !self.done) {
+            invalidations.pending().retrying = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    fn invalidations() -> Arc<Invalidations> {
+        let (store, loads) = (Arc::new(MemoryStore::default()), Arc::new(Loads::new()));
+        Arc::new(Invalidations::new(store, loads))
+    }
+
+    fn key(name: &str) -> Key {
+        Key::new("", name.to_owned(), None).0
+    }
+
+    #[test]
+    fn a_hundred_thousand_are_pending_and_no_more() {
+        let invalidations = invalidations();
+        let keys: Vec<_> = (0..MOST).map(|number| key(&number.to_string())).collect();
+        assert!(keys.iter().all(|key| invalidations.add(key)));
+        assert!(!invalidations.add(&key("one more")));
+        assert!(invalidations.add(&keys[0]), "it is pending already");
+        invalidations.sent(&keys[0], invalidations.number(&keys[0]).unwrap());
+        assert!(invalidations.add(&key("one more")));
+    }
+
+    #[test]
+    fn a_task_that_cannot_be_started_is_not_taken_for_one_that_retries() {
+        let invalidations = invalidations();
+        assert!(invalidations.add(&key("k")));
+        invalidations.retry(); // there is no runtime
+        assert!(!invalidations.pending().retrying);
+    }
+
+    #[test]
+    fn what_was_sent_before_does_not_count() {
+        let invalidations = invalidations();
+        let key = key("k");
+        assert!(invalidations.add(&key));
+        let before = invalidations.number(&key).unwrap();
+        assert!(invalidations.add(&key));
+        invalidations.sent(&key, before);
+        assert!(invalidations.is_pending(&key));
+        invalidations.sent(&key, invalidations.number(&key).unwrap());
+        assert!(!invalidations.is_pending(&key));
+    }
+}

@@ -1,0 +1,90 @@
+//! What a call does about what it has found.
+
+use super::next::{Next, Served};
+use super::recursion;
+use crate::engine::call::{Attempt, Call, Purpose, Seen};
+use crate::engine::flight::Entered;
+use crate::engine::outcome::Encoded;
+use crate::engine::parts::Engine;
+use crate::engine::read::found::Found;
+use crate::freshness::{Freshness, Life, freshness};
+use crate::options::Policy;
+use crate::store::Snapshot;
+
+/// How fresh an entry is to `call`, with the draw for an early refresh.
+#[inline]
+pub(in crate::engine) fn judge(engine: &Engine, call: &Call<'_>, entry: &Snapshot) -> Freshness {
+    let draw = || engine.draws.draw(call.key.fingerprint(), entry.delta, entry.now);
+    freshness_of(call, entry, draw)
+}
+
+/// How fresh an entry is where nothing is refreshed early.
+pub(super) fn judge_without_draw(call: &Call<'_>, entry: &Snapshot) -> Freshness {
+    freshness_of(call, entry, || 1.0)
+}
+
+fn freshness_of(call: &Call<'_>, entry: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
+    let Snapshot { delta, expiry, retry_at, .. } = *entry;
+    let Policy { beta, stale, .. } = *call.policy;
+    freshness(Life { delta, expiry, retry_at }, beta, stale, entry.now, draw)
+}
+
+/// Decides, and enters the flight where there is one to enter. `can_decode` is asked about the entry
+/// that was found, unless that has expired.
+pub(in crate::engine) fn decide(
+    engine: &Engine,
+    call: &mut Call<'_>,
+    found: Found,
+    can_decode: &mut dyn FnMut(&Encoded) -> bool,
+) -> Next {
+    let mut attempt = match found {
+        Found::Entry(entry, decoded) => {
+            let freshness = judge(engine, call, &entry);
+            let mut attempt = Attempt::miss(Seen::Revision(entry.version));
+            if freshness != Freshness::Expired {
+                let value = Encoded { payload: entry.payload, decoded };
+                attempt.held = can_decode(&value).then_some(value);
+            }
+            match (freshness, attempt.held.take()) {
+                (Freshness::Fresh, Some(value)) => return Next::Serve(Served::Value(value)),
+                (Freshness::Early | Freshness::Revalidate, Some(value)) => {
+                    call.budget.settle();
+                    let Some(baton) = engine.loads.lead(call.key.as_str()) else {
+                        return Next::Serve(Served::Value(value));
+                    };
+                    (attempt.purpose, attempt.held) = (Purpose::Refresh, Some(value));
+                    return Next::Lead(baton, attempt);
+                }
+                (Freshness::IfError, Some(value)) => {
+                    call.may_give_up();
+                    attempt.held = Some(value);
+                }
+                (Freshness::Expired, _) | (_, None) => {}
+            }
+            attempt
+        }
+        Found::Nothing => Attempt::miss(Seen::Nothing),
+        Found::Unavailable => Attempt::miss(Seen::Unavailable),
+        Found::Loading(joiner) => {
+            if recursion::is_inside(engine, call.key) {
+                return Next::Serve(Served::Recursive);
+            }
+            call.start_waiting(&engine.tickets);
+            return Next::Join(joiner, Attempt::miss(Seen::Unread));
+        }
+    };
+    call.budget.settle();
+    if recursion::is_inside(engine, call.key) {
+        return Next::Serve(Served::Recursive);
+    }
+    call.start_waiting(&engine.tickets);
+    // A caller that comes later and reads may find something to fall back on.
+    let cold = attempt.held.is_none();
+    match engine.loads.enter(call.key.as_str(), cold) {
+        Entered::Leads(baton) => Next::Lead(baton, attempt),
+        Entered::Joins(joiner) => {
+            attempt.purpose = Purpose::Miss;
+            Next::Join(joiner, attempt)
+        }
+    }
+}

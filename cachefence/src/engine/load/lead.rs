@@ -1,0 +1,158 @@
+//! Leading a load: get the lease, and run the body.
+
+use std::future::pending;
+use std::pin::pin;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::ending::{finish_store, servable};
+use super::next::{Next, Served};
+use super::run::run;
+use crate::engine::body::Body;
+use crate::engine::call::{Attempt, Call, Purpose, Seen};
+use crate::engine::outcome::{Encoded, Leader, Outcome};
+use crate::engine::parts::Engine;
+use crate::engine::ticket::Ticket;
+use crate::error::StoreError;
+use crate::race::{First, race};
+use crate::report;
+use crate::store::{Acquired, Snapshot, Watch};
+use crate::time::{sleep, sleep_until};
+
+/// How the attempt to get a lease ended.
+enum Obtained {
+    /// Run the body; the store will take the value.
+    Lease,
+    /// Run the body; the store cannot be asked.
+    NoStore,
+    /// There is another entry now, read at `begun` or later.
+    Newer { begun: Ticket, entry: Snapshot },
+    /// Another process holds the lease, and the call has waited long enough, or does not wait.
+    HeldElsewhere,
+}
+
+/// Works for the flight of `baton`. Whenever this future is dropped, the baton passes on, with the
+/// lease that it has come to.
+pub(in crate::engine) async fn lead(
+    engine: &Engine,
+    call: &Call<'_>,
+    mut baton: Leader,
+    mut attempt: Attempt,
+    body: &Body,
+) -> Next {
+    if baton.cargo.as_ref().is_some_and(|lease| lease.unfinished().is_some()) {
+        return finish_store(engine, call, baton).await;
+    }
+    loop {
+        match obtain(engine, call, &mut baton, &attempt).await {
+            Obtained::Lease | Obtained::NoStore => {
+                return run(engine, call, baton, attempt.held, body).await;
+            }
+            Obtained::Newer { begun, entry } => {
+                // What was written after the call read is new, however short it lives. A call that has
+                // not read does not know, and a mark may have been all that was written.
+                let is_new = attempt.seen != Seen::Unread && entry.retry_at.is_none();
+                attempt.seen = Seen::Revision(entry.version);
+                let is_servable = if is_new {
+                    (call.decodes)(&engine.codec, &entry.payload)
+                } else {
+                    servable(engine, call, &entry)
+                };
+                if is_servable {
+                    let value = Encoded::for_many(entry.payload);
+                    // A stale value that is served because it is not to be loaded yet is for each
+                    // call to judge by its own windows.
+                    baton.land(if is_new || entry.expiry > entry.now {
+                        Outcome::value(value.clone(), begun, false)
+                    } else {
+                        Outcome::ReadAgain
+                    });
+                    return Next::Serve(Served::Value(value));
+                }
+            }
+            Obtained::HeldElsewhere => {
+                return match attempt.held {
+                    Some(held) => Next::Serve(Served::Value(held)),
+                    None => Next::Guest,
+                };
+            }
+        }
+    }
+}
+
+/// Asks for the lease until there is one, or something better.
+async fn obtain(
+    engine: &Engine,
+    call: &Call<'_>,
+    baton: &mut Leader,
+    attempt: &Attempt,
+) -> Obtained {
+    if baton.cargo.as_ref().is_some_and(|lease| lease.is_held()) {
+        return Obtained::Lease;
+    }
+    if attempt.seen == Seen::Unavailable {
+        baton.cargo = None;
+        return Obtained::NoStore;
+    }
+    let waits = attempt.purpose == Purpose::Miss;
+    let without_store = if waits { Obtained::NoStore } else { Obtained::HeldElsewhere };
+    let mut backoff = Backoff::new();
+    let mut may_watch = engine.store.watches();
+    // Where that costs nothing, the first acquire is one that is woken, and no second one is needed.
+    let mut watch = (may_watch && waits && engine.store.is_watching()).then(Watch::new);
+    loop {
+        let begun = engine.tickets.next();
+        if engine.invalidations.is_pending(call.key) {
+            // The store holds what was to be removed. An invalidation that is asked for after `begun`
+            // is newer than whatever is found.
+            baton.cargo = None;
+            return without_store;
+        }
+        let spent = call.budget.spent();
+        let lease =
+            baton.cargo.get_or_insert_with(|| engine.lease(call.key, call.policy.lock_timeout));
+        let acquire = lease.acquire(attempt.seen_revision(), watch.as_ref());
+        let acquired = call.within_budget(&*engine.store, acquire).await;
+        let remaining = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
+            Ok(Acquired::Lease) => return Obtained::Lease,
+            Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
+            Ok(Acquired::Held { .. }) if !waits => return Obtained::HeldElsewhere,
+            Ok(Acquired::Held { remaining }) => remaining,
+            Err(_) if watch.is_some() => {
+                // Watching has a connection of its own. Without it, once more.
+                (may_watch, watch) = (false, None);
+                continue;
+            }
+            Err(error) => {
+                report::store_failed("acquire", call.key, &error);
+                // The lease that was asked for may still be granted, and then proves nothing: an
+                // invalidation may have come in between.
+                baton.cargo = None;
+                return without_store;
+            }
+        };
+        // Another's load is waited for from here on, not the store.
+        call.budget.set(spent);
+        if may_watch && watch.is_none() {
+            // Acquires again at once: the lease may have been given back in between.
+            watch = Some(Watch::new());
+            continue;
+        }
+        let watched = watch.as_ref().filter(|watch| watch.is_armed());
+        let pause = backoff.next(watched.is_some(), engine.chance.fraction());
+        // Not before the store has counted the millisecond in which the lease ends.
+        let pause = sleep(pause.min(remaining.saturating_add(Duration::from_millis(1))));
+        let changed = async {
+            match watched {
+                Some(watch) => watch.changed().await,
+                None => pending().await,
+            }
+        };
+        let (pause, changed) = (pin!(pause), pin!(changed));
+        let ask_again = pin!(race(pause, changed));
+        let patience = pin!(sleep_until(call.waits_until(attempt)));
+        if let First::B(()) = race(ask_again, patience).await {
+            return Obtained::HeldElsewhere;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Which loads a piece of code runs inside of.
+//!
+//! A body that asks for its own key would wait for itself. While a body is polled, the mark of its load
+//! is on a stack of the thread, so a call can see that it is made inside. A body that *spawns* such a
+//! call is not seen: that call waits for `wait_for_lock` and then loads as a guest.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::engine::parts::Engine;
+use crate::key::Key;
+
+/// A load, by the address of its engine and its key.
+#[derive(Clone)]
+pub(crate) struct Mark(usize, Arc<str>);
+
+thread_local! {
+    static STACK: RefCell<Vec<Mark>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Mark {
+    pub(in crate::engine) fn new(engine: &Engine, key: &Key) -> Self {
+        Self(address(engine), key.as_str().into())
+    }
+
+    /// Polls a body as one of this load.
+    pub(crate) fn poll<O>(&self, body: impl FnOnce() -> O) -> O {
+        STACK.with_borrow_mut(|stack| stack.push(self.clone()));
+        let _pop = Pop;
+        body()
+    }
+}
+
+/// Whether the caller is inside a load of `key` in `engine`.
+pub(in crate::engine) fn is_inside(engine: &Engine, key: &Key) -> bool {
+    let engine = address(engine);
+    STACK.with_borrow(|stack| {
+        stack.iter().any(|Mark(of, name)| *of == engine && **name == *key.as_str())
+    })
+}
+
+/// Tells an engine from others.
+fn address(engine: &Engine) -> usize {
+    std::ptr::from_ref(engine).addr()
+}
+
+/// Takes the last mark off the stack, also when the body panics.
+struct Pop;
+
+impl Drop for Pop {
+    fn drop(&mut self) {
+        STACK.with_borrow_mut(|stack| drop(stack.pop()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    fn mark(engine: usize, key: &str) -> Mark {
+        Mark(engine, key.into())
+    }
+
+    fn depth() -> usize {
+        STACK.with_borrow(Vec::len)
+    }
+
+    #[test]
+    fn a_mark_is_there_while_the_body_is_polled_and_not_after() {
+        mark(1, "outer").poll(|| {
+            assert_eq!(depth(), 1);
+            mark(1, "inner").poll(|| assert_eq!(depth(), 2));
+            assert_eq!(depth(), 1);
+        });
+        assert_eq!(depth(), 0);
+    }
+
+    #[test]
+    fn a_panic_leaves_nothing_behind() {
+        let panics = || mark(1, "k").poll(|| panic!("on purpose"));
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert_eq!(depth(), 0);
+    }
+}

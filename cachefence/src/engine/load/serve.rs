@@ -1,0 +1,47 @@
+//! One call, step by step, until it is served.
+
+use super::decide::decide;
+use super::next::{Next, Served};
+use super::{guest, join, lead, own};
+use crate::engine::body::Body;
+use crate::engine::call::Call;
+use crate::engine::outcome::Encoded;
+use crate::engine::parts::Engine;
+use crate::engine::read::shared::read;
+
+/// How often a call reads again before it does without the lease: each time, the load that it waited
+/// for was not stored.
+const MOST_ROUNDS: u32 = 16;
+
+/// Takes a call from `next` to its end, with its `body`.
+///
+/// Each step that loads is in a box, since it is large and the calls that wait should not be.
+pub(in crate::engine) async fn serve(
+    engine: &Engine,
+    call: &mut Call<'_>,
+    mut next: Next,
+    body: &Body,
+) -> Served {
+    loop {
+        next = match next {
+            Next::Serve(served) => return served,
+            Next::Lead(baton, attempt) => {
+                Box::pin(lead::lead(engine, call, baton, attempt, body)).await
+            }
+            Next::Join(joiner, attempt) => join::join(engine, call, joiner, attempt).await,
+            Next::Guest => {
+                call.rounds = MOST_ROUNDS;
+                Box::pin(guest::load_as_guest(engine, call, body)).await
+            }
+            Next::Own => Box::pin(own::run_own(engine, call, body)).await,
+            Next::Read if call.rounds + 1 >= MOST_ROUNDS => Next::Guest,
+            Next::Read => {
+                call.rounds += 1;
+                let found = read(engine, call).await;
+                let decodes = call.decodes;
+                let mut decodes = |value: &Encoded| decodes(&engine.codec, &value.payload);
+                decide(engine, call, found, &mut decodes)
+            }
+        };
+    }
+}

@@ -1,0 +1,79 @@
+//! How a load ends for the callers that did not run it, and which of them may have what it came to.
+
+use bytes::Bytes;
+
+use super::flight::{Baton, Flight, Member, Turn};
+use super::flights::{Flights, Place};
+use super::ticket::Ticket;
+use crate::lease::Lease;
+use crate::share::{Decoded, SharedErr};
+
+/// How a load ends for those who wait for it.
+#[derive(Clone)]
+pub(crate) enum Outcome {
+    Value {
+        value: Encoded,
+        origin: Origin,
+    },
+    Failed {
+        error: SharedErr,
+        origin: Origin,
+    },
+    /// The load came to nothing that could be passed on: an error that cannot be shared, or a value
+    /// that cannot be encoded. Each caller runs its own recompute, a few at a time.
+    NotShared,
+    /// Every caller reads again.
+    ReadAgain,
+}
+
+impl Outcome {
+    pub(super) fn value(value: Encoded, begun: Ticket, fenced: bool) -> Self {
+        Self::Value { value, origin: Origin { begun, fenced } }
+    }
+}
+
+/// A value as bytes, and where the first of several callers leaves what it decodes them to.
+#[derive(Clone)]
+pub(crate) struct Encoded {
+    pub(crate) payload: Bytes,
+    pub(crate) decoded: Decoded,
+}
+
+impl Encoded {
+    /// A value for one caller.
+    pub(super) fn for_one(payload: Bytes) -> Self {
+        Self { payload, decoded: Decoded::for_one() }
+    }
+
+    /// A value for all who wait.
+    pub(super) fn for_many(payload: Bytes) -> Self {
+        Self { payload, decoded: Decoded::for_many() }
+    }
+}
+
+/// What decides who may have an outcome; see [`Call::may_have`](super::call::Call::may_have).
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    /// When the read or the recompute behind it began.
+    pub(super) begun: Ticket,
+    /// Whether its lease was unbroken from before it began until it was stored or released.
+    pub(super) fenced: bool,
+}
+
+/// What passes from one leader of a load to the next: the lease, if it has come to one. Boxed, since
+/// every joiner has room for it.
+pub(crate) type Cargo = Option<Box<Lease>>;
+
+/// The loads under lease, by key.
+pub(crate) type Loads = Flights<Outcome, Cargo>;
+
+pub(crate) type Leader = Baton<Outcome, Cargo, Place<Outcome, Cargo>>;
+pub(crate) type Joiner = Member<Outcome, Cargo, Place<Outcome, Cargo>>;
+
+/// The loads of guests, which have no lease, by key.
+pub(crate) type Guests = Flights<Outcome, ()>;
+
+pub(super) type GuestLeader = Baton<Outcome, (), Place<Outcome, ()>>;
+pub(super) type GuestJoiner = Member<Outcome, (), Place<Outcome, ()>>;
+pub(super) type GuestFlight = Flight<Outcome, (), Place<Outcome, ()>>;
+pub(super) type GuestTurn = Turn<Outcome, (), Place<Outcome, ()>>;

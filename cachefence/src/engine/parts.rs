@@ -1,0 +1,84 @@
+//! What the engine of one cache consists of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::invalidations::Invalidations;
+use super::load::limits::{KeyLimits, Limiter};
+use super::outcome::{Guests, Loads};
+use super::read::found::SharedRead;
+use super::read::slots::Slots;
+use super::ticket::Tickets;
+use crate::codec::AnyCodec;
+use crate::entropy::Entropy;
+use crate::freshness::Draws;
+use crate::key::Key;
+use crate::lease::Lease;
+use crate::store::Store;
+
+/// How many refreshes of one cache run in tasks of their own at a time.
+const MOST_IN_BACKGROUND: usize = 256;
+
+pub(crate) struct Engine {
+    pub(super) store: Arc<dyn Store>,
+    /// What the store says of itself, for every hit to know.
+    pub(super) answers_at_once: bool,
+    pub(super) codec: AnyCodec,
+    pub(super) chance: Entropy,
+    pub(super) draws: Draws,
+    pub(super) tickets: Tickets,
+    /// The reads that callers share. One that comes to nothing has each of its callers read again.
+    pub(super) reads: Arc<Slots<Option<SharedRead>>>,
+    pub(super) loads: Arc<Loads>,
+    pub(super) guests: Arc<Guests>,
+    /// Those who run recomputes of their own, by key.
+    pub(super) own_bodies: KeyLimits,
+    /// Those who run recomputes because the store cannot be asked.
+    pub(super) bypass: Limiter,
+    /// Refreshes in tasks of their own.
+    pub(super) background: Arc<Semaphore>,
+    pub(super) invalidations: Arc<Invalidations>,
+}
+
+impl Engine {
+    /// `max_bypass` is how many recomputes may run at a time while the store cannot be asked.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        codec: AnyCodec,
+        chance: Entropy,
+        max_bypass: usize,
+    ) -> Self {
+        let loads = Arc::new(Loads::new());
+        let invalidations = Arc::new(Invalidations::new(Arc::clone(&store), Arc::clone(&loads)));
+        Self {
+            answers_at_once: store.answers_at_once(),
+            store,
+            codec,
+            draws: Draws::new(chance.number()),
+            chance,
+            tickets: Tickets::default(),
+            reads: Arc::new(Slots::new()),
+            loads,
+            guests: Arc::new(Guests::new()),
+            own_bodies: KeyLimits::default(),
+            bypass: Limiter::new(max_bypass),
+            background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
+            invalidations,
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    pub(crate) fn codec(&self) -> &AnyCodec {
+        &self.codec
+    }
+
+    /// A lease of `key` that is not asked for yet.
+    pub(super) fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
+        Box::new(Lease::new(&self.store, key, &self.chance, term))
+    }
+}

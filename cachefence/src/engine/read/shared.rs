@@ -1,0 +1,71 @@
+//! One read of an entry, shared with other callers where there are any.
+
+use std::future::Future;
+
+use tokio::time::Instant;
+
+use super::found::{Found, found};
+use super::next::{OnLoad, join_load, read_next};
+use super::send::{read_alone, read_entry, reported};
+use crate::engine::call::Call;
+use crate::engine::parts::Engine;
+use crate::key::Key;
+use crate::share::Decoded;
+use crate::store::Snapshot;
+
+/// Reads a store that answers at once, where callers have nothing to share; `None` for any other.
+#[inline]
+pub(in crate::engine) fn read_at_once(engine: &Engine, key: &Key) -> Option<Found> {
+    if !engine.answers_at_once {
+        return None;
+    }
+    let entry = read_entry(engine, key).now().ok()?;
+    Some(found(reported(key, entry), Decoded::for_one()))
+}
+
+/// Reads, or finds that a load is under way here.
+pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Future<Output = Found> {
+    async move {
+        if let Some(found) = read_at_once(engine, call.key) {
+            return found;
+        }
+        call.ticket.get_or_insert_with(|| engine.tickets.next());
+        if let Some(joiner) = join_load(&engine.loads, call.key, OnLoad::Join) {
+            return Found::Loading(joiner);
+        }
+        let (found, sent) = read_shared(engine, call, OnLoad::Join).await;
+        if let Some(sent) = sent {
+            call.budget.leave_unsettled(sent);
+        }
+        found
+    }
+}
+
+/// Reads also where a load is under way.
+pub(in crate::engine) async fn read_past_loads(
+    engine: &Engine,
+    call: &Call<'_>,
+) -> Option<Snapshot> {
+    let (found, sent) = read_shared(engine, call, OnLoad::Ignore).await;
+    if let Some(sent) = sent {
+        call.budget.add_since(sent);
+    }
+    match found {
+        Found::Entry(entry, _) => Some(entry),
+        Found::Nothing | Found::Unavailable | Found::Loading(_) => None,
+    }
+}
+
+/// Reads alone where nobody else reads the key, else joins its next read. Also gives when the read was
+/// sent, if the call's budget does not hold its time yet.
+async fn read_shared(
+    engine: &Engine,
+    call: &Call<'_>,
+    on_load: OnLoad,
+) -> (Found, Option<Instant>) {
+    let slot = engine.reads.of(call.key.as_str());
+    match engine.reads.try_start(slot) {
+        Some(guard) => read_alone(engine, call, guard).await,
+        None => (read_next(engine, call, slot, on_load).await, None),
+    }
+}

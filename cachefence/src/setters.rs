@@ -1,0 +1,102 @@
+//! The setters that several types share, each defined once: a cache's builder, an entry and a call of an
+//! annotated function have the same options.
+
+/// Setters of a [`Policy`](crate::options::Policy), for a type with a `policy_mut`.
+macro_rules! policy_setters {
+    () => {
+        /// How eagerly values are refreshed before they expire: the factor of the recompute's duration
+        /// in `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never.
+        pub fn beta(mut self, beta: f64) -> Self {
+            self.policy_mut().beta = beta;
+            self
+        }
+
+        /// How long a load's lease lasts unless it is renewed, which it is every third of this while the
+        /// recompute runs. 2 seconds by default; at least 1 ms.
+        ///
+        /// A process that dies in a load blocks the key for others no longer than this.
+        pub fn lock_timeout(mut self, timeout: Duration) -> Self {
+            self.policy_mut().lock_timeout = timeout;
+            self
+        }
+
+        /// How long a caller waits for somebody else's load before it runs its own recompute, whose value
+        /// is not stored. 5 seconds by default; zero is not at all.
+        pub fn wait_for_lock(mut self, longest: Duration) -> Self {
+            self.policy_mut().wait_for_lock = longest;
+            self
+        }
+
+        /// For how long after its ttl a value is still served while one caller loads it anew
+        /// (`stale-while-revalidate`, RFC 5861, section 3). Zero by default: never.
+        ///
+        /// The caller that loads waits for its own recompute, unless refreshes run
+        /// [in the background](crate::Entry::get_or_set_in_background); the others do not wait.
+        pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
+            self.policy_mut().stale.while_revalidate = window;
+            self
+        }
+
+        /// For how long after its ttl a value is served instead of an error when the recompute fails
+        /// (`stale-if-error`, RFC 5861, section 4). Zero by default: never.
+        ///
+        /// After a failure nobody in the fleet tries again before
+        /// [`retry_after`](crate::Builder::retry_after). With any stale window, an early refresh that
+        /// fails costs its caller nothing either.
+        pub fn stale_if_error(mut self, window: Duration) -> Self {
+            self.policy_mut().stale.if_error = window;
+            self
+        }
+
+        /// How long a recompute is waited for where there is a value to serve instead: one that is valid,
+        /// or within a stale window. Without such a value it is waited for whatever it takes. No limit by
+        /// default.
+        ///
+        /// A recompute that is cut short this way is dropped, and counts as failed; one that runs
+        /// [in the background](crate::Entry::get_or_set_in_background) goes on.
+        pub fn recompute_timeout(mut self, limit: Duration) -> Self {
+            self.policy_mut().recompute_timeout = Some(limit);
+            self
+        }
+
+        /// By which share a ttl is shortened at most, at random, so that values that were stored together
+        /// do not expire together. From 0 to 1; 0 by default.
+        pub fn jitter(mut self, share: f64) -> Self {
+            self.policy_mut().jitter = share;
+            self
+        }
+    };
+}
+
+/// Setters of a [`Lifetime`](crate::lifetime::Lifetime) of a `T`, for a type with a `lifetime_mut`.
+macro_rules! lifetime_setters {
+    () => {
+        /// How long a value is valid once it is stored. Needed wherever one may be stored; between
+        /// 1 ms and 2^53 ms.
+        pub fn ttl(mut self, ttl: Duration) -> Self {
+            self.lifetime_mut().ttl = Some(ttl);
+            self
+        }
+
+        /// The ttl of each value, by the value itself; it goes before [`ttl`](Self::ttl).
+        ///
+        /// A value whose ttl is zero is served and not cached. So is, with a warning, one whose ttl is
+        /// not between 1 ms and 2^53 ms.
+        pub fn ttl_of(mut self, ttl_of: fn(&T) -> Duration) -> Self {
+            self.lifetime_mut().ttl_of = Some(ttl_of);
+            self
+        }
+
+        /// The ttl of a `None`; it goes before [`ttl`](Self::ttl) and [`ttl_of`](Self::ttl_of), with the
+        /// same bounds as the latter.
+        pub fn negative_ttl(mut self, ttl: Duration) -> Self
+        where
+            T: Negative,
+        {
+            self.lifetime_mut().negative = Some((T::is_negative, ttl));
+            self
+        }
+    };
+}
+
+pub(crate) use {lifetime_setters, policy_setters};
