@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cachefence_tests::fleet::{Event, Fleet, Options, Outcome};
 use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
 
-use super::desk::Desk;
+use super::callers::Callers;
 
 const TTL: Duration = Duration::from_secs(600);
 
@@ -92,12 +92,12 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
 async fn a_process_asks_for_its_store_at_irregular_times() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port());
-    let desk = Desk::new(&proxy.url());
+    let callers = Callers::new(&proxy.url());
     proxy.set(Fault::Reset);
-    desk.calls(1).await;
+    callers.calls(1).await;
     let (began, before) = (Instant::now(), proxy.connections());
     while proxy.connections() < before + 20 {
-        desk.call(true, 0).await;
+        callers.call(true, 0).await;
     }
     let took = began.elapsed();
     let probes = proxy.accepted().split_off(before);

@@ -9,7 +9,7 @@ use cachefence_tests::{Fault, Proxy, RedisServer};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::desk::{OP_TIMEOUT, TTL};
+use super::callers::{OP_TIMEOUT, TTL};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

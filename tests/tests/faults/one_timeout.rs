@@ -5,13 +5,14 @@ use std::future::ready;
 use std::time::{Duration, Instant};
 
 use cachefence::CacheFence;
-use cachefence_tests::{Fault, Proxy, RedisServer};
+use cachefence_tests::{Fault, NO_SCRIPTS, Proxy, RedisServer};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::desk::{NO_SCRIPTS, OP_TIMEOUT, TTL};
+use super::callers::{OP_TIMEOUT, TTL};
+use super::timings::watched;
 
-/// What a busy machine may add.
+/// What a busy machine may add besides the time in which the runtime stands still.
 const NOISE: Duration = Duration::from_millis(100);
 
 struct World {
@@ -33,8 +34,10 @@ impl World {
 
     async fn call(&self, key: &str) -> Duration {
         let began = Instant::now();
-        self.cache.get_or_set(key, TTL, || ready(Ok::<_, Infallible>(0))).await.unwrap();
-        began.elapsed()
+        let call = self.cache.get_or_set(key, TTL, || ready(Ok::<_, Infallible>(0)));
+        let (called, stalls) = watched(call).await;
+        called.unwrap();
+        stalls.leave(began, Instant::now())
     }
 }
 
@@ -48,8 +51,10 @@ async fn a_store_that_is_gone_when_the_body_returns() {
             let _ = done.send(Instant::now());
             Ok::<_, Infallible>(0)
         };
-        world.cache.get_or_set("k", TTL, body).await.unwrap();
-        let waited = body_is_done.await.unwrap().elapsed();
+        let (called, stalls) = watched(world.cache.get_or_set("k", TTL, body)).await;
+        let ended = Instant::now();
+        called.unwrap();
+        let waited = stalls.leave(body_is_done.await.unwrap(), ended);
         assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
     }
 }
@@ -67,6 +72,7 @@ async fn a_caller_that_comes_while_another_one_waits_for_its_read() {
         assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
     }
 }
+
 #[tokio::test]
 async fn a_store_that_is_slow_but_in_time() {
     for args in [&[][..], &NO_SCRIPTS] {
