@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
 
 static CACHE: LazyLock<CacheFence> = LazyLock::new(|| {
-    let cache = SERVER.cache_builder().namespace(namespace()).build_lazy();
+    let cache = CacheFence::builder().redis(SERVER.url()).namespace(namespace()).build_lazy();
     cache.expect("the options are constants")
 });
 

@@ -5,13 +5,14 @@ use cachefence_tests::{NO_SCRIPTS, Proxy, RedisServer};
 
 use super::callers::{Callers, KEYS, all};
 
-struct World {
+/// Callers of a warm cache whose connections a proxy can mix up.
+struct MixedUp {
     _server: RedisServer,
     proxy: Proxy,
     callers: Callers,
 }
 
-impl World {
+impl MixedUp {
     async fn new(args: &[&str]) -> Self {
         let server = RedisServer::builder().args(args.iter().copied()).start();
         let proxy = Proxy::start(server.port());
@@ -45,16 +46,16 @@ impl World {
 #[tokio::test]
 async fn each_reply_is_the_next_ones() {
     for args in [&[][..], &NO_SCRIPTS] {
-        let world = World::new(args).await;
-        world.serves_none_of_them("a lost reply", |proxy| proxy.lose_replies(1)).await;
+        let mixed = MixedUp::new(args).await;
+        mixed.serves_none_of_them("a lost reply", |proxy| proxy.lose_replies(1)).await;
     }
 }
 
 #[tokio::test]
 async fn each_reply_is_the_one_before() {
     for args in [&[][..], &NO_SCRIPTS] {
-        let world = World::new(args).await;
-        world.serves_none_of_them("a reply that came twice", |proxy| proxy.repeat_replies(1)).await;
+        let mixed = MixedUp::new(args).await;
+        mixed.serves_none_of_them("a reply that came twice", |proxy| proxy.repeat_replies(1)).await;
     }
 }
 
@@ -62,8 +63,8 @@ async fn each_reply_is_the_one_before() {
 async fn replies_of_rebuilds_and_invalidations() {
     for args in [&[][..], &NO_SCRIPTS] {
         for mix_up in [Proxy::lose_replies, Proxy::repeat_replies] {
-            let world = World::new(args).await;
-            let World { proxy, callers, .. } = &world;
+            let mixed = MixedUp::new(args).await;
+            let MixedUp { proxy, callers, .. } = &mixed;
             for _ in 0..2 {
                 let calls = (0..KEYS).map(|id| async move {
                     // Its reply may be anything.
@@ -81,8 +82,8 @@ async fn replies_of_rebuilds_and_invalidations() {
 
 #[tokio::test]
 async fn a_reply_that_cannot_be_one_to_what_was_asked() {
-    let world = World::new(&[]).await;
-    let World { proxy, callers, .. } = &world;
+    let mixed = MixedUp::new(&[]).await;
+    let MixedUp { proxy, callers, .. } = &mixed;
     let entry = callers.cache.entry::<String>("row:0");
     let connections = proxy.connections();
     proxy.lose_replies(1);

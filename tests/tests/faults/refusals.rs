@@ -132,7 +132,9 @@ async fn a_server_that_loads_its_data() {
     }
     assert!(loading(), "it still loads");
     assert_eq!(proxy.operations(), operations, "it is left alone, although it tells the time");
-    server.cli(&["CONFIG", "SET", "key-load-delay", "0"]);
+    if often {
+        server.cli(&["CONFIG", "SET", "key-load-delay", "0"]); // Redis 6.2 takes no such command while it loads
+    }
     until("all is loaded", || !loading()).await;
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     callers.heals("LOADING").await;
