@@ -2,6 +2,10 @@
 
 use crate::RedisServer;
 
+/// Has a server refuse scripts, as some hosts do: `RedisServer::builder().args(NO_SCRIPTS)`.
+pub const NO_SCRIPTS: [&str; 6] =
+    ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+
 /// The options of a server that is about to start; see [`RedisServer::builder`].
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until `start`"]

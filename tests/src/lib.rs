@@ -15,19 +15,29 @@
 //! sentence when it cannot do its job: a harness has no error to hand on.
 
 mod builder;
+mod caches;
 pub mod fleet;
 mod guard;
 mod keys;
+mod loads;
+mod long;
 mod port;
 mod proxy;
 mod server;
 mod staged;
 mod stats;
+mod stop;
 mod twins;
+mod wait;
 
-pub use builder::RedisServerBuilder;
+pub use builder::{NO_SCRIPTS, RedisServerBuilder};
+pub use caches::{Pair, cache_on};
 pub use keys::{assert_no_locks, namespace};
+pub use loads::{Loads, Running};
+pub use long::{chosen_seed, is_long};
 pub use proxy::{Fault, Proxy};
 pub use server::RedisServer;
-pub use staged::{Network, Op, Phase, Staged, Stop};
+pub use staged::{Network, Op, Phase, Staged};
+pub use stop::Stop;
 pub use twins::{assert_twins, ran};
+pub use wait::{DEADLINE, settle, until};

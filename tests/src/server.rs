@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, Value};
 use tempfile::TempDir;
 
-use crate::builder::RedisServerBuilder;
+use crate::builder::{NO_SCRIPTS, RedisServerBuilder};
 use crate::guard::GuardedChild;
 use crate::{port, stats};
 
@@ -52,6 +52,16 @@ impl RedisServer {
     #[must_use = "the server is killed when it is dropped"]
     pub fn start() -> Self {
         Self::builder().start()
+    }
+
+    /// Starts one that refuses scripts; see [`NO_SCRIPTS`].
+    ///
+    /// # Panics
+    ///
+    /// As [`RedisServerBuilder::start`].
+    #[must_use = "the server is killed when it is dropped"]
+    pub fn without_scripts() -> Self {
+        Self::builder().args(NO_SCRIPTS).start()
     }
 
     /// Starts a server with options: `RedisServer::builder().password("secret").start()`.
@@ -165,6 +175,19 @@ impl RedisServer {
     #[track_caller]
     pub fn command_count(&self, command: &str) -> u64 {
         self.command_stats().get(&command.to_ascii_lowercase()).copied().unwrap_or(0)
+    }
+
+    /// Returns one number of a section of `INFO`: `server.info("stats", "total_connections_received")`.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli), and when this version of Redis does not say it.
+    #[track_caller]
+    pub fn info(&self, section: &str, name: &str) -> u64 {
+        let info = self.cli(&["INFO", section]);
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let value = value.and_then(|value| value.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("INFO {section} does not say {name}:\n{info}"))
     }
 
     /// Sets all counts to zero.

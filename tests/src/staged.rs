@@ -9,7 +9,8 @@ use cachefence::{
     Acquired, Key, MemoryStore, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult,
     Token, Version, Watch,
 };
-use tokio::sync::Semaphore;
+
+use crate::Stop;
 
 /// An operation of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,38 +55,6 @@ pub struct Staged {
     forbidden: Mutex<HashSet<String>>,
     patience: Mutex<Option<Duration>>,
     silent: AtomicBool,
-}
-
-/// An operation that is to be stopped.
-#[derive(Debug)]
-pub struct Stop {
-    reached: Semaphore,
-    go: Semaphore,
-}
-
-impl Stop {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { reached: Semaphore::new(0), go: Semaphore::new(0) })
-    }
-
-    /// Waits until the operation is there.
-    ///
-    /// # Panics
-    ///
-    /// Never: nothing closes the semaphore.
-    pub async fn reached(&self) {
-        self.reached.acquire().await.expect("it is open").forget();
-    }
-
-    /// Lets it go on.
-    pub fn go(&self) {
-        self.go.add_permits(1);
-    }
-
-    async fn pass(&self) {
-        self.reached.add_permits(1);
-        self.go.acquire().await.expect("it is open").forget();
-    }
 }
 
 impl Staged {

@@ -97,6 +97,7 @@ async fn connect(options: &Options) -> Result<CacheFence, Error> {
     CacheFence::builder()
         .redis(&options.url)
         .namespace(&options.namespace)
+        .op_timeout(options.op_timeout)
         .beta(options.beta)
         .lock_timeout(options.lock_timeout)
         .wait_for_lock(options.wait_for_lock)

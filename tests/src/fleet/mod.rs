@@ -93,6 +93,31 @@ impl Fleet {
         }
     }
 
+    /// A fleet of `count` connected workers of one thread each, and their numbers.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new) and [`connected`](Self::connected).
+    pub fn start(
+        program: impl Into<PathBuf>,
+        title: impl Into<String>,
+        count: usize,
+        options: &Options,
+    ) -> (Self, Vec<u64>) {
+        let mut fleet = Self::new(program, title);
+        let workers = (0..count).map(|_| fleet.spawn(1, options)).collect();
+        fleet.connected();
+        (fleet, workers)
+    }
+
+    /// Answers all loads that wait; returns whether nothing is left to wait for.
+    pub fn answer_all(&mut self) -> bool {
+        while !self.held().is_empty() {
+            self.answer(0);
+        }
+        self.is_idle()
+    }
+
     /// Starts a worker of `threads` threads and has it connect; returns its number.
     pub fn spawn(&mut self, threads: usize, options: &Options) -> u64 {
         self.spawn_with(threads, options, &[])

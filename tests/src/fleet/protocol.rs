@@ -52,6 +52,8 @@ pub struct Options {
     pub url: String,
     /// `Builder::namespace`.
     pub namespace: String,
+    /// `Builder::op_timeout`.
+    pub op_timeout: Duration,
     /// `Builder::beta`.
     pub beta: f64,
     /// `Builder::lock_timeout`.
@@ -70,6 +72,7 @@ impl Default for Options {
         Self {
             url: String::new(),
             namespace: String::new(),
+            op_timeout: Duration::from_millis(250),
             beta: 1.0,
             lock_timeout: Duration::from_secs(2),
             wait_for_lock: Duration::from_secs(5),

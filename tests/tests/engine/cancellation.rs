@@ -74,7 +74,7 @@ async fn memory() -> Fixture {
 async fn redis() -> Fixture {
     let server = RedisServer::start();
     let build = || {
-        let builder = CacheFence::builder().redis(server.url());
+        let builder = server.cache_builder();
         builder.lock_timeout(LEASE).wait_for_lock(LEASE).build()
     };
     let (ours, theirs) = (build().await.unwrap(), build().await.unwrap());

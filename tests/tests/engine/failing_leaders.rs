@@ -4,44 +4,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::Entry;
-use cachefence_tests::{Op, Phase};
-use tokio::sync::Notify;
-use tokio::task::{JoinHandle, yield_now};
+use cachefence_tests::{Op, Phase, Stop, settle};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::stale_windows::{RETRY_AFTER, TTL, World, if_error};
+use super::stale_windows::{RETRY_AFTER, Stale, if_error};
 
-async fn settle() {
-    for _ in 0..100 {
-        yield_now().await;
-    }
-}
-
-/// A call whose load fails when it is told, and when that has begun.
-fn failing(world: &Arc<World>, entry: Entry<String>) -> (JoinHandle<bool>, [Arc<Notify>; 2]) {
-    let (world, begun, go) = (Arc::clone(world), Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let told = [Arc::clone(&begun), Arc::clone(&go)];
+/// A call whose load stops, and fails when it is let go.
+fn failing(world: &Arc<Stale>, entry: Entry<String>) -> (JoinHandle<bool>, Arc<Stop>) {
+    let (world, stop) = (Arc::clone(world), Stop::new());
+    let at = Arc::clone(&stop);
     let load = async move {
         let result = world.fails().await;
-        begun.notify_one();
-        go.notified().await;
+        at.pass().await;
         result
     };
     let call = async move { entry.get_or_set(|| load).await.is_ok() };
-    (tokio::spawn(call), told)
+    (tokio::spawn(call), stop)
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_dropped_while_its_lease_is_released_has_failed_for_all() {
-    let world = Arc::new(World::new());
+    let world = Arc::new(Stale::nothing());
     for phase in [Phase::Request, Phase::Reply] {
         let before = world.loads();
-        let (leader, [begun, go]) = failing(&world, world.entry());
-        begun.notified().await;
+        let (leader, load) = failing(&world, world.entry());
+        load.reached().await;
         let joiners: Vec<_> = (0..5).map(|_| failing(&world, world.entry()).0).collect();
         settle().await;
-        let stop = world.staged.stop(Op::Release, phase);
-        go.notify_one();
+        let stop = world.pair.staged.stop(Op::Release, phase);
+        load.go();
         stop.reached().await;
         leader.abort();
         settle().await;
@@ -55,12 +47,12 @@ async fn who_is_dropped_while_its_lease_is_released_has_failed_for_all() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_dropped_while_it_gives_up_has_done_so_for_all() {
-    let world = Arc::new(World::with_stale(if_error).await);
+    let world = Arc::new(Stale::value(if_error).await);
     let limit = Duration::from_millis(100);
     let entry = || if_error(world.entry()).recompute_timeout(limit);
-    let stop = world.staged.stop(Op::Postpone, Phase::Request);
-    let (leader, [begun, _]) = failing(&world, entry());
-    begun.notified().await;
+    let stop = world.pair.staged.stop(Op::Postpone, Phase::Request);
+    let (leader, load) = failing(&world, entry());
+    load.reached().await;
     let (joiner, _) = failing(&world, if_error(world.entry()));
     stop.reached().await;
     leader.abort();
@@ -73,16 +65,16 @@ async fn who_is_dropped_while_it_gives_up_has_done_so_for_all() {
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_takes_too_long_is_made_all_the_same() {
     let patience = Duration::from_millis(200);
-    let world = Arc::new(World::with_stale(if_error).await);
-    let stop = world.staged.stop(Op::Postpone, Phase::Request);
-    world.staged.give_up_after(patience);
+    let world = Arc::new(Stale::value(if_error).await);
+    let stop = world.pair.staged.stop(Op::Postpone, Phase::Request);
+    world.pair.staged.give_up_after(patience);
     let begun = Instant::now();
     let entry = if_error(world.entry());
     assert_eq!(entry.get_or_set(|| world.fails()).await.unwrap(), "old");
     assert_eq!(begun.elapsed(), patience);
     settle().await; // it is asked for once more, by nobody who waits
     drop(stop);
-    let entry = if_error(world.caches[1].entry("k").ttl(TTL));
+    let entry = if_error(world.their_entry());
     assert_eq!(entry.get_or_set(|| world.fails()).await.unwrap(), "old");
     assert_eq!(world.loads(), 2, "the whole fleet heeds it");
     sleep(RETRY_AFTER).await;
@@ -90,33 +82,33 @@ async fn a_mark_that_takes_too_long_is_made_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_stale_is_found_although_somebody_rebuilds() {
-    let world = Arc::new(World::with_stale(if_error).await);
+    let world = Arc::new(Stale::value(if_error).await);
     // The leader has no window, and so those who come later join it without a look.
-    let (leader, [begun, go]) = failing(&world, world.entry());
-    begun.notified().await;
+    let (leader, load) = failing(&world, world.entry());
+    load.reached().await;
     let (forgiving, _) = failing(&world, if_error(world.entry()));
     settle().await;
-    let release = world.staged.stop(Op::Release, Phase::Request);
-    go.notify_one();
+    let release = world.pair.staged.stop(Op::Release, Phase::Request);
+    load.go();
     release.reached().await;
     // The next one reads, and when it has, rebuilds; the forgiving one has to read after it.
-    let read = world.staged.stop(Op::Read, Phase::Request);
-    let (_next, [begun, _]) = failing(&world, world.entry());
+    let read = world.pair.staged.stop(Op::Read, Phase::Request);
+    let (_next, load) = failing(&world, world.entry());
     read.reached().await;
     release.go();
     assert!(!leader.await.unwrap());
     settle().await;
     read.go();
-    begun.notified().await;
+    load.reached().await;
     assert!(forgiving.await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_holds_nothing_any_more_waits_as_long_as_others() {
-    let world = Arc::new(World::with_stale(if_error).await);
+    let world = Arc::new(Stale::value(if_error).await);
     let limit = Duration::from_millis(100);
-    let slow = |cache: usize, value: &'static str| {
-        let entry = if_error(world.caches[cache].entry("k").ttl(TTL)).recompute_timeout(limit);
+    let slow = |entry, value: &'static str| {
+        let entry = if_error(entry).recompute_timeout(limit);
         let world = Arc::clone(&world);
         let load = async move {
             sleep(limit * 10).await;
@@ -124,14 +116,14 @@ async fn who_holds_nothing_any_more_waits_as_long_as_others() {
         };
         tokio::spawn(async move { entry.get_or_set(|| load).await.unwrap() })
     };
-    let _first = slow(0, "never");
+    let _first = slow(world.entry(), "never");
     settle().await;
-    let second = slow(0, "ours");
+    let second = slow(world.entry(), "ours");
     sleep(limit / 2).await;
-    let read = world.staged.stop(Op::Read, Phase::Request);
+    let read = world.pair.staged.stop(Op::Read, Phase::Request);
     world.entry().invalidate().await.unwrap();
     read.reached().await; // it starts again
-    let theirs = slow(1, "theirs");
+    let theirs = slow(world.their_entry(), "theirs");
     settle().await;
     read.go();
     assert_eq!(second.await.unwrap(), "theirs");

@@ -20,6 +20,7 @@ mod recursion;
 mod round_trips;
 mod stale_joiners;
 mod stale_windows;
+mod starved_runtime;
 mod store_contract;
 mod waiting_together;
 mod wake_up;

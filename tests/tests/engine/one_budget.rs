@@ -2,12 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cachefence::{CacheFence, Entry};
-use cachefence_tests::{Network, Op, Phase, Staged};
-use tokio::task::{JoinHandle, yield_now};
+use cachefence_tests::{Loads, Op, Phase, Staged, cache_on, settle};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(60);
@@ -23,8 +22,8 @@ const SLACK: Duration = Duration::from_millis(10);
 fn world() -> (Arc<Staged>, CacheFence) {
     let staged = Arc::new(Staged::default());
     staged.give_up_after(PATIENCE);
-    let builder = CacheFence::builder().store(Network(Arc::clone(&staged))).beta(0.0);
-    (staged, builder.build_lazy().unwrap())
+    let cache = cache_on(&staged, |builder| builder);
+    (staged, cache)
 }
 
 fn entry<T>(cache: &CacheFence) -> Entry<T> {
@@ -34,12 +33,6 @@ fn entry<T>(cache: &CacheFence) -> Entry<T> {
 async fn fails() -> Result<u32, io::Error> {
     sleep(LOAD).await;
     Err(io::Error::other("the database is down"))
-}
-
-async fn settle() {
-    for _ in 0..100 {
-        yield_now().await;
-    }
 }
 
 fn spawn(cache: &CacheFence) -> JoinHandle<bool> {
@@ -72,13 +65,13 @@ async fn nor_do_those_who_waited_for_it() {
 async fn who_is_left_alone_with_its_recompute_does_not_wait_again() {
     let (staged, cache) = world();
     staged.fall_silent();
-    let loads = Arc::new(AtomicUsize::new(0));
+    let loads = Loads::default();
     let begun = Instant::now();
     let call = |_| {
-        let (entry, loads) = (entry::<f64>(&cache), Arc::clone(&loads));
+        let (entry, loads) = (entry::<f64>(&cache), loads.clone());
         tokio::spawn(async move {
             let load = || async {
-                loads.fetch_add(1, Ordering::SeqCst);
+                let _running = loads.begin();
                 sleep(LOAD).await;
                 Ok::<_, io::Error>(f64::NAN) // for which there is no JSON
             };
@@ -88,7 +81,7 @@ async fn who_is_left_alone_with_its_recompute_does_not_wait_again() {
     for call in (0..5).map(call).collect::<Vec<_>>() {
         call.await.unwrap();
     }
-    assert_eq!(loads.load(Ordering::SeqCst), 5);
+    assert_eq!(loads.count(), 5);
     assert!(begun.elapsed() <= PATIENCE + LOAD * 2 + SLACK, "{:?}", begun.elapsed());
 }
 

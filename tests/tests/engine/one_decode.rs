@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cachefence::{CacheFence, cachefence};
-use cachefence_tests::{Network, Op, Phase, Staged};
+use cachefence_tests::{Op, Phase, Staged, cache_on, settle};
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::JoinHandle;
 
 const CALLERS: usize = 10;
 
@@ -39,18 +39,17 @@ impl<'de> Deserialize<'de> for Ticket {
     }
 }
 
-/// A cache, and what its recomputes wait for.
-struct World {
+/// A cache, and what its bodies wait for.
+struct Pages {
     staged: Arc<Staged>,
     cache: CacheFence,
     go: Semaphore,
 }
 
-impl World {
+impl Pages {
     fn new() -> Arc<Self> {
         let staged = Arc::new(Staged::default());
-        let builder = CacheFence::builder().store(Network(Arc::clone(&staged))).beta(0.0);
-        let cache = builder.build_lazy().unwrap();
+        let cache = cache_on(&staged, |builder| builder);
         Arc::new(Self { staged, cache, go: Semaphore::new(0) })
     }
 
@@ -60,24 +59,24 @@ impl World {
     }
 }
 
-#[cachefence(key = "page", ttl = 3600, cache = world.cache, skip(world))]
-async fn page(world: Arc<World>) -> Page {
-    Page(world.text().await)
+#[cachefence(key = "page", ttl = 3600, cache = pages.cache, skip(pages))]
+async fn page(pages: Arc<Pages>) -> Page {
+    Page(pages.text().await)
 }
 
-#[cachefence(key = "page", ttl = 3600, cache = world.cache, skip(world), entry = false)]
-async fn fallible_page(world: Arc<World>) -> Result<Page, String> {
-    Ok(Page(world.text().await))
+#[cachefence(key = "page", ttl = 3600, cache = pages.cache, skip(pages), entry = false)]
+async fn fallible_page(pages: Arc<Pages>) -> Result<Page, String> {
+    Ok(Page(pages.text().await))
 }
 
-#[cachefence(key = "page", ttl = 3600, cache = world.cache, skip(world), entry = false)]
-async fn text_of_page(world: Arc<World>) -> String {
-    world.text().await
+#[cachefence(key = "page", ttl = 3600, cache = pages.cache, skip(pages), entry = false)]
+async fn text_of_page(pages: Arc<Pages>) -> String {
+    pages.text().await
 }
 
-#[cachefence(key = "ticket", ttl = 3600, cache = world.cache, skip(world))]
-async fn ticket(world: Arc<World>) -> Ticket {
-    Ticket(world.text().await)
+#[cachefence(key = "ticket", ttl = 3600, cache = pages.cache, skip(pages))]
+async fn ticket(pages: Arc<Pages>) -> Ticket {
+    Ticket(pages.text().await)
 }
 
 fn many<F, T>(call: impl Fn() -> F) -> Vec<JoinHandle<T>>
@@ -88,12 +87,6 @@ where
     (0..CALLERS).map(|_| tokio::spawn(call())).collect()
 }
 
-async fn settle() {
-    for _ in 0..100 {
-        yield_now().await;
-    }
-}
-
 async fn all_are<T: PartialEq + std::fmt::Debug>(calls: Vec<JoinHandle<T>>, value: T) {
     for call in calls {
         assert_eq!(call.await.unwrap(), value);
@@ -102,18 +95,18 @@ async fn all_are<T: PartialEq + std::fmt::Debug>(calls: Vec<JoinHandle<T>>, valu
 
 /// Has callers come while a read is under way, and lets it come back when they all wait for the next.
 macro_rules! read_together {
-    ($world:expr, $first:expr, $value:expr, $call:expr) => {{
-        let world = Arc::clone(&$world);
-        let stop = world.staged.stop(Op::Read, Phase::Reply);
-        let first = tokio::spawn($first(Arc::clone(&world)));
+    ($pages:expr, $first:expr, $value:expr, $call:expr) => {{
+        let pages = Arc::clone(&$pages);
+        let stop = pages.staged.stop(Op::Read, Phase::Reply);
+        let first = tokio::spawn($first(Arc::clone(&pages)));
         stop.reached().await;
-        let reads = world.staged.count(Op::Read);
-        let others = many(|| $call(Arc::clone(&world)));
+        let reads = pages.staged.count(Op::Read);
+        let others = many(|| $call(Arc::clone(&pages)));
         settle().await;
         stop.go();
         assert_eq!(first.await.unwrap(), $value);
         all_are(others, $value).await;
-        assert_eq!(world.staged.count(Op::Read), reads + 1, "one read for all the others");
+        assert_eq!(pages.staged.count(Op::Read), reads + 1, "one read for all the others");
     }};
 }
 
@@ -122,30 +115,30 @@ macro_rules! read_together {
 async fn one_decodes_where_the_others_can_clone() {
     let text = || "text".to_owned();
 
-    let world = World::new();
-    let calls = many(|| page(Arc::clone(&world)));
+    let pages = Pages::new();
+    let calls = many(|| page(Arc::clone(&pages)));
     settle().await;
-    world.go.add_permits(1);
+    pages.go.add_permits(1);
     all_are(calls, Page(text())).await;
     assert_eq!(PAGES.swap(0, Ordering::SeqCst), 1, "whoever ran the body has the value");
 
-    read_together!(world, page, Page(text()), page);
+    read_together!(pages, page, Page(text()), page);
     assert_eq!(PAGES.swap(0, Ordering::SeqCst), 2, "the first, and one of the others");
 
-    let world = World::new();
-    let calls = many(|| fallible_page(Arc::clone(&world)));
+    let pages = Pages::new();
+    let calls = many(|| fallible_page(Arc::clone(&pages)));
     settle().await;
-    world.go.add_permits(1);
+    pages.go.add_permits(1);
     all_are(calls, Ok(Page(text()))).await;
     assert_eq!(PAGES.swap(0, Ordering::SeqCst), 1);
 
-    read_together!(world, fallible_page, Ok(Page(text())), fallible_page);
+    read_together!(pages, fallible_page, Ok(Page(text())), fallible_page);
     assert_eq!(PAGES.swap(0, Ordering::SeqCst), 2);
 
-    let world = World::new();
-    let calls = many(|| ticket(Arc::clone(&world)));
+    let pages = Pages::new();
+    let calls = many(|| ticket(Arc::clone(&pages)));
     settle().await;
-    world.go.add_permits(1);
+    pages.go.add_permits(1);
     all_are(calls, Ticket(text())).await;
     assert_eq!(TICKETS.swap(0, Ordering::SeqCst), CALLERS - 1, "each for itself");
 
@@ -153,17 +146,17 @@ async fn one_decodes_where_the_others_can_clone() {
 }
 
 async fn another_type_on_the_same_key_decodes_for_itself() {
-    let world = World::new();
-    world.go.add_permits(1);
-    text_of_page(Arc::clone(&world)).await;
-    let stop = world.staged.stop(Op::Read, Phase::Reply);
-    let first = tokio::spawn(text_of_page(Arc::clone(&world)));
+    let pages = Pages::new();
+    pages.go.add_permits(1);
+    text_of_page(Arc::clone(&pages)).await;
+    let stop = pages.staged.stop(Op::Read, Phase::Reply);
+    let first = tokio::spawn(text_of_page(Arc::clone(&pages)));
     stop.reached().await;
-    let pages = many(|| fallible_page(Arc::clone(&world)));
-    let texts = many(|| text_of_page(Arc::clone(&world)));
+    let fallible = many(|| fallible_page(Arc::clone(&pages)));
+    let texts = many(|| text_of_page(Arc::clone(&pages)));
     settle().await;
     stop.go();
     assert_eq!(first.await.unwrap(), "text");
-    all_are(pages, Ok(Page("text".to_owned()))).await;
+    all_are(fallible, Ok(Page("text".to_owned()))).await;
     all_are(texts, "text".to_owned()).await;
 }

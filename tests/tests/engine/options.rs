@@ -28,7 +28,7 @@ async fn refusal(
 #[tokio::test]
 async fn a_call_with_bad_options_does_nothing() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     server.reset_stats();
     for (ttl, message) in [
         (Duration::ZERO, "`ttl` is 0ns; the shortest is 1ms"),
@@ -66,7 +66,7 @@ async fn a_call_with_bad_options_does_nothing() {
 #[tokio::test]
 async fn the_longest_ttl_is_taken() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     let longest = Duration::from_millis(1 << 53);
     let load = || async { Ok::<_, std::io::Error>(1) };
     cache.get_or_set("long", longest, load).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::{CacheFence, Error, cachefence};
-use cachefence_tests::{Network, Op, Phase, Staged};
+use cachefence_tests::{Op, Phase, Staged, cache_on};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -17,8 +17,7 @@ const TTL: Duration = Duration::from_secs(3_600);
 const LATER: Duration = Duration::from_secs(2);
 
 fn cache(staged: &Arc<Staged>) -> CacheFence {
-    let builder = CacheFence::builder().store(Network(Arc::clone(staged))).beta(0.0);
-    builder.build_lazy().unwrap()
+    cache_on(staged, |builder| builder)
 }
 
 fn load(value: u32) -> Ready<Result<u32, std::io::Error>> {

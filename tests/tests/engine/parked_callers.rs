@@ -6,12 +6,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use cachefence::CacheFence;
-use cachefence_tests::{Network, Op, Phase, Staged};
+use cachefence_tests::{Loads, Op, Phase, Staged, cache_on};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -19,38 +18,20 @@ const TTL: Duration = Duration::from_secs(3_600);
 const WAIT: Duration = Duration::from_secs(5);
 
 fn cache(staged: &Arc<Staged>) -> CacheFence {
-    let builder = CacheFence::builder().store(Network(Arc::clone(staged))).beta(0.0);
-    builder.wait_for_lock(WAIT).build_lazy().unwrap()
+    cache_on(staged, |builder| builder.wait_for_lock(WAIT))
 }
 
-/// Counts the loads, and how many ran at a time.
-#[derive(Clone, Default)]
-struct Loads(Arc<(AtomicUsize, AtomicUsize, AtomicUsize)>);
-
-impl Loads {
-    async fn load(&self, takes: Duration) -> Result<u32, std::io::Error> {
-        let (loads, running, most) = &*self.0;
-        loads.fetch_add(1, Ordering::SeqCst);
-        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        sleep(takes).await;
-        running.fetch_sub(1, Ordering::SeqCst);
-        Ok(1)
-    }
-
-    fn count(&self) -> usize {
-        self.0.0.load(Ordering::SeqCst)
-    }
-
-    fn most_at_a_time(&self) -> usize {
-        self.0.2.load(Ordering::SeqCst)
-    }
+async fn load(loads: &Loads, takes: Duration) -> Result<u32, std::io::Error> {
+    let _running = loads.begin();
+    sleep(takes).await;
+    Ok(1)
 }
 
 type Parked = Pin<Box<dyn Future<Output = u32>>>;
 
 fn call(cache: &CacheFence, loads: &Loads, takes: Duration) -> impl Future<Output = u32> + 'static {
     let (entry, loads) = (cache.entry("k").ttl(TTL), loads.clone());
-    async move { entry.get_or_set(|| async { loads.load(takes).await }).await.unwrap() }
+    async move { entry.get_or_set(|| load(&loads, takes)).await.unwrap() }
 }
 
 /// Polls until `there`, then never again.
@@ -143,7 +124,7 @@ async fn overdue_rebuilds_run_one_at_a_time() {
         let mut calls = JoinSet::new();
         for _ in 0..50 {
             let (entry, loads) = (ours.entry("k").ttl(TTL).wait_for_lock(wait), loads.clone());
-            let load = move || async move { loads.load(Duration::from_secs(12)).await };
+            let load = move || async move { load(&loads, Duration::from_secs(12)).await };
             calls.spawn(entry.get_or_set(load));
         }
         calls.join_all().await;
@@ -173,8 +154,7 @@ async fn a_parked_overdue_leader_is_replaced() {
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_takes_too_long_gives_the_key_free() {
     let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
-    let builder = CacheFence::builder().store(Network(Arc::clone(&staged)));
-    let short = builder.max_rebuild(Duration::from_secs(10)).build_lazy().unwrap();
+    let short = cache_on(&staged, |builder| builder.max_rebuild(Duration::from_secs(10)));
     let endless = tokio::spawn(call(&short, &loads, Duration::from_secs(3_600)));
     sleep(Duration::from_secs(9)).await;
     let begun = Instant::now();

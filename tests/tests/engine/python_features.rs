@@ -5,11 +5,10 @@
 use std::error::Error as _;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cachefence::{BoxError, CacheFence, Codec, Error, blocking};
-use cachefence_tests::{RedisServer, assert_no_locks};
+use cachefence_tests::{Loads, RedisServer, assert_no_locks};
 use serde::Serialize;
 use serde::de::DeserializeSeed;
 use tokio::sync::{Notify, Semaphore};
@@ -24,21 +23,21 @@ const ALWAYS_EARLY: f64 = 1e15;
 type Loaded = Result<String, std::io::Error>;
 
 async fn connect(server: &RedisServer) -> CacheFence {
-    CacheFence::connect(server.url()).await.unwrap()
+    server.cache().await
 }
 
 /// A recompute that counts itself.
 #[derive(Clone, Default)]
-struct Loader(Arc<AtomicUsize>);
+struct Loader(Loads);
 
 impl Loader {
     async fn load(&self, value: &str) -> Loaded {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        let _running = self.0.begin();
         Ok(value.to_owned())
     }
 
     fn loads(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
+        self.0.count()
     }
 }
 
@@ -126,7 +125,7 @@ async fn sync_and_async_recompute() {
 #[tokio::test]
 async fn beta_per_call() {
     let server = RedisServer::start();
-    let cache = CacheFence::builder().redis(server.url()).beta(0.0).build().await.unwrap();
+    let cache = server.cache_builder().beta(0.0).build().await.unwrap();
     let loader = Loader::default();
     let slow = |value| {
         let loader = loader.clone();
@@ -239,7 +238,7 @@ async fn a_dead_holders_lock_expires() {
 #[tokio::test]
 async fn namespace() {
     let server = RedisServer::start();
-    let named = |name: &str| CacheFence::builder().redis(server.url()).namespace(name).build();
+    let named = |name: &str| server.cache_builder().namespace(name).build();
     let (app, ap) = (named("app").await.unwrap(), named("ap").await.unwrap());
     let loader = Loader::default();
     app.get_or_set("k", TTL, || loader.load("app's")).await.unwrap();
@@ -272,7 +271,7 @@ impl Codec for Reversed {
 #[tokio::test]
 async fn custom_serializer() {
     let server = RedisServer::start();
-    let cache = CacheFence::builder().redis(server.url()).codec(Reversed).build().await.unwrap();
+    let cache = server.cache_builder().codec(Reversed).build().await.unwrap();
     let loader = Loader::default();
     for _ in 0..2 {
         assert_eq!(cache.get_or_set("k", TTL, || loader.load("value")).await.unwrap(), "value");
@@ -351,11 +350,7 @@ async fn a_hundred_concurrent_misses_are_one_recompute() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_at_once_use_one_connection_with_no_pool_to_tune() {
     let server = RedisServer::start();
-    let received = |server: &RedisServer| -> u64 {
-        let stats = server.cli(&["INFO", "stats"]);
-        let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
-        line.unwrap().trim().parse().unwrap()
-    };
+    let received = |server: &RedisServer| server.info("stats", "total_connections_received");
     let before = received(&server);
     assert_eq!(concurrent_misses(&server, 500).await, 1);
     // Every question that the harness asked was a connection of its own: one SCAN, one INFO.

@@ -5,11 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cachefence::CacheFence;
-use cachefence_tests::RedisServer;
+use cachefence_tests::{Loads, RedisServer};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -26,7 +24,7 @@ async fn load() -> Result<u32, std::io::Error> {
 #[tokio::test]
 async fn a_hit_is_one_command() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     cache.get_or_set("k", TTL, load).await.unwrap();
     server.reset_stats();
     for _ in 0..100 {
@@ -38,7 +36,7 @@ async fn a_hit_is_one_command() {
 #[tokio::test]
 async fn a_cold_load_is_three_round_trips() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     server.reset_stats();
     cache.get_or_set("k", TTL, load).await.unwrap();
     let expected = [
@@ -54,7 +52,7 @@ async fn a_cold_load_is_three_round_trips() {
 #[tokio::test]
 async fn an_invalidation_is_one_command() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     server.reset_stats();
     cache.invalidate("k").await.unwrap();
     assert_eq!(server.command_stats(), stats(&[("del", 1)]));
@@ -63,9 +61,9 @@ async fn an_invalidation_is_one_command() {
 #[tokio::test]
 async fn without_a_clock_the_read_brings_the_time_along() {
     let server = RedisServer::start();
-    let writer = CacheFence::connect(server.url()).await.unwrap();
+    let writer = server.cache().await;
     writer.get_or_set("k", TTL, load).await.unwrap();
-    let lazy = CacheFence::builder().redis(server.url()).build_lazy().unwrap();
+    let lazy = server.cache_builder().build_lazy().unwrap();
     server.reset_stats();
     lazy.get_or_set("k", TTL, load).await.unwrap();
     lazy.get_or_set("k", TTL, load).await.unwrap();
@@ -77,16 +75,16 @@ async fn without_a_clock_the_read_brings_the_time_along() {
 async fn five_hundred_callers_behind_a_slow_load_send_at_most_twelve_commands() {
     const CALLERS: u32 = 500;
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     server.reset_stats();
-    let (loads, arrived) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let (loads, arrived) = (Loads::default(), Arc::new(Semaphore::new(0)));
     let mut calls = JoinSet::new();
     for _ in 0..CALLERS {
-        let (cache, loads, arrived) = (cache.clone(), Arc::clone(&loads), Arc::clone(&arrived));
+        let (cache, loads, arrived) = (cache.clone(), loads.clone(), Arc::clone(&arrived));
         calls.spawn(async move {
             arrived.add_permits(1);
             let load = || async {
-                loads.fetch_add(1, Ordering::SeqCst);
+                let _running = loads.begin();
                 let _all = arrived.acquire_many(CALLERS).await.unwrap();
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 load().await
@@ -95,7 +93,7 @@ async fn five_hundred_callers_behind_a_slow_load_send_at_most_twelve_commands() 
         });
     }
     calls.join_all().await;
-    assert_eq!(loads.load(Ordering::SeqCst), 1);
+    assert_eq!(loads.count(), 1);
     let counts = server.command_stats();
     // A renewal is three of them, and one may ask for the time.
     assert!(counts.values().sum::<u64>() <= 8 + 3 + 1, "{counts:?}");

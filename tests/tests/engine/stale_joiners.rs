@@ -1,17 +1,14 @@
 //! Stale values where several callers are at one entry: who is served one, and who must not be.
 
-use std::future::pending;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::Entry;
-use cachefence_tests::Op;
-use tokio::sync::Notify;
-use tokio::task::{JoinHandle, yield_now};
+use cachefence_tests::{Op, Stop, settle};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::stale_windows::{TTL, WINDOW, World, if_error};
+use super::stale_windows::{Stale, TTL, WINDOW, if_error};
 
 /// Ends after `takes`, well or not.
 #[derive(Clone, Copy)]
@@ -26,17 +23,18 @@ fn makes(value: &'static str) -> Load {
     Load { value: Some(value), ..FAILS }
 }
 
-/// A call in a task of its own, and when its recompute has begun.
+/// A call in a task of its own; `reached` of what comes with it returns when its load has begun.
 fn call(
-    world: &Arc<World>,
+    world: &Arc<Stale>,
     entry: Entry<String>,
     load: Load,
-) -> (JoinHandle<Option<String>>, Arc<Notify>) {
-    let (world, begun) = (Arc::clone(world), Arc::new(Notify::new()));
+) -> (JoinHandle<Option<String>>, Arc<Stop>) {
+    let (world, begun) = (Arc::clone(world), Stop::new());
+    begun.go();
     let begins = Arc::clone(&begun);
     let call = tokio::spawn(async move {
         let load = || async {
-            begins.notify_one();
+            begins.pass().await;
             sleep(load.takes).await;
             match load.value {
                 Some(value) => world.ok(value).await,
@@ -51,21 +49,15 @@ fn call(
 const OLD: Option<&str> = Some("old");
 const NEW: Option<&str> = Some("new");
 
-async fn settle() {
-    for _ in 0..100 {
-        yield_now().await;
-    }
-}
-
-async fn stale() -> Arc<World> {
-    Arc::new(World::with_stale(if_error).await)
+async fn stale() -> Arc<Stale> {
+    Arc::new(Stale::value(if_error).await)
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_joined_a_rebuild_that_succeeds_is_given_what_it_made() {
     let world = stale().await;
     let (leader, begun) = call(&world, if_error(world.entry()), makes("new"));
-    begun.notified().await;
+    begun.reached().await;
     let (joiner, _) = call(&world, if_error(world.entry()), FAILS);
     for call in [leader, joiner] {
         assert_eq!(call.await.unwrap().as_deref(), NEW);
@@ -78,7 +70,7 @@ async fn who_joined_without_a_look_is_served_the_stale_value_that_is_there() {
     let world = stale().await;
     // The leader has no window, so those who come later do not look before they join.
     let (leader, begun) = call(&world, world.entry(), FAILS);
-    begun.notified().await;
+    begun.reached().await;
     let (forgiving, _) = call(&world, if_error(world.entry()), FAILS);
     let past_its_window = world.entry().stale_if_error(Duration::from_millis(1));
     let (late, _) = call(&world, past_its_window, FAILS);
@@ -92,7 +84,7 @@ async fn who_joined_without_a_look_is_served_the_stale_value_that_is_there() {
 async fn who_takes_over_and_fails_is_served_the_stale_value_that_is_there() {
     let world = stale().await;
     let (leader, begun) = call(&world, world.entry(), makes("never"));
-    begun.notified().await;
+    begun.reached().await;
     let (joiner, _) = call(&world, if_error(world.entry()), FAILS);
     settle().await;
     leader.abort();
@@ -106,7 +98,7 @@ async fn those_who_waited_for_a_rebuild_that_took_too_long_do_not_try_again() {
     let world = stale().await;
     let entry = if_error(world.entry()).recompute_timeout(limit);
     let (leader, begun) = call(&world, entry, Load { takes: TTL, value: Some("late") });
-    begun.notified().await;
+    begun.reached().await;
     let started = Instant::now();
     let entry = || if_error(world.entry()).recompute_timeout(patient);
     let joiners = [(); 5].map(|()| call(&world, entry(), makes("new")).0);
@@ -121,8 +113,8 @@ async fn those_who_waited_for_a_rebuild_that_took_too_long_do_not_try_again() {
 #[tokio::test(start_paused = true)]
 async fn a_mark_is_no_value_for_who_has_no_window() {
     let world = stale().await;
-    let (theirs, begun) = call(&world, if_error(world.caches[1].entry("k").ttl(TTL)), FAILS);
-    begun.notified().await;
+    let (theirs, begun) = call(&world, if_error(world.their_entry()), FAILS);
+    begun.reached().await;
     let (ours, _) = call(&world, world.entry(), makes("new"));
     assert_eq!(theirs.await.unwrap().as_deref(), OLD);
     assert_eq!(ours.await.unwrap().as_deref(), NEW, "not what was marked meanwhile");
@@ -131,17 +123,9 @@ async fn a_mark_is_no_value_for_who_has_no_window() {
 #[tokio::test(start_paused = true)]
 async fn who_takes_over_without_a_look_is_served_nothing_that_has_expired() {
     let world = stale().await;
-    let theirs = world.caches[1].entry::<String>("k").ttl(TTL);
-    let begun = Arc::new(Notify::new());
-    let begins = Arc::clone(&begun);
-    let theirs = tokio::spawn(async move {
-        let endless = || async {
-            begins.notify_one();
-            pending::<Result<String, io::Error>>().await
-        };
-        theirs.get_or_set(endless).await
-    });
-    begun.notified().await;
+    let endless = Load { takes: Duration::MAX, value: Some("never") };
+    let (theirs, begun) = call(&world, world.their_entry(), endless);
+    begun.reached().await;
     let (leader, _) = call(&world, world.entry(), makes("never"));
     settle().await; // it waits for the lock
     let (joiner, _) = call(&world, world.entry(), makes("new"));
@@ -150,6 +134,6 @@ async fn who_takes_over_without_a_look_is_served_nothing_that_has_expired() {
     settle().await;
     theirs.abort();
     assert_eq!(joiner.await.unwrap().as_deref(), NEW);
-    assert_eq!(world.staged.count(Op::Fill), 2);
+    assert_eq!(world.pair.staged.count(Op::Fill), 2);
     assert!(WINDOW > TTL, "what has expired is still there");
 }

@@ -3,13 +3,13 @@
 //! Each of these waits for minutes if it is not woken: the lease is long, and whoever is woken looks at
 //! most once a second otherwise, which the counts of the server would show.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::CacheFence;
-use cachefence_tests::RedisServer;
-use tokio::sync::Notify;
+use cachefence_tests::{DEADLINE, RedisServer, Stop, until};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -17,21 +17,22 @@ const TTL: Duration = Duration::from_secs(3_600);
 const LEASE: Duration = Duration::from_secs(600);
 
 /// Two processes, as far as the server can tell: one holds the lock, the other waits.
-struct World {
+struct Processes {
     server: RedisServer,
     holder: CacheFence,
     waiter: CacheFence,
-    go: Arc<Notify>,
+    /// Where each load of the holder stops.
+    load: Arc<Stop>,
 }
 
-impl World {
+impl Processes {
     async fn new(server: RedisServer) -> Self {
         let build = async || {
-            let builder = CacheFence::builder().redis(server.url()).lock_timeout(LEASE);
+            let builder = server.cache_builder().lock_timeout(LEASE);
             builder.wait_for_lock(LEASE).build().await.unwrap()
         };
         let (holder, waiter) = (build().await, build().await);
-        Self { server, holder, waiter, go: Arc::default() }
+        Self { server, holder, waiter, load: Stop::new() }
     }
 
     /// A call that loads in vain until it is told to end, once it has the lock.
@@ -41,18 +42,15 @@ impl World {
 
     /// A call that loads until it is told to end, once it has the lock.
     async fn load(&self, result: Result<String, std::fmt::Error>) -> JoinHandle<Option<String>> {
-        let (cache, go, begun) =
-            (self.holder.clone(), Arc::clone(&self.go), Arc::new(Notify::new()));
-        let begins = Arc::clone(&begun);
+        let (cache, stop) = (self.holder.clone(), Arc::clone(&self.load));
         let call = tokio::spawn(async move {
             let load = || async move {
-                begins.notify_one();
-                go.notified().await;
+                stop.pass().await;
                 result
             };
             cache.get_or_set("k", TTL, load).await.ok()
         });
-        begun.notified().await;
+        self.load.reached().await;
         call
     }
 
@@ -69,9 +67,9 @@ impl World {
             let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
             cache.get_or_set("k", TTL, load).await.unwrap()
         });
-        while self.stat("client|caching") == 0 || self.stat("evalsha") < scripts {
-            tokio::task::yield_now().await;
-        }
+        let asked =
+            || tracked_keys(&self.server) > 0 && self.server.command_count("evalsha") >= scripts;
+        until("the waiter watches", asked).await;
         call
     }
 
@@ -84,10 +82,17 @@ impl World {
         assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
         holder.abort();
     }
+}
 
-    fn stat(&self, command: &str) -> u64 {
-        self.server.command_stats().get(command).copied().unwrap_or(0)
-    }
+/// How many keys the server remembers, in order to tell somebody of their next change.
+fn tracked_keys(server: &RedisServer) -> u64 {
+    server.info("stats", "tracking_total_keys")
+}
+
+/// How many `CLIENT` commands there were: `TRACKING` for a connection and `CACHING` for each look that is to be watched.
+/// Redis 6.2 counts them together.
+fn client_commands(counts: &BTreeMap<String, u64>) -> u64 {
+    counts.iter().filter(|(name, _)| name.starts_with("client")).map(|(_, count)| count).sum()
 }
 
 /// What `call` gives, and how long it took from `since`.
@@ -98,12 +103,12 @@ async fn given(call: JoinHandle<String>, since: Instant) -> (String, Duration) {
 
 #[tokio::test]
 async fn by_a_release() {
-    let world = World::new(RedisServer::start()).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let waiter = world.wait().await;
+    let processes = Processes::new(RedisServer::start()).await;
+    processes.server.reset_stats();
+    let holder = processes.hold().await;
+    let waiter = processes.wait().await;
     let since = Instant::now();
-    world.go.notify_one();
+    processes.load.go();
     assert_eq!(holder.await.unwrap(), None);
     let (value, took) = given(waiter, since).await;
     println!("woken by a release after {took:?}");
@@ -112,12 +117,12 @@ async fn by_a_release() {
 
 #[tokio::test]
 async fn by_a_value() {
-    let world = World::new(RedisServer::start()).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let waiter = world.wait().await;
+    let processes = Processes::new(RedisServer::start()).await;
+    processes.server.reset_stats();
+    let holder = processes.hold().await;
+    let waiter = processes.wait().await;
     let since = Instant::now();
-    world.holder.entry::<String>("k").ttl(TTL).set(&"set".to_owned()).await.unwrap();
+    processes.holder.entry::<String>("k").ttl(TTL).set(&"set".to_owned()).await.unwrap();
     let (value, took) = given(waiter, since).await;
     println!("woken by a value after {took:?}");
     assert_eq!(value, "set");
@@ -126,19 +131,19 @@ async fn by_a_value() {
 
 #[tokio::test]
 async fn by_an_invalidation() {
-    let world = World::new(RedisServer::start()).await;
-    world.wakes_by_an_invalidation().await;
+    let processes = Processes::new(RedisServer::start()).await;
+    processes.wakes_by_an_invalidation().await;
 }
 
 /// What is none of ours wakes as well.
 #[tokio::test]
 async fn by_whatever_is_done_to_the_lock() {
     for command in [&["DEL", "{k}:lock"][..], &["SET", "{k}:lock", "x"], &["FLUSHALL"]] {
-        let world = World::new(RedisServer::start()).await;
-        world.server.reset_stats();
-        let holder = world.hold().await;
-        let waiter = world.wait().await;
-        world.server.cli(command);
+        let processes = Processes::new(RedisServer::start()).await;
+        processes.server.reset_stats();
+        let holder = processes.hold().await;
+        let waiter = processes.wait().await;
+        processes.server.cli(command);
         assert_eq!(given(waiter, Instant::now()).await.0, "loaded", "{command:?}");
         holder.abort();
     }
@@ -146,53 +151,53 @@ async fn by_whatever_is_done_to_the_lock() {
 
 #[tokio::test]
 async fn a_waiter_is_woken_again_after_its_connection_was_killed() {
-    let world = World::new(RedisServer::start()).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let first = world.wait().await;
-    world.server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    world.holder.invalidate("k").await.ok();
-    world.holder.invalidate("k").await.unwrap();
+    let processes = Processes::new(RedisServer::start()).await;
+    processes.server.reset_stats();
+    let holder = processes.hold().await;
+    let first = processes.wait().await;
+    processes.server.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    processes.holder.invalidate("k").await.ok();
+    processes.holder.invalidate("k").await.unwrap();
     assert_eq!(given(first, Instant::now()).await.0, "loaded");
-    world.holder.invalidate("k").await.unwrap();
+    processes.holder.invalidate("k").await.unwrap();
     holder.abort();
 
-    world.wakes_by_an_invalidation().await;
+    processes.wakes_by_an_invalidation().await;
 }
 
 #[tokio::test]
 async fn a_waiter_is_woken_again_after_a_restart() {
-    let mut world = World::new(RedisServer::start()).await;
-    let holder = world.hold().await;
-    let first = world.wait().await;
+    let mut processes = Processes::new(RedisServer::start()).await;
+    let holder = processes.hold().await;
+    let first = processes.wait().await;
     holder.abort();
-    world.server.restart();
+    processes.server.restart();
     assert_eq!(given(first, Instant::now()).await.0, "loaded");
-    for cache in [&world.holder, &world.waiter] {
+    for cache in [&processes.holder, &processes.waiter] {
+        let since = Instant::now();
         while cache.invalidate("k").await.is_err() {
-            tokio::task::yield_now().await;
+            assert!(since.elapsed() < DEADLINE, "it is not connected again");
         }
     }
 
-    world.wakes_by_an_invalidation().await;
+    processes.wakes_by_an_invalidation().await;
 }
 
 /// Without RESP3 nobody is woken, and everybody looks.
 #[tokio::test]
 async fn a_server_that_cannot_push_is_polled() {
     let server = RedisServer::builder().args(["--rename-command", "HELLO", ""]).start();
-    let world = World::new(server).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let cache = world.waiter.clone();
+    let processes = Processes::new(server).await;
+    processes.server.reset_stats();
+    let holder = processes.hold().await;
+    let cache = processes.waiter.clone();
     let waiter = tokio::spawn(async move {
         let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
         cache.get_or_set("k", TTL, load).await.unwrap()
     });
-    while world.stat("evalsha") < 5 {
-        tokio::task::yield_now().await;
-    }
-    world.go.notify_one();
+    until("the waiter looks again and again", || processes.server.command_count("evalsha") >= 5)
+        .await;
+    processes.load.go();
     assert_eq!(holder.await.unwrap(), None);
     assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
 }
@@ -200,42 +205,42 @@ async fn a_server_that_cannot_push_is_polled() {
 /// What it all costs: with one connection more for each process that waits.
 #[tokio::test]
 async fn a_waiter_sends_a_handful_of_commands() {
-    let world = World::new(RedisServer::start()).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let waiter = world.wait().await;
-    world.go.notify_one();
+    let processes = Processes::new(RedisServer::start()).await;
+    processes.server.reset_stats();
+    let holder = processes.hold().await;
+    let waiter = processes.wait().await;
+    processes.load.go();
     holder.await.unwrap();
     given(waiter, Instant::now()).await;
-    let counts = world.server.command_stats();
+    let counts = processes.server.command_stats();
     // Look, ask, watch and ask, and again when woken; then fill.
     assert!(counts["evalsha"] <= 6, "{counts:?}");
-    assert!(counts["client|caching"] <= 2 && counts["client|tracking"] == 1, "{counts:?}");
+    assert!(client_commands(&counts) <= 1 + 2, "{counts:?}");
 }
 
 /// The connection is there by then, so the first look goes over it, and what wakes is a value.
 #[tokio::test]
 async fn whoever_waits_in_a_process_that_has_waited_looks_once_and_reads_once() {
-    let world = World::new(RedisServer::start()).await;
-    world.server.reset_stats();
-    let holder = world.hold().await;
-    let waiter = world.wait().await;
-    world.holder.invalidate("k").await.unwrap();
+    let processes = Processes::new(RedisServer::start()).await;
+    processes.server.reset_stats();
+    let holder = processes.hold().await;
+    let waiter = processes.wait().await;
+    processes.holder.invalidate("k").await.unwrap();
     given(waiter, Instant::now()).await;
     holder.abort();
-    world.holder.invalidate("k").await.unwrap();
+    processes.holder.invalidate("k").await.unwrap();
 
-    world.server.reset_stats();
-    let holder = world.load(Ok("loaded there".to_owned())).await;
-    let waiter = world.wait_until_asked(2).await;
-    let looked = world.server.command_stats();
+    processes.server.reset_stats();
+    let holder = processes.load(Ok("loaded there".to_owned())).await;
+    let waiter = processes.wait_until_asked(2).await;
+    let looked = processes.server.command_stats();
     // One of each of the two; the second one's was watched.
-    assert_eq!((looked["get"], looked["evalsha"], looked["client|caching"]), (2, 2, 1));
-    world.go.notify_one();
+    assert_eq!((looked["get"], looked["evalsha"], client_commands(&looked)), (2, 2, 1));
+    processes.load.go();
     holder.await.unwrap();
     assert_eq!(given(waiter, Instant::now()).await.0, "loaded there");
-    let woken = world.server.command_stats();
+    let woken = processes.server.command_stats();
     // It is filled by a script, which reads the lock.
-    assert_eq!((woken["get"], woken["evalsha"], woken["client|caching"]), (4, 3, 1));
-    assert!(!woken.contains_key("hello") && !woken.contains_key("client|tracking"), "{woken:?}");
+    assert_eq!((woken["get"], woken["evalsha"], client_commands(&woken)), (4, 3, 1));
+    assert!(!woken.contains_key("hello"), "{woken:?}");
 }

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use cachefence::CacheFence;
-use cachefence_tests::{RedisServer, assert_no_locks};
+use cachefence_tests::{RedisServer, assert_no_locks, is_long};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use redis::Connection;
 
-use super::desk::{Desk, NO_SCRIPTS, all};
+use super::callers::{Callers, all};
 
-/// The entry of `Desk`'s row 0, its lock, and the entry of another row.
+/// The entry of `Callers`'s row 0, its lock, and the entry of another row.
 const ENTRY: &str = "row:0";
 const LOCK: &str = "{row:0}:lock";
 const OTHER: &str = "row:1";
@@ -19,31 +18,29 @@ const OTHER: &str = "row:1";
 const HEADER: usize = 44;
 
 fn servers() -> [(&'static str, RedisServer); 2] {
-    [
-        ("with scripts", RedisServer::start()),
-        ("without scripts", RedisServer::builder().args(NO_SCRIPTS).start()),
-    ]
+    [("with scripts", RedisServer::start()), ("without scripts", RedisServer::without_scripts())]
 }
 
-struct World {
+/// A server with a cache that has entries, and the bytes of two of them.
+struct Planted {
     what: &'static str,
     server: RedisServer,
     admin: Connection,
-    desk: Desk,
+    callers: Callers,
     /// What an entry of row 0 looks like, and one of row 1.
     good: Vec<u8>,
     other: Vec<u8>,
 }
 
-impl World {
+impl Planted {
     async fn new(what: &'static str, server: RedisServer) -> Self {
-        let desk = Desk::of(CacheFence::connect(server.url()).await.unwrap());
-        desk.call(true, 0).await;
-        desk.call(true, 1).await;
+        let callers = Callers::patient(&server.url());
+        callers.call(true, 0).await;
+        callers.call(true, 1).await;
         let mut admin = server.connection();
         let mut get = |name: &str| redis::cmd("GET").arg(name).query(&mut admin).unwrap();
         let (good, other) = (get(ENTRY), get(OTHER));
-        Self { what, server, admin, desk, good, other }
+        Self { what, server, admin, callers, good, other }
     }
 
     fn clear(&mut self) {
@@ -57,12 +54,12 @@ impl World {
 
     /// One body heals the key, and the next calls are hits; 16 callers at a time.
     async fn heals(&self, planted: &str) {
-        let before = self.desk.bodies();
-        let call = |caller| self.desk.call(caller % 2 == 0, 0);
+        let before = self.callers.bodies();
+        let call = |caller| self.callers.call(caller % 2 == 0, 0);
         all((0..8).map(call)).await;
-        assert_eq!(self.desk.bodies(), before + 1, "{}: {planted}", self.what);
-        self.desk.call(true, 0).await;
-        assert_eq!(self.desk.bodies(), before + 1, "{}: {planted} is healed", self.what);
+        assert_eq!(self.callers.bodies(), before + 1, "{}: {planted}", self.what);
+        self.callers.call(true, 0).await;
+        assert_eq!(self.callers.bodies(), before + 1, "{}: {planted} is healed", self.what);
         assert_no_locks(&self.server);
         let left: i64 = self.server.cli(&["PTTL", ENTRY]).parse().unwrap();
         assert!((1..=600_000).contains(&left), "{}: {planted}: PTTL {left}", self.what);
@@ -81,41 +78,40 @@ async fn every_type_of_redis() {
         &["SETBIT", "<name>", "70", "1"],
     ];
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
+        let mut planted = Planted::new(what, server).await;
         for name in [ENTRY, LOCK] {
             for command in types {
                 let words: Vec<_> = command
                     .iter()
                     .map(|word| if *word == "<name>" { name } else { *word })
                     .collect();
-                world.clear();
-                world.server.cli(&words);
-                world.heals(&format!("{words:?}")).await;
+                planted.clear();
+                planted.server.cli(&words);
+                planted.heals(&format!("{words:?}")).await;
             }
         }
         // Both at once.
-        world.clear();
-        world.server.cli(&["RPUSH", ENTRY, "element"]);
-        world.server.cli(&["HSET", LOCK, "field", "value"]);
-        world.heals("a list and a hash").await;
+        planted.clear();
+        planted.server.cli(&["RPUSH", ENTRY, "element"]);
+        planted.server.cli(&["HSET", LOCK, "field", "value"]);
+        planted.heals("a list and a hash").await;
     }
 }
 
 #[tokio::test]
 async fn any_bytes() {
-    let long = std::env::var_os("CACHEFENCE_LONG").is_some();
-    let rounds = if long { 1_000 } else { 60 };
+    let rounds = if is_long() { 1_000 } else { 60 };
     let seed = rand::rng().random();
     println!("seed {seed}");
     let mut dice = StdRng::seed_from_u64(seed);
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
+        let mut planted = Planted::new(what, server).await;
         for round in 0..rounds {
             let length = dice.random_range(0..200);
             let bytes: Vec<u8> = (0..length).map(|_| dice.random()).collect();
             let name = if round % 3 == 0 { LOCK } else { ENTRY };
-            world.set(name, &bytes);
-            world.heals(&format!("seed {seed}, {name} = {bytes:?}")).await;
+            planted.set(name, &bytes);
+            planted.heals(&format!("seed {seed}, {name} = {bytes:?}")).await;
         }
     }
 }
@@ -123,12 +119,12 @@ async fn any_bytes() {
 #[tokio::test]
 async fn an_entry_that_is_cut_off() {
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
-        let good = world.good.clone();
+        let mut planted = Planted::new(what, server).await;
+        let good = planted.good.clone();
         // Every header that is short, and payloads that do not decode.
         for length in (0..=HEADER).chain([HEADER + 1, good.len() - 1]) {
-            world.set(ENTRY, &good[..length]);
-            world.heals(&format!("the first {length} bytes")).await;
+            planted.set(ENTRY, &good[..length]);
+            planted.heals(&format!("the first {length} bytes")).await;
         }
     }
 }
@@ -136,14 +132,14 @@ async fn an_entry_that_is_cut_off() {
 #[tokio::test]
 async fn the_entry_of_another_key() {
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
-        let other = world.other.clone();
-        world.set(ENTRY, &other);
-        world.heals("another key's entry").await;
+        let mut planted = Planted::new(what, server).await;
+        let other = planted.other.clone();
+        planted.set(ENTRY, &other);
+        planted.heals("another key's entry").await;
         // Its header before a payload that would decode.
-        let mixed = [&other[..HEADER], &world.good[HEADER..]].concat();
-        world.set(ENTRY, &mixed);
-        world.heals("another key's header").await;
+        let mixed = [&other[..HEADER], &planted.good[HEADER..]].concat();
+        planted.set(ENTRY, &mixed);
+        planted.heals("another key's header").await;
     }
 }
 
@@ -151,12 +147,12 @@ async fn the_entry_of_another_key() {
 async fn a_header_with_flipped_bits() {
     // The format and the fingerprint: a changed time is another time.
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
+        let mut planted = Planted::new(what, server).await;
         for bit in (0..12 * 8).step_by(5) {
-            let mut bytes = world.good.clone();
+            let mut bytes = planted.good.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            world.set(ENTRY, &bytes);
-            world.heals(&format!("bit {bit} flipped")).await;
+            planted.set(ENTRY, &bytes);
+            planted.heals(&format!("bit {bit} flipped")).await;
         }
     }
 }
@@ -164,20 +160,20 @@ async fn a_header_with_flipped_bits() {
 #[tokio::test]
 async fn extreme_times_in_a_header() {
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
+        let mut planted = Planted::new(what, server).await;
         for (at, bytes) in [(28, [0; 8]), (28, [0, 0, 0, 0, 0, 0, 0, 1])] {
-            let mut entry = world.good.clone();
+            let mut entry = planted.good.clone();
             entry[at..at + 8].copy_from_slice(&bytes);
-            world.set(ENTRY, &entry);
-            world.heals(&format!("{bytes:?} at {at}")).await;
+            planted.set(ENTRY, &entry);
+            planted.heals(&format!("{bytes:?} at {at}")).await;
         }
         // What may be served, is: it neither panics nor runs a body that it need not.
         for at in [12, 20, 28, 36] {
-            let mut entry = world.good.clone();
+            let mut entry = planted.good.clone();
             entry[at..at + 8].copy_from_slice(&[255; 8]);
-            world.set(ENTRY, &entry);
-            world.desk.call(true, 0).await;
-            world.desk.call(false, 0).await;
+            planted.set(ENTRY, &entry);
+            planted.callers.call(true, 0).await;
+            planted.callers.call(false, 0).await;
         }
     }
 }
@@ -185,17 +181,17 @@ async fn extreme_times_in_a_header() {
 #[tokio::test]
 async fn an_entry_of_another_version_is_left_alone_until_it_is_overwritten() {
     for (what, server) in servers() {
-        let mut world = World::new(what, server).await;
-        let mut newer = world.good.clone();
+        let mut planted = Planted::new(what, server).await;
+        let mut newer = planted.good.clone();
         newer[2] = b'2';
-        world.set(ENTRY, &newer);
+        planted.set(ENTRY, &newer);
         let ttl = Duration::from_secs(60);
-        let entry = world.desk.cache.entry::<String>(ENTRY).ttl(ttl);
+        let entry = planted.callers.cache.entry::<String>(ENTRY).ttl(ttl);
         assert_eq!(entry.peek().await.unwrap(), None, "{what}: a miss");
         let failed = entry.get_or_set(async || Err::<String, _>("the database is down")).await;
         assert!(failed.is_err());
-        let left: Vec<u8> = redis::cmd("GET").arg(ENTRY).query(&mut world.admin).unwrap();
+        let left: Vec<u8> = redis::cmd("GET").arg(ENTRY).query(&mut planted.admin).unwrap();
         assert_eq!(left, newer, "{what}: nothing has touched it");
-        world.heals("another version").await;
+        planted.heals("another version").await;
     }
 }

@@ -3,7 +3,7 @@
 use cachefence::CacheFence;
 use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
 
-use super::desk::{Desk, KEYS, NO_SCRIPTS, OP_TIMEOUT};
+use super::callers::{Callers, KEYS, OP_TIMEOUT};
 use super::timings::Timings;
 
 #[tokio::test]
@@ -13,27 +13,27 @@ async fn connections_that_are_killed() {
 
 #[tokio::test]
 async fn connections_that_are_killed_without_scripts() {
-    killed_again_and_again(&RedisServer::builder().args(NO_SCRIPTS).start()).await;
+    killed_again_and_again(&RedisServer::without_scripts()).await;
 }
 
 async fn killed_again_and_again(server: &RedisServer) {
     const KILLS: u64 = 20;
-    let desk = Desk::new(&server.url());
-    desk.warm().await;
-    let before = desk.bodies();
+    let callers = Callers::new(&server.url());
+    callers.warm().await;
+    let before = callers.bodies();
     let mut timings = Timings::default();
     for kill in 0..KILLS {
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-        timings.join(desk.calls(1).await);
+        timings.join(callers.calls(1).await);
         // A rebuild needs more of the connections than a hit.
         if kill % 4 == 0 {
-            desk.cache.invalidate("row:0").await.ok();
+            callers.cache.invalidate("row:0").await.ok();
         }
     }
     timings.assert_bounded("CLIENT KILL");
-    println!("CLIENT KILL: {} bodies after {KILLS} kills", desk.bodies() - before);
-    assert_eq!(desk.most_at_a_time(), 1);
-    desk.heals("CLIENT KILL").await;
+    println!("CLIENT KILL: {} bodies after {KILLS} kills", callers.bodies() - before);
+    assert_eq!(callers.most_at_a_time(), 1);
+    callers.heals("CLIENT KILL").await;
     assert_no_locks(server);
 }
 
@@ -43,21 +43,21 @@ async fn killed_again_and_again(server: &RedisServer) {
 async fn a_connection_that_is_killed_under_many_callers() {
     const KILLS: u64 = 20;
     let server = RedisServer::start();
-    let desk = Desk::new(&server.url());
-    desk.warm().await;
-    let before = desk.bodies();
+    let callers = Callers::patient(&server.url());
+    callers.warm().await;
+    let before = callers.bodies();
     for kill in 1..=KILLS {
         // Before they come, so that all of them meet it.
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-        desk.calls(2).await;
-        assert_eq!(desk.bodies(), before, "kill {kill}: all are hits");
+        callers.calls(2).await;
+        assert_eq!(callers.bodies(), before, "kill {kill}: all are hits");
     }
     // And in the midst of them.
     for kill in 1..=KILLS {
         let proxy = Proxy::start(server.port());
-        let desk = Desk::new(&proxy.url());
-        desk.warm().await;
-        let before = desk.bodies();
+        let callers = Callers::patient(&proxy.url());
+        callers.warm().await;
+        let before = callers.bodies();
         let under_way = async {
             let operations = proxy.operations();
             while proxy.operations() == operations {
@@ -65,8 +65,8 @@ async fn a_connection_that_is_killed_under_many_callers() {
             }
             server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
         };
-        tokio::join!(desk.calls(20), under_way);
-        assert_eq!(desk.bodies(), before, "kill {kill} in the midst: all are hits");
+        tokio::join!(callers.calls(20), under_way);
+        assert_eq!(callers.bodies(), before, "kill {kill} in the midst: all are hits");
     }
 }
 
@@ -74,9 +74,9 @@ async fn a_connection_that_is_killed_under_many_callers() {
 async fn one_connection_is_made_for_all_who_come_at_once() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port());
-    let desk = Desk::new(&proxy.url());
+    let callers = Callers::patient(&proxy.url());
     for round in 1..=5 {
-        desk.calls(1).await;
+        callers.calls(1).await;
         assert_eq!(proxy.connections(), round, "as often as it was lost");
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
@@ -87,26 +87,26 @@ async fn one_connection_is_made_for_all_who_come_at_once() {
 async fn a_connection_that_takes_longer_than_an_operation_may() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port());
-    let desk = Desk::new(&proxy.url());
+    let callers = Callers::new(&proxy.url());
     proxy.set(Fault::Delay(OP_TIMEOUT * 3 / 2));
-    desk.call(true, 0).await;
-    desk.call(true, 0).await;
-    assert_eq!(desk.bodies(), 2, "neither was answered");
+    callers.call(true, 0).await;
+    callers.call(true, 0).await;
+    assert_eq!(callers.bodies(), 2, "neither was answered");
     proxy.set(Fault::None);
-    desk.until_a_hit().await;
+    callers.until_a_hit().await;
     assert_eq!(proxy.connections(), 1);
 }
 
 #[tokio::test]
 async fn data_that_is_flushed() {
     let server = RedisServer::start();
-    let desk = Desk::new(&server.url());
-    desk.warm().await;
+    let callers = Callers::patient(&server.url());
+    callers.warm().await;
     for flush in 1..=5 {
-        let before = desk.bodies();
+        let before = callers.bodies();
         server.cli(&["FLUSHALL"]);
-        desk.calls(2).await.assert_bounded("FLUSHALL");
-        assert_eq!(desk.bodies() - before, KEYS, "flush {flush}: one body per key");
+        callers.calls(2).await;
+        assert_eq!(callers.bodies() - before, KEYS, "flush {flush}: one body per key");
     }
 }
 
@@ -114,14 +114,14 @@ async fn data_that_is_flushed() {
 async fn too_many_clients() {
     let server = RedisServer::start();
     let mut admin = server.connection();
-    let desk = Desk::new(&server.url());
+    let callers = Callers::patient(&server.url());
     let mut set = |most: u32| {
         redis::cmd("CONFIG").arg(&["SET", "maxclients"]).arg(most).exec(&mut admin).unwrap();
     };
     set(1);
-    desk.is_served("maxclients").await;
+    callers.is_served("maxclients").await;
     set(1_000);
-    desk.heals("maxclients").await;
+    callers.heals("maxclients").await;
 }
 
 #[tokio::test]
@@ -129,13 +129,13 @@ async fn a_server_that_knows_only_the_older_protocol() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port());
     proxy.set(Fault::Resp2Only);
-    let desk = Desk::of(CacheFence::connect(proxy.url()).await.unwrap());
-    desk.warm().await;
+    let callers = Callers::patient(&proxy.url());
+    callers.warm().await;
     let newer = format!("{}?protocol=resp3", proxy.url());
     match CacheFence::connect(&newer).await {
-        Ok(cache) => Desk::of(cache).warm().await,
+        Ok(cache) => Callers::of(cache).warm().await,
         Err(error) => println!("{error}"),
     }
-    let desk = Desk::new(&newer);
-    desk.is_served("the newer protocol demanded").await;
+    let callers = Callers::patient(&newer);
+    callers.is_served("the newer protocol demanded").await;
 }

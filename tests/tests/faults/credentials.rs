@@ -4,7 +4,7 @@
 use cachefence::{CacheFence, Error};
 use cachefence_tests::RedisServer;
 
-use super::desk::{Desk, KEYS};
+use super::callers::{Callers, KEYS};
 
 fn with_user(rules: &[&str]) -> (RedisServer, String) {
     let server = RedisServer::start();
@@ -25,8 +25,8 @@ async fn refused_credentials(server: &RedisServer, url: &str) {
     assert!(matches!(error, Error::Store(_)), "{error}");
     assert!(error.to_string().contains("credentials"), "{error}");
     assert!(!chain(&error).contains("s3cret"), "{}", chain(&error));
-    let desk = Desk::new(url);
-    desk.is_served("credentials refused").await;
+    let callers = Callers::patient(url);
+    callers.is_served("credentials refused").await;
     assert_eq!(server.scan_keys(), <[String; 0]>::default());
 }
 
@@ -47,35 +47,35 @@ async fn a_wrong_password() {
 async fn a_password_that_is_set_later() {
     let server = RedisServer::builder().password("right").start();
     server.cli(&["CONFIG", "SET", "requirepass", "right"]);
-    let desk = Desk::new(&format!("redis://:right@127.0.0.1:{}", server.port()));
-    desk.warm().await;
+    let callers = Callers::patient(&format!("redis://:right@127.0.0.1:{}", server.port()));
+    callers.warm().await;
     server.cli(&["ACL", "SETUSER", "default", "on", "resetpass", ">other", ">right"]);
     server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-    desk.heals("a password added").await;
+    callers.heals("a password added").await;
 }
 
 #[tokio::test]
 async fn a_user_that_may_run_no_scripts() {
     let (_server, url) = with_user(&["~*", "+@all", "-@scripting"]);
-    let desk = Desk::of(CacheFence::connect(&url).await.unwrap());
-    desk.warm().await;
-    assert_eq!(desk.bodies(), KEYS);
+    let callers = Callers::patient(&url);
+    callers.warm().await;
+    assert_eq!(callers.bodies(), KEYS);
 }
 
 #[tokio::test]
 async fn a_user_that_may_not_touch_the_keys() {
     let (server, url) = with_user(&["~other:*", "+@all"]);
-    let desk = Desk::new(&url);
-    desk.is_served("NOPERM on keys").await;
-    let error = desk.cache.invalidate("row:0").await.unwrap_err();
+    let callers = Callers::patient(&url);
+    callers.is_served("NOPERM on keys").await;
+    let error = callers.cache.invalidate("row:0").await.unwrap_err();
     assert!(!chain(&error).contains("row:0"), "the key is not quoted: {}", chain(&error));
     server.cli(&["ACL", "SETUSER", "app", "~*"]);
-    desk.heals("NOPERM on keys").await;
+    callers.heals("NOPERM on keys").await;
 }
 
 #[tokio::test]
 async fn a_user_that_may_not_say_who_it_is() {
     let (_server, url) = with_user(&["~*", "+@all", "-client"]);
-    let desk = Desk::of(CacheFence::connect(&url).await.unwrap());
-    desk.warm().await;
+    let callers = Callers::patient(&url);
+    callers.warm().await;
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use cachefence_tests::fleet::{Event, Fleet, Options, Outcome};
-use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks};
+use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer, assert_no_locks};
 
-use super::desk::Desk;
+use super::callers::Callers;
 
 const TTL: Duration = Duration::from_secs(600);
 
@@ -13,6 +13,8 @@ fn options(server: &RedisServer) -> Options {
     Options {
         url: server.url(),
         namespace: "fleet".to_owned(),
+        // However busy the machine, no worker takes a server for dead that is there.
+        op_timeout: DEADLINE,
         // No lease ends by itself, and nobody waits that long.
         lock_timeout: Duration::from_secs(60),
         wait_for_lock: Duration::from_secs(60),
@@ -21,17 +23,7 @@ fn options(server: &RedisServer) -> Options {
 }
 
 fn fleet(title: &str, count: usize, options: &Options) -> (Fleet, Vec<u64>) {
-    let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), title);
-    let workers = (0..count).map(|_| fleet.spawn(1, options)).collect();
-    fleet.connected();
-    (fleet, workers)
-}
-
-fn answer_all(fleet: &mut Fleet) -> bool {
-    while !fleet.held().is_empty() {
-        fleet.answer(0);
-    }
-    fleet.is_idle()
+    Fleet::start(env!("CARGO_BIN_EXE_worker"), title, count, options)
 }
 
 #[test]
@@ -51,7 +43,7 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
         before
     };
     let before = call_all(&mut fleet, 1);
-    fleet.until("the cache is filled", answer_all);
+    fleet.until("the cache is filled", Fleet::answer_all);
     assert_eq!(fleet.counts().loads - before, KEYS);
 
     server.kill();
@@ -59,7 +51,7 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
     let each = KEYS * WORKERS as u64;
     fleet.until("every process loads every key", |fleet| fleet.held().len() as u64 == each);
     fleet.settle();
-    fleet.until("all are served without it", answer_all);
+    fleet.until("all are served without it", Fleet::answer_all);
     let loads = fleet.counts().loads - before;
     println!(
         "Redis down: {loads} bodies for {} calls of {KEYS} keys in {WORKERS} processes",
@@ -74,7 +66,7 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
         loop {
             let before = fleet.counts().loads;
             fleet.call(*worker, &format!("probe-{worker}"), TTL, 1);
-            fleet.until("it is served", answer_all);
+            fleet.until("it is served", Fleet::answer_all);
             if fleet.counts().loads == before {
                 break;
             }
@@ -83,7 +75,7 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
     let before = call_all(&mut fleet, CALLERS);
     fleet.until("every key is being loaded", |fleet| fleet.held().len() as u64 == KEYS);
     fleet.settle();
-    fleet.until("all are served", answer_all);
+    fleet.until("all are served", Fleet::answer_all);
     assert_eq!(fleet.counts().loads - before, KEYS, "one load per key");
     assert_no_locks(&server);
 }
@@ -92,12 +84,12 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
 async fn a_process_asks_for_its_store_at_irregular_times() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port());
-    let desk = Desk::new(&proxy.url());
+    let callers = Callers::new(&proxy.url());
     proxy.set(Fault::Reset);
-    desk.calls(1).await;
+    callers.calls(1).await;
     let (began, before) = (Instant::now(), proxy.connections());
     while proxy.connections() < before + 20 {
-        desk.call(true, 0).await;
+        callers.call(true, 0).await;
     }
     let took = began.elapsed();
     let probes = proxy.accepted().split_off(before);
@@ -123,7 +115,7 @@ fn a_database_that_fails_is_tried_once_per_pause_by_the_whole_fleet() {
     let (mut fleet, workers) = fleet("a database that fails", 4, &options);
     let ttl = Duration::from_millis(1);
     fleet.call(workers[0], "k", ttl, 1);
-    fleet.until("there is a value", answer_all);
+    fleet.until("there is a value", Fleet::answer_all);
     // No entry younger than this is left by now.
     let filled = Instant::now();
     while filled.elapsed() < ttl * 2 {

@@ -2,26 +2,23 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use cachefence::{CacheFence, Error};
-use cachefence_tests::{Fault, Proxy, RedisServer};
+use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::desk::{OP_TIMEOUT, TTL};
+use super::callers::{OP_TIMEOUT, TTL};
 
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// A server behind a proxy, and a database of one number.
-struct World {
+/// A database of one number, and a cache of it on a server behind a proxy.
+struct Database {
     server: RedisServer,
     proxy: Proxy,
     cache: CacheFence,
     version: AtomicU64,
 }
 
-impl World {
+impl Database {
     fn new() -> Self {
         let server = RedisServer::start();
         let proxy = Proxy::start(server.port());
@@ -48,25 +45,25 @@ impl World {
 #[tokio::test]
 async fn an_error_that_still_voids_the_flights_of_the_process() {
     for fault in [Fault::Reset, Fault::BlackHole] {
-        let world = World::new();
+        let database = Database::new();
         let (begun, gate) = (Semaphore::new(0), Semaphore::new(0));
         let leader = async {
             let body = async || {
-                let read = world.version.load(Ordering::SeqCst);
+                let read = database.version.load(Ordering::SeqCst);
                 begun.add_permits(1);
                 gate.acquire().await.unwrap().forget();
                 io::Result::Ok(read)
             };
-            world.cache.get_or_set("k", TTL, body).await.unwrap()
+            database.cache.get_or_set("k", TTL, body).await.unwrap()
         };
         let invalidation = async {
             begun.acquire().await.unwrap().forget();
-            assert_eq!(world.server.cli(&["EXISTS", "{k}:lock"]), "1", "it has its lease");
-            world.proxy.set(fault);
-            world.change();
-            let error = world.cache.invalidate("k").await.unwrap_err();
+            assert_eq!(database.server.cli(&["EXISTS", "{k}:lock"]), "1", "it has its lease");
+            database.proxy.set(fault);
+            database.change();
+            let error = database.cache.invalidate("k").await.unwrap_err();
             assert!(matches!(error, Error::Store(_)), "{error}");
-            assert_eq!(world.call("k").await, 2, "what comes later does not join");
+            assert_eq!(database.call("k").await, 2, "what comes later does not join");
             gate.add_permits(1);
         };
         let both = async { tokio::join!(leader, invalidation) };
@@ -79,24 +76,24 @@ async fn an_error_that_still_voids_the_flights_of_the_process() {
 async fn one_that_is_owed_is_made_good() {
     const KEYS: u64 = 100;
     let name = |id: u64| format!("k{id}");
-    let world = World::new();
+    let database = Database::new();
     for id in 0..KEYS {
-        assert_eq!(world.call(&name(id)).await, 1);
+        assert_eq!(database.call(&name(id)).await, 1);
     }
-    world.proxy.set(Fault::Reset);
-    world.change();
+    database.proxy.set(Fault::Reset);
+    database.change();
     for id in 0..KEYS {
-        let now = world.cache.invalidate_eventually(name(id)).await.unwrap();
+        let now = database.cache.invalidate_eventually(name(id)).await.unwrap();
         assert!(!now, "the store has not taken it");
-        assert_eq!(world.call(&name(id)).await, 2);
+        assert_eq!(database.call(&name(id)).await, 2);
     }
-    assert_eq!(world.server.scan_keys().len() as u64, KEYS, "the old values are still there");
+    assert_eq!(database.server.scan_keys().len() as u64, KEYS, "the old values are still there");
 
-    let other = World::cache(&world.server.url());
-    world.proxy.set(Fault::None);
+    let other = Database::cache(&database.server.url());
+    database.proxy.set(Fault::None);
     let made_good = async {
         for id in (0..KEYS).cycle() {
-            assert_eq!(world.call(&name(id)).await, 2, "this process serves no old value");
+            assert_eq!(database.call(&name(id)).await, 2, "this process serves no old value");
             let mut old = 0;
             for id in 0..KEYS {
                 old += u64::from(other.entry::<u64>(name(id)).peek().await.unwrap() == Some(1));
@@ -107,7 +104,7 @@ async fn one_that_is_owed_is_made_good() {
         }
     };
     timeout(DEADLINE, made_good).await.expect("the old values are removed");
-    assert!(world.cache.invalidate_eventually("k0").await.unwrap(), "nothing is owed any more");
-    assert_eq!(world.call("k0").await, 2);
+    assert!(database.cache.invalidate_eventually("k0").await.unwrap(), "nothing is owed any more");
+    assert_eq!(database.call("k0").await, 2);
     assert_eq!(other.entry::<u64>("k0").peek().await.unwrap(), Some(2), "it is stored again");
 }

@@ -4,10 +4,8 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::time::Duration;
 
-use cachefence::{CacheFence, Error};
+use cachefence::Error;
 use cachefence_tests::RedisServer;
-
-use super::desk::NO_SCRIPTS;
 
 /// The longest ttl.
 const LONGEST: Duration = Duration::from_millis(1 << 53);
@@ -35,8 +33,8 @@ fn spans() -> Vec<Duration> {
 
 #[tokio::test]
 async fn over_the_whole_range() {
-    for server in [RedisServer::start(), RedisServer::builder().args(NO_SCRIPTS).start()] {
-        let cache = CacheFence::connect(server.url()).await.unwrap();
+    for server in [RedisServer::start(), RedisServer::without_scripts()] {
+        let cache = server.cache().await;
         let mut marked = 0;
         let stale = [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(90), LONGEST];
         for ttl in spans() {
@@ -80,7 +78,7 @@ fn check(server: &RedisServer, ttl: Duration, stale: Duration, jitter: f64, what
 #[tokio::test]
 async fn what_redis_cannot_hold_is_refused_before_anything_runs() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     server.reset_stats();
     let too_long =
         [LONGEST + Duration::from_nanos(1), Duration::from_millis(u64::MAX), Duration::MAX];

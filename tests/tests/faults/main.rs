@@ -3,9 +3,9 @@
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
 mod bad_data;
+mod callers;
 mod connections;
 mod credentials;
-mod desk;
 mod fleets;
 mod invalidations;
 mod lifetimes;

@@ -1,26 +1,27 @@
 //! A connection on which replies belong to other commands: what is another key's is never served (G8), and the
 //! connection is replaced.
 
-use cachefence_tests::{Proxy, RedisServer};
+use cachefence_tests::{NO_SCRIPTS, Proxy, RedisServer};
 
-use super::desk::{Desk, KEYS, NO_SCRIPTS, all};
+use super::callers::{Callers, KEYS, all};
 
-struct World {
+/// Callers of a warm cache whose connections a proxy can mix up.
+struct MixedUp {
     _server: RedisServer,
     proxy: Proxy,
-    desk: Desk,
+    callers: Callers,
 }
 
-impl World {
+impl MixedUp {
     async fn new(args: &[&str]) -> Self {
         let server = RedisServer::builder().args(args.iter().copied()).start();
         let proxy = Proxy::start(server.port());
-        let desk = Desk::new(&proxy.url());
-        desk.warm().await;
-        Self { _server: server, proxy, desk }
+        let callers = Callers::new(&proxy.url());
+        callers.warm().await;
+        Self { _server: server, proxy, callers }
     }
 
-    /// Calls for all keys at the same time, again and again, in the midst of which `mix_up` is called. `Desk::call`
+    /// Calls for all keys at the same time, again and again, in the midst of which `mix_up` is called. `Callers::call`
     /// looks at what it is given.
     async fn serves_none_of_them(&self, what: &str, mix_up: impl Fn(&Proxy)) {
         let connections = self.proxy.connections();
@@ -29,32 +30,32 @@ impl World {
         while self.proxy.connections() == connections {
             rounds += 1;
             assert!(rounds < 50, "{what}: the connection is replaced");
-            let callers = all((0..KEYS).map(|caller| async move {
+            let calls = all((0..KEYS).map(|caller| async move {
                 for id in 0..KEYS {
-                    self.desk.call(id % 2 == 0, (caller + id) % KEYS).await;
+                    self.callers.call(id % 2 == 0, (caller + id) % KEYS).await;
                 }
             }));
-            tokio::join!(callers, async { mix_up(&self.proxy) });
+            tokio::join!(calls, async { mix_up(&self.proxy) });
         }
         println!("{what}: replaced within {rounds} rounds");
-        self.desk.until_a_hit().await;
-        self.desk.warm().await;
+        self.callers.until_a_hit().await;
+        self.callers.warm().await;
     }
 }
 
 #[tokio::test]
 async fn each_reply_is_the_next_ones() {
     for args in [&[][..], &NO_SCRIPTS] {
-        let world = World::new(args).await;
-        world.serves_none_of_them("a lost reply", |proxy| proxy.lose_replies(1)).await;
+        let mixed = MixedUp::new(args).await;
+        mixed.serves_none_of_them("a lost reply", |proxy| proxy.lose_replies(1)).await;
     }
 }
 
 #[tokio::test]
 async fn each_reply_is_the_one_before() {
     for args in [&[][..], &NO_SCRIPTS] {
-        let world = World::new(args).await;
-        world.serves_none_of_them("a reply that came twice", |proxy| proxy.repeat_replies(1)).await;
+        let mixed = MixedUp::new(args).await;
+        mixed.serves_none_of_them("a reply that came twice", |proxy| proxy.repeat_replies(1)).await;
     }
 }
 
@@ -62,32 +63,32 @@ async fn each_reply_is_the_one_before() {
 async fn replies_of_rebuilds_and_invalidations() {
     for args in [&[][..], &NO_SCRIPTS] {
         for mix_up in [Proxy::lose_replies, Proxy::repeat_replies] {
-            let world = World::new(args).await;
-            let World { proxy, desk, .. } = &world;
+            let mixed = MixedUp::new(args).await;
+            let MixedUp { proxy, callers, .. } = &mixed;
             for _ in 0..2 {
-                let callers = (0..KEYS).map(|id| async move {
+                let calls = (0..KEYS).map(|id| async move {
                     // Its reply may be anything.
-                    let _ = desk.cache.invalidate(format!("row:{id}")).await;
-                    desk.call(true, id).await;
-                    desk.call(false, (id + 1) % KEYS).await;
+                    let _ = callers.cache.invalidate(format!("row:{id}")).await;
+                    callers.call(true, id).await;
+                    callers.call(false, (id + 1) % KEYS).await;
                 });
-                tokio::join!(all(callers), async { mix_up(proxy, 1) });
+                tokio::join!(all(calls), async { mix_up(proxy, 1) });
             }
-            desk.until_a_hit().await;
-            desk.warm().await;
+            callers.until_a_hit().await;
+            callers.warm().await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_reply_that_cannot_be_one_to_what_was_asked() {
-    let world = World::new(&[]).await;
-    let World { proxy, desk, .. } = &world;
-    let entry = desk.cache.entry::<String>("row:0");
+    let mixed = MixedUp::new(&[]).await;
+    let MixedUp { proxy, callers, .. } = &mixed;
+    let entry = callers.cache.entry::<String>("row:0");
     let connections = proxy.connections();
     proxy.lose_replies(1);
     // Of one key, so that no reply is another key's; the last one is not answered at all.
-    let (lost, _) = tokio::join!(entry.peek(), desk.cache.invalidate("other"));
+    let (lost, _) = tokio::join!(entry.peek(), callers.cache.invalidate("other"));
     assert!(lost.is_err(), "a number is no entry");
     assert_eq!(entry.peek().await.unwrap().as_deref(), Some("the row of 0"));
     assert_eq!(proxy.connections(), connections + 1, "the connection is replaced");

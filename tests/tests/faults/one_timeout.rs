@@ -5,22 +5,24 @@ use std::future::ready;
 use std::time::{Duration, Instant};
 
 use cachefence::CacheFence;
-use cachefence_tests::{Fault, Proxy, RedisServer};
+use cachefence_tests::{Fault, NO_SCRIPTS, Proxy, RedisServer};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::desk::{NO_SCRIPTS, OP_TIMEOUT, TTL};
+use super::callers::{OP_TIMEOUT, TTL};
+use super::timings::watched;
 
-/// What a busy machine may add.
+/// What a busy machine may add besides the time in which the runtime stands still.
 const NOISE: Duration = Duration::from_millis(100);
 
-struct World {
+/// A cache that is connected to a server behind a proxy.
+struct Behind {
     _server: RedisServer,
     proxy: Proxy,
     cache: CacheFence,
 }
 
-impl World {
+impl Behind {
     async fn new(args: &[&str]) -> Self {
         let server = RedisServer::builder().args(args.iter().copied()).start();
         let proxy = Proxy::start(server.port());
@@ -33,46 +35,51 @@ impl World {
 
     async fn call(&self, key: &str) -> Duration {
         let began = Instant::now();
-        self.cache.get_or_set(key, TTL, || ready(Ok::<_, Infallible>(0))).await.unwrap();
-        began.elapsed()
+        let call = self.cache.get_or_set(key, TTL, || ready(Ok::<_, Infallible>(0)));
+        let (called, stalls) = watched(call).await;
+        called.unwrap();
+        stalls.leave(began, Instant::now())
     }
 }
 
 #[tokio::test]
 async fn a_store_that_is_gone_when_the_body_returns() {
     for args in [&[][..], &NO_SCRIPTS] {
-        let world = World::new(args).await;
+        let behind = Behind::new(args).await;
         let (done, body_is_done) = oneshot::channel();
         let body = || async {
-            world.proxy.set(Fault::BlackHole);
+            behind.proxy.set(Fault::BlackHole);
             let _ = done.send(Instant::now());
             Ok::<_, Infallible>(0)
         };
-        world.cache.get_or_set("k", TTL, body).await.unwrap();
-        let waited = body_is_done.await.unwrap().elapsed();
+        let (called, stalls) = watched(behind.cache.get_or_set("k", TTL, body)).await;
+        let ended = Instant::now();
+        called.unwrap();
+        let waited = stalls.leave(body_is_done.await.unwrap(), ended);
         assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
     }
 }
 
 #[tokio::test]
 async fn a_caller_that_comes_while_another_one_waits_for_its_read() {
-    let world = World::new(&[]).await;
-    world.proxy.set(Fault::BlackHole);
-    let first = world.call("k");
+    let behind = Behind::new(&[]).await;
+    behind.proxy.set(Fault::BlackHole);
+    let first = behind.call("k");
     let second = async {
         sleep(OP_TIMEOUT / 10).await;
-        world.call("k").await
+        behind.call("k").await
     };
     for waited in <[_; 2]>::from(tokio::join!(first, second)) {
         assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
     }
 }
+
 #[tokio::test]
 async fn a_store_that_is_slow_but_in_time() {
     for args in [&[][..], &NO_SCRIPTS] {
-        let world = World::new(args).await;
-        world.proxy.set(Fault::Delay(OP_TIMEOUT * 3 / 4));
-        let waited = world.call("k").await;
+        let behind = Behind::new(args).await;
+        behind.proxy.set(Fault::Delay(OP_TIMEOUT * 3 / 4));
+        let waited = behind.call("k").await;
         assert!(waited < OP_TIMEOUT + NOISE, "{waited:?}");
     }
 }

@@ -1,15 +1,56 @@
 //! How long calls took, against what they may take.
 
 use std::fmt;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use super::desk::{BODY, OP_TIMEOUT};
+use tokio::time::sleep;
 
-/// The times of some calls, in order of length.
+use super::callers::{BODY, OP_TIMEOUT};
+
+/// How often [`watched`] looks at the clock, and how late it may be.
+const TICK: Duration = Duration::from_millis(5);
+const LATE: Duration = Duration::from_millis(10);
+
+/// When a runtime stood still, because the machine was busy with other things.
+#[derive(Default)]
+pub(crate) struct Stalls(Vec<(Instant, Instant)>);
+
+/// Runs `work`, and tells when its runtime stood still meanwhile: a timer of 5 ms that takes 40 has been robbed of 35,
+/// and so has whatever else the runtime was about.
+pub(crate) async fn watched<F: Future>(work: F) -> (F::Output, Stalls) {
+    let (mut work, mut stalls) = (pin!(work), Stalls::default());
+    loop {
+        let due = Instant::now() + TICK;
+        let output = tokio::select! {
+            output = &mut work => Some(output),
+            () = sleep(TICK) => None,
+        };
+        let now = Instant::now();
+        if now > due + LATE {
+            stalls.0.push((due, now));
+        }
+        if let Some(output) = output {
+            return (output, stalls);
+        }
+    }
+}
+
+impl Stalls {
+    /// How long it was from `began` to `ended`, without the time in which the runtime stood still.
+    pub(crate) fn leave(&self, began: Instant, ended: Instant) -> Duration {
+        let overlap = |(from, to): &(Instant, Instant)| {
+            (*to).min(ended).saturating_duration_since((*from).max(began))
+        };
+        (ended - began).saturating_sub(self.0.iter().map(overlap).sum())
+    }
+}
+
+/// The times of some calls, in order of length, without the time in which their runtime stood still.
 #[derive(Default)]
 pub(crate) struct Timings(Vec<Duration>);
 
-/// What a machine that is busy with other things may add.
+/// What a machine may add on which the server or the proxy has to wait for its turn, in operations.
 const NOISE: u32 = 4;
 
 impl Timings {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cachefence_tests::RedisServer;
 use cachefence_tests::fleet::{Fleet, Options};
+use cachefence_tests::{DEADLINE, RedisServer};
 
 const HOUR: i64 = 3_600;
 const TTL: Duration = Duration::from_secs(600);
@@ -73,12 +73,7 @@ fn calls(fleet: &mut Fleet, workers: &[u64], ttl: Duration) -> u64 {
             fleet.call(*worker, &format!("k{key}"), ttl, 2);
         }
     }
-    fleet.until("the calls are served", |fleet| {
-        while !fleet.held().is_empty() {
-            fleet.answer(0);
-        }
-        fleet.is_idle()
-    });
+    fleet.until("the calls are served", Fleet::answer_all);
     fleet.counts().loads - before
 }
 
@@ -86,8 +81,12 @@ fn calls(fleet: &mut Fleet, workers: &[u64], ttl: Duration) -> u64 {
 fn workers_an_hour_apart_share_their_entries() {
     let Some(clocks) = Clocks::new() else { return };
     let server = RedisServer::start();
-    let options =
-        Options { url: server.url(), namespace: "clocks".to_owned(), ..Options::default() };
+    let options = Options {
+        url: server.url(),
+        namespace: "clocks".to_owned(),
+        op_timeout: DEADLINE,
+        ..Options::default()
+    };
     let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), "wrong clocks");
     let ahead = [("behind", -HOUR), ("right", 0), ("ahead", HOUR)];
     let workers = ahead.map(|(name, seconds)| {
@@ -121,6 +120,7 @@ fn an_entry_ends_at_its_time_for_workers_an_hour_apart() {
     let options = Options {
         url: server.url(),
         namespace: "clocks".to_owned(),
+        op_timeout: DEADLINE,
         beta: 0.0,
         // Kept by the server for longer, so that it is the workers who judge.
         stale_if_error: Duration::from_secs(60),

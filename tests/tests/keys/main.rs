@@ -15,6 +15,7 @@ mod companions;
 mod compound;
 mod dice;
 mod long;
+mod long_keys;
 mod own;
 mod read;
 mod shapes;

@@ -6,59 +6,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cachefence::{CacheFence, SharedError, cachefence};
-use tokio::sync::Semaphore;
-use tokio::task::{JoinError, JoinHandle, yield_now};
+use cachefence_tests::{DEADLINE, Loads, Stop, until};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout};
 
-/// Long enough for any machine; a test that reaches it has failed.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A body that stops until the test lets it go on, and keeps count.
+/// A body that stops until the test lets it go on, and is counted.
+#[derive(Clone)]
 struct Gate {
-    /// How many bodies have begun.
-    bodies: AtomicUsize,
-    /// How many run at the moment, and the most that ever did.
-    running: AtomicUsize,
-    most: AtomicUsize,
-    open: Semaphore,
+    loads: Loads,
+    stop: Arc<Stop>,
 }
 
 impl Gate {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            bodies: AtomicUsize::new(0),
-            running: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-            open: Semaphore::new(0),
-        })
+    fn new() -> Self {
+        Self { loads: Loads::default(), stop: Stop::new() }
     }
 
-    /// Stops here until there is a permit; returns the number of this body, from 1.
+    /// Stops here until the test lets it go on; returns the number of this body, from 1.
     async fn pass(&self) -> usize {
-        let number = self.bodies.fetch_add(1, Ordering::Relaxed) + 1;
-        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(running, Ordering::Relaxed);
-        let permit = self.open.acquire().await.expect("never closed");
-        permit.forget();
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        number
-    }
-
-    /// Lets `bodies` more go on.
-    fn let_go(&self, bodies: usize) {
-        self.open.add_permits(bodies);
-    }
-
-    fn bodies(&self) -> usize {
-        self.bodies.load(Ordering::Relaxed)
-    }
-
-    fn running(&self) -> usize {
-        self.running.load(Ordering::Relaxed)
-    }
-
-    fn most(&self) -> usize {
-        self.most.load(Ordering::Relaxed)
+        let running = self.loads.begin();
+        self.stop.pass().await;
+        running.number
     }
 }
 
@@ -79,18 +47,8 @@ where
             })
         })
         .collect();
-    wait_until(|| begun.load(Ordering::Relaxed) == count).await;
+    until("all calls begin", || begun.load(Ordering::Relaxed) == count).await;
     calls
-}
-
-/// Lets the other tasks run until `condition` holds.
-async fn wait_until(condition: impl Fn() -> bool) {
-    let reached = async {
-        while !condition() {
-            yield_now().await;
-        }
-    };
-    timeout(DEADLINE, reached).await.expect("the condition is never reached");
 }
 
 async fn join_all<T>(calls: Vec<JoinHandle<T>>) -> Vec<Result<T, JoinError>> {
@@ -104,33 +62,33 @@ async fn join_all<T>(calls: Vec<JoinHandle<T>>) -> Vec<Result<T, JoinError>> {
 #[tokio::test]
 async fn callers_at_the_same_time_share_one_body() {
     #[cachefence(key = "shared", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+    async fn number(cache: CacheFence, gate: Gate) -> usize {
         gate.pass().await
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(100, |_| number(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(100);
+    let calls = call_all(100, |_| number(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(100);
     for result in join_all(calls).await {
         assert_eq!(result.unwrap(), 1);
     }
-    assert_eq!(gate.bodies(), 1);
+    assert_eq!(gate.loads.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn callers_on_several_threads_share_one_body() {
     #[cachefence(key = "threads", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+    async fn number(cache: CacheFence, gate: Gate) -> usize {
         gate.pass().await
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(100, |_| number(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(100);
+    let calls = call_all(100, |_| number(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(100);
     for result in join_all(calls).await {
         assert_eq!(result.unwrap(), 1);
     }
-    assert_eq!(gate.bodies(), 1);
+    assert_eq!(gate.loads.count(), 1);
 }
 
 #[tokio::test]
@@ -142,7 +100,7 @@ async fn callers_of_one_task_share_one_body() {
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
     let (first, second, ()) = tokio::join!(number(&cache, &gate), number(&cache, &gate), async {
-        gate.let_go(1);
+        gate.stop.let_go(1);
     });
     assert_eq!((first, second), (1, 1));
 }
@@ -150,15 +108,15 @@ async fn callers_of_one_task_share_one_body() {
 #[tokio::test]
 async fn callers_of_different_keys_do_not_wait_for_each_other() {
     #[cachefence(key = "apart:<id>", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn number(cache: CacheFence, gate: Arc<Gate>, id: usize) -> usize {
+    async fn number(cache: CacheFence, gate: Gate, id: usize) -> usize {
         gate.pass().await;
         id
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(10, |id| number(cache.clone(), Arc::clone(&gate), id)).await;
-    wait_until(|| gate.running() == 10).await;
-    gate.let_go(10);
+    let calls = call_all(10, |id| number(cache.clone(), gate.clone(), id)).await;
+    until("so many bodies have come", || gate.loads.running() == 10).await;
+    gate.stop.let_go(10);
     for (id, result) in join_all(calls).await.into_iter().enumerate() {
         assert_eq!(result.unwrap(), id);
     }
@@ -167,19 +125,19 @@ async fn callers_of_different_keys_do_not_wait_for_each_other() {
 #[tokio::test]
 async fn functions_of_one_template_share_one_body() {
     #[cachefence(key = "template:<id>", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn one(cache: CacheFence, gate: Arc<Gate>, id: u64) -> Option<usize> {
+    async fn one(cache: CacheFence, gate: Gate, id: u64) -> Option<usize> {
         Some(gate.pass().await)
     }
 
     #[cachefence(key = "template:<id>", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn other(cache: CacheFence, gate: Arc<Gate>, id: u64) -> Result<usize, NotShared> {
+    async fn other(cache: CacheFence, gate: Gate, id: u64) -> Result<usize, NotShared> {
         Ok(gate.pass().await)
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let first = call_all(1, |_| one(cache.clone(), Arc::clone(&gate), 1)).await;
-    let second = call_all(1, |_| other(cache.clone(), Arc::clone(&gate), 1)).await;
-    gate.let_go(2);
+    let first = call_all(1, |_| one(cache.clone(), gate.clone(), 1)).await;
+    let second = call_all(1, |_| other(cache.clone(), gate.clone(), 1)).await;
+    gate.stop.let_go(2);
     assert_eq!(join_all(first).await.pop().unwrap().unwrap(), Some(1));
     assert_eq!(join_all(second).await.pop().unwrap().unwrap(), Ok(1));
 }
@@ -191,17 +149,17 @@ struct Cloneable(usize);
 #[tokio::test]
 async fn an_error_that_is_clone_serves_all_callers() {
     #[cachefence(key = "clone", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, Cloneable> {
+    async fn fail(cache: CacheFence, gate: Gate) -> Result<u64, Cloneable> {
         Err(Cloneable(gate.pass().await))
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(50);
+    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(50);
     for result in join_all(calls).await {
         assert_eq!(result.unwrap(), Err(Cloneable(1)));
     }
-    assert_eq!(gate.bodies(), 1);
+    assert_eq!(gate.loads.count(), 1);
 }
 
 #[tokio::test]
@@ -209,17 +167,17 @@ async fn an_error_that_is_clone_serves_all_callers_of_an_alias() {
     type Api<T> = Result<T, Cloneable>;
 
     #[cachefence(key = "clone-alias", ttl = 60, cache = cache, skip(cache, gate), entry = false)]
-    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Api<u64> {
+    async fn fail(cache: CacheFence, gate: Gate) -> Api<u64> {
         Err(Cloneable(gate.pass().await))
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(50);
+    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(50);
     for result in join_all(calls).await {
         assert_eq!(result.unwrap(), Err(Cloneable(1)));
     }
-    assert_eq!(gate.bodies(), 1);
+    assert_eq!(gate.loads.count(), 1);
 }
 
 /// An error that is not `Clone`, but made of a `SharedError`.
@@ -247,16 +205,16 @@ impl From<SharedError> for Convertible {
 #[tokio::test]
 async fn an_error_made_of_a_shared_one_serves_all_callers() {
     #[cachefence(key = "convert", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, Convertible> {
+    async fn fail(cache: CacheFence, gate: Gate) -> Result<u64, Convertible> {
         Err(Convertible::Own(gate.pass().await))
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(50);
+    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(50);
     let errors: Vec<_> =
         join_all(calls).await.into_iter().map(|result| result.unwrap().unwrap_err()).collect();
-    assert_eq!(gate.bodies(), 1);
+    assert_eq!(gate.loads.count(), 1);
     let own = errors.iter().filter(|error| **error == Convertible::Own(1)).count();
     let shared =
         errors.iter().filter(|error| error.to_string() == "elsewhere: body 1 failed").count();
@@ -268,18 +226,18 @@ async fn a_boxed_error_serves_all_callers() {
     #[cachefence(key = "boxed", ttl = 60, cache = cache, skip(cache, gate))]
     async fn fail(
         cache: CacheFence,
-        gate: Arc<Gate>,
+        gate: Gate,
     ) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
         Err(format!("body {} failed", gate.pass().await).into())
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(50);
+    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(50);
     for result in join_all(calls).await {
         assert_eq!(result.unwrap().unwrap_err().to_string(), "body 1 failed");
     }
-    assert_eq!(gate.bodies(), 1);
+    assert_eq!(gate.loads.count(), 1);
 }
 
 /// An error that can be given to one caller only.
@@ -289,13 +247,13 @@ struct NotShared(usize);
 #[tokio::test]
 async fn of_an_error_that_cannot_be_shared_every_caller_gets_its_own() {
     #[cachefence(key = "own", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, NotShared> {
+    async fn fail(cache: CacheFence, gate: Gate) -> Result<u64, NotShared> {
         Err(NotShared(gate.pass().await))
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(50);
+    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(50);
     let mut numbers: Vec<_> =
         join_all(calls).await.into_iter().map(|result| result.unwrap().unwrap_err().0).collect();
     numbers.sort_unstable();
@@ -305,29 +263,29 @@ async fn of_an_error_that_cannot_be_shared_every_caller_gets_its_own() {
 #[tokio::test]
 async fn of_an_error_that_cannot_be_shared_sixteen_bodies_run_at_a_time() {
     #[cachefence(key = "sixteen", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn fail(cache: CacheFence, gate: Arc<Gate>) -> Result<u64, NotShared> {
+    async fn fail(cache: CacheFence, gate: Gate) -> Result<u64, NotShared> {
         Err(NotShared(gate.pass().await))
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), Arc::clone(&gate))).await;
-    assert_eq!(gate.running(), 1, "the others wait for the first");
-    gate.let_go(1);
-    wait_until(|| gate.running() == 16).await;
+    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
+    assert_eq!(gate.loads.running(), 1, "the others wait for the first");
+    gate.stop.let_go(1);
+    until("so many bodies have come", || gate.loads.running() == 16).await;
     for bodies in 18..=50 {
-        gate.let_go(1);
-        wait_until(|| gate.bodies() == bodies).await;
+        gate.stop.let_go(1);
+        until("so many bodies have come", || gate.loads.count() == bodies).await;
     }
-    gate.let_go(16);
+    gate.stop.let_go(16);
     join_all(calls).await;
-    assert_eq!((gate.bodies(), gate.most()), (50, 16));
+    assert_eq!((gate.loads.count(), gate.loads.most_at_a_time()), (50, 16));
 }
 
 /// What callers that recompute for themselves find is theirs; it is not for the cache.
 #[tokio::test]
 async fn after_an_error_that_cannot_be_shared_the_key_can_be_cached() {
     #[cachefence(key = "recovers", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn first_fails(cache: CacheFence, gate: Arc<Gate>) -> Result<usize, NotShared> {
+    async fn first_fails(cache: CacheFence, gate: Gate) -> Result<usize, NotShared> {
         match gate.pass().await {
             1 => Err(NotShared(1)),
             number => Ok(number),
@@ -335,25 +293,25 @@ async fn after_an_error_that_cannot_be_shared_the_key_can_be_cached() {
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(10, |_| first_fails(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(100);
+    let calls = call_all(10, |_| first_fails(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(100);
     join_all(calls).await;
-    let value = first_fails(cache.clone(), Arc::clone(&gate)).await.unwrap();
+    let value = first_fails(cache.clone(), gate.clone()).await.unwrap();
     assert_eq!(first_fails(cache, gate).await, Ok(value));
 }
 
 #[tokio::test]
 async fn a_panic_reaches_its_own_caller_only() {
     #[cachefence(key = "panic", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn first_panics(cache: CacheFence, gate: Arc<Gate>) -> usize {
+    async fn first_panics(cache: CacheFence, gate: Gate) -> usize {
         let number = gate.pass().await;
         assert_ne!(number, 1, "a test's own panic");
         number
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| first_panics(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(50);
+    let calls = call_all(50, |_| first_panics(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(50);
     let mut panics = 0;
     for result in join_all(calls).await {
         match result {
@@ -362,21 +320,21 @@ async fn a_panic_reaches_its_own_caller_only() {
             Err(error) => panic!("{error}"),
         }
     }
-    assert_eq!((panics, gate.bodies()), (1, 2));
+    assert_eq!((panics, gate.loads.count()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_keeps_nobody_waiting_for_its_lock() {
     #[cachefence(key = "lock", ttl = 60, lock_timeout = 30, cache = cache, skip(cache, gate))]
-    async fn first_panics(cache: CacheFence, gate: Arc<Gate>) -> usize {
+    async fn first_panics(cache: CacheFence, gate: Gate) -> usize {
         let number = gate.pass().await;
         assert_ne!(number, 1, "a test's own panic");
         number
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    gate.let_go(2);
-    let first = tokio::spawn(first_panics(cache.clone(), Arc::clone(&gate))).await;
+    gate.stop.let_go(2);
+    let first = tokio::spawn(first_panics(cache.clone(), gate.clone())).await;
     assert!(first.unwrap_err().is_panic());
     let called = Instant::now();
     assert_eq!(first_panics(cache, gate).await, 2);
@@ -386,33 +344,33 @@ async fn a_panic_keeps_nobody_waiting_for_its_lock() {
 #[tokio::test]
 async fn when_the_caller_that_runs_the_body_is_dropped_another_runs_its_own() {
     #[cachefence(key = "dropped", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+    async fn number(cache: CacheFence, gate: Gate) -> usize {
         gate.pass().await
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let mut calls = call_all(50, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    let mut calls = call_all(50, |_| number(cache.clone(), gate.clone())).await;
     calls.remove(0).abort();
-    wait_until(|| gate.bodies() == 2).await;
-    gate.let_go(50);
+    until("so many bodies have come", || gate.loads.count() == 2).await;
+    gate.stop.let_go(50);
     for result in join_all(calls).await {
         assert_eq!(result.unwrap(), 2);
     }
-    assert_eq!(gate.bodies(), 2);
+    assert_eq!(gate.loads.count(), 2);
 }
 
 #[tokio::test]
 async fn a_call_after_an_invalidation_does_not_share_the_body_before_it() {
     #[cachefence(key = "invalidated", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn number(cache: CacheFence, gate: Arc<Gate>) -> usize {
+    async fn number(cache: CacheFence, gate: Gate) -> usize {
         gate.pass().await
     }
 
     let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let before = call_all(1, |_| number(cache.clone(), Arc::clone(&gate))).await;
+    let before = call_all(1, |_| number(cache.clone(), gate.clone())).await;
     number_entry(cache.clone()).invalidate().await.unwrap();
-    let after = call_all(10, |_| number(cache.clone(), Arc::clone(&gate))).await;
-    gate.let_go(20);
+    let after = call_all(10, |_| number(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(20);
     assert_eq!(join_all(before).await.pop().unwrap().unwrap(), 1);
     for result in join_all(after).await {
         assert_eq!(result.unwrap(), 2);

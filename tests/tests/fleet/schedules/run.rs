@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cachefence_tests::RedisServer;
 use cachefence_tests::fleet::{Counts, Event, Fleet, Options};
 
-use crate::plan::{Pause, Plan, Step};
+use super::plan::{Pause, Plan, Step};
 
 /// How long a step waits for something to happen, which may be nothing.
 const LULL: Duration = Duration::from_millis(30);

@@ -1,6 +1,6 @@
 //! With a cache that is installed, annotated functions that name none use that one.
 //!
-//! A process installs one cache, so this has a file, and with it a process, of its own.
+//! A process installs one cache, so this is a target, and with it a process, of its own.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};

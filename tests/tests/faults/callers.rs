@@ -1,15 +1,15 @@
 //! The callers of a cache whose store is in trouble, and what they notice of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cachefence::{CacheFence, cachefence};
+use cachefence_tests::{DEADLINE, Loads};
 use tokio::time::{sleep, timeout};
 
-use super::timings::Timings;
+use super::timings::{Timings, watched};
 
 /// How long an operation of the store may take here.
 pub(crate) const OP_TIMEOUT: Duration = Duration::from_millis(200);
@@ -21,60 +21,56 @@ pub(crate) const BODY: Duration = Duration::from_millis(10);
 pub(crate) const CALLERS: u64 = 40;
 pub(crate) const KEYS: u64 = 8;
 
-/// What makes a server refuse scripts.
-pub(crate) const NO_SCRIPTS: [&str; 6] =
-    ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
-
-/// By when everything has happened that happens at all.
-const DEADLINE: Duration = Duration::from_secs(60);
-
 pub(crate) const TTL: Duration = Duration::from_secs(600);
 
-/// A cache, and the bodies that its callers run.
-pub(crate) struct Desk {
+/// The callers of one cache, and the bodies that they run.
+pub(crate) struct Callers {
     pub(crate) cache: CacheFence,
-    bodies: AtomicU64,
-    /// Per id: how many bodies run, and how many have at one time.
-    running: Mutex<HashMap<u64, (usize, usize)>>,
+    /// Those of each row.
+    bodies: Mutex<BTreeMap<u64, Loads>>,
 }
 
-#[cachefence(key = "row:<id>", ttl = "10m", cache = desk.cache.clone(), skip(desk))]
-async fn annotated(desk: &Desk, id: u64) -> io::Result<String> {
-    Ok(desk.body(id).await)
+#[cachefence(key = "row:<id>", ttl = "10m", cache = callers.cache.clone(), skip(callers))]
+async fn annotated(callers: &Callers, id: u64) -> io::Result<String> {
+    Ok(callers.body(id).await)
 }
 
-impl Desk {
-    /// A cache on the server at `url`; does no I/O.
+impl Callers {
+    /// Of a cache on the server at `url` that gives an operation [`OP_TIMEOUT`]; does no I/O.
     pub(crate) fn new(url: &str) -> Self {
-        let builder = CacheFence::builder().redis(url).op_timeout(OP_TIMEOUT).beta(0.0);
+        Self::with_timeout(url, OP_TIMEOUT)
+    }
+
+    /// Of one that gives it a minute. For servers that answer: however busy the machine, none is taken for dead.
+    pub(crate) fn patient(url: &str) -> Self {
+        Self::with_timeout(url, DEADLINE)
+    }
+
+    fn with_timeout(url: &str, limit: Duration) -> Self {
+        let builder = CacheFence::builder().redis(url).op_timeout(limit).beta(0.0);
         Self::of(builder.build_lazy().unwrap())
     }
 
     pub(crate) fn of(cache: CacheFence) -> Self {
-        Self { cache, bodies: AtomicU64::new(0), running: Mutex::default() }
+        Self { cache, bodies: Mutex::default() }
     }
 
     /// How many bodies have been run.
     pub(crate) fn bodies(&self) -> u64 {
-        self.bodies.load(Ordering::SeqCst)
+        let bodies = self.bodies.lock().unwrap();
+        bodies.values().map(|of_row| u64::try_from(of_row.count()).unwrap()).sum()
     }
 
     /// The most bodies of one key that ever ran at a time.
     pub(crate) fn most_at_a_time(&self) -> usize {
-        self.running.lock().unwrap().values().map(|(_, most)| *most).max().unwrap_or(0)
+        let bodies = self.bodies.lock().unwrap();
+        bodies.values().map(Loads::most_at_a_time).max().unwrap_or(0)
     }
 
     /// What is cached.
     pub(crate) async fn body(&self, id: u64) -> String {
-        self.bodies.fetch_add(1, Ordering::SeqCst);
-        {
-            let mut running = self.running.lock().unwrap();
-            let (now, most) = running.entry(id).or_default();
-            *now += 1;
-            *most = (*now).max(*most);
-        }
+        let _running = self.bodies.lock().unwrap().entry(id).or_default().begin();
         sleep(BODY).await;
-        self.running.lock().unwrap().get_mut(&id).unwrap().0 -= 1;
         row(id)
     }
 
@@ -96,10 +92,11 @@ impl Desk {
             let calls = (0..CALLERS).map(|caller| async move {
                 let began = Instant::now();
                 self.call(caller % 2 == 0, caller % KEYS).await;
-                began.elapsed()
+                (began, Instant::now())
             });
-            let wave = timeout(DEADLINE, all(calls)).await.expect("every call is served");
-            timings.add(wave);
+            let (wave, stalls) = watched(timeout(DEADLINE, all(calls))).await;
+            let wave = wave.expect("every call is served").into_iter();
+            timings.add(wave.map(|(began, ended)| stalls.leave(began, ended)).collect());
         }
         timings
     }

@@ -1,6 +1,6 @@
 //! An annotated function returns what its plain twin returns, from its body and from the cache alike.
 //!
-//! Each test has a function without the attribute and the same function with it; see `attribute_shapes`.
+//! Each test has a function without the attribute and the same function with it; see `shapes`.
 
 #![allow(clippy::unnecessary_wraps, clippy::unused_async)] // the bodies are as short as can be
 

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use cachefence_tests::RedisServer;
 use cachefence_tests::fleet::{Event, Fleet, Options, Outcome};
+use cachefence_tests::{DEADLINE, RedisServer, is_long};
 
 const TTL: Duration = Duration::from_secs(3_600);
 
@@ -21,23 +21,15 @@ const NOTICED: Duration = Duration::from_millis(300);
 /// What a machine that is busy with other things may add to a measured time. The long form is run on
 /// one that is not.
 fn noise() -> Duration {
-    let long = std::env::var_os("CACHEFENCE_LONG").is_some();
-    if long { Duration::ZERO } else { Duration::from_secs(3) }
-}
-
-fn with_scripts() -> RedisServer {
-    RedisServer::start()
-}
-
-fn without_scripts() -> RedisServer {
-    let renamed = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
-    RedisServer::builder().args(renamed).start()
+    if is_long() { Duration::ZERO } else { Duration::from_secs(3) }
 }
 
 fn options(server: &RedisServer, lock_timeout: Duration) -> Options {
     Options {
         url: server.url(),
         namespace: "fleet".to_owned(),
+        // However busy the machine, no worker takes the server for dead.
+        op_timeout: DEADLINE,
         beta: 1.0,
         lock_timeout,
         wait_for_lock: NEVER,
@@ -45,12 +37,8 @@ fn options(server: &RedisServer, lock_timeout: Duration) -> Options {
     }
 }
 
-/// A fleet of `count` workers that are connected.
 fn fleet(title: &str, count: usize, options: &Options) -> (Fleet, Vec<u64>) {
-    let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), title);
-    let workers = (0..count).map(|_| fleet.spawn(1, options)).collect();
-    fleet.connected();
-    (fleet, workers)
+    Fleet::start(env!("CARGO_BIN_EXE_worker"), title, count, options)
 }
 
 /// The entry of `k` as it stands in the server.
@@ -67,12 +55,12 @@ fn assert_no_lock(server: &RedisServer) {
 
 #[test]
 fn a_killed_holder_is_replaced_by_one_other() {
-    a_killed_holder_is_replaced(&with_scripts());
+    a_killed_holder_is_replaced(&RedisServer::start());
 }
 
 #[test]
 fn a_killed_holder_is_replaced_by_one_other_without_scripts() {
-    a_killed_holder_is_replaced(&without_scripts());
+    a_killed_holder_is_replaced(&RedisServer::without_scripts());
 }
 
 fn a_killed_holder_is_replaced(server: &RedisServer) {
@@ -103,12 +91,12 @@ fn a_killed_holder_is_replaced(server: &RedisServer) {
 
 #[test]
 fn a_holder_stopped_past_its_lease_stores_nothing() {
-    a_stopped_holder_stores_nothing(&with_scripts());
+    a_stopped_holder_stores_nothing(&RedisServer::start());
 }
 
 #[test]
 fn a_holder_stopped_past_its_lease_stores_nothing_without_scripts() {
-    a_stopped_holder_stores_nothing(&without_scripts());
+    a_stopped_holder_stores_nothing(&RedisServer::without_scripts());
 }
 
 fn a_stopped_holder_stores_nothing(server: &RedisServer) {
@@ -149,12 +137,12 @@ fn a_stopped_holder_stores_nothing(server: &RedisServer) {
 
 #[test]
 fn a_failing_load_runs_once_in_each_process() {
-    a_failing_load_runs_once(&with_scripts());
+    a_failing_load_runs_once(&RedisServer::start());
 }
 
 #[test]
 fn a_failing_load_runs_once_in_each_process_without_scripts() {
-    a_failing_load_runs_once(&without_scripts());
+    a_failing_load_runs_once(&RedisServer::without_scripts());
 }
 
 fn a_failing_load_runs_once(server: &RedisServer) {
@@ -185,27 +173,17 @@ fn a_failing_load_runs_once(server: &RedisServer) {
 
 #[test]
 fn a_cold_fleet_loads_every_key_once() {
-    a_cold_fleet_loads_once(&with_scripts());
+    a_cold_fleet_loads_once(&RedisServer::start());
 }
 
 #[test]
 fn a_cold_fleet_loads_every_key_once_without_scripts() {
-    a_cold_fleet_loads_once(&without_scripts());
+    a_cold_fleet_loads_once(&RedisServer::without_scripts());
 }
 
-/// How often the count is taken. An operation of a store has 250 ms, after which its caller loads without a lease:
-/// on a machine that is busy enough with other things, that happens.
-const ATTEMPTS: usize = 3;
-
 fn a_cold_fleet_loads_once(server: &RedisServer) {
-    let long = std::env::var_os("CACHEFENCE_LONG").is_some();
-    let (processes, tasks, keys) = if long { (8, 50, 200) } else { (4, 20, 50) };
-    let mut loads = Vec::new();
-    while loads.len() < ATTEMPTS && loads.last() != Some(&keys) {
-        server.cli(&["FLUSHALL"]);
-        loads.push(loads_of_a_cold_fleet(server, processes, tasks, keys));
-    }
-    assert_eq!(loads.last(), Some(&keys), "{loads:?}");
+    let (processes, tasks, keys) = if is_long() { (8, 50, 200) } else { (4, 20, 50) };
+    assert_eq!(loads_of_a_cold_fleet(server, processes, tasks, keys), keys);
 }
 
 fn loads_of_a_cold_fleet(server: &RedisServer, processes: usize, tasks: u64, keys: u64) -> u64 {

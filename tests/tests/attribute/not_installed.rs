@@ -1,6 +1,6 @@
 //! Without a cache that is installed, annotated functions use one in memory, with one warning.
 //!
-//! A process has one default cache, so this has a file, and with it a process, of its own.
+//! The stand-in is the process's, so the target `attribute` installs no cache.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -88,7 +88,7 @@ async fn the_stand_in_is_warned_of_once() {
         return;
     }
     let Output { status, stderr, .. } = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "the_stand_in_is_warned_of_once", "--nocapture"])
+        .args(["--exact", "not_installed::the_stand_in_is_warned_of_once", "--nocapture"])
         .env(CHILD, "1")
         .output()
         .unwrap();

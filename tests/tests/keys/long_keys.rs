@@ -18,7 +18,7 @@ async fn number(cache: &CacheFence, key: &str) -> u32 {
 #[tokio::test]
 async fn a_long_key_lives_under_its_beginning_and_the_hash_of_the_whole() {
     let server = RedisServer::start();
-    let cache = CacheFence::builder().redis(server.url()).namespace("app").build().await.unwrap();
+    let cache = server.cache_builder().namespace("app").build().await.unwrap();
     let long = "k".repeat(100_000);
     let first = number(&cache, &format!("{long}a")).await;
     assert_eq!(number(&cache, &format!("{long}a")).await, first);
@@ -42,7 +42,7 @@ async fn a_long_key_lives_under_its_beginning_and_the_hash_of_the_whole() {
 #[tokio::test]
 async fn the_limit_itself_is_whole() {
     let server = RedisServer::start();
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     let whole = "k".repeat(MAX_WHOLE_KEY_BYTES);
     let first = number(&cache, &whole).await;
     assert_eq!(server.scan_keys(), [&*whole]);

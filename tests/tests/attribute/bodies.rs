@@ -1,6 +1,6 @@
 //! An annotated function runs its body as its plain twin does, whatever the body is made of.
 //!
-//! Each test has a function without the attribute and the same function with it; see `attribute_shapes`.
+//! Each test has a function without the attribute and the same function with it; see `shapes`.
 
 // The twins are what users write: some of them await nothing, some could be written more shortly.
 #![allow(clippy::needless_return, clippy::unnecessary_wraps, clippy::unused_async)]

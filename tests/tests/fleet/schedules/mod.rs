@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use cachefence_tests::{RedisServer, RedisServerBuilder};
+use cachefence_tests::{NO_SCRIPTS, RedisServer, RedisServerBuilder, chosen_seed, is_long};
 
 use run::{Servers, Tally, run};
 
@@ -31,19 +31,15 @@ fn no_schedule_serves_what_was_read_before_an_invalidation() {
 
 #[test]
 fn nor_does_one_where_scripts_are_refused() {
-    let renamed = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
-    run_all("without scripts", &RedisServer::builder().args(EVICTS).args(renamed));
+    run_all("without scripts", &RedisServer::builder().args(EVICTS).args(NO_SCRIPTS));
 }
 
 fn run_all(mode: &str, server: &RedisServerBuilder) {
     let servers = Servers { rough: server.clone().start(), calm: server.clone().start() };
-    let seeds = match std::env::var("CACHEFENCE_SEED") {
-        Ok(seed) => {
-            let seed: u64 = seed.parse().expect("CACHEFENCE_SEED is a number");
-            seed..seed + 1
-        }
-        Err(_) if std::env::var_os("CACHEFENCE_LONG").is_some() => 0..1_000,
-        Err(_) => 0..40,
+    let seeds = match chosen_seed() {
+        Some(seed) => seed..seed + 1,
+        None if is_long() => 0..1_000,
+        None => 0..40,
     };
     let begun = Instant::now();
     let next = AtomicU64::new(seeds.start);
