@@ -13,7 +13,7 @@ use crate::bind::Model;
 use crate::errors::Errors;
 use crate::generics;
 
-/// Reports each parameter that calls may differ in without a trace in the key.
+/// Reports each type or const parameter that two calls with the same key may have differently.
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     let signature = &model.item.signature;
     let arguments = signature.inputs.iter().filter_map(|input| match input {
