@@ -1,4 +1,4 @@
-//! How one recompute's error reaches all the callers that waited for it.
+//! Giving the error of one recompute to all the callers that waited for it.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -10,20 +10,20 @@ pub(crate) type Parcel = Arc<dyn Any + Send + Sync>;
 
 /// A way to give an error of type `E` to several callers.
 ///
-/// The caller whose recompute failed gets the error itself. Between, the lock is released; what it
-/// keeps meanwhile has a type of its own, so that its future is `Send` whenever that can be.
+/// The caller whose recompute failed gets the error itself, after its lease has been released. The type that it
+/// keeps across that await is [`Kept`](Self::Kept), not `E`, so that its future can be `Send` where `E` is not.
 pub trait ShareError<E>: 'static {
-    /// What the caller keeps while the lock is released.
+    /// What the caller keeps while its lease is released.
     type Kept;
 
-    /// Takes an error apart into what the caller keeps and what the others get, if they can get
-    /// anything. Gives it back if the caller can keep nothing: then it does not wait.
+    /// Splits an error into what the caller keeps and what the other callers get, which is `None` if the error
+    /// cannot be shared. `Err` gives the error back: it cannot be kept, so the caller does not wait for the release.
     fn part(error: E) -> Result<(Self::Kept, Option<Parcel>), E>;
 
     /// The caller's own error.
     fn own(kept: Self::Kept) -> E;
 
-    /// Another caller's error; `None` if it was packed by another kind of caller.
+    /// This caller's error, from another caller's parcel; `None` if the parcel was made for another type of error.
     fn unpack(parcel: &(dyn Any + Send + Sync)) -> Option<E>;
 }
 
@@ -69,7 +69,7 @@ impl<E: fmt::Display + From<SharedError>> ShareError<E> for ByFrom {
     }
 }
 
-/// Nobody but the first gets it; the others run their own recomputes.
+/// Only the caller whose recompute failed gets the error; the others run their own recomputes.
 #[derive(Debug)]
 pub struct NotShared;
 
@@ -89,7 +89,7 @@ impl<E> ShareError<E> for NotShared {
     }
 }
 
-/// As [`NotShared`], for an error that cannot be kept because it is not `Send`.
+/// As [`NotShared`], for an error that is not `Send` and so cannot be kept across an await.
 #[derive(Debug)]
 pub struct NotKept;
 
@@ -112,8 +112,8 @@ impl<E> ShareError<E> for NotKept {
 /// The error of a recompute that another caller ran.
 ///
 /// Of the callers that waited for one recompute, the one that ran it gets the error itself. Where
-/// the error type is not `Clone`, `Send` and `Sync`, implement `From<SharedError>` for it, and the others get theirs
-/// from this; otherwise they run their own recomputes, at most 16 at a time per key.
+/// the error type is not `Clone`, `Send` and `Sync`, implement `From<SharedError>` for it, and the others get an error
+/// made from this one; otherwise they run their own recomputes, at most 16 at a time per key.
 ///
 /// # Examples
 ///
