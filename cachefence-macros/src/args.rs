@@ -47,7 +47,7 @@ const OPTIONS: &[(&str, Read)] = &[
     ("jitter", |args, name, input| args.set(name, value::share(input))),
     ("beta", |args, name, input| args.set(name, value::number(input))),
     ("lock_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
-    // Zero is a choice: never wait for another's rebuild.
+    // Zero is allowed: such a call never waits for another caller's load.
     ("wait_for_lock", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
     ("stale_while_revalidate", |args, name, input| {
         args.set(name, value::time(input, Duration::ZERO))

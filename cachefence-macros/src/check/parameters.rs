@@ -1,8 +1,8 @@
 //! Type and const parameters that no argument determines.
 //!
 //! `load::<User>(1)` and `load::<Order>(1)` have the same arguments, and so the same key. A parameter that an argument's type
-//! mentions, also through its bounds, is left alone: the argument is in the key, or its skipping says that the result does not
-//! depend on it.
+//! mentions, also through its bounds, is not checked: the argument is in the key, or the user has skipped it because the result
+//! does not depend on it.
 
 use quote::ToTokens as _;
 use syn::FnArg;
