@@ -47,7 +47,7 @@ const OPTIONS: &[(&str, Read)] = &[
     ("jitter", |args, name, input| args.set(name, value::share(input))),
     ("beta", |args, name, input| args.set(name, value::number(input))),
     ("lock_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
-    // Zero is a choice: never wait for another's rebuild.
+    // Zero is allowed: such a call never waits for another caller's load.
     ("wait_for_lock", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
     ("stale_while_revalidate", |args, name, input| {
         args.set(name, value::time(input, Duration::ZERO))
@@ -84,7 +84,7 @@ const OPTIONS: &[(&str, Read)] = &[
 impl Args {
     /// Reads the tokens between the attribute's parentheses.
     ///
-    /// Goes on after a mistake: what could not be read is missing from the result, and reported.
+    /// Goes on after a mistake: an option that could not be read is reported, and missing from the result.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self {
             source: tokens.clone(),
@@ -101,7 +101,8 @@ impl Args {
             args.options(input, &mut seen, errors);
             Ok(())
         };
-        // Every token is consumed, so this says only that a mistake which has been reported left tokens in a nested group.
+        // `options` consumes every token at this level. So an error here means only that an option with a mistake, which has been
+        // reported, left tokens in a nested group.
         let leftover = parser.parse2(tokens);
         if !errors.any() {
             errors.ok(leftover);
@@ -122,7 +123,8 @@ impl Args {
             }
             if input.parse::<Token![,]>().is_err() {
                 errors.at(input.span(), "expected `,` between two options");
-                // A name starts the next option, which only lacks its comma, or has something else for it.
+                // A name here starts the next option, and the comma is missing. One other token before a name stands in place of the
+                // comma. Anything else is skipped.
                 let is_name = |input: ParseStream<'_>| input.peek(syn::Ident::peek_any);
                 if !is_name(input) && input.parse::<TokenTree>().is_ok() && !is_name(input) {
                     skip_to_comma(input);
@@ -238,18 +240,18 @@ fn expect_value(name: &Ident, input: ParseStream<'_>) -> Result<()> {
     }
 }
 
-/// Says that a value has no name.
+/// The error for a value that has no name.
 fn nameless(input: ParseStream<'_>, seen: &mut Seen) -> Error {
     let at = input.span();
     if input.peek(LitStr) && !seen.contains("key") {
-        // It is not missing as well.
+        // Counts `key` as given, so that it is not reported as missing too.
         seen.names.push(Ident::new("key", at));
         return Error::new(at, "a value needs the name of its option: write `key = ..`");
     }
     Error::new(at, "a value needs the name of its option, as in `ttl = 60`")
 }
 
-/// Says that there is no such option.
+/// The error for an option that does not exist.
 fn unknown(name: &Ident) -> Error {
     let known = || OPTIONS.iter().map(|(known, _)| *known);
     let hint = suggest::closest(&name.to_string(), known())
@@ -263,7 +265,7 @@ fn unknown(name: &Ident) -> Error {
 /// Passes over the rest of an option that could not be read.
 fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
-        // Cannot fail: there is a token.
+        // This cannot fail, since the input is not empty; the `return` only keeps a failure from looping for ever.
         if input.parse::<TokenTree>().is_err() {
             return;
         }

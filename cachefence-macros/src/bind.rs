@@ -22,7 +22,7 @@ pub(crate) struct Model {
     pub(crate) settings: Vec<Setting>,
     /// Names of arguments, or `_`.
     pub(crate) skip: Vec<Ident>,
-    /// Whether `skip` is what the user meant: not if it is malformed, which has been reported then.
+    /// Whether `skip` holds what the user wrote: `false` if `skip(..)` is malformed, which has been reported then.
     pub(crate) skip_is_known: bool,
     pub(crate) cache: Option<Expr>,
     /// The path of the runtime crate.
@@ -89,9 +89,10 @@ fn runtime_crate() -> Path {
     path
 }
 
-/// Finds what a name in `skip(..)` stands for; a name that no argument has is reported.
+/// Finds the argument that a name in `skip(..)` stands for.
 ///
-/// Then it is the argument that was probably meant, so that this one is not reported as left out.
+/// A name that no argument has is reported. The result is then the argument that was probably meant, so that coverage does not
+/// report that argument as left out.
 fn skipped(name: &Ident, item: &Item, errors: &mut Errors) -> Option<Ident> {
     let wild = item.arguments.iter().find_map(|argument| argument.wild.as_ref());
     let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
@@ -140,11 +141,11 @@ fn bind_key(literal: LitStr, item: &Item, errors: &mut Errors) -> Option<Key> {
             },
         }
     }
-    // Coverage would report a placeholder that names nothing a second time, as an argument that is left out.
+    // No key if a placeholder names no argument: coverage would report the argument that was meant as left out.
     (parts.len() == template.segments.len()).then_some(Key { literal, template, parts })
 }
 
-/// Says that a placeholder names no argument.
+/// The mistake of a placeholder that names no argument.
 fn unknown(placeholder: &Placeholder, source: &str, item: &Item) -> Mistake {
     let message = format!(
         "no argument named `{}` fills `{}`; {}",
@@ -156,7 +157,7 @@ fn unknown(placeholder: &Placeholder, source: &str, item: &Item) -> Mistake {
     Mistake { message, range }
 }
 
-/// Says which arguments there are.
+/// The part of a message that lists the arguments.
 fn takes(item: &Item, wild: Option<&Ident>) -> String {
     let names: Vec<String> = item.names().chain(wild).map(Ident::to_string).collect();
     if names.is_empty() {

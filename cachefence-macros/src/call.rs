@@ -43,7 +43,7 @@ pub(crate) fn build(model: &Model) -> CallTokens {
         None => quote!(#krate::__private::installed()),
         Some(cache) => {
             let at = Span::mixed_site().located_at(cache.span());
-            // Through a `match`, so that the type that is wanted does not reach into the expression.
+            // A `match` keeps the expected type out of the user's expression, whose type is inferred by itself.
             let mut chosen = local("chosen");
             chosen.set_span(at);
             quote_spanned!(at=> match &(#cache) { #chosen => #krate::__private::cache(#chosen) })
@@ -61,7 +61,8 @@ pub(crate) fn build(model: &Model) -> CallTokens {
 /// Writes the template's segments into a `KeyWriter`, which keeps the template as the label of errors and events.
 fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
     let krate = &model.krate;
-    // A value that cannot be part of a key is reported at the key; only its names come from elsewhere.
+    // All tokens but the arguments' names are located at the key literal, so the compiler reports a value that cannot be
+    // part of a key there.
     let at = Span::mixed_site().located_at(key.literal.span());
     let label = Literal::string(&key.template.source);
     let parts = key.parts.iter().map(|part| match part {
@@ -69,7 +70,7 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
             let text = Literal::string(text);
             quote_spanned!(at=> #krate::__private::KeyWriter::literal(&mut #variable, #text);)
         }
-        // By path: a trait in scope may have a method of the same name for everything.
+        // Called by its path, because a trait in the user's scope may give every type a method of the same name.
         Part::Value(place) => {
             quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place);)
         }

@@ -30,7 +30,7 @@ pub(crate) fn point(message: &str, text: &str, range: &Range<usize>) -> String {
         carets.push_str(&mark.repeat(drawn.chars().count()));
         shown.push_str(&drawn);
     }
-    // A place at the very end of the text, such as what is missing there.
+    // No character is in the range, as where something is missing at the end of the text: the caret stands after the text.
     if !carets.contains('^') {
         carets.push('^');
     }

@@ -1,8 +1,8 @@
 //! The rules that a function and its template have to keep beyond being well formed.
 //!
-//! `background`: what runs in a task of its own borrows nothing.
+//! `background`: a function that is refreshed in a task of its own has no argument that borrows.
 //! `coverage`: every argument stands in the key or is skipped.
-//! `parameters`: so is every type and const parameter that no argument determines.
+//! `parameters`: every type and const parameter that no argument determines is skipped.
 //! `key`: no two calls with different values share a key, and a key and its lock share a cluster slot.
 
 mod background;
@@ -18,7 +18,7 @@ use crate::errors::Errors;
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     key::check(&model.key, errors);
     background::check(model, errors);
-    // What is left out cannot be told without what is skipped.
+    // Without the names in `skip(..)` nobody can tell which arguments and parameters are left out.
     if !model.skip_is_known {
         return;
     }

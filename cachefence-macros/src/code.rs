@@ -2,9 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// The tokens on one line, spaced as people do.
+/// The tokens on one line, spaced as people space them.
 ///
-/// The compiler's own text puts a space between any two tokens that came apart: `self . cache`.
+/// `TokenStream::to_string` may put a space between any two tokens: `self . cache`.
 pub(crate) fn text(tokens: &TokenStream) -> String {
     let mut text = String::new();
     let mut after_sign = false;
@@ -19,7 +19,7 @@ pub(crate) fn text(tokens: &TokenStream) -> String {
         if !ends_open && !after_sign && (after_operator || !starts_tight) {
             text.push(' ');
         }
-        // `- 1` has a sign where no operand came before: `beta = -1`.
+        // A `-` without an operand before it is a sign, and no space follows: `beta = -1`.
         after_sign =
             piece == "-" && (text.is_empty() || text.ends_with("= ") || text.ends_with(", "));
         text.push_str(&piece);
@@ -27,7 +27,7 @@ pub(crate) fn text(tokens: &TokenStream) -> String {
     text
 }
 
-/// What stands without space on either side, mostly: `self.cache`, `Vec::<u8>::new`, `&x`.
+/// Characters that mostly have no space on either side: `self.cache`, `Vec::<u8>::new`, `&x`.
 const TIGHT: [char; 7] = ['.', ':', '<', '>', '&', '!', '?'];
 
 fn enclosed(group: &Group) -> String {

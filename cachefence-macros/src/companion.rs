@@ -23,14 +23,14 @@ use crate::{generics, names, pattern};
 ///     }
 /// ```
 ///
-/// It takes the arguments that the key, `cache` or a setting names, in their order, and the generic parameters which those and
-/// the value's type need.
+/// The companion takes the arguments that the key, `cache` or a setting names, in their order, and the generic parameters that
+/// these arguments and the value's type need.
 pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
     let CallTokens { statements, call } = tokens;
     with_body(model, quote!(#statements #call.into_entry()))
 }
 
-/// Builds a companion for a function that has a mistake: what calls it is then no mistake as well.
+/// Builds a companion for a function that has a mistake, so that the compiler does not report the companion's callers too.
 pub(crate) fn stand_in(model: &Model) -> TokenStream {
     with_body(model, quote!(loop {}))
 }
@@ -59,7 +59,7 @@ fn with_body(model: &Model, body: TokenStream) -> TokenStream {
         generics::restrict(&item.signature.generics, quote!(#(#inputs)* #value #(#expressions)*));
     let where_clause = &generics.where_clause;
 
-    // Located at the function's name: where there is another item of the companion's name, the compiler shows that.
+    // Located at the function's name, where the compiler then reports another item that has the companion's name.
     let at = Span::call_site().located_at(name.span());
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(at);
@@ -71,25 +71,26 @@ fn with_body(model: &Model, body: TokenStream) -> TokenStream {
         #[doc = #summary]
         #[doc = ""]
         #[doc = #key]
-        // A pattern stays whole, though the key may read only some of the names that it binds.
+        // A pattern is copied whole, so it may bind names that the key does not read.
         #[allow(dead_code, unused_variables)]
         #(#attributes)*
         #function
     }
 }
 
-/// The lines of documentation: what it is, and its key.
+/// The companion's lines of documentation: what the companion is, and the key of its entry.
 fn docs(model: &Model) -> [String; 2] {
     let name = model.item.signature.ident.unraw();
-    // No link: from here, a free function and one of an impl cannot be told apart, and a broken link warns.
+    // No link to the function: the macro cannot tell a free function from one of an `impl`, and a broken link is a warning.
     let summary =
         format!(" The cache entry of `{name}`: its key, and `peek`, `set`, `invalidate`.");
-    // Two backticks enclose code that holds one.
+    // Two backticks, because the template may hold one.
     let key = format!(" Key: `` {} ``", model.key.template.source.escape_debug());
     [summary, key]
 }
 
-/// Whether the companion gets the attribute too: what decides if it exists and shows, and the lints that its signature shares.
+/// Whether the companion gets the attribute too: `cfg` decides whether it exists, `doc(hidden)` whether it is documented, and
+/// `allow` is about lints that the signatures share.
 fn is_shared(attribute: &Attribute) -> bool {
     let path = attribute.path();
     let hidden =
@@ -111,7 +112,7 @@ fn expressions(model: &Model) -> Vec<TokenStream> {
     settings.chain(&model.cache).map(quote::ToTokens::to_token_stream).collect()
 }
 
-/// The input without the `mut` of its bindings: nothing here mutates them.
+/// The input without the `mut` of its bindings, which the companion's body does not mutate.
 ///
 /// ```text
 /// mut self         ->   self

@@ -6,11 +6,11 @@ use proc_macro2::Span;
 
 /// Collects every mistake that the stages find.
 ///
-/// It must be read with [`finish`](Self::finish): a stage that drops it would silently lose what the user has to know.
+/// Every `Errors` must be read with [`finish`](Self::finish): dropped unread, its mistakes would never reach the user.
 ///
 /// # Panics
 ///
-/// When dropped unread, unless the thread is panicking already.
+/// When an `Errors` is dropped unread, unless the thread is panicking already.
 pub(crate) struct Errors {
     found: Vec<syn::Error>,
     read: bool,
@@ -32,7 +32,7 @@ impl Errors {
         self.push(syn::Error::new(span, message));
     }
 
-    /// Unwraps a result; an error is added and gives `None`.
+    /// The value of `result`; an error is added to the mistakes, and the value is `None`.
     pub(crate) fn ok<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -56,7 +56,7 @@ impl Errors {
         match (combined, value) {
             (None, Some(value)) => Ok(value),
             (Some(error), value) => Err((error, value)),
-            // A stage gave up without saying why. Never seen; an error is better than a panic or a silent no-op.
+            // A stage gave no value and reported no mistake. That is a bug here; an error is better than a panic or no output.
             (None, None) => {
                 let message = "cachefence: this function could not be expanded; please report it";
                 Err((syn::Error::new(Span::call_site(), message), None))

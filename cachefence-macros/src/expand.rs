@@ -50,19 +50,21 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// }
 /// ```
 ///
-/// - The kind is picked by the return *type*, whatever its alias: the number of `&` orders the traits, and method lookup takes
-///   the first whose bounds hold (autoref specialisation). So is how callers that wait together come to one value.
-/// - A closure, so that the body's future is made where it is kept, and not moved there: it may be large, and a future keeps
-///   room for every place that it has been moved from.
-/// - The `if let` never runs. As the first `return` it pins the type of the block, so that `?`, `return` and `collect()` in the
-///   body infer as they do in the plain function. A `let ret: R = { BODY }; ret` would pin it as well, but needs lints allowed
-///   that then stay silent in the user's code: a body may diverge.
+/// - The *kind* says how callers that wait together share an error, and the *values* how they share a value. The compiler picks
+///   both by the return type, whatever its alias: the number of `&` orders the traits, and method lookup takes the first one
+///   whose bounds hold (autoref specialisation).
+/// - `run` takes a closure, which makes the body's future in its final place. A future that is moved there would take its room
+///   twice, because the future around it keeps room for both places.
+/// - The `if let` never runs. As the first `return` it fixes the type of the block, so that `?`, `return` and `collect()` in the
+///   body infer as they do in the plain function. `let ret: R = { BODY }; ret` would fix the type as well, but warns where the
+///   body diverges; to allow those lints would silence them in the user's code.
 fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let item = &model.item;
     let krate = &model.krate;
     let CallTokens { statements, call } = tokens;
     let result = return_site(item);
-    // Located at the return type, like the whole call below: a value that cannot be cached is then reported there, and once.
+    // These variables and the whole call below are located at the return type, so that the compiler reports a value that
+    // cannot be cached once, and at its type.
     let [call_variable, kind, probe] = ["call", "kind", "probe"].map(|name| {
         let mut variable = call::local(name);
         variable.set_span(result);
@@ -76,8 +78,8 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let ty = item.return_tokens();
     let pin = pin(model, &ty, result);
     let for_static = may_be_static(item, &ty).then(|| quote!(ByClone as _, CloneOne as _,));
-    // The inner braces count as generated: nothing may warn that they are not needed. The outer ones are the user's: they end
-    // the function's span, and with it the compiler goes on to treat it as a function that the user wrote.
+    // The inner braces count as generated, so no lint says that they are not needed. The outer braces are the user's: they end
+    // the function's span, so the compiler still treats the function as one that the user wrote.
     let at = Span::mixed_site().located_at(item.body.span());
     let body = item.body.stream();
     let body = quote_spanned!(at=> { #body });
@@ -114,12 +116,12 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     }
 }
 
-/// Whether what the function returns can be kept for other callers, which asks for `'static`.
+/// Whether the return type may be `'static`, as a result has to be that is kept for other callers.
 ///
-/// Method lookup does not look at lifetimes, so what needs `'static` must not be offered where it may not hold: where the type
-/// mentions a lifetime, a reference, a `Cow` or a parameter of the function. The parameters of an enclosing `impl` are out of
-/// sight: `Self`, names such as `E` and `T2`, and paths such as `Db::Row` count as some of them. One of another name is told by
-/// the compiler to be `'static`.
+/// Method lookup ignores lifetimes. So the traits that need `'static` are not offered where the type may not be `'static`: where
+/// it mentions a lifetime, a reference, a `Cow` or a parameter of the function. The macro cannot see the parameters of an
+/// enclosing `impl`: it takes `Self`, names such as `E` and `T2`, and paths such as `Db::Row` for some of them. Where a parameter
+/// has another name, the compiler demands that it is `'static`.
 fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
     let names = names::all_names(ty.clone());
     let hides_a_lifetime = names.contains("Cow") && !names.contains("'static");
@@ -134,22 +136,22 @@ fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
         && parameters.map(ToString::to_string).all(|parameter| !names.contains(&parameter))
 }
 
-/// Whether a name is one capital letter, with digits perhaps.
+/// Whether a name is one capital letter, alone or followed by digits.
 fn looks_like_a_parameter(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|first| first.is_ascii_uppercase())
         && chars.all(|other| other.is_ascii_digit())
 }
 
-/// Where the return type is written: what the compiler says of the result is shown there.
+/// The place of the return type, where the compiler shows errors about the result.
 fn return_site(item: &Item) -> Span {
     let written = item.return_type().map_or_else(Span::mixed_site, Spanned::span);
     Span::mixed_site().located_at(written)
 }
 
-/// The statement that pins the block's type.
+/// The statement that fixes the block's type.
 ///
-/// It is located at the return type: "return type inferred to be `u64` here" is what the compiler says of it.
+/// The statement is located at the return type, since the compiler points to it: "return type inferred to be `u64` here".
 fn pin(model: &Model, ty: &TokenStream, at: Span) -> TokenStream {
     let krate = &model.krate;
     let mut ret = call::local("ret");

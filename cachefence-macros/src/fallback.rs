@@ -1,14 +1,14 @@
-//! What is emitted when something is wrong: every error, and the item as it was.
+//! The output for an item with mistakes: every error, and the item as it was.
 //!
-//! Without the item, each call of the function would be reported as well, and an editor would lose the code that is being typed.
-//! The same goes for the companion, where enough is known to give it its signature.
+//! Without the item, the compiler would report each call of the function as well, and an editor would lose the code that is being
+//! typed. For the same reason there is a companion, if enough is known for its signature.
 
 use proc_macro2::TokenStream;
 
 use crate::bind::Model;
 use crate::companion;
 
-/// Emits the errors, the item untouched, and what can be had of the companion.
+/// Emits the errors, the item untouched, and a companion that only has its signature, if that is known.
 ///
 /// ```text
 /// compile_error! { "missing `ttl`, as in `ttl = 60`" }
@@ -22,7 +22,7 @@ pub(crate) fn untouched(
 ) -> TokenStream {
     let mut tokens = error.to_compile_error();
     tokens.extend(item);
-    // Where a function has no body, its companion could not have one either.
+    // No companion for a function without a body: where it stands, as in an `extern` block, a body may not be allowed.
     let wanted = model.filter(|model| model.entry && model.item.has_body);
     tokens.extend(wanted.map(companion::stand_in));
     tokens

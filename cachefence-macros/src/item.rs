@@ -1,7 +1,7 @@
 //! The function below the attribute.
 //!
-//! Its signature is parsed; its body stays a group of tokens, so that one which is only half typed expands as well and an editor
-//! keeps completing inside it.
+//! The signature is parsed. The body stays a group of tokens, so that a body which is only half typed expands as well, and an
+//! editor can still complete inside it.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -47,7 +47,8 @@ pub(crate) struct Argument {
 impl Item {
     /// Parses the item and checks that it is a function which can be cached.
     ///
-    /// Gives a function of a wrong kind too, so that its other mistakes are found as well; the kind has been reported then.
+    /// A function that cannot be cached, such as a `const fn`, is reported and returned all the same, so that the later stages
+    /// find its other mistakes.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
         let item = errors.ok(Self::read.parse2(tokens))?;
         item.check_kind(errors);
@@ -93,7 +94,7 @@ impl Item {
                 "`#[cachefence]` needs a body, which is what it caches: this function has none";
             errors.at(name.span(), message);
         }
-        // A `const fn` and an `extern fn` cannot be async, and are told so below.
+        // A `const fn` and an `extern fn` cannot be async; each has a message of its own below.
         let can_be_async = signature.constness.is_none() && signature.abi.is_none();
         if signature.asyncness.is_none() && self.boxed.is_none() && can_be_async {
             errors.push(self.not_async());
@@ -126,7 +127,7 @@ impl Item {
         }
     }
 
-    /// Says how a function that is not async can be cached.
+    /// The error for a function that is not async, which says how such a function can be cached.
     fn not_async(&self) -> Error {
         let signature = &self.signature;
         let name = &signature.ident;
@@ -148,7 +149,7 @@ impl Item {
         }
     }
 
-    /// The type of what the function gives once it is awaited, if it is written.
+    /// The type that the function gives once it is awaited; `None` if the signature has no return type.
     pub(crate) fn return_type(&self) -> Option<&Type> {
         if let Some(boxed) = &self.boxed {
             return Some(&boxed.output);
@@ -188,7 +189,7 @@ impl Argument {
     }
 }
 
-/// Reads the body, also one that a macro passes on as `$body:block`, in an invisible group.
+/// Reads the body. A body that a macro passes on as `$body:block` stands in an invisible group.
 fn read_body(input: ParseStream<'_>) -> Result<Group> {
     let mut body: TokenTree = input.parse()?;
     loop {
@@ -202,7 +203,7 @@ fn read_body(input: ParseStream<'_>) -> Result<Group> {
     }
 }
 
-/// Fails unless a function follows, and says what does: `syn` would only say "expected `fn`".
+/// Fails unless a function follows. The message names the item that follows; `syn` would only say "expected `fn`".
 fn require_function(input: ParseStream<'_>) -> Result<()> {
     const QUALIFIERS: [&str; 4] = ["const", "async", "unsafe", "extern"];
     const ITEMS: [(&str, &str); 10] = [
@@ -221,7 +222,7 @@ fn require_function(input: ParseStream<'_>) -> Result<()> {
     loop {
         let token: TokenTree = input.parse()?;
         let name = match &token {
-            // The ABI after `extern`.
+            // A literal here is the ABI after `extern`.
             TokenTree::Literal(_) => continue,
             TokenTree::Ident(ident) => ident.to_string(),
             _ => String::new(),

@@ -1,4 +1,4 @@
-//! The attribute of the `cachefence` crate, which re-exports it. Use it from there: what it expands to names that crate's items.
+//! The attribute of the `cachefence` crate. Use it as `cachefence::cachefence`: the expansion names items of that crate.
 //!
 //! # How it works
 //!
@@ -12,7 +12,7 @@
 //!                   or fallback    every mistake, and the item untouched
 //! ```
 //!
-//! Data flows one way. No stage stops at its first mistake: they are collected in `errors`, and one build shows them all.
+//! Data flows one way. No stage stops at its first mistake: `errors` collects all mistakes, and one build shows them all.
 
 mod args;
 mod bind;
@@ -59,7 +59,7 @@ use proc_macro2::TokenStream;
 ///
 /// The function keeps its signature, its visibility, its attributes and its call sites. It may return `T`, `Option<T>` or
 /// `Result<T, E>`, under any alias; `Err` is never cached, and `E` needs no bound. A failing cache never fails the call: the
-/// body runs. Functions of one template share their entries, as do all who use the same key of the same cache.
+/// body runs. Functions with the same template and cache share their entries, as does any code that uses the same keys.
 ///
 /// # Arguments
 ///
@@ -191,14 +191,13 @@ use proc_macro2::TokenStream;
 ///
 /// ## `stale_while_revalidate = time`
 ///
-/// For how long after its ttl a value is still served while one call rebuilds it (RFC 5861, section 3). Default: the cache's,
+/// For how long after its ttl a value is still served while one call loads a new one (RFC 5861, section 3). Default: the cache's,
 /// which is zero.
 ///
 /// ## `stale_if_error = time`
 ///
-/// For how long after its ttl a value is served instead of an `Err` when the body fails (RFC 5861, section 4). The body is then
-/// not tried again for the cache's `retry_after`, 1 second by default, by anybody in the fleet. Default: the cache's, which is zero:
-/// an `Err` is returned.
+/// For how long after its ttl a value is served instead of an `Err` when the body fails (RFC 5861, section 4). No process tries
+/// the body again for the cache's `retry_after`, 1 second by default. Default: the cache's, which is zero: an `Err` is returned.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -212,8 +211,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `recompute_timeout = time`
 ///
-/// How long a body is waited for where there is a value to serve instead, one that is valid or within a stale window. A body that
-/// is cut short is dropped and counts as failed; with `refresh = "background"` it goes on. Default: the cache's, which is no limit.
+/// How long a call waits for a body if it has a value to serve instead, one that is valid or within a stale window. A body that
+/// takes longer is dropped and counts as failed; with `refresh = "background"` it goes on. Default: the cache's, which is none.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -227,9 +226,9 @@ use proc_macro2::TokenStream;
 ///
 /// ## `refresh = "background"`
 ///
-/// Early refreshes and revalidations run the body in a task of its own, up to 256 at a time and cache: no call that holds a value
-/// which can be served waits for a body, or fails by one. The task has to own what it works on: no argument may borrow, `&self`
-/// included, and arguments, value and error have to be `Send`. Default: `"inline"`, in the call that is drawn to refresh.
+/// Early refreshes and revalidations run the body in tasks of their own, up to 256 at a time and cache. A call that holds a value
+/// which can be served never waits for a body and never fails by one. A task has to own what it works on: no argument may borrow,
+/// `&self` included, and arguments, value and error have to be `Send`. Default: `"inline"`, in the call that is drawn to refresh.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -260,8 +259,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `lock_timeout = time`
 ///
-/// How long a process that died while it rebuilt a value can keep others from rebuilding it; at least 1 ms. The lock is renewed
-/// while a rebuild runs, so this need not cover the longest rebuild. Default: the cache's.
+/// How long a load's lease lasts between renewals, at least 1 ms: a process that dies in a load keeps others from loading the key
+/// no longer than this. The lease is renewed while a load runs, so this need not cover the longest load. Default: the cache's.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -275,7 +274,7 @@ use proc_macro2::TokenStream;
 ///
 /// ## `wait_for_lock = time`
 ///
-/// How long a call waits for the rebuild of another process before it runs the body itself; 0 never waits. Default: the cache's.
+/// How long a call waits for another caller's load before it runs the body itself; 0 never waits. Default: the cache's.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -347,8 +346,8 @@ use proc_macro2::TokenStream;
 /// # The companion
 ///
 /// Beside the function stands `<name>_entry`, of the same visibility. It takes the arguments that the key, `cache` or a time
-/// names, in their order, and returns the `Entry<T>` that a call with them reads and writes: so one template serves reads and
-/// invalidation. It runs nothing by itself, and is not async. Nothing else is generated in your namespace.
+/// names, in their order, and returns the `Entry<T>` that a call with them reads and writes, so one template serves both reads
+/// and invalidations. The companion runs nothing by itself and is not async. Nothing else is generated in your namespace.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -391,17 +390,16 @@ use proc_macro2::TokenStream;
 ///
 /// # What several callers share
 ///
-/// Callers that wait for one recompute, or for one read, come to one result. Where the type of the value is `Clone`, `Send` and
-/// `Sync`, the first of them decodes it and the others get clones; else each decodes for itself. So a value whose clones share
-/// something that can be changed, such as an `Arc<Mutex<..>>`, is shared by those callers, and what `#[serde(skip)]` leaves out
-/// is made once for them.
+/// Callers that wait for one recompute, or for one read, are given one result. Where the type of the value is `Clone`, `Send` and
+/// `Sync`, the first of them decodes it and the others get clones; else each decodes for itself. So those callers share whatever
+/// the clones share, such as an `Arc<Mutex<..>>`, and a field that `#[serde(skip)]` leaves out is made once for all of them.
 ///
-/// An error reaches all of them if it is `Clone`, `Send` and `Sync`. Else, if it is `Display`, `Send` and `From<SharedError>`,
-/// the others get one that is made of the first one's text. Otherwise each of them runs its own body, 16 at a time per key.
+/// An error reaches all these callers if it is `Clone`, `Send` and `Sync`. Else, if it is `Display`, `Send` and
+/// `From<SharedError>`, the others get an error made from its text. Otherwise each runs its own body, 16 at a time per key.
 ///
-/// Cloning asks for `'static`, which the attribute cannot see: it is not tried where the return type names a lifetime, a
-/// reference, a `Cow`, `Self`, a path such as `Db::Row`, a parameter of the function, or anything called by one capital letter. Of
-/// an enclosing `impl`, a parameter of another name has to be `'static` if it stands in the return type.
+/// A result that is cloned has to be `'static`, which the attribute cannot see. So nothing is cloned where the return type names
+/// a lifetime, a reference, a `Cow`, `Self`, a path such as `Db::Row`, a parameter of the function, or a type of one capital
+/// letter. A parameter of an enclosing `impl` that has a longer name must be `'static` if it stands in the return type.
 ///
 /// # Where it can stand
 ///

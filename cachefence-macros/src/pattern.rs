@@ -6,7 +6,7 @@ use syn::{Pat, Type};
 /// Collects the names that an argument's pattern binds, in their order, each once.
 pub(crate) fn bound_names(pat: &Pat, ty: &Type) -> Vec<Ident> {
     match pat {
-        // `Unit: Unit` is a pattern that binds nothing. Any other name that stands alone is a variable's.
+        // In `Unit: Unit` the pattern is a unit struct and binds nothing. Any other name that stands alone is a variable.
         Pat::Ident(pat) if pat.subpat.is_none() && !is_type(&pat.ident, ty) => {
             vec![pat.ident.clone()]
         }
@@ -25,7 +25,7 @@ fn is_type(name: &Ident, ty: &Type) -> bool {
 fn collect(pat: &Pat, names: &mut Vec<Ident>) {
     match pat {
         Pat::Ident(pat) => {
-            // Without resolving names, a unit struct and a variable look the same; their case tells them apart.
+            // A unit struct and a variable look the same to a macro, which cannot resolve names: the first letter's case decides.
             let constant = pat.by_ref.is_none()
                 && pat.mutability.is_none()
                 && pat.subpat.is_none()

@@ -10,7 +10,7 @@ use crate::template::{Access, Mistake, Placeholder};
 
 /// An expression such as `user.id()`.
 ///
-/// Its tokens are located at the key literal, where errors about the value's type are shown.
+/// The tokens are located at the key literal, so the compiler shows errors about the value's type there.
 pub(crate) struct Place {
     /// The argument, with the hygiene of the place where it is bound.
     pub(crate) argument: Ident,
@@ -56,7 +56,8 @@ impl Member {
 
 /// Makes an identifier, a raw one if it is a keyword.
 ///
-/// Not `Ident::new`, which panics on what is none: the template's parser knows letters, not Rust's keywords.
+/// `Ident::new` is not used because it panics on a text that is no identifier, such as a keyword, and the template's parser knows
+/// no keywords.
 fn identifier(name: &str, span: Span) -> Result<Ident, String> {
     let parser = Ident::parse_any;
     let mut ident = syn::parse_str::<Ident>(name)

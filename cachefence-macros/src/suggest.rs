@@ -11,7 +11,7 @@ pub(crate) fn closest<'a>(
     candidates
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))
-        // A distance of the whole word is no likeness: `a` is one edit away from `b`.
+        // A candidate whose every letter would change is not alike, though `a` is one edit away from `b`.
         .filter(|(edits, candidate)| *edits <= allowed && *edits < candidate.chars().count())
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
@@ -30,7 +30,7 @@ fn distance(left: &str, right: &str) -> usize {
     for (line, a) in left.chars().enumerate() {
         let mut next = vec![line + 1];
         let mut last = line + 1;
-        // `window` is the cell above to the left, and the cell above.
+        // `window` holds two cells of the row above: the one to the left, and the one straight above.
         for (window, b) in row.windows(2).zip(&right) {
             let &[diagonal, above] = window else { continue };
             last = (diagonal + usize::from(a != *b)).min(above + 1).min(last + 1);

@@ -121,7 +121,7 @@ fn what_is_no_placeholder() {
 
 #[test]
 fn the_parser_never_panics() {
-    // Every text of up to six of the characters that matter.
+    // Every text of up to six characters, out of those that mean something in a template.
     let alphabet = ['<', '>', 'a', '.', '(', 'ß'];
     let mut texts = vec![String::new()];
     for _ in 0..6 {

@@ -26,7 +26,7 @@ pub(crate) enum Value {
 }
 
 impl Setting {
-    /// The value where it is an expression that reads arguments; a function of the cached value captures nothing.
+    /// The value, if it is an expression that may read arguments; the closure of `ttl_of` captures nothing.
     pub(crate) fn expr_over_arguments(&self) -> Option<&Expr> {
         self.value.expr().filter(|_| self.name != "ttl_of")
     }
@@ -42,14 +42,14 @@ impl Value {
     }
 }
 
-/// The shortest time that the server can keep apart from none.
+/// The shortest ttl and lease: Redis counts in whole milliseconds.
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Reads `= expression`.
 pub(crate) fn assigned(input: ParseStream<'_>) -> Result<Expr> {
     input.parse::<Token![=]>()?;
     let mut expr: Expr = input.parse()?;
-    // `macro_rules` wraps what it captured as `$value:expr` in invisible delimiters.
+    // `macro_rules` puts an expression that it captured as `$value:expr` into an invisible group.
     while let Expr::Group(group) = expr {
         expr = *group.expr;
     }
@@ -88,7 +88,7 @@ pub(crate) fn time(input: ParseStream<'_>, least: Duration) -> Result<Value> {
         (Sign::Plus, Lit::Str(text)) => duration::from_text(&text.value()),
         (Sign::Plus, Lit::Int(seconds)) => {
             bare(seconds.suffix(), seconds.span())?;
-            // Not through `f64`, which would round a large number.
+            // Read as an integer, because `f64` would round a large number.
             Ok(Duration::from_secs(integer(seconds)?))
         }
         (Sign::Minus, Lit::Int(_)) => Err(duration::Mistake::Negative),

@@ -1,4 +1,4 @@
-//! What the library has to say that no caller is told: through `tracing`, where that is enabled.
+//! Events that no caller is told of by a result: they go through `tracing`, if that feature is enabled.
 
 #[cfg(any(test, feature = "tracing"))]
 mod flood;
@@ -21,8 +21,8 @@ macro_rules! warning {
     }};
 }
 
-/// The store failed, and the caller is served without it. Said once in a while, and each time to who
-/// listens closely.
+/// The store failed, and the caller is served without it. The event is a warning once in a while, and else at
+/// level debug.
 pub(crate) fn store_failed(operation: &'static str, key: &Key, error: &StoreError) {
     if error.is_unsaid() {
         return;
@@ -43,7 +43,7 @@ pub(crate) fn store_failed(operation: &'static str, key: &Key, error: &StoreErro
     let _ = (operation, key);
 }
 
-/// The store is not asked any more for a while.
+/// The circuit breaker has opened: calls do not contact the store until it answers a probe.
 #[cfg(feature = "redis")]
 pub(crate) fn store_left_alone(error: &StoreError) {
     #[cfg(feature = "tracing")]
@@ -56,7 +56,7 @@ pub(crate) fn store_left_alone(error: &StoreError) {
     let _ = error;
 }
 
-/// The store answers again.
+/// The circuit breaker has closed, because the store answered a probe.
 #[cfg(feature = "redis")]
 pub(crate) fn store_is_back(server: &str) {
     #[cfg(feature = "tracing")]
@@ -65,7 +65,7 @@ pub(crate) fn store_is_back(server: &str) {
     let _ = server;
 }
 
-/// A reply held another key's entry, which was not served: the store's `count`th.
+/// A reply held another key's entry, which was not served. `count` is how many there have been of this store.
 #[cfg(feature = "redis")]
 pub(crate) fn stray_reply(key: &Key, count: u64) {
     #[cfg(feature = "tracing")]
@@ -79,7 +79,7 @@ pub(crate) fn stray_reply(key: &Key, count: u64) {
     let _ = (key, count);
 }
 
-/// A value is served and not cached: it is larger than `max_value_bytes`, or its ttl is none.
+/// A value is served and not cached: it is larger than `max_value_bytes`, or its ttl is out of bounds.
 pub(crate) fn not_kept(key: &Key, bytes: usize, why: &'static str) {
     #[cfg(feature = "tracing")]
     tracing::warn!(template = key.template(), bytes, why, "the value is served and not cached");
@@ -87,7 +87,7 @@ pub(crate) fn not_kept(key: &Key, bytes: usize, why: &'static str) {
     let _ = (key, bytes, why);
 }
 
-/// A value was served, but cannot be cached.
+/// A value is served and not cached, because the codec cannot encode it.
 pub(crate) fn not_encoded(key: &Key, error: &(dyn Error + Send + Sync + 'static)) {
     warning!(key, error, "the codec cannot encode the value; it is served and not cached");
 }

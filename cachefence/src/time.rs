@@ -1,7 +1,7 @@
 //! Waiting, and work that outlives its caller.
 //!
-//! Time is tokio's: real in production, and in tests under their control. Outside a tokio runtime
-//! there are no timers; a wait then has no end of its own, and what it waits for still ends it.
+//! Time is tokio's: real in production, and under a test's control in tests. Outside a tokio runtime there
+//! are no timers: a wait there has no limit, and ends only when the awaited work does.
 
 mod alarm;
 
@@ -21,16 +21,17 @@ pub(crate) fn sleep(duration: Duration) -> Alarm {
     sleep_until(Instant::now().checked_add(duration))
 }
 
-/// Waits until `deadline`; forever without one.
+/// Waits until `deadline`; without a deadline, for ever.
 pub(crate) fn sleep_until(deadline: Option<Instant>) -> Alarm {
     Alarm::at(deadline)
 }
 
-/// What `work` comes to within `limit`.
+/// The output of `work`; `None` if the work takes longer than `limit`.
 ///
-/// A process that is starved of CPU finds its timers due long before it gets to send, or to read what
-/// has arrived. It would take its store for dead, and rebuild without it, just when that hurts most.
-/// So a timer that comes late, which says that the process stood still, grants the time once more.
+/// In a process that is starved of CPU, timers are due long before the process sends its requests or reads
+/// the replies that have arrived. The process would take its store for dead and load without it, just when
+/// loads hurt most. A timer that comes late shows that the process stood still, so the limit is then granted
+/// once more.
 pub(crate) async fn in_time<T>(
     limit: Duration,
     work: Pin<&mut impl Future<Output = T>>,
@@ -39,9 +40,10 @@ pub(crate) async fn in_time<T>(
     timed(begun, limit, work).await
 }
 
-/// As [`in_time`], within `limit` from `begun` on. Panics where it is first polled outside a tokio runtime.
+/// As [`in_time`], with a `limit` that counts from `begun` on. Panics if it is first polled outside a tokio
+/// runtime.
 ///
-/// Not an `async fn`, here and where a hit passes: that would have room for its arguments twice.
+/// No function on a hit's path is an `async fn`, because its future would keep room for its arguments twice.
 #[cfg(feature = "redis")]
 pub(crate) fn in_time_from<T>(
     begun: Instant,
@@ -51,15 +53,15 @@ pub(crate) fn in_time_from<T>(
     timed(begun, limit, work)
 }
 
-/// Waits for `work` until `limit` has passed since `begun`, and once more as long if this process has stood
-/// still since.
+/// Waits for `work` until `limit` has passed since `begun`, and once more as long if the process stood still
+/// in that time.
 fn timed<T>(
     begun: Instant,
     limit: Duration,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = Option<T>> {
     async move {
-        // One timer for both times.
+        // One timer serves the first limit, and then the one that is granted once more.
         let mut timer = sleep_until(begun.checked_add(limit));
         let mut granted = false;
         poll_fn(|cx| {
@@ -83,9 +85,9 @@ fn timed<T>(
     }
 }
 
-/// Whether a timer that was set at `begun` for `limit`, and has just been seen to end, is late.
+/// Whether a timer is late that was set at `begun` for `limit` and has just ended.
 fn stood_still(begun: Instant, limit: Duration) -> bool {
-    /// The part of the limit by which it may be late in a process that is well.
+    /// A timer may be late by this part of its limit in a process that gets its CPU time.
     const LATE: u32 = 10;
     begun.elapsed() >= limit.saturating_add(limit / LATE)
 }
@@ -97,8 +99,8 @@ pub(crate) fn spawn<T: Send + 'static>(
     Some(Handle::try_current().ok()?.spawn(work))
 }
 
-/// Work that ends whether or not it is waited for: in whoever polls it, and when that one is gone in a
-/// task of its own, if there is a runtime to run it on.
+/// Work that is always carried to its end: by the caller that polls it or, once that caller has dropped it,
+/// in a task of its own, if there is a runtime to run the task on.
 pub(crate) struct ToItsEnd(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
 
 impl ToItsEnd {

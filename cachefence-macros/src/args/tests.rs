@@ -99,7 +99,7 @@ fn required_options() {
         mistakes(quote!()),
         ["missing `key`, as in `key = \"user:<id>\"`", "missing `ttl`, as in `ttl = 60`"]
     );
-    // What is malformed is not missing as well.
+    // A malformed option is not reported as missing too.
     assert_eq!(mistakes(quote!(key = "k", ttl = 0)), ["this cannot be 0"]);
 }
 

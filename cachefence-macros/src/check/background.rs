@@ -1,6 +1,6 @@
-//! What runs in a task of its own borrows nothing.
+//! No argument borrows in a function that is refreshed in a task of its own.
 //!
-//! The compiler would say so as well, of the expansion and at the whole function.
+//! The compiler would refuse such an argument too, but its error would be about the expansion, and stand at the whole function.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens as _;

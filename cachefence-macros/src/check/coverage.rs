@@ -50,13 +50,13 @@ fn skipped(model: &Model, name: &Ident) -> bool {
 fn report(model: &Model, name: &Ident, errors: &mut Errors) {
     let key = &model.key.template.source;
     let plain = name.unraw();
-    // `{id}` is a hash tag or plain text, and legal; it is a slip only while nothing else speaks for `id`.
+    // `{id}` is a legal hash tag, or plain text. Where `id` is neither in a placeholder nor skipped, `<id>` was probably meant.
     if let Some((value, range)) = braced(key, &plain.to_string()) {
         let message = format!("write `<{value}>`: braces are literal");
         errors.at(model.key.literal.span(), caret::point(&message, key, &range));
         return;
     }
-    // A whole `self` is rarely what tells two calls apart.
+    // Two calls mostly differ in a field of `self`, so the message suggests a field.
     let placeholder = if name == "self" { "<self.field>".to_owned() } else { format!("<{plain}>") };
     let message = format!(
         "argument `{name}` stands neither in the key nor in `skip(..)`\n\

@@ -21,7 +21,7 @@ pub(crate) fn with_skip(model: &Model, name: &str) -> String {
     attribute(model, "", &names)
 }
 
-/// What is skipped so far, but for what does not exist: that has been reported.
+/// The names that are skipped so far. A name that no argument has is not among them; it has been reported.
 fn skipped(model: &Model) -> Vec<String> {
     model.skip.iter().map(Ident::to_string).collect()
 }

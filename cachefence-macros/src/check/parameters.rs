@@ -1,8 +1,8 @@
 //! Type and const parameters that no argument determines.
 //!
 //! `load::<User>(1)` and `load::<Order>(1)` have the same arguments, and so the same key. A parameter that an argument's type
-//! mentions, also through its bounds, is left alone: the argument is in the key, or its skipping says that the result does not
-//! depend on it.
+//! mentions, also through its bounds, is not checked: the argument is in the key, or the user has skipped it because the result
+//! does not depend on it.
 
 use quote::ToTokens as _;
 use syn::FnArg;
@@ -13,7 +13,7 @@ use crate::bind::Model;
 use crate::errors::Errors;
 use crate::generics;
 
-/// Reports each parameter that calls may differ in without a trace in the key.
+/// Reports each type or const parameter that two calls with the same key may have differently.
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     let signature = &model.item.signature;
     let arguments = signature.inputs.iter().filter_map(|input| match input {

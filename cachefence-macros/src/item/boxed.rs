@@ -1,7 +1,7 @@
 //! Functions that return a boxed future: what `#[async_trait]` makes of an async method.
 //!
-//! It stands on the whole `impl`, so it is always expanded before an attribute of a method, and the async function is gone by
-//! then:
+//! `#[async_trait]` stands on the whole `impl`, so the compiler expands it before the attribute of a method, which then finds no
+//! async function any more:
 //!
 //! ```text
 //! async fn load(&self, id: u64) -> Row { BODY }
@@ -13,8 +13,8 @@
 //! }
 //! ```
 //!
-//! What is cached is the output of the block, which such a function shows plainly enough to be taken apart. One that makes its
-//! future in another way does not.
+//! The cache holds the output of the `async` block. Only a body of exactly this form is taken apart; a function that makes its
+//! future in another way is refused.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -22,18 +22,18 @@ use syn::{GenericArgument, Path, PathArguments, ReturnType, Type, TypeParamBound
 
 /// The parts of a function that returns a boxed future.
 pub(crate) struct Boxed {
-    /// What the future gives.
+    /// The output of the future.
     pub(crate) output: Type,
     /// `Box::pin`
     constructor: TokenStream,
-    /// What `Box::pin` takes.
+    /// The parentheses after `Box::pin`, and the block inside them.
     argument: Group,
     /// `async move`
     qualifiers: [Ident; 2],
 }
 
 impl Boxed {
-    /// Takes a function's body apart; gives the block too, which is what there is to cache.
+    /// Takes a function's body apart; gives its `async` block too, whose output the cache holds.
     pub(crate) fn split(output: &ReturnType, body: &Group) -> Option<(Self, Group)> {
         let output = future_output(output)?.clone();
         let mut constructor: Vec<TokenTree> = body.stream().into_iter().collect();
@@ -77,7 +77,7 @@ impl Boxed {
     }
 }
 
-/// What a future gives, if the type is one: `impl Future<Output = T>`, or `Pin<Box<dyn Future<Output = T>>>`.
+/// The output of a future type: `T` of `impl Future<Output = T>`, or of `Pin<Box<dyn Future<Output = T>>>`.
 pub(crate) fn future_output(output: &ReturnType) -> Option<&Type> {
     let ReturnType::Type(_, ty) = output else {
         return None;

@@ -1,4 +1,4 @@
-//! Return types that can be seen to hold nothing that a cache can hold. All others are left to the compiler.
+//! Return types that no cache can hold, as far as the tokens show. The compiler judges all others.
 
 use quote::ToTokens as _;
 use syn::{Error, GenericArgument, PathArguments, ReturnType, Type};
@@ -6,7 +6,7 @@ use syn::{Error, GenericArgument, PathArguments, ReturnType, Type};
 use super::boxed;
 use crate::names;
 
-/// Reports an `impl Trait` and a reference in what is returned.
+/// Reports an `impl Trait`, or a reference, in the return type.
 pub(super) fn check(output: &ReturnType) -> Option<Error> {
     let ReturnType::Type(_, ty) = output else {
         return None;
@@ -19,13 +19,13 @@ pub(super) fn check(output: &ReturnType) -> Option<Error> {
         }
         None => ty,
     };
-    // The compiler would say that an implementation of `Deserialize` is not general enough.
+    // Without this error, the compiler would say that an implementation of `Deserialize` is not general enough.
     let message =
         "a reference cannot be cached: return an owned value, such as a `String` for a `&str`";
     Some(Error::new_spanned(reference(ty)?, message))
 }
 
-/// Finds a reference where it can be told what becomes of it: in an `Option`, a `Vec`, a tuple, or the `Ok` of a `Result`.
+/// Finds a reference that is certainly part of the cached value: one in an `Option`, a `Vec`, a tuple, or the `Ok` of a `Result`.
 ///
 /// ```text
 /// &'static str, Option<&User>, Result<Vec<&str>, Error>     found

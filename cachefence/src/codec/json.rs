@@ -1,4 +1,4 @@
-//! JSON, and what it cannot hold.
+//! JSON, and the values that it cannot hold.
 
 use std::io;
 
@@ -12,11 +12,10 @@ use crate::error::BoxError;
 
 /// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
 ///
-/// JSON has one `null` and no number that is not finite. What would come back as something else is
-/// an error, wherever it stands in the value: `Some(None)` and `Some(())`, which would be `None`, NaN
-/// and the infinities, which would be `None` or nothing at all. Such a value is served and not
-/// cached, with a warning; if it is to be cached, it needs another codec. All other floats come back to
-/// the last bit.
+/// JSON has one `null`, and only finite numbers. So encoding fails for a value that would be decoded as
+/// another one, wherever in the value that is: `Some(None)` and `Some(())` would become `None`; NaN and the
+/// infinities would become `None`, or not be decoded at all. Such a value is served and not cached, with a
+/// warning; to cache it, use another codec. All other floats are decoded to the last bit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 
@@ -25,7 +24,7 @@ impl Codec for Json {
         let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
         let formatter = NoticingNulls(&mut nulls);
         value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
-        // Most values hold none, and pay nothing.
+        // Most values hold no null, and are not looked at a second time.
         if nulls {
             value.serialize(Walk)?;
         }
@@ -107,7 +106,7 @@ mod tests {
     fn refused<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
         let error = Json.encode(&value).unwrap_err().to_string();
         assert!(error.contains("use another codec"), "{error}");
-        // It would not have come back.
+        // Encoded by `serde_json` itself, the value would not be decoded as it was.
         let bytes = serde_json::to_vec(&value).unwrap();
         let back: Option<T> = serde_json::from_slice(&bytes).ok();
         assert_ne!(back, Some(value));

@@ -51,14 +51,14 @@ pub trait Codec: Send + Sync + 'static {
     /// # Errors
     ///
     /// When `bytes` are not what `encode` makes of such a value. The entry then counts as missing,
-    /// and the next rebuild overwrites it.
+    /// and the next load overwrites it.
     fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
     where
         S: for<'de> DeserializeSeed<'de, Value = T>;
 }
 
-/// The codec of one cache. JSON is called directly, so that the default pays nothing for the
-/// choice; any other goes through `erased_serde`.
+/// The codec of one cache. JSON is called directly, so that the default costs no dynamic call; any other codec is called
+/// through `erased_serde`.
 pub(crate) enum AnyCodec {
     Json,
     Other(Box<dyn ErasedCodec>),
@@ -78,7 +78,7 @@ impl AnyCodec {
 
     pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, BoxError> {
         match self {
-            // Checking the whole once takes a tenth of what checking each string would.
+            // Checking the whole text for UTF-8 once takes a tenth of the time that checking each string would take.
             Self::Json => Ok(serde_json::from_str(str::from_utf8(bytes)?)?),
             Self::Other(codec) => {
                 let mut slot = Slot(None);
@@ -105,7 +105,7 @@ impl<C: Codec> ErasedCodec for C {
     }
 }
 
-/// Where the decoded value goes, whatever its type.
+/// The place for a decoded value, whatever its type.
 pub(crate) trait Fill {
     fn fill(&mut self, from: &mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error>;
 }

@@ -1,4 +1,4 @@
-//! Finds what JSON writes as `null` and nobody can read back as it was.
+//! Finds the values that JSON writes as `null` and that cannot be decoded as they were.
 
 use std::fmt::{self, Display};
 
@@ -8,7 +8,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Why a value does not come back from JSON.
+/// Why a value cannot be decoded from JSON as it was.
 #[derive(Debug)]
 pub(super) enum Lost {
     Float,
@@ -37,11 +37,11 @@ impl ser::Error for Lost {
     }
 }
 
-/// Walks through a value without writing anything, and says whether it is a null. A null of its own
-/// comes back, as `None` or `()`; one inside a `Some` does not.
+/// Walks through a value without writing anything, and says whether the value is a null. A null that stands by itself
+/// is decoded as it was, as `None` or `()`; a null inside a `Some` is not.
 pub(super) struct Walk;
 
-/// Walks through what a value holds.
+/// Walks through the elements or fields of a value.
 pub(super) struct Each;
 
 macro_rules! not_null {
@@ -171,7 +171,7 @@ impl SerializeMap for Each {
     type Ok = bool;
     type Error = Lost;
 
-    // A key is never null: JSON's are strings.
+    // No key of a map is a null, because JSON's keys are strings.
     fn serialize_key<T: Serialize + ?Sized>(&mut self, _: &T) -> Result<(), Lost> {
         Ok(())
     }

@@ -1,23 +1,25 @@
-//! Keeps one trouble from being said again and again.
+//! Limits how often the same trouble is reported.
 //!
-//! A store that is full refuses every cold load, and a log does not get better by a line for each.
+//! A store that is full refuses every cold load, and a line in the log for each would hide all others.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often the same is said at most.
+/// The least time between two reports of the same trouble.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How many kinds of trouble are remembered. A store of somebody else's may say another thing each time.
+/// How many kinds of trouble are remembered. The bound is needed because a custom store may give another message each
+/// time.
 const MOST_KINDS: usize = 64;
 
-/// What has been said, and when.
+/// The troubles that have been reported.
 #[derive(Debug, Default)]
 pub(super) struct Flood(Mutex<Vec<Trouble>>);
 
-/// One kind of trouble. The messages name their server, so those of two stores are two kinds.
+/// One kind of trouble: an operation and a message. Messages name their server, so the troubles of two servers are two
+/// kinds.
 #[derive(Debug)]
 struct Trouble {
     operation: &'static str,
@@ -27,13 +29,13 @@ struct Trouble {
 }
 
 impl Flood {
-    /// A flood that has not begun.
+    /// A limit for troubles of which none has been reported yet.
     pub(super) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Whether to say now that `operation` failed with `message`: if so, how often that has been left
-    /// out since it was last said.
+    /// Whether to report now that `operation` failed with `message`. If so, gives how many reports of this trouble
+    /// have been left out since the last one.
     pub(super) fn admits(&self, operation: &'static str, message: &str) -> Option<u64> {
         let now = Instant::now();
         let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);

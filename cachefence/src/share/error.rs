@@ -1,4 +1,4 @@
-//! How one recompute's error reaches all the callers that waited for it.
+//! Giving the error of one recompute to all the callers that waited for it.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -38,14 +38,15 @@ impl<E> KeepError<E> for NotKept {
 ///
 /// The caller whose body failed gets the error itself.
 pub trait ShareError<E>: KeepError<E> + 'static {
-    /// Takes an error apart into what the caller keeps and what the others get, if they can get
-    /// anything. Gives it back if the caller can keep nothing: then it does not wait.
+    /// Splits an error into what the caller keeps and what the other callers get, which is `None` if the
+    /// error cannot be shared. `Err` gives the error back: it cannot be kept, so the caller does not wait
+    /// for its load to end for the others.
     fn part(error: E) -> Result<(Self::Kept, Option<SharedErr>), E>;
 
     /// The caller's own error.
     fn own(kept: Self::Kept) -> E;
 
-    /// Another caller's error; `None` if it was packed by another kind of caller.
+    /// This caller's error, from what another caller shared; `None` if that is another type of error.
     fn unpack(shared: &(dyn Any + Send + Sync)) -> Option<E>;
 }
 
@@ -87,7 +88,7 @@ impl<E: fmt::Display + From<SharedError>> ShareError<E> for ByFrom {
     }
 }
 
-/// Nobody but the first gets it; the others run their own recomputes.
+/// Only the caller whose recompute failed gets the error; the others run their own recomputes.
 #[derive(Debug)]
 pub struct NotShared;
 
@@ -105,7 +106,7 @@ impl<E> ShareError<E> for NotShared {
     }
 }
 
-/// As [`NotShared`], for an error that cannot be kept because it is not `Send`.
+/// As [`NotShared`], for an error that is not `Send` and so cannot be kept across an await.
 #[derive(Debug)]
 pub struct NotKept;
 
@@ -126,8 +127,8 @@ impl<E> ShareError<E> for NotKept {
 /// The error of a recompute that another caller ran.
 ///
 /// Of the callers that waited for one recompute, the one that ran it gets the error itself. Where
-/// the error type is not `Clone`, `Send` and `Sync`, implement `From<SharedError>` for it, and the others get theirs
-/// from this; otherwise they run their own recomputes, at most 16 at a time per key.
+/// the error type is not `Clone`, `Send` and `Sync`, implement `From<SharedError>` for it, and the others get an error
+/// made from this one; otherwise they run their own recomputes, at most 16 at a time per key.
 ///
 /// # Examples
 ///

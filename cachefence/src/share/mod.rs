@@ -1,4 +1,4 @@
-//! How one result reaches all the callers that waited for it.
+//! Giving one result to all the callers that waited for it.
 
 mod error;
 mod value;
@@ -11,8 +11,8 @@ pub(crate) use self::error::{
 };
 pub(crate) use self::value::{CloneOne, DecodeEach, Decoded, ShareValue};
 
-/// A way to give one result to several callers: its value and its error each have their own, and a pair
-/// of the two is both.
+/// A way to give one result to several callers: a way to give its value and a way to give its error. A pair of the two
+/// implements both.
 pub(crate) trait Share<T, E>: ShareValue<T> + ShareError<E> {}
 
 impl<T, E, S: ShareValue<T> + ShareError<E>> Share<T, E> for S {}

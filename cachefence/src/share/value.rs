@@ -1,15 +1,15 @@
-//! How the callers of one read, or of one recompute, come to its value.
+//! Giving the value of one read, or of one recompute, to all its callers.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// Where the first of several callers leaves what it has decoded for the others.
+/// The place where the first of several callers leaves the decoded value for the others.
 #[derive(Clone)]
 pub struct Decoded(Option<Arc<OnceLock<Box<dyn Any + Send + Sync>>>>);
 
 impl Decoded {
-    /// There are no others.
+    /// A place for a single caller, which leaves nothing.
     pub(crate) fn for_one() -> Self {
         Self(None)
     }
@@ -25,9 +25,9 @@ impl fmt::Debug for Decoded {
     }
 }
 
-/// A way for several callers to come to one value of type `T`.
+/// A way to give one value of type `T` to several callers.
 pub trait ShareValue<T>: 'static {
-    /// The value, from whoever has `decoded` it or by `decode`.
+    /// The value: the one that another caller has left in `decoded`, or else the output of `decode`.
     fn value(decoded: &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T>;
 }
 
@@ -41,7 +41,7 @@ impl<T> ShareValue<T> for DecodeEach {
     }
 }
 
-/// One decodes, and the others get clones.
+/// One caller decodes, and the others get clones of its value.
 #[derive(Debug)]
 pub struct CloneOne;
 
@@ -49,11 +49,11 @@ impl<T: Clone + Send + Sync + 'static> ShareValue<T> for CloneOne {
     fn value(Decoded(shared): &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T> {
         let Some(shared) = shared else { return decode() };
         if let Some(value) = shared.get() {
-            // One that is of another type was decoded by another function, on the same key.
+            // A value of another type was left by another function that has the same key.
             return value.downcast_ref::<T>().cloned().or_else(decode);
         }
         let value = decode()?;
-        // Two may have decoded at once; either is as good.
+        // If another caller has left its value meanwhile, that one stays: the two are equal.
         let _ = shared.set(Box::new(value.clone()));
         Some(value)
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// Has `S` come to a value three times: what it comes to, and how often it decodes.
+    /// Asks `S` for a value three times: gives the three values, and how often `S` decoded.
     fn thrice<S: ShareValue<String>>(decoded: &Decoded) -> (Vec<Option<String>>, u32) {
         let count = Cell::new(0);
         let decode = || {

@@ -1,12 +1,13 @@
-//! Limits of waiting that are seldom reached: one timer for all of a runtime's.
+//! Time limits that are seldom reached: all those of one runtime share one timer.
 //!
-//! Whoever waits for a reply sets itself a limit, and mostly takes it back a moment later. One of the
-//! runtime's own timers for each would be a sixth of what a shared hit executes. So the limits stand in
-//! a list, and one task for each runtime sleeps until the earliest. To set a later one, and to take one
-//! back, only changes the list; the task then wakes once in vain, and sleeps until what is left.
+//! A caller that waits for a reply sets a limit, and mostly takes it back a moment later. With one of
+//! tokio's own timers for each limit, timers would be a sixth of the instructions of a shared hit. So the
+//! limits stand in a list, and one task per runtime sleeps until the earliest limit. Setting a later limit,
+//! or taking one back, only changes the list. If the earliest is taken back, the task wakes once in vain and
+//! then sleeps until the earliest limit that is left.
 //!
-//! It rings a hop later than a timer would: where the runtime gives that task no turn, as a thread that blocks
-//! does, limits are late. A clock that is paused may be moved on to a limit that was taken back.
+//! An alarm comes one task switch later than a timer would, and late where a blocked thread gives that task no
+//! turn. In a test with a paused clock, tokio may advance the clock to a limit that was taken back.
 //!
 //! No lock is held while a waker runs or is dropped.
 
@@ -28,12 +29,12 @@ use tokio::time::Instant;
 use self::list::{List, Seat};
 use crate::race::race;
 
-/// Is ready at its deadline, by the clock of the runtime that it is polled on; never outside one, and never
-/// without a deadline.
+/// A future that is ready at its deadline, by the clock of the runtime that polls it. Outside a runtime, and
+/// without a deadline, it is never ready.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Alarm {
     deadline: Option<Instant>,
-    /// Where it stands, once it has been polled.
+    /// The list that holds this alarm, and its place there; `None` before the first poll.
     set: Option<(Arc<Alarms>, usize)>,
 }
 
@@ -41,7 +42,7 @@ pub(crate) struct Alarm {
 struct Alarms {
     runtime: Id,
     list: Mutex<List>,
-    /// The earliest is another than the task knows.
+    /// Tells the task that there is an alarm earlier than the one it sleeps for.
     earlier: Notify,
 }
 
@@ -70,7 +71,7 @@ impl Future for Alarm {
                     self.take_back();
                     return Poll::Ready(());
                 }
-                // Nobody rings there any more: it is set where it is polled now.
+                // The task of that runtime has ended: sets the alarm on the runtime that polls it now.
                 Look::Over => self.take_back(),
             }
         }
@@ -83,13 +84,13 @@ impl Future for Alarm {
         if left.is_zero() {
             return Poll::Ready(());
         }
-        // The runtime has ended, and somebody blocks a thread of its own on this.
+        // The runtime has ended, and a thread still blocks on this future: another thread sleeps and wakes it.
         let waker = cx.waker().clone();
         let ring = move || {
             std::thread::sleep(left);
             waker.wake();
         };
-        // Without a thread to be had, it is never ready.
+        // If no thread can be started, the alarm is never ready.
         let _ = std::thread::Builder::new().spawn(ring);
         Poll::Pending
     }
@@ -101,7 +102,7 @@ impl Drop for Alarm {
     }
 }
 
-/// What one of them has come to.
+/// The state of an alarm in its list.
 enum Look {
     Waits,
     Due,
@@ -109,25 +110,25 @@ enum Look {
 }
 
 thread_local! {
-    /// Those of the runtime that was the last to ask on this thread.
+    /// The alarms of the runtime that last set one on this thread.
     static HERE: Cell<Option<Arc<Alarms>>> = const { Cell::new(None) };
 }
 
-/// Those of all runtimes.
+/// The alarms of all runtimes.
 static EVERYWHERE: Mutex<Vec<Arc<Alarms>>> = Mutex::new(Vec::new());
 
 impl Alarms {
-    /// Sets one on `runtime`, the current one; `None` if that has ended.
+    /// Sets an alarm on `runtime`, the current one; `None` if the runtime has ended.
     fn set_on(runtime: &Handle, deadline: Instant, waker: &Waker) -> Option<(Arc<Self>, usize)> {
         let last = HERE.try_with(Cell::take).ok().flatten();
         let last = last.filter(|last| last.runtime == runtime.id());
         let set = |alarms: Arc<Self>| {
             let seat = alarms.set(deadline, waker.clone())?;
-            // A thread that ends keeps nothing.
+            // A thread that is ending has no thread-local storage any more; nothing is kept then.
             let _ = HERE.try_with(|last| last.set(Some(Arc::clone(&alarms))));
             Some((alarms, seat))
         };
-        // Those may be over, and another runtime have the number.
+        // The alarms kept for this thread may belong to a runtime that has ended, whose id a new runtime has now.
         last.and_then(set).or_else(|| set(Self::of(runtime)))
     }
 
@@ -139,13 +140,13 @@ impl Alarms {
         let (list, earlier) = (Mutex::default(), Notify::new());
         let alarms = Arc::new(Self { runtime: runtime.id(), list, earlier });
         everywhere.push(Arc::clone(&alarms));
-        drop(everywhere); // which a task that cannot be started takes at once
+        drop(everywhere); // a task that cannot be started is dropped at once, which takes this lock
         let ringing = Ringing { alarms: Arc::clone(&alarms), makes_a_timer: false };
         runtime.spawn(ringing.ring());
         alarms
     }
 
-    /// `None` if nobody rings any more.
+    /// Adds an alarm to the list; `None` if the task that rings has ended.
     fn set(&self, deadline: Instant, waker: Waker) -> Option<usize> {
         let mut list = self.list();
         if list.over {
@@ -178,7 +179,7 @@ impl Alarms {
         if over { Look::Over } else { Look::Waits }
     }
 
-    /// Wakes whose deadline has come; gives when the next one's will.
+    /// Wakes every alarm whose deadline has come; gives the earliest deadline that is left.
     fn ring(&self, now: Instant) -> Option<Instant> {
         let mut list = self.list();
         let due = list.ring(now);
@@ -198,7 +199,7 @@ fn everywhere() -> MutexGuard<'static, Vec<Arc<Alarms>>> {
     EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The task of one runtime; dropped with it.
+/// The task that rings the alarms of one runtime; dropped with the runtime.
 struct Ringing {
     alarms: Arc<Alarms>,
     makes_a_timer: bool,
@@ -212,7 +213,7 @@ impl Ringing {
                 self.alarms.earlier.notified().await;
                 continue;
             };
-            self.makes_a_timer = true; // which panics on a runtime that has none
+            self.makes_a_timer = true; // a runtime without timers panics in the next line
             let timer = tokio::time::sleep_until(next);
             self.makes_a_timer = false;
             race(pin!(self.alarms.earlier.notified()), pin!(timer)).await;
@@ -221,10 +222,10 @@ impl Ringing {
 }
 
 impl Drop for Ringing {
-    /// Those who wait may be polled elsewhere, and look again there.
+    /// Wakes all that wait: another runtime may poll them, and they then set their alarms there.
     fn drop(&mut self) {
         if self.makes_a_timer {
-            return; // no other task of this kind would do better: there, limits are never reached
+            return; // another task on this runtime would panic as well: without timers, no limit is reached
         }
         everywhere().retain(|alarms| !Arc::ptr_eq(alarms, &self.alarms));
         let mut list = self.alarms.list();

@@ -8,11 +8,11 @@ use tokio::time::Instant;
 #[derive(Default)]
 pub(super) struct List {
     pub(super) seats: Vec<Seat>,
-    /// The first seat that is free.
+    /// The first free seat. Free seats are a linked list.
     free: Option<usize>,
-    /// When the task looks again; not after the earliest.
+    /// When the task wakes next: at the earliest deadline, or before it.
     pub(super) next: Option<Instant>,
-    /// The task has ended, as the runtime has.
+    /// Whether the runtime has ended, and the task with it.
     pub(super) over: bool,
 }
 
@@ -26,7 +26,7 @@ impl List {
     pub(super) fn take(&mut self, seat: Seat) -> usize {
         let Some(number) = self.free else {
             if self.seats.len() == self.seats.capacity() {
-                // Not twice as many, which would be a good part of what a crowd takes.
+                // Grows by an eighth: doubling would be much of the memory that many waiting callers take.
                 self.seats.reserve_exact(self.seats.len() / 8 + 16);
             }
             self.seats.push(seat);
@@ -67,7 +67,8 @@ impl List {
         self.seats.iter().filter(|seat| !matches!(seat, Seat::Free { .. })).count()
     }
 
-    /// Gives back what a crowd has left, and has the first seats be taken first.
+    /// Frees the memory of seats that are no longer needed, and puts the free seats in order, so that the first
+    /// are taken first and the list can shrink from its end.
     fn tidy(&mut self) {
         while matches!(self.seats.last(), Some(Seat::Free { .. })) {
             self.seats.pop();
