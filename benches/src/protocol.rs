@@ -1,8 +1,9 @@
 //! What the driver tells a worker, and what it says: a line of JSON each.
 
-use serde::{Deserialize, Serialize};
+use std::io::{self, Write as _};
+use std::time::Duration;
 
-use crate::subject::Lives;
+use serde::{Deserialize, Serialize};
 
 /// A task for a worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +35,36 @@ pub enum Said {
     Burst(BurstFigures),
     /// What became of a command.
     Expiry(ExpiryFigures),
+}
+
+impl Said {
+    /// Prints it for the driver.
+    pub fn say(&self) {
+        let mut line = serde_json::to_vec(self).expect("it is JSON");
+        line.push(b'\n');
+        let mut stdout = io::stdout().lock();
+        // When the driver is gone, so is this process in a moment.
+        let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+    }
+}
+
+/// How long a value is valid. Not a number, since an attribute has its own as a constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lives {
+    /// Longer than any scenario.
+    AnHour,
+    /// For the scenario in which it expires.
+    ASecond,
+}
+
+impl Lives {
+    /// The same as a number.
+    pub fn ttl(self) -> Duration {
+        match self {
+            Self::AnHour => Duration::from_hours(1),
+            Self::ASecond => Duration::from_secs(1),
+        }
+    }
 }
 
 /// Keys with values of one size: 0, 1, 2 and so on.

@@ -6,8 +6,10 @@ use std::time::Duration;
 use cached::AsyncRedisCache;
 use cached::macros::concurrent_cached;
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 static URL: OnceLock<String> = OnceLock::new();
 

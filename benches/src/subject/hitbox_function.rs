@@ -10,8 +10,10 @@ use hitbox_core::DisabledOffload;
 use hitbox_fn::{Cache, cached};
 use hitbox_redis::{ConnectionMode, RedisBackend};
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 type Backend = RedisBackend<JsonFormat, PassthroughCompressor>;
 type Single = BroadcastConcurrencyManager<Result<Profile, Failed>>;

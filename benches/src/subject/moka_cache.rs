@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// `try_get_with`. It keeps values as they are, and clones one for every hit.
 pub struct Moka {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use cachefence::{CacheFence, Error, MemoryStore};
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// `CacheFence::get_or_set` with its defaults.
 pub struct Ours(CacheFence);

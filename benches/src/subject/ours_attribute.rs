@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use cachefence::cachefence;
 
-use super::{Lives, Subject, ours};
-use crate::value::{Failed, Loader, Profile};
+use super::{Subject, ours};
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// An annotated function.
 pub struct OursAttribute;

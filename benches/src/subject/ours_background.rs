@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use cachefence::{CacheFence, Error};
 
-use super::{Lives, Subject, ours};
-use crate::value::{Failed, Loader, Profile};
+use super::{Subject, ours};
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// `Entry::get_or_set_in_background`.
 pub struct OursBackground(CacheFence);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// `get_or_insert_async`, which loads once for all callers that miss together. It has no ttl.
 pub struct Quick(Cache<String, Arc<[u8]>>);

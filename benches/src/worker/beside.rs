@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hits;
-use crate::protocol::{Beside, HitFigures};
-use crate::subject::{Lives, Subject};
-use crate::value::Loader;
+use crate::loader::Loader;
+use crate::protocol::{Beside, HitFigures, Lives};
+use crate::subject::Subject;
 
 /// Measures the small ones only.
 pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Beside) -> HitFigures {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::loader::Loader;
 use crate::protocol::{Expiry, ExpiryFigures};
 use crate::subject::Subject;
-use crate::value::Loader;
 
 /// Reads it until the time is over.
 pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Expiry) -> ExpiryFigures {

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::order::Order;
 use crate::allocations::counts;
 use crate::cpu;
-use crate::protocol::{HitFigures, Hits};
+use crate::loader::{Failed, Loader};
+use crate::protocol::{HitFigures, Hits, Lives};
 use crate::statistics::{percentile, sorted};
-use crate::subject::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use crate::subject::Subject;
+use crate::value::Profile;
 
 /// The calls of one task that are not measured: the worker has slept, and its caches are cold.
 pub const WARM_UP: usize = 20;

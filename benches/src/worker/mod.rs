@@ -6,16 +6,16 @@ mod expiry;
 pub mod hits;
 mod order;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::protocol::{Command, Keys, Said};
+use crate::loader::Loader;
+use crate::protocol::{Command, Keys, Lives, Said};
 use crate::subject::{
-    CachedAttribute, Floor, HitboxFunction, Kind, Lives, Moka, Ours, OursAttribute, OursBackground,
-    Quick, Subject,
+    CachedAttribute, Floor, HitboxFunction, Kind, Moka, Ours, OursAttribute, OursBackground, Quick,
+    Subject,
 };
-use crate::value::Loader;
 
 /// What a worker's command line says.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
     let subject = Arc::new(subject);
     // Whatever is connected at the first call, is by now.
     runtime.block_on(fill(&subject, Keys { count: 1, bytes: 1 }));
-    say(&Said::Ready);
+    Said::Ready.say();
     for line in io::stdin().lines().map_while(Result::ok) {
         let command = serde_json::from_str(&line).expect("the driver sends commands");
         let said = match command {
@@ -88,7 +88,7 @@ fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
             Command::Burst(plan) => Said::Burst(runtime.block_on(burst::run(&subject, plan))),
             Command::Expiry(plan) => Said::Expiry(runtime.block_on(expiry::run(&subject, plan))),
         };
-        say(&said);
+        said.say();
     }
 }
 
@@ -110,13 +110,4 @@ async fn fill<S: Subject>(subject: &Arc<S>, keys: Keys) {
     for task in tasks {
         task.await.expect("no panic");
     }
-}
-
-/// Prints a line for the driver.
-pub fn say(said: &Said) {
-    let mut line = serde_json::to_vec(said).expect("it is JSON");
-    line.push(b'\n');
-    let mut stdout = io::stdout().lock();
-    // When the driver is gone, so is this process in a moment.
-    let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
 }
