@@ -1,4 +1,4 @@
-//! What makes the values.
+//! What makes the values, in place of a database.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Stands for the database: says how long a load takes, and remembers the loads.
+/// Stands for the database. A loader decides how long a load takes, and remembers the loads.
 #[derive(Debug)]
 pub struct Loader {
     value: Profile,
@@ -33,7 +33,7 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader of values of `bytes` bytes, each taking `takes`.
+    /// A loader of values of `bytes` bytes, of which each load takes `takes`.
     pub fn new(bytes: usize, takes: Duration) -> Self {
         Self {
             value: Profile::of_size(bytes),
@@ -53,14 +53,14 @@ impl Loader {
         self
     }
 
-    /// Whether the first load is announced to whoever drives this process.
+    /// Whether the first load is announced to the driver.
     #[must_use]
     pub fn announces(mut self, announces: bool) -> Self {
         self.announces = announces;
         self
     }
 
-    /// One load.
+    /// Loads a value.
     pub async fn load(&self, key: &str) -> Result<Profile, Failed> {
         self.loads.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
@@ -74,7 +74,7 @@ impl Loader {
         if self.fails { Err(Failed(key.to_owned())) } else { Ok(self.value.clone()) }
     }
 
-    /// Counts a call that should have been a hit.
+    /// Counts a call that should have been a hit as a load.
     pub fn note(&self) {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }
@@ -84,7 +84,7 @@ impl Loader {
         self.loads.load(Ordering::Relaxed)
     }
 
-    /// When each load that ended began and ended.
+    /// When each finished load began and ended.
     pub fn spans(&self) -> Vec<(Instant, Instant)> {
         self.spans.lock().expect("no holder panics").clone()
     }

@@ -1,9 +1,9 @@
-//! What is cached, and what makes it.
+//! What is cached.
 
 use hitbox_fn::CacheableResponse;
 use serde::{Deserialize, Serialize};
 
-/// The value of every subject: an ordinary struct, of a size that is chosen.
+/// The value that every subject caches: an ordinary struct, whose size can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CacheableResponse)]
 pub struct Profile {
     /// A number.
@@ -16,12 +16,12 @@ pub struct Profile {
     pub roles: Vec<String>,
     /// A fraction.
     pub score: f64,
-    /// What makes up the size.
+    /// A text that fills the value up to its size.
     pub about: String,
 }
 
 impl Profile {
-    /// A profile that is `bytes` long in JSON, and at least 160.
+    /// A profile that has `bytes` bytes in JSON, but at least 160.
     pub fn of_size(bytes: usize) -> Self {
         const TEXT: &str = "Reads the same row as everybody else, only faster. ";
         let mut profile = Self {

@@ -1,30 +1,32 @@
-//! Two kinds of plot as SVG: bars and lines. Colours that can be read on white and on black.
+//! Two kinds of plot as SVG, bars and lines. Their colours can be read on white and on black.
 
 use std::fmt::Write as _;
+
+use super::number::number;
 
 const WIDTH: f64 = 760.0;
 const TEXT: &str = "#768390";
 const GRID: &str = "#76839044";
-/// Ours is the first.
+/// The first colour is cachefence's.
 const COLOURS: [&str; 7] =
     ["#2f81f7", "#8b949e", "#d9730d", "#3a9a4b", "#a05fd6", "#d1495b", "#1b9aaa"];
 
-/// How a number becomes a place.
+/// How a number becomes a place on an axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Scale {
     Linear,
-    /// Each power of ten is as long.
+    /// Every power of ten has the same length.
     Log,
 }
 
-/// An axis: what is on it, with its unit.
+/// An axis. Its title says what it shows, and in which unit.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     pub(super) title: String,
     pub(super) scale: Scale,
 }
 
-/// A bar: a value and what half of the measurements lie within.
+/// A bar: a value, and the two values between which half of the measurements lie.
 #[derive(Debug, Clone)]
 pub(super) struct Bar {
     pub(super) label: String,
@@ -127,7 +129,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Horizontal bars; `mark` is a value that all are compared with.
+/// A plot of horizontal bars; `mark` is a value that all bars are compared with.
 pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>) -> String {
     const LEFT: f64 = 250.0;
     const RIGHT: f64 = 70.0;
@@ -163,7 +165,7 @@ pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>
         for bar in &group.bars {
             let colour = COLOURS[usize::from(!bar.ours)];
             let end = x(bar.value);
-            // From what all are compared with, if they are, else from the left.
+            // A bar begins at the mark if there is one, else at the left end.
             let from = mark.map_or(LEFT, x);
             let _ = writeln!(
                 text,
@@ -195,7 +197,7 @@ pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>
                 "<text x=\"{:.1}\" y=\"{}\">{}</text>",
                 beside + 6.0,
                 y + 15.0,
-                super::markdown::number(bar.value)
+                number(bar.value)
             );
             y += BAR;
         }
@@ -217,7 +219,7 @@ pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>
     frame(bottom + 52.0, title, &text)
 }
 
-/// Lines through points, with a legend.
+/// A plot of lines through points, with a legend.
 pub(super) fn lines(title: &str, across: &Axis, up: &Axis, series: &[Series]) -> String {
     const LEFT: f64 = 76.0;
     const RIGHT: f64 = 230.0;

@@ -1,4 +1,4 @@
-//! What noise does not touch: instructions, allocations and commands of one hit.
+//! The instructions, allocations and commands of one hit, which the noise of a machine does not change.
 
 use std::process::{Command, Stdio};
 
@@ -21,7 +21,7 @@ const KINDS: [Kind; 9] = [
     Kind::OursMemoryAttribute,
     Kind::Moka,
 ];
-/// These are profiled even in the short pass.
+/// The kinds that are profiled even in the short pass.
 const PROFILED: [Kind; 4] = [Kind::Floor, Kind::Ours, Kind::Quick, Kind::OursMemory];
 const KEYS: Keys = Keys { count: 16, bytes: 200 };
 
@@ -75,7 +75,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
         ratio_of: String::new(),
         lines,
     });
-    // The key is one, and the floor in memory allocates for nothing but the decode.
+    // The floor in memory allocates for the decode alone, and one allocation more is for the key.
     report.target(
         "memory hit: allocations beyond the key and the decode",
         costs[6].allocations - costs[5].allocations - 1.0,
@@ -139,7 +139,8 @@ fn costs(lab: &Lab, kind: Kind, valgrind: bool) -> Costs {
     }
 }
 
-/// The difference of two runs: what each spends on starting, connecting and filling cancels out.
+/// The profile of one hit, from the difference of two runs: what each spends on starting, connecting and filling
+/// cancels out.
 fn profile(lab: &Lab, kind: Kind) -> Profile {
     let server = lab.server();
     let (short, long) = lab.either((500, 1_000), (2_000, 10_000));

@@ -1,4 +1,4 @@
-//! What is measured, one question a file.
+//! The scenarios, one question a file.
 
 mod cold;
 mod cost;
@@ -17,7 +17,7 @@ use crate::report::Report;
 /// A scenario: its name on the command line and what it does.
 pub type Scenario = (&'static str, fn(&Lab, &mut Report));
 
-/// All of them, in the order of the report.
+/// All scenarios, in the order of the report.
 pub const ALL: [Scenario; 9] = [
     ("hits", hits::run),
     ("large", large::run),

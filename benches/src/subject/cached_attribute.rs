@@ -17,7 +17,7 @@ static URL: OnceLock<String> = OnceLock::new();
 pub struct CachedAttribute;
 
 impl CachedAttribute {
-    /// Says where the server is; the attribute connects at its first call.
+    /// Keeps the URL of the server, because the attribute connects at its first call.
     pub fn at(url: &str) -> Self {
         URL.set(url.to_owned()).expect("one server per worker");
         Self

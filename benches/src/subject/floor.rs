@@ -17,10 +17,10 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Connects.
+    /// Connects to the server.
     pub async fn connect(url: &str) -> Self {
         let client = Client::open(url).expect("a URL of the harness");
-        // As long as the others: 64 values of 1 MiB at a time may take longer than half a second here.
+        // The timeout is as long as that of the other subjects: 64 reads of 1 MiB at once may take more than half a second.
         let config =
             AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
         let connection = client.get_multiplexed_async_connection_with_config(&config).await;

@@ -25,7 +25,7 @@ pub struct HitboxFunction {
 }
 
 impl HitboxFunction {
-    /// Says where the server is; a cache connects at its first call.
+    /// Makes the caches, each of which connects at its first call.
     pub fn at(url: &str) -> Self {
         Self { for_an_hour: cache(url, Lives::AnHour), for_a_second: cache(url, Lives::ASecond) }
     }

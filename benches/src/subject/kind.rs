@@ -43,7 +43,7 @@ impl Kind {
         Self::Moka,
     ];
 
-    /// The name on a worker's command line.
+    /// The name of this subject on a worker's command line.
     pub fn argument(self) -> &'static str {
         match self {
             Self::Floor => "floor",
@@ -60,12 +60,12 @@ impl Kind {
         }
     }
 
-    /// The kind of this name.
+    /// The kind with this name on the command line.
     pub fn of_argument(argument: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.argument() == argument)
     }
 
-    /// The name in a table.
+    /// The name of this subject in a table.
     pub fn title(self) -> &'static str {
         match self {
             Self::Floor => "redis-rs, GET + serde_json",
@@ -82,7 +82,7 @@ impl Kind {
         }
     }
 
-    /// What a reader has to know to compare it with the others.
+    /// What a reader has to know to compare this subject with the others.
     pub fn note(self) -> &'static str {
         match self {
             Self::Floor => "naive cache-aside: nothing beside GET, load, SET",
@@ -95,12 +95,12 @@ impl Kind {
         }
     }
 
-    /// Whether it is measured beside cachefence, and is neither that nor a floor.
+    /// Whether this subject is a peer, that is neither cachefence nor a floor.
     pub fn is_a_peer(self) -> bool {
         matches!(self, Self::Cached | Self::Hitbox | Self::Python | Self::Moka)
     }
 
-    /// Whether its values are in Redis.
+    /// Whether this subject keeps its values in Redis.
     pub fn on_redis(self) -> bool {
         !matches!(self, Self::Quick | Self::OursMemory | Self::OursMemoryAttribute | Self::Moka)
     }

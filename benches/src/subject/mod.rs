@@ -1,4 +1,4 @@
-//! What is measured: ours and the peers, all behind one trait.
+//! What is measured: cachefence and its peers, all behind one trait.
 
 mod cached_attribute;
 mod floor;
@@ -29,7 +29,7 @@ use crate::value::Profile;
 
 /// One way to cache what a loader makes.
 pub trait Subject: Send + Sync + 'static {
-    /// The value of `key`, loaded if there is none.
+    /// The value of `key`, which is loaded if none is cached.
     fn get(
         &self,
         key: &str,

@@ -13,13 +13,13 @@ use crate::value::Profile;
 pub struct OursAttribute;
 
 impl OursAttribute {
-    /// On Redis.
+    /// Installs a cache on Redis.
     pub async fn connect(url: &str) -> Self {
         ours::connect(url).await.install().expect("one cache per worker");
         Self
     }
 
-    /// In memory, for so many entries.
+    /// Installs a cache in memory of `entries` entries.
     pub fn in_memory(entries: usize) -> Self {
         ours::in_memory(entries).install().expect("one cache per worker");
         Self

@@ -13,7 +13,7 @@ use crate::value::Profile;
 pub struct OursBackground(CacheFence);
 
 impl OursBackground {
-    /// On Redis.
+    /// A cache on Redis.
     pub async fn connect(url: &str) -> Self {
         Self(ours::connect(url).await)
     }

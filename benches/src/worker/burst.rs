@@ -10,7 +10,7 @@ use crate::protocol::{Burst, BurstFigures, Lives};
 use crate::statistics::sorted;
 use crate::subject::Subject;
 
-/// How long a caller may wait before it counts as one that is never served.
+/// How long a caller may wait before it counts as never served.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Starts the callers and waits for all of them.

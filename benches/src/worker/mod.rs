@@ -1,4 +1,4 @@
-//! A process that runs one subject and does what it is told.
+//! A worker: a process that runs one subject and carries out the commands of the driver.
 
 mod beside;
 mod burst;
@@ -20,18 +20,18 @@ use crate::subject::{
 /// What a worker's command line says.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Which subject.
+    /// The subject to run.
     pub kind: Kind,
-    /// Where the server is.
+    /// The URL of the server.
     pub url: String,
-    /// For how many entries a cache in memory is made.
+    /// How many entries a cache in memory has.
     pub entries: usize,
-    /// Threads of the runtime.
+    /// How many threads the runtime has.
     pub threads: usize,
 }
 
 impl Setup {
-    /// `<kind> <url> <entries> <threads>`.
+    /// Reads `<kind> <url> <entries> <threads>`.
     pub fn of_arguments(arguments: &[String]) -> Option<Self> {
         let [kind, url, entries, threads] = arguments else { return None };
         Some(Self {
@@ -62,7 +62,7 @@ pub fn run() {
         Kind::OursBackground => serve(&runtime, runtime.block_on(OursBackground::connect(&url))),
         Kind::Cached => serve(&runtime, CachedAttribute::at(&url)),
         Kind::Hitbox => serve(&runtime, HitboxFunction::at(&url)),
-        Kind::Python => panic!("it is `python/worker.py`"),
+        Kind::Python => panic!("this subject runs in `python/worker.py`"),
         Kind::Quick => serve(&runtime, Quick::with_entries(entries)),
         Kind::OursMemory => serve(&runtime, Ours::in_memory(entries)),
         Kind::OursMemoryAttribute => serve(&runtime, OursAttribute::in_memory(entries)),
@@ -72,7 +72,7 @@ pub fn run() {
 
 fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
     let subject = Arc::new(subject);
-    // Whatever is connected at the first call, is by now.
+    // Some subjects connect at their first call, which is made before the worker says that it is ready.
     runtime.block_on(fill(&subject, Keys { count: 1, bytes: 1 }));
     Said::Ready.say();
     for line in io::stdin().lines().map_while(Result::ok) {
@@ -92,7 +92,7 @@ fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
     }
 }
 
-/// Has every key loaded, by some tasks at once.
+/// Loads every key, with up to 256 tasks at once.
 async fn fill<S: Subject>(subject: &Arc<S>, keys: Keys) {
     const TASKS: u32 = 256;
     let loader = Arc::new(Loader::new(keys.bytes, Duration::ZERO));
