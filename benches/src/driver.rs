@@ -51,6 +51,8 @@ pub struct Start {
     pub under: Under,
     /// The Python interpreter that has the package; only `Kind::Python` needs it.
     pub python: Option<PathBuf>,
+    /// The folder of the workers, if it is not that of the running program.
+    pub workers: Option<PathBuf>,
 }
 
 impl Start {
@@ -94,23 +96,26 @@ impl Start {
             return program;
         }
         match &self.under {
-            Under::Plain => Program::new(beside_this_one("worker")),
-            Under::Counted => Program::new(beside_this_one("worker-counted")),
+            Under::Plain => Program::new(self.worker("worker")),
+            Under::Counted => Program::new(self.worker("worker-counted")),
             Under::Callgrind(output) => {
                 let mut program = Program::new("valgrind");
                 program
                     .args(["--tool=callgrind", "--compress-pos=no", "--quiet"])
                     .arg(format!("--callgrind-out-file={}", output.display()))
-                    .arg(beside_this_one("worker"));
+                    .arg(self.worker("worker"));
                 program
             }
         }
     }
-}
 
-/// The program of this name in the folder of the running one.
-fn beside_this_one(name: &str) -> PathBuf {
-    std::env::current_exe().expect("this program has a path").with_file_name(name)
+    /// The path of the worker with this name.
+    fn worker(&self, name: &str) -> PathBuf {
+        match &self.workers {
+            Some(folder) => folder.join(name),
+            None => std::env::current_exe().expect("this program has a path").with_file_name(name),
+        }
+    }
 }
 
 impl Worker {

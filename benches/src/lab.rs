@@ -18,13 +18,15 @@ pub struct Lab {
     pub quick: bool,
     /// The Python interpreter that has the package, if there is one.
     pub python: Option<PathBuf>,
+    /// The folder of an earlier build's workers, if this build is measured beside it.
+    pub before: Option<PathBuf>,
     cores: Vec<usize>,
 }
 
 impl Lab {
     /// A lab with all the cores that this process has.
-    pub fn new(quick: bool, python: Option<PathBuf>) -> Self {
-        Self { quick, python, cores: cpu::cores() }
+    pub fn new(quick: bool, python: Option<PathBuf>, before: Option<PathBuf>) -> Self {
+        Self { quick, python, before, cores: cpu::cores() }
     }
 
     /// `quick` in the short pass, and `full` in the full one.
@@ -67,6 +69,7 @@ impl Lab {
             threads: 1,
             under: Under::Plain,
             python: self.python.clone(),
+            workers: None,
         }
     }
 

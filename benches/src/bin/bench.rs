@@ -1,4 +1,4 @@
-//! Runs the scenarios: `bench [--quick] [--python <program>] [--out <folder>] [scenario..]`.
+//! Runs the scenarios: `bench [--quick] [--python <program>] [--before <folder>] [--out <folder>] [scenario..]`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,23 +10,25 @@ use cachefence_benches::scenario;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let (mut quick, mut python, mut out) = (false, None, PathBuf::from("results"));
+    let (mut quick, mut python, mut before) = (false, None, None);
+    let mut out = PathBuf::from("results");
     let mut chosen = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
             "--python" => python = arguments.next().map(PathBuf::from),
+            "--before" => before = arguments.next().map(PathBuf::from),
             "--out" => out = arguments.next().map(PathBuf::from).expect("`--out` names a folder"),
             name if scenario::ALL.iter().any(|(known, _)| *known == name) => {
                 chosen.push(argument);
             }
             other => {
                 let names = scenario::ALL.map(|(name, _)| name).join(", ");
-                panic!("`{other}` is none of --quick, --python, --out, {names}");
+                panic!("`{other}` is none of --quick, --python, --before, --out, {names}");
             }
         }
     }
-    let lab = Lab::new(quick, python);
+    let lab = Lab::new(quick, python, before);
     let mut report = Report::new(Facts::gather(lab.cores(), quick, lab.python.as_deref()));
     if lab.python.is_none() {
         report.left_out.push("the Python package: no Python that has it".to_owned());

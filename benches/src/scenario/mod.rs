@@ -1,5 +1,6 @@
 //! The scenarios, one question a file.
 
+mod builds;
 mod cold;
 mod cost;
 mod expiry;
@@ -18,7 +19,7 @@ use crate::report::Report;
 pub type Scenario = (&'static str, fn(&Lab, &mut Report));
 
 /// All scenarios, in the order of the report.
-pub const ALL: [Scenario; 9] = [
+pub const ALL: [Scenario; 10] = [
     ("hits", hits::run),
     ("large", large::run),
     ("memory", memory::run),
@@ -28,4 +29,5 @@ pub const ALL: [Scenario; 9] = [
     ("expiry", expiry::run),
     ("faults", faults::run),
     ("growth", growth::run),
+    ("builds", builds::run),
 ];
