@@ -1,5 +1,6 @@
 //! What was measured, as tables, targets, JSON and plots.
 
+mod axis;
 mod facts;
 mod markdown;
 mod number;

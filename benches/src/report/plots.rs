@@ -1,6 +1,7 @@
 //! The plots of a report.
 
-use super::svg::{self, Axis, Bar, Group, Scale, Series};
+use super::axis::{Axis, Scale};
+use super::svg::{self, Bar, Group, Series};
 use super::{Line, Report, Table};
 
 /// The plots whose tables are in the report, by name.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::axis::{Axis, Range, tick};
 use super::number::number;
 
 const WIDTH: f64 = 760.0;
@@ -10,21 +11,6 @@ const GRID: &str = "#76839044";
 /// The first colour is cachefence's.
 const COLOURS: [&str; 7] =
     ["#2f81f7", "#8b949e", "#d9730d", "#3a9a4b", "#a05fd6", "#d1495b", "#1b9aaa"];
-
-/// How a number becomes a place on an axis.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scale {
-    Linear,
-    /// Every power of ten has the same length.
-    Log,
-}
-
-/// An axis. Its title says what it shows, and in which unit.
-#[derive(Debug, Clone)]
-pub(super) struct Axis {
-    pub(super) title: String,
-    pub(super) scale: Scale,
-}
 
 /// A bar: a value, and the two values between which half of the measurements lie.
 #[derive(Debug, Clone)]
@@ -48,72 +34,6 @@ pub(super) struct Series {
     pub(super) label: String,
     pub(super) points: Vec<(f64, f64)>,
     pub(super) ours: bool,
-}
-
-/// The range of an axis and the ticks on it.
-struct Range {
-    low: f64,
-    high: f64,
-    scale: Scale,
-    ticks: Vec<f64>,
-}
-
-impl Range {
-    fn of(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.filter(|value| value.is_finite()) {
-            (low, high) = (low.min(value), high.max(value));
-        }
-        match scale {
-            Scale::Linear => {
-                let step = step((high * 1.02).max(1e-9) / 5.0);
-                let high = (high * 1.02 / step).ceil() * step;
-                let mut ticks = vec![0.0];
-                while ticks[ticks.len() - 1] + step <= high * 1.0001 {
-                    ticks.push(ticks[ticks.len() - 1] + step);
-                }
-                Self { low: 0.0, high, scale, ticks }
-            }
-            Scale::Log => {
-                let (first, last) = (low.max(1e-9).log10().floor(), high.max(1e-9).log10().ceil());
-                let last = if last > first { last } else { first + 1.0 };
-                let mut ticks = vec![first];
-                while ticks[ticks.len() - 1] < last {
-                    ticks.push(ticks[ticks.len() - 1] + 1.0);
-                }
-                let ticks = ticks.into_iter().map(|power| 10_f64.powf(power)).collect();
-                Self { low: 10_f64.powf(first), high: 10_f64.powf(last), scale, ticks }
-            }
-        }
-    }
-
-    /// 0 at the low end, 1 at the high one.
-    fn place(&self, value: f64) -> f64 {
-        let place = match self.scale {
-            Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Log => (value.max(self.low) / self.low).log10() / (self.high / self.low).log10(),
-        };
-        place.clamp(0.0, 1.0)
-    }
-}
-
-/// 1, 2 or 5 times a power of ten, and no less than `least`.
-fn step(least: f64) -> f64 {
-    let power = 10_f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|part| part * power)
-        .find(|step| *step >= least)
-        .unwrap_or(power)
-}
-
-fn tick(value: f64) -> String {
-    match value {
-        value if value >= 1e6 => format!("{}M", value / 1e6),
-        value if value >= 1e3 => format!("{}k", value / 1e3),
-        value if value >= 1.0 || value == 0.0 => format!("{}", (value * 100.0).round() / 100.0),
-        value => format!("{}", (value * 1e4).round() / 1e4),
-    }
 }
 
 fn frame(height: f64, title: &str, content: &str) -> String {
@@ -305,18 +225,4 @@ pub(super) fn lines(title: &str, across: &Axis, up: &Axis, series: &[Series]) ->
         escaped(&up.title)
     );
     frame(HEIGHT, title, &text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_axis_ends_on_a_tick() {
-        let range = Range::of([3.0, 740.0].into_iter(), Scale::Log);
-        assert_eq!(range.ticks.len(), 4);
-        assert!((range.place(1_000.0) - 1.0).abs() < 1e-9);
-        let range = Range::of([0.7, 4.6].into_iter(), Scale::Linear);
-        assert!((range.ticks[range.ticks.len() - 1] - range.high).abs() < 1e-9);
-    }
 }
