@@ -74,7 +74,7 @@ impl Loader {
         if self.fails { Err(Failed(key.to_owned())) } else { Ok(self.value.clone()) }
     }
 
-    /// Counts a call that should have been a hit as a load.
+    /// Counts a failed hit as a load.
     pub fn note(&self) {
         self.loads.fetch_add(1, Ordering::Relaxed);
     }

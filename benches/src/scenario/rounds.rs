@@ -39,7 +39,7 @@ impl<R> Turn<R> {
         median(&self.all(figure))
     }
 
-    /// A figure against the floor's of the same round.
+    /// The ratio of a figure to the floor's in the same round.
     pub(super) fn ratio(&self, floor: &Self, figure: impl Fn(&R) -> f64) -> Spread {
         Spread::of_pairs(&self.all(&figure), &floor.all(&figure))
     }

@@ -95,7 +95,7 @@ impl Kind {
         }
     }
 
-    /// Whether this subject is a peer, that is neither cachefence nor a floor.
+    /// Whether this subject is a peer: neither cachefence nor a floor.
     pub fn is_a_peer(self) -> bool {
         matches!(self, Self::Cached | Self::Hitbox | Self::Python | Self::Moka)
     }
