@@ -1,4 +1,4 @@
-"""A worker that runs the Python package; speaks what `src/protocol.rs` says."""
+"""A worker that runs the Python package and speaks the protocol of `src/protocol.rs`."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ TTL = {"AnHour": 3600, "ASecond": 1}
 
 
 def profile(size):
-    """The value of `value.rs`, of the same size."""
+    """The same value as that of `src/value.rs`, of the same size."""
     bare = len(json.dumps(PROFILE, separators=(",", ":")))
     length = max(0, size - bare)
     return PROFILE | {"about": (TEXT * (length // len(TEXT) + 1))[:length]}
@@ -79,7 +79,7 @@ def order(keys, choice, calls, seed):
 
 class Worker:
     def __init__(self, url):
-        # A connection serves one command at a time; with the default pool most of 500 callers get an error.
+        # A connection serves one command at a time, so with the default pool most of 500 callers get an error.
         pool = BlockingConnectionPool.from_url(url, max_connections=64, timeout=60)
         self.cache = CacheFence(Redis(connection_pool=pool), namespace="python:")
 
@@ -140,7 +140,7 @@ class Worker:
 
         readers = [asyncio.create_task(reader(number)) for number in range(plan["readers"])]
         figures = await self.hits(plan["small"])
-        # Not cancelled: the client may swallow that, and the reader would go on for ever.
+        # The readers are not cancelled, because the client may swallow a cancellation and its reader would go on for ever.
         reading = False
         await asyncio.gather(*readers)
         return figures

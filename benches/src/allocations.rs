@@ -1,8 +1,8 @@
-//! What a worker that counts its allocations has counted.
+//! The allocations of a worker that counts them.
 
 use std::sync::OnceLock;
 
-/// Since the process began.
+/// Counts since the process began.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
     /// Allocations, growing ones included.
@@ -22,7 +22,7 @@ impl Counts {
 
 static COUNTER: OnceLock<fn() -> Counts> = OnceLock::new();
 
-/// Says how to ask the allocator; only the worker that has a counting one does.
+/// Sets how the allocator is asked for its counts. Only the worker whose allocator counts does this.
 pub fn count_with(counter: fn() -> Counts) {
     COUNTER.set(counter).expect("one allocator");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Instructions that each function executed itself.
+/// The instructions that each function executed itself, without the functions it called.
 #[derive(Debug, Clone, Default)]
 pub struct Profile(HashMap<String, f64>);
 
@@ -13,7 +13,7 @@ impl Profile {
         self.0.values().sum()
     }
 
-    /// What is left without those of `other`.
+    /// Subtracts the instructions of `other`, function by function.
     #[must_use]
     pub fn less(mut self, other: &Self) -> Self {
         for (function, instructions) in &other.0 {
@@ -22,7 +22,7 @@ impl Profile {
         self
     }
 
-    /// For one of so many calls.
+    /// The instructions of one call, where these are of `calls` calls.
     #[must_use]
     pub fn divided_by(mut self, calls: f64) -> Self {
         for instructions in self.0.values_mut() {
@@ -31,7 +31,7 @@ impl Profile {
         self
     }
 
-    /// The functions with the most, the most first.
+    /// The functions with the most instructions, the most first.
     pub fn top(&self, count: usize) -> Vec<(String, f64)> {
         let mut functions: Vec<_> = self
             .0
@@ -46,8 +46,9 @@ impl Profile {
 
 /// Reads a file that was written with `--compress-pos=no`.
 ///
-/// `fn=(7) name` says whose instructions the lines of two numbers below are, and `fn=(7)` says so again. The line after
-/// a `calls=` is what a called function cost, which stands with that function as well.
+/// `fn=(7) name` names the function to which the lines of two numbers below belong; from then on `fn=(7)` means the same
+/// function. The line after a `calls=` is what a called function cost. Such a line is left out, because the same
+/// instructions stand with the called function.
 pub fn read(path: &Path) -> Profile {
     let text = std::fs::read(path).expect("callgrind wrote it");
     let text = String::from_utf8_lossy(&text);
@@ -72,7 +73,7 @@ pub fn read(path: &Path) -> Profile {
     Profile(profile)
 }
 
-/// `(7) name` defines 7, `(7)` means it.
+/// The name that `(7) name` or `(7)` means; the first form defines 7 as well.
 fn resolve<'a>(names: &mut HashMap<&'a str, &'a str>, text: &'a str) -> &'a str {
     match text.split_once(") ") {
         Some((number, name)) => {

@@ -1,4 +1,4 @@
-//! Which cores this thread, and what it starts, runs on.
+//! The cores that this thread and its children run on, and the CPU time of this process.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -8,7 +8,7 @@ pub fn cores() -> Vec<usize> {
     (0..CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect()
 }
 
-/// Keeps this thread to `cores`, and what is started from it from here on.
+/// Keeps this thread to `cores`, and with it the threads and processes that it starts from now on.
 pub fn keep_to(cores: &[usize]) {
     let mut set = CpuSet::new();
     for &core in cores {

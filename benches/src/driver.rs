@@ -1,4 +1,4 @@
-//! A worker, seen from the driver.
+//! The driver's side of a worker: how to start it, send it commands and read what it says.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,21 +13,21 @@ use crate::protocol::{
 };
 use crate::subject::Kind;
 
-/// How long a worker may take for one command. Nothing that works takes a tenth of it.
+/// How long a worker may take for one command. A command that succeeds takes less than a tenth of this.
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// Which program runs the subject.
+/// The program that runs a subject.
 #[derive(Debug, Clone)]
 pub enum Under {
-    /// As it is.
+    /// The plain worker.
     Plain,
-    /// Counting its allocations.
+    /// The worker that counts its allocations.
     Counted,
-    /// Under callgrind, which writes to this file.
+    /// The plain worker under callgrind, which writes to this file.
     Callgrind(PathBuf),
 }
 
-/// A running worker. Dropping it kills it, by its process id, and reaps it.
+/// A running worker. Dropping it kills the process, by its id, and reaps it.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
@@ -39,22 +39,24 @@ pub struct Worker {
 /// How to start a worker.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Which subject.
+    /// The subject that it runs.
     pub kind: Kind,
-    /// Where the server is.
+    /// The URL of the server.
     pub url: String,
-    /// For how many entries a cache in memory is made.
+    /// How many entries a cache in memory has.
     pub entries: usize,
-    /// Threads of its runtime.
+    /// How many threads its runtime has.
     pub threads: usize,
-    /// Which program.
+    /// The program that runs the subject.
     pub under: Under,
-    /// The Python that has the package, for that subject.
+    /// The Python interpreter that has the package; only `Kind::Python` needs it.
     pub python: Option<PathBuf>,
+    /// The folder of the workers, if it is not that of the running program.
+    pub workers: Option<PathBuf>,
 }
 
 impl Start {
-    /// Starts it and returns when it is connected.
+    /// Starts the worker and returns when it is connected.
     pub fn spawn(&self) -> Worker {
         let mut program = self.program();
         program.args([
@@ -88,39 +90,44 @@ impl Start {
 
     fn program(&self) -> Program {
         if self.kind == Kind::Python {
-            let mut program = Program::new(self.python.as_ref().expect("checked before"));
+            let mut program =
+                Program::new(self.python.as_ref().expect("`Lab::has` is asked before"));
             program.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python/worker.py"));
             return program;
         }
         match &self.under {
-            Under::Plain => Program::new(beside_this_one("worker")),
-            Under::Counted => Program::new(beside_this_one("worker-counted")),
+            Under::Plain => Program::new(self.worker("worker")),
+            Under::Counted => Program::new(self.worker("worker-counted")),
             Under::Callgrind(output) => {
                 let mut program = Program::new("valgrind");
                 program
                     .args(["--tool=callgrind", "--compress-pos=no", "--quiet"])
                     .arg(format!("--callgrind-out-file={}", output.display()))
-                    .arg(beside_this_one("worker"));
+                    .arg(self.worker("worker"));
                 program
             }
         }
     }
-}
 
-fn beside_this_one(name: &str) -> PathBuf {
-    std::env::current_exe().expect("this program has a path").with_file_name(name)
+    /// The path of the worker with this name.
+    fn worker(&self, name: &str) -> PathBuf {
+        match &self.workers {
+            Some(folder) => folder.join(name),
+            None => std::env::current_exe().expect("this program has a path").with_file_name(name),
+        }
+    }
 }
 
 impl Worker {
-    /// Sends a command without waiting for what becomes of it.
+    /// Sends a command without waiting for its figures.
     pub fn tell(&mut self, command: &Command) {
         let mut line = serde_json::to_vec(command).expect("a command is JSON");
         line.push(b'\n');
-        let stdin = self.stdin.as_mut().expect("it is not finished");
+        let stdin = self.stdin.as_mut().expect("only `finish` closes it");
         stdin.write_all(&line).expect("the worker lives");
     }
 
-    /// Waits for the next thing that it says.
+    /// Waits for the next message of the worker.
     pub fn hear(&mut self) -> Said {
         self.said.recv_timeout(DEADLINE).unwrap_or_else(|error| {
             panic!("{}: {error}; see cachefence-benches-worker.log", self.what())
@@ -131,7 +138,7 @@ impl Worker {
         self.kind.title()
     }
 
-    /// Fills its cache.
+    /// Has the worker cache these keys.
     pub fn fill(&mut self, keys: Keys) {
         self.tell(&Command::Fill(keys));
         assert!(matches!(self.hear(), Said::Filled), "{}", self.what());
@@ -151,7 +158,7 @@ impl Worker {
 
     fn hit_figures(&mut self) -> HitFigures {
         let Said::Hits(figures) = self.hear() else { panic!("{}: no figures", self.what()) };
-        // A peer may fail to keep what it has loaded; its line says so.
+        // A peer may fail to keep what it has loaded; the note of its line in the table says so.
         assert!(figures.loads == 0 || self.kind.is_a_peer(), "{}: no hits", self.what());
         figures
     }
@@ -173,20 +180,20 @@ impl Worker {
         }
     }
 
-    /// Reads a key that expires.
+    /// Has the worker read a key that expires.
     pub fn expiry(&mut self, plan: Expiry) -> ExpiryFigures {
         self.tell(&Command::Expiry(plan));
         let Said::Expiry(figures) = self.hear() else { panic!("{}: no figures", self.what()) };
         figures
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the worker with SIGKILL.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it is a child of this process");
+        self.child.kill().expect("the worker is a child of this process");
         let _ = self.child.wait();
     }
 
-    /// Lets it end by itself: callgrind writes at the end.
+    /// Lets the worker end by itself, because callgrind writes its file when the process ends.
     pub fn finish(mut self) {
         self.stdin = None;
         let _ = self.child.wait();

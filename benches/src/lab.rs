@@ -8,38 +8,39 @@ use crate::cpu;
 use crate::driver::{Start, Under, Worker};
 use crate::subject::Kind;
 
-/// How large caches in memory are unless a scenario is about that: the library's default.
+/// How many entries a cache in memory has unless a scenario is about that: the library's default.
 pub const ENTRIES: usize = 10_000;
 
 /// The machine and the amount of work.
 #[derive(Debug)]
 pub struct Lab {
-    /// A short pass that exercises everything and measures little.
+    /// Whether this is the short pass, which exercises everything and measures little.
     pub quick: bool,
-    /// The Python that has the package, if there is one.
+    /// The Python interpreter that has the package, if there is one.
     pub python: Option<PathBuf>,
+    /// The folder of an earlier build's workers, if this build is measured beside it.
+    pub before: Option<PathBuf>,
     cores: Vec<usize>,
 }
 
 impl Lab {
-    /// On all the cores that this process has.
-    pub fn new(quick: bool, python: Option<PathBuf>) -> Self {
-        Self { quick, python, cores: cpu::cores() }
+    /// A lab with all the cores that this process has.
+    pub fn new(quick: bool, python: Option<PathBuf>, before: Option<PathBuf>) -> Self {
+        Self { quick, python, before, cores: cpu::cores() }
     }
 
-    /// One number for the short pass and one for the full one.
+    /// `quick` in the short pass, and `full` in the full one.
     pub fn either<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// From here on servers and workers start on one core, together.
-    ///
-    /// On a shared machine the price of a wake-up on another core changes tenfold from second to second.
+    /// Has the servers and workers that start from now on share one core, because on a shared machine the price of a
+    /// wake-up on another core changes tenfold from second to second.
     pub fn on_one_core(&self) {
         cpu::keep_to(&self.cores[self.cores.len() - 1..]);
     }
 
-    /// From here on servers and workers start on all cores.
+    /// Has the servers and workers that start from now on use all cores.
     pub fn on_all_cores(&self) {
         cpu::keep_to(&self.cores);
     }
@@ -49,12 +50,12 @@ impl Lab {
         self.cores.len()
     }
 
-    /// A server of its own.
+    /// Starts a Redis server.
     pub fn server(&self) -> RedisServer {
         RedisServer::builder().args(["--maxmemory-policy", "noeviction"]).start()
     }
 
-    /// Whether this subject can run here.
+    /// Whether this subject can run on this machine.
     pub fn has(&self, kind: Kind) -> bool {
         kind != Kind::Python || self.python.is_some()
     }
@@ -68,16 +69,17 @@ impl Lab {
             threads: 1,
             under: Under::Plain,
             python: self.python.clone(),
+            workers: None,
         }
     }
 
-    /// A worker with one thread.
+    /// Starts a worker with one thread.
     pub fn worker(&self, kind: Kind, server: &RedisServer) -> Worker {
         self.start(kind, server).spawn()
     }
 }
 
-/// The commands that a server has counted, those inside scripts included.
+/// How many commands a server has counted, those inside scripts included.
 pub fn commands(server: &RedisServer) -> u64 {
     server.command_stats().values().sum()
 }

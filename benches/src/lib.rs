@@ -8,6 +8,7 @@ pub mod callgrind;
 pub mod cpu;
 pub mod driver;
 pub mod lab;
+pub mod loader;
 pub mod protocol;
 pub mod report;
 pub mod scenario;

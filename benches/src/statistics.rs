@@ -20,24 +20,24 @@ pub fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-/// The middle one.
+/// The median of `values`.
 pub fn median(values: &[f64]) -> f64 {
     percentile(&sorted(values.to_vec()), 0.5)
 }
 
-/// A median and what half of the values lie within.
+/// A median, and the two values between which half of all values lie.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// A quarter of the values is below this.
+    /// A quarter of the values are below this.
     pub p25: f64,
-    /// Half of them.
+    /// Half of the values are below this.
     pub median: f64,
-    /// Three quarters.
+    /// Three quarters of the values are below this.
     pub p75: f64,
 }
 
 impl Spread {
-    /// Of some values.
+    /// The spread of `values`.
     pub fn of(values: Vec<f64>) -> Self {
         let values = sorted(values);
         Self {
@@ -47,7 +47,7 @@ impl Spread {
         }
     }
 
-    /// Of the ratios of values that were measured next to each other.
+    /// The spread of the ratios of `values` to `floors`, which were measured next to each other.
     pub fn of_pairs(values: &[f64], floors: &[f64]) -> Self {
         Self::of(values.iter().zip(floors).map(|(value, floor)| value / floor).collect())
     }

@@ -1,14 +1,9 @@
-//! What is cached, and what makes it.
-
-use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+//! What is cached.
 
 use hitbox_fn::CacheableResponse;
 use serde::{Deserialize, Serialize};
 
-/// The value of every subject: an ordinary struct, of a size that is chosen.
+/// The value that every subject caches: an ordinary struct, whose size can be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CacheableResponse)]
 pub struct Profile {
     /// A number.
@@ -21,12 +16,12 @@ pub struct Profile {
     pub roles: Vec<String>,
     /// A fraction.
     pub score: f64,
-    /// What makes up the size.
+    /// A text that fills the value up to its size.
     pub about: String,
 }
 
 impl Profile {
-    /// A profile that is `bytes` long in JSON, and at least 160.
+    /// A profile that has `bytes` bytes in JSON, but at least 160.
     pub fn of_size(bytes: usize) -> Self {
         const TEXT: &str = "Reads the same row as everybody else, only faster. ";
         let mut profile = Self {
@@ -40,87 +35,5 @@ impl Profile {
         let bare = serde_json::to_vec(&profile).map_or(0, |json| json.len());
         profile.about = TEXT.chars().cycle().take(bytes.saturating_sub(bare)).collect();
         profile
-    }
-}
-
-/// A load that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed(pub String);
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the load failed: {}", self.0)
-    }
-}
-
-impl std::error::Error for Failed {}
-
-/// Stands for the database: says how long a load takes, and remembers the loads.
-#[derive(Debug)]
-pub struct Loader {
-    value: Profile,
-    takes: Duration,
-    fails: bool,
-    announces: bool,
-    announced: AtomicBool,
-    loads: AtomicU64,
-    spans: Mutex<Vec<(Instant, Instant)>>,
-}
-
-impl Loader {
-    /// A loader of values of `bytes` bytes, each taking `takes`.
-    pub fn new(bytes: usize, takes: Duration) -> Self {
-        Self {
-            value: Profile::of_size(bytes),
-            takes,
-            fails: false,
-            announces: false,
-            announced: AtomicBool::new(false),
-            loads: AtomicU64::new(0),
-            spans: Mutex::default(),
-        }
-    }
-
-    /// Whether every load fails.
-    #[must_use]
-    pub fn fails(mut self, fails: bool) -> Self {
-        self.fails = fails;
-        self
-    }
-
-    /// Whether the first load is announced to whoever drives this process.
-    #[must_use]
-    pub fn announces(mut self, announces: bool) -> Self {
-        self.announces = announces;
-        self
-    }
-
-    /// One load.
-    pub async fn load(&self, key: &str) -> Result<Profile, Failed> {
-        self.loads.fetch_add(1, Ordering::Relaxed);
-        let begun = Instant::now();
-        if self.announces && !self.announced.swap(true, Ordering::Relaxed) {
-            crate::worker::say(&crate::protocol::Said::Loading);
-        }
-        if !self.takes.is_zero() {
-            tokio::time::sleep(self.takes).await;
-        }
-        self.spans.lock().expect("no holder panics").push((begun, Instant::now()));
-        if self.fails { Err(Failed(key.to_owned())) } else { Ok(self.value.clone()) }
-    }
-
-    /// Counts a call that should have been a hit.
-    pub fn note(&self) {
-        self.loads.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many loads began.
-    pub fn loads(&self) -> u64 {
-        self.loads.load(Ordering::Relaxed)
-    }
-
-    /// When each load that ended began and ended.
-    pub fn spans(&self) -> Vec<(Instant, Instant)> {
-        self.spans.lock().expect("no holder panics").clone()
     }
 }

@@ -1,4 +1,4 @@
-//! The same as `worker`, counting what it allocates.
+//! The same worker as `worker`, with an allocator that counts.
 
 use std::alloc::System;
 

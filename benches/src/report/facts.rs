@@ -4,20 +4,20 @@ use std::process::Command;
 
 use serde::Serialize;
 
-/// What has to be known to compare figures.
+/// What a reader has to know to compare figures.
 #[derive(Debug, Clone, Serialize)]
 pub struct Facts {
     /// The processor.
     pub processor: String,
-    /// Cores that the run had.
+    /// How many cores the run had.
     pub cores: usize,
-    /// The server's version.
+    /// The version of redis-server.
     pub redis: String,
-    /// The compiler's.
+    /// The version of the compiler.
     pub rustc: String,
-    /// The crates' and the package's.
+    /// The versions of the crates and of the Python package.
     pub packages: Vec<String>,
-    /// Which form was run.
+    /// Which form was run: `quick` or `full`.
     pub form: &'static str,
 }
 
@@ -36,7 +36,7 @@ const CRATES: [&str; 10] = [
 ];
 
 impl Facts {
-    /// Of this machine.
+    /// The facts of this machine.
     pub fn gather(cores: usize, quick: bool, python: Option<&std::path::Path>) -> Self {
         let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let processor = processor
@@ -69,13 +69,14 @@ impl Facts {
     }
 }
 
-/// The version of a crate, out of the lock file.
+/// The version of a crate, read from the lock file.
 fn locked(name: &str) -> Option<String> {
     let lock = include_str!("../../Cargo.lock");
     let (_, rest) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
     Some(format!("{name} {}", rest.split_once('"')?.0))
 }
 
+/// What a program prints, or why it cannot be run.
 fn said_by(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map_or_else(

@@ -1,9 +1,10 @@
-//! Which plots are drawn of a report.
+//! The plots of a report.
 
-use super::svg::{self, Axis, Bar, Group, Scale, Series};
+use super::axis::{Axis, Scale};
+use super::svg::{self, Bar, Group, Series};
 use super::{Line, Report, Table};
 
-/// Every plot whose tables there are, by name.
+/// The plots whose tables are in the report, by name.
 pub fn all(report: &Report) -> Vec<(&'static str, String)> {
     [
         ("hits", hits(report)),

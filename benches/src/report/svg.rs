@@ -1,30 +1,18 @@
-//! Two kinds of plot as SVG: bars and lines. Colours that can be read on white and on black.
+//! Two kinds of plot as SVG, bars and lines. Their colours can be read on white and on black.
 
 use std::fmt::Write as _;
+
+use super::axis::{Axis, Range, tick};
+use super::number::number;
 
 const WIDTH: f64 = 760.0;
 const TEXT: &str = "#768390";
 const GRID: &str = "#76839044";
-/// Ours is the first.
+/// The first colour is cachefence's.
 const COLOURS: [&str; 7] =
     ["#2f81f7", "#8b949e", "#d9730d", "#3a9a4b", "#a05fd6", "#d1495b", "#1b9aaa"];
 
-/// How a number becomes a place.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Scale {
-    Linear,
-    /// Each power of ten is as long.
-    Log,
-}
-
-/// An axis: what is on it, with its unit.
-#[derive(Debug, Clone)]
-pub(super) struct Axis {
-    pub(super) title: String,
-    pub(super) scale: Scale,
-}
-
-/// A bar: a value and what half of the measurements lie within.
+/// A bar: a value, and the two values between which half of the measurements lie.
 #[derive(Debug, Clone)]
 pub(super) struct Bar {
     pub(super) label: String,
@@ -48,72 +36,6 @@ pub(super) struct Series {
     pub(super) ours: bool,
 }
 
-/// The range of an axis and the ticks on it.
-struct Range {
-    low: f64,
-    high: f64,
-    scale: Scale,
-    ticks: Vec<f64>,
-}
-
-impl Range {
-    fn of(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-        for value in values.filter(|value| value.is_finite()) {
-            (low, high) = (low.min(value), high.max(value));
-        }
-        match scale {
-            Scale::Linear => {
-                let step = step((high * 1.02).max(1e-9) / 5.0);
-                let high = (high * 1.02 / step).ceil() * step;
-                let mut ticks = vec![0.0];
-                while ticks[ticks.len() - 1] + step <= high * 1.0001 {
-                    ticks.push(ticks[ticks.len() - 1] + step);
-                }
-                Self { low: 0.0, high, scale, ticks }
-            }
-            Scale::Log => {
-                let (first, last) = (low.max(1e-9).log10().floor(), high.max(1e-9).log10().ceil());
-                let last = if last > first { last } else { first + 1.0 };
-                let mut ticks = vec![first];
-                while ticks[ticks.len() - 1] < last {
-                    ticks.push(ticks[ticks.len() - 1] + 1.0);
-                }
-                let ticks = ticks.into_iter().map(|power| 10_f64.powf(power)).collect();
-                Self { low: 10_f64.powf(first), high: 10_f64.powf(last), scale, ticks }
-            }
-        }
-    }
-
-    /// 0 at the low end, 1 at the high one.
-    fn place(&self, value: f64) -> f64 {
-        let place = match self.scale {
-            Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Log => (value.max(self.low) / self.low).log10() / (self.high / self.low).log10(),
-        };
-        place.clamp(0.0, 1.0)
-    }
-}
-
-/// 1, 2 or 5 times a power of ten, and no less than `least`.
-fn step(least: f64) -> f64 {
-    let power = 10_f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|part| part * power)
-        .find(|step| *step >= least)
-        .unwrap_or(power)
-}
-
-fn tick(value: f64) -> String {
-    match value {
-        value if value >= 1e6 => format!("{}M", value / 1e6),
-        value if value >= 1e3 => format!("{}k", value / 1e3),
-        value if value >= 1.0 || value == 0.0 => format!("{}", (value * 100.0).round() / 100.0),
-        value => format!("{}", (value * 1e4).round() / 1e4),
-    }
-}
-
 fn frame(height: f64, title: &str, content: &str) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
@@ -127,7 +49,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Horizontal bars; `mark` is a value that all are compared with.
+/// A plot of horizontal bars; `mark` is a value that all bars are compared with.
 pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>) -> String {
     const LEFT: f64 = 250.0;
     const RIGHT: f64 = 70.0;
@@ -163,7 +85,7 @@ pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>
         for bar in &group.bars {
             let colour = COLOURS[usize::from(!bar.ours)];
             let end = x(bar.value);
-            // From what all are compared with, if they are, else from the left.
+            // A bar begins at the mark if there is one, else at the left end.
             let from = mark.map_or(LEFT, x);
             let _ = writeln!(
                 text,
@@ -195,7 +117,7 @@ pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>
                 "<text x=\"{:.1}\" y=\"{}\">{}</text>",
                 beside + 6.0,
                 y + 15.0,
-                super::markdown::number(bar.value)
+                number(bar.value)
             );
             y += BAR;
         }
@@ -217,7 +139,7 @@ pub(super) fn bars(title: &str, axis: &Axis, groups: &[Group], mark: Option<f64>
     frame(bottom + 52.0, title, &text)
 }
 
-/// Lines through points, with a legend.
+/// A plot of lines through points, with a legend.
 pub(super) fn lines(title: &str, across: &Axis, up: &Axis, series: &[Series]) -> String {
     const LEFT: f64 = 76.0;
     const RIGHT: f64 = 230.0;
@@ -303,18 +225,4 @@ pub(super) fn lines(title: &str, across: &Axis, up: &Axis, series: &[Series]) ->
         escaped(&up.title)
     );
     frame(HEIGHT, title, &text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_axis_ends_on_a_tick() {
-        let range = Range::of([3.0, 740.0].into_iter(), Scale::Log);
-        assert_eq!(range.ticks.len(), 4);
-        assert!((range.place(1_000.0) - 1.0).abs() < 1e-9);
-        let range = Range::of([0.7, 4.6].into_iter(), Scale::Linear);
-        assert!((range.ticks[range.ticks.len() - 1] - range.high).abs() < 1e-9);
-    }
 }

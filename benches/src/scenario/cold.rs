@@ -1,4 +1,4 @@
-//! Many callers at once for a key that is not there: in one process, 50 ms of load.
+//! Many callers of one process at once for a key that is not cached, with a load of 50 ms.
 
 use crate::driver::Under;
 use crate::lab::{Lab, commands};
@@ -18,7 +18,7 @@ const KINDS: [Kind; 8] = [
     Kind::Moka,
 ];
 
-/// A burst and the commands that it cost.
+/// The figures of a burst, and how many commands it cost.
 type Costs = (BurstFigures, f64);
 
 pub(super) fn run(lab: &Lab, report: &mut Report) {
@@ -33,7 +33,7 @@ fn burst(key: String, callers: u32) -> Burst {
     Burst { key, callers, load_ms: 50, fails: false, announces: false, weigh_after_ms: None }
 }
 
-/// Every kind, in turns.
+/// Runs a burst of every kind in turns, `rounds` times.
 fn measure(lab: &Lab, kinds: &[Kind], callers: u32, rounds: usize) -> Vec<(Kind, Vec<Costs>)> {
     let server = lab.server();
     let mut all: Vec<_> = kinds
@@ -57,7 +57,7 @@ fn stampede(lab: &Lab, report: &mut Report, callers: u32) {
         .iter()
         .map(|(kind, costs)| {
             let served = of(costs, |figures| figures.served_ms.unwrap_or(f64::NAN));
-            // The short pass looks at the larger crowd only.
+            // The short pass weighs the larger crowd only.
             let weighed = *kind != Kind::Python && (callers > 500 || !lab.quick);
             let bytes = weighed.then(|| weigh(lab, *kind, callers));
             Line::new(

@@ -1,9 +1,11 @@
-//! What noise does not touch: instructions, allocations and commands of one hit.
+//! The instructions, allocations and commands of one hit, which the noise of a machine does not change.
 
 use std::process::{Command, Stdio};
 
+use cachefence_tests::RedisServer;
+
 use crate::callgrind::{self, Profile};
-use crate::driver::Under;
+use crate::driver::{Start, Under};
 use crate::lab::{Lab, commands};
 use crate::protocol::{Choice, Hits, Keys};
 use crate::report::{Figure, Limit, Line, Report, Table};
@@ -21,22 +23,23 @@ const KINDS: [Kind; 9] = [
     Kind::OursMemoryAttribute,
     Kind::Moka,
 ];
-/// These are profiled even in the short pass.
+/// The kinds that are profiled even in the short pass.
 const PROFILED: [Kind; 4] = [Kind::Floor, Kind::Ours, Kind::Quick, Kind::OursMemory];
 const KEYS: Keys = Keys { count: 16, bytes: 200 };
 
-struct Costs {
-    kind: Kind,
-    allocations: f64,
-    bytes: f64,
-    commands: f64,
-    profile: Option<Profile>,
+/// What one hit costs.
+pub(super) struct Costs {
+    pub(super) kind: Kind,
+    pub(super) allocations: f64,
+    pub(super) bytes: f64,
+    pub(super) commands: f64,
+    /// The instructions, if valgrind is installed.
+    pub(super) profile: Option<Profile>,
 }
 
 pub(super) fn run(lab: &Lab, report: &mut Report) {
     lab.on_all_cores();
-    let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
-    let valgrind = valgrind.is_ok_and(|status| status.success());
+    let valgrind = has_valgrind();
     if !valgrind {
         report.left_out.push("instructions in a call: valgrind is not installed".to_owned());
     }
@@ -44,7 +47,8 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
         .into_iter()
         .map(|kind| {
             let brief = lab.quick && !PROFILED.contains(&kind);
-            costs(lab, kind, valgrind && !brief)
+            let server = lab.server();
+            costs(lab, &lab.start(kind, &server), &server, valgrind && !brief)
         })
         .collect();
     let floor_of = |kind: Kind| if kind.on_redis() { &costs[0] } else { &costs[5] };
@@ -75,7 +79,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
         ratio_of: String::new(),
         lines,
     });
-    // The key is one, and the floor in memory allocates for nothing but the decode.
+    // The floor in memory allocates for the decode alone, and one allocation more is for the key.
     report.target(
         "memory hit: allocations beyond the key and the decode",
         costs[6].allocations - costs[5].allocations - 1.0,
@@ -119,35 +123,37 @@ fn plan(calls: u32) -> Hits {
     Hits { keys: KEYS, choice: Choice::Uniform, tasks: 1, calls, threads: 1, each: false }
 }
 
-fn costs(lab: &Lab, kind: Kind, valgrind: bool) -> Costs {
+pub(super) fn has_valgrind() -> bool {
+    let version = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// Measures the hits of one worker.
+pub(super) fn costs(lab: &Lab, start: &Start, server: &RedisServer, valgrind: bool) -> Costs {
     const CALLS: u32 = 2_000;
-    let server = lab.server();
-    let mut start = lab.start(kind, &server);
-    start.under = Under::Counted;
-    let mut worker = start.spawn();
+    let mut worker = Start { under: Under::Counted, ..start.clone() }.spawn();
     worker.fill(KEYS);
     worker.hits(plan(CALLS));
     server.reset_stats();
     let figures = worker.hits(plan(CALLS));
-    let per_call = commands(&server) as f64 / (f64::from(CALLS) + WARM_UP as f64);
+    let per_call = commands(server) as f64 / (f64::from(CALLS) + WARM_UP as f64);
     Costs {
-        kind,
+        kind: start.kind,
         allocations: figures.allocations.expect("this worker counts"),
         bytes: figures.bytes.expect("this worker counts"),
         commands: per_call,
-        profile: valgrind.then(|| profile(lab, kind)),
+        profile: valgrind.then(|| profile(lab, start)),
     }
 }
 
-/// The difference of two runs: what each spends on starting, connecting and filling cancels out.
-fn profile(lab: &Lab, kind: Kind) -> Profile {
-    let server = lab.server();
+/// The profile of one hit, from the difference of two runs: what each spends on starting, connecting and filling
+/// cancels out.
+fn profile(lab: &Lab, start: &Start) -> Profile {
     let (short, long) = lab.either((500, 1_000), (2_000, 10_000));
     let of = |calls| {
         let output = tempfile::NamedTempFile::new().expect("a temporary file");
-        let mut start = lab.start(kind, &server);
-        start.under = Under::Callgrind(output.path().to_owned());
-        let mut worker = start.spawn();
+        let under = Under::Callgrind(output.path().to_owned());
+        let mut worker = Start { under, ..start.clone() }.spawn();
         worker.fill(KEYS);
         worker.hits(plan(calls));
         worker.finish();

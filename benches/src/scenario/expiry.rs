@@ -1,9 +1,9 @@
 //! Load on a key that expires every second.
 
 use crate::lab::{Lab, commands};
-use crate::protocol::Expiry;
+use crate::protocol::{Expiry, Lives};
 use crate::report::{Figure, Limit, Line, Report, Table};
-use crate::subject::{Kind, Lives};
+use crate::subject::Kind;
 
 const KINDS: [Kind; 8] = [
     Kind::Floor,

@@ -1,4 +1,4 @@
-//! The process that runs the load is killed; the load fails.
+//! Two faults: the process that runs the load is killed, and the load fails.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
     failing(lab, report);
 }
 
-/// Only those who wait for another process's load can be left waiting.
+/// Measures only the kinds whose callers wait for a load of another process, because no others can be left waiting.
 fn killed(lab: &Lab, report: &mut Report) {
     let kinds = [Kind::Ours, Kind::Python];
     let lines = kinds
@@ -65,7 +65,7 @@ fn kill_the_holder(lab: &Lab, kind: Kind, round: usize) -> (f64, f64, f64) {
     assert!(matches!(holder.hear(), Said::Loading), "its load begins first");
     let begun = Instant::now();
     others.tell(&Command::Burst(Burst { callers: 50, load_ms: 200, announces: false, ..burst }));
-    // The others are to wait by then; how long they did is taken off below.
+    // By then the others are waiting. The time that they have waited before the kill is subtracted below.
     std::thread::sleep(std::time::Duration::from_millis(300));
     let waited = begun.elapsed().as_secs_f64() * 1e3;
     holder.kill();
@@ -91,7 +91,7 @@ fn failing(lab: &Lab, report: &mut Report) {
         .into_iter()
         .filter(|kind| lab.has(*kind))
         .map(|kind| {
-            let server = lab.server(); // a new one each: what has failed leaves nothing behind
+            let server = lab.server(); // a new one for each kind, so that no failure outlives its kind
             let figures = lab.worker(kind, &server).burst(Burst {
                 key: "failing".to_owned(),
                 callers,

@@ -1,4 +1,4 @@
-//! Several processes of 50 callers each, one cold key, 200 ms of load.
+//! Several processes with 50 callers each, for one cold key with a load of 200 ms.
 
 use crate::driver::Worker;
 use crate::lab::{Lab, commands};
@@ -16,7 +16,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
     }
 }
 
-/// One round: what all the callers of all the processes came to.
+/// The figures of one round, over all callers of all processes.
 struct Round {
     loads: f64,
     commands: f64,
@@ -85,7 +85,7 @@ fn rounds(lab: &Lab, kind: Kind, processes: usize) -> Vec<Round> {
                 worker.tell(&Command::Burst(burst.clone()));
             }
             let figures: Vec<_> = workers.iter_mut().map(Worker::burst_figures).collect();
-            // The load itself takes a little longer than it says; that is not the cache's.
+            // The load itself takes a little longer than it is told to, which is not the cache's doing and is subtracted.
             let loads: Vec<_> =
                 figures.iter().flat_map(|figures| figures.load_ms.clone()).collect();
             let load = median(&loads);

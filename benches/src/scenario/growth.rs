@@ -1,4 +1,4 @@
-//! What a hit costs as the keys grow.
+//! What a hit costs as the number of keys grows.
 
 use super::rounds::{Often, Turn, take_turns};
 use crate::driver::Worker;
@@ -22,7 +22,7 @@ fn measure(lab: &Lab, report: &mut Report, place: &str, kinds: &[Kind], counts: 
         .iter()
         .map(|&kind| {
             let mut start = lab.start(kind, &server);
-            start.entries = most as usize * 2; // an entry is not to be pushed out
+            start.entries = most as usize * 2; // so that no entry is evicted
             Turn::new(start)
         })
         .collect();

@@ -16,7 +16,7 @@ struct Case {
     tasks: u32,
     keys: u32,
     choice: Choice,
-    /// Whether latency or throughput is compared.
+    /// Whether latency is compared; if not, throughput is.
     latency: bool,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
 }
 
 fn measure(lab: &Lab, report: &mut Report, turns: &mut [Turn], case: &Case, bytes: usize) {
-    // What fits: every subject keeps values of its own in one server.
+    // There are as many keys as fit, because every subject keeps its own values in the one server.
     let most = lab.either([1_000, 200, 8], [10_000, 10_000, 100]);
     let (size, most, calls) = match bytes {
         0..1_000 => ("200 B", most[0], 12_800),
@@ -94,7 +94,7 @@ fn measure(lab: &Lab, report: &mut Report, turns: &mut [Turn], case: &Case, byte
     let often = Often { generations, rounds };
     let prepare = |worker: &mut Worker| worker.fill(keys);
     take_turns(turns, often, prepare, |worker, kind| {
-        // Python is 5 to 100 times slower; a tenth of the calls says as much.
+        // Python is 5 to 100 times slower, so it makes a tenth of the calls.
         let share = if kind == Kind::Python { 10 } else { 1 };
         worker.hits(Hits { calls: (plan.calls / share).max(1), ..plan })
     });

@@ -15,7 +15,7 @@ const LARGE: Keys = Keys { count: 4, bytes: 1 << 20 };
 pub(super) fn run(lab: &Lab, report: &mut Report) {
     lab.on_one_core();
     measure(lab, report, 25, 1, "each rests 25 ms between two reads, one core");
-    // Here a large value is decoded on one thread while the other reads small ones.
+    // With two threads, one decodes a large value while the other reads small ones.
     lab.on_all_cores();
     measure(lab, report, 0, 2, "without a rest, two threads, all cores");
 }

@@ -1,4 +1,4 @@
-//! Hits in memory: what a call costs, and what a second thread brings.
+//! Hits in memory: what a call costs, and how many more calls two threads make than one.
 
 use super::rounds::{Often, Turn, take_turns};
 use crate::driver::Worker;
@@ -32,7 +32,7 @@ fn plan(lab: &Lab, threads: u32) -> Hits {
 }
 
 fn turns<R>(lab: &Lab) -> Vec<Turn<R>> {
-    let server = lab.server(); // only its URL is used, which nobody connects to
+    let server = lab.server(); // a worker has to be given a URL, although nothing here connects to it
     let mut turns: Vec<_> =
         KINDS.into_iter().map(|kind| Turn::new(lab.start(kind, &server))).collect();
     turns.push(Turn::noise(lab.start(Kind::Quick, &server)));

@@ -1,5 +1,6 @@
-//! What is measured, one question a file.
+//! The scenarios, one question a file.
 
+mod builds;
 mod cold;
 mod cost;
 mod expiry;
@@ -17,8 +18,8 @@ use crate::report::Report;
 /// A scenario: its name on the command line and what it does.
 pub type Scenario = (&'static str, fn(&Lab, &mut Report));
 
-/// All of them, in the order of the report.
-pub const ALL: [Scenario; 9] = [
+/// All scenarios, in the order of the report.
+pub const ALL: [Scenario; 10] = [
     ("hits", hits::run),
     ("large", large::run),
     ("memory", memory::run),
@@ -28,4 +29,5 @@ pub const ALL: [Scenario; 9] = [
     ("expiry", expiry::run),
     ("faults", faults::run),
     ("growth", growth::run),
+    ("builds", builds::run),
 ];

@@ -1,11 +1,11 @@
-//! Subjects in turns: short batches, many rounds, and ratios within a round.
+//! Subjects that take turns: short batches, many rounds, and ratios within a round.
 
 use crate::driver::{Start, Worker};
 use crate::protocol::HitFigures;
 use crate::statistics::{Spread, median};
 use crate::subject::Kind;
 
-/// A subject and what each of its rounds came to.
+/// A subject and the figures of each of its rounds.
 pub(super) struct Turn<R = HitFigures> {
     pub(super) kind: Kind,
     pub(super) title: String,
@@ -19,12 +19,12 @@ impl<R> Turn<R> {
         Self { kind: start.kind, title, rounds: Vec::new(), start }
     }
 
-    /// The floor once more: how far its ratio is from 1 is what the machine adds.
+    /// The floor once more. Its ratio to the floor would be 1 if the machine made no noise.
     pub(super) fn noise(start: Start) -> Self {
         Self { title: "the floor again (noise)".to_owned(), ..Self::new(start) }
     }
 
-    /// What a reader has to know of this line.
+    /// The note of the line of this subject.
     pub(super) fn note(&self) -> &'static str {
         if self.title == self.kind.title() { self.kind.note() } else { "" }
     }
@@ -39,14 +39,14 @@ impl<R> Turn<R> {
         median(&self.all(figure))
     }
 
-    /// A figure against the floor's of the same round.
+    /// The ratio of a figure to the floor's in the same round.
     pub(super) fn ratio(&self, floor: &Self, figure: impl Fn(&R) -> f64) -> Spread {
         Spread::of_pairs(&self.all(&figure), &floor.all(&figure))
     }
 }
 
 impl Turn {
-    /// What a reader has to know of a line of hits: also if some of them were none.
+    /// The note of a line of hits, which says how many calls were no hits if there were any.
     pub(super) fn note_of_hits(&self) -> String {
         let loads: u64 = self.rounds.iter().map(|figures| figures.loads).sum();
         match loads {
@@ -56,17 +56,17 @@ impl Turn {
     }
 }
 
-/// How often.
+/// How often every subject takes its turn.
 #[derive(Clone, Copy)]
 pub(super) struct Often {
-    /// With new processes each time: in each, memory is laid out by new luck, and the same program beside itself
-    /// differs by up to half for as long as it lives.
+    /// How often the processes are started anew. Each process has its memory laid out differently, which makes two
+    /// processes of one program differ by up to half for as long as they live.
     pub(super) generations: usize,
-    /// Rounds with the same processes; each begins with another subject.
+    /// How many rounds the same processes take part in; each round begins with another subject.
     pub(super) rounds: usize,
 }
 
-/// Has every subject take its turn, so often.
+/// Has every subject run batches in turns, as `often` says.
 pub(super) fn take_turns<R>(
     turns: &mut [Turn<R>],
     often: Often,

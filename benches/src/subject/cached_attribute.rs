@@ -6,8 +6,10 @@ use std::time::Duration;
 use cached::AsyncRedisCache;
 use cached::macros::concurrent_cached;
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 static URL: OnceLock<String> = OnceLock::new();
 
@@ -15,7 +17,7 @@ static URL: OnceLock<String> = OnceLock::new();
 pub struct CachedAttribute;
 
 impl CachedAttribute {
-    /// Says where the server is; the attribute connects at its first call.
+    /// Keeps the URL of the server, because the attribute connects at its first call.
     pub fn at(url: &str) -> Self {
         URL.set(url.to_owned()).expect("one server per worker");
         Self

@@ -6,8 +6,10 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client};
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// Naive cache-aside: `GET`, and on a miss load and `SET`.
 pub struct Floor {
@@ -15,10 +17,10 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Connects.
+    /// Connects to the server.
     pub async fn connect(url: &str) -> Self {
         let client = Client::open(url).expect("a URL of the harness");
-        // As long as the others: 64 values of 1 MiB at a time may take longer than half a second here.
+        // The timeout is as long as that of the other subjects: 64 reads of 1 MiB at once may take more than half a second.
         let config =
             AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
         let connection = client.get_multiplexed_async_connection_with_config(&config).await;

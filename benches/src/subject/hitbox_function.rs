@@ -10,8 +10,10 @@ use hitbox_core::DisabledOffload;
 use hitbox_fn::{Cache, cached};
 use hitbox_redis::{ConnectionMode, RedisBackend};
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 type Backend = RedisBackend<JsonFormat, PassthroughCompressor>;
 type Single = BroadcastConcurrencyManager<Result<Profile, Failed>>;
@@ -23,7 +25,7 @@ pub struct HitboxFunction {
 }
 
 impl HitboxFunction {
-    /// Says where the server is; a cache connects at its first call.
+    /// Makes the caches, each of which connects at its first call.
     pub fn at(url: &str) -> Self {
         Self { for_an_hour: cache(url, Lives::AnHour), for_a_second: cache(url, Lives::ASecond) }
     }

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
-/// `try_get_with`. It keeps values as they are, and clones one for every hit.
+/// `try_get_with`. A cache of moka keeps the values themselves, and clones one for every hit.
 pub struct Moka {
     for_an_hour: Cache<String, Profile>,
     for_a_second: Cache<String, Profile>,
 }
 
 impl Moka {
-    /// Two caches, since a ttl belongs to a cache, for so many entries.
+    /// Two caches of `entries` entries each, because a ttl belongs to a whole cache.
     pub fn with_entries(entries: usize) -> Self {
         Self {
             for_an_hour: cache(Lives::AnHour, entries),

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use cachefence::cachefence;
 
-use super::{Lives, Subject, ours};
-use crate::value::{Failed, Loader, Profile};
+use super::{Subject, ours};
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// An annotated function.
 pub struct OursAttribute;
 
 impl OursAttribute {
-    /// On Redis.
+    /// Installs a cache on Redis.
     pub async fn connect(url: &str) -> Self {
         ours::connect(url).await.install().expect("one cache per worker");
         Self
     }
 
-    /// In memory, for so many entries.
+    /// Installs a cache in memory of `entries` entries.
     pub fn in_memory(entries: usize) -> Self {
         ours::in_memory(entries).install().expect("one cache per worker");
         Self

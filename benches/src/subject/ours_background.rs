@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use cachefence::{CacheFence, Error};
 
-use super::{Lives, Subject, ours};
-use crate::value::{Failed, Loader, Profile};
+use super::{Subject, ours};
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
 /// `Entry::get_or_set_in_background`.
 pub struct OursBackground(CacheFence);
 
 impl OursBackground {
-    /// On Redis.
+    /// A cache on Redis.
     pub async fn connect(url: &str) -> Self {
         Self(ours::connect(url).await)
     }

@@ -1,17 +1,19 @@
-//! The least that a cache in memory can do that keeps bytes: a lookup in `quick_cache` and a decode.
+//! The least that a cache of bytes in memory can do: a lookup in `quick_cache` and a decode.
 
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
-use super::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use super::Subject;
+use crate::loader::{Failed, Loader};
+use crate::protocol::Lives;
+use crate::value::Profile;
 
-/// `get_or_insert_async`, which loads once for all callers that miss together. It has no ttl.
+/// `get_or_insert_async`, which loads once for all callers that miss together. `quick_cache` has no ttl.
 pub struct Quick(Cache<String, Arc<[u8]>>);
 
 impl Quick {
-    /// One for so many entries.
+    /// A cache of `entries` entries.
     pub fn with_entries(entries: usize) -> Self {
         Self(Cache::new(entries))
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::hits;
-use crate::protocol::{Beside, HitFigures};
-use crate::subject::{Lives, Subject};
-use crate::value::Loader;
+use crate::loader::Loader;
+use crate::protocol::{Beside, HitFigures, Lives};
+use crate::subject::Subject;
 
-/// Measures the small ones only.
+/// Measures the small hits only.
 pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Beside) -> HitFigures {
     let loader = Arc::new(Loader::new(plan.large.bytes, Duration::ZERO));
     let readers: Vec<_> = (0..plan.readers)
@@ -17,7 +17,7 @@ pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Beside) -> HitFigure
             let (subject, loader) = (Arc::clone(subject), Arc::clone(&loader));
             let key = plan.large.name(reader % plan.large.count);
             tokio::spawn(async move {
-                // Not all at once.
+                // The readers begin at different times, so that they do not read all at once.
                 tokio::time::sleep(Duration::from_millis(
                     plan.rest_ms * u64::from(reader) / u64::from(plan.readers),
                 ))
@@ -30,7 +30,7 @@ pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Beside) -> HitFigure
         })
         .collect();
     let (subject, small) = (Arc::clone(subject), plan.small);
-    // As a task, so that it is polled where the readers are.
+    // The small hits are a task as well, so that the threads that poll the readers poll it too.
     let figures = tokio::spawn(async move { hits::run(&subject, small).await }).await;
     for reader in readers {
         reader.abort();

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::allocations::counts;
 use crate::cpu;
-use crate::protocol::{Burst, BurstFigures};
+use crate::loader::Loader;
+use crate::protocol::{Burst, BurstFigures, Lives};
 use crate::statistics::sorted;
-use crate::subject::{Lives, Subject};
-use crate::value::Loader;
+use crate::subject::Subject;
 
-/// How long a caller may wait before it counts as one that is never served.
+/// How long a caller may wait before it counts as never served.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Starts the callers and waits for all of them.

@@ -1,18 +1,18 @@
-//! One key, read all the time, that expires all the time.
+//! One key that is read all the time and expires again and again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::loader::Loader;
 use crate::protocol::{Expiry, ExpiryFigures};
 use crate::subject::Subject;
-use crate::value::Loader;
 
-/// Reads it until the time is over.
+/// Reads the key until the time is over.
 pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Expiry) -> ExpiryFigures {
     const MOST_CALLS: u64 = 10_000_000;
     let load = Duration::from_millis(plan.load_ms);
     let loader = Arc::new(Loader::new(200, load));
-    // The first load is the price of an empty cache, not of an expiry.
+    // The first load is not counted, because an empty cache causes it and no expiry.
     subject.get("expiry", plan.lives, &loader).await.expect("a load that does not fail");
     let loads_before = loader.loads();
 
@@ -33,7 +33,7 @@ pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Expiry) -> ExpiryFig
                         slow.push((now, now + took));
                     }
                     longest = longest.max(took);
-                    // A hit in memory never waits, and would keep the thread from the other tasks.
+                    // A hit in memory never waits, so without this the task would keep the thread from the other tasks.
                     tokio::task::coop::consume_budget().await;
                     now = Instant::now();
                 }

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use super::order::Order;
 use crate::allocations::counts;
 use crate::cpu;
-use crate::protocol::{HitFigures, Hits};
+use crate::loader::{Failed, Loader};
+use crate::protocol::{HitFigures, Hits, Lives};
 use crate::statistics::{percentile, sorted};
-use crate::subject::{Lives, Subject};
-use crate::value::{Failed, Loader, Profile};
+use crate::subject::Subject;
+use crate::value::Profile;
 
-/// The calls of one task that are not measured: the worker has slept, and its caches are cold.
+/// How many calls come before the measured ones, because the worker has slept and the caches of its core are cold.
 pub const WARM_UP: usize = 20;
 
-/// Runs a batch on this runtime.
+/// Runs a batch on the current runtime.
 pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Hits) -> HitFigures {
     let loader = Arc::new(Loader::new(plan.keys.bytes, Duration::ZERO));
     let calls = plan.calls as usize;
@@ -88,7 +89,7 @@ async fn one_task<S: Subject>(
     }
 }
 
-/// A peer may give up on a large value on a busy machine: that is no hit, like a load.
+/// Counts a failed call as a load, because neither is a hit: a peer may give up on a large value on a busy machine.
 fn count_failure(loader: &Loader, value: Result<Profile, Failed>) {
     if let Err(failed) = value {
         eprintln!("{failed}");

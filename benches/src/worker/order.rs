@@ -1,18 +1,18 @@
-//! In which order keys are read.
+//! The order in which keys are read.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::protocol::{Choice, Keys};
 
-/// Keys by name, and the numbers of the ones to read, made before anything is timed.
+/// The names of the keys, and the numbers of the keys to read. Both are made before anything is timed.
 pub(super) struct Order {
     names: Vec<String>,
     next: Vec<u32>,
 }
 
 impl Order {
-    /// `calls` draws, the same for the same `seed`.
+    /// Draws a key for each of `calls` calls; the same `seed` draws the same keys.
     pub(super) fn new(keys: Keys, choice: Choice, calls: usize, seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let names = (0..keys.count).map(|number| keys.name(number)).collect();
@@ -39,7 +39,7 @@ impl Order {
     }
 }
 
-/// 1, 1 + 1/2, 1 + 1/2 + 1/3 and so on.
+/// The sums 1, 1 + 1/2, 1 + 1/2 + 1/3 and so on.
 fn cumulated(count: u32) -> Vec<f64> {
     let mut sum = 0.0;
     (1..=count)

@@ -1,0 +1,83 @@
+//! The run of a worker: it makes its subject, and then carries out one command after the other.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::setup::Setup;
+use super::{beside, burst, expiry, hits};
+use crate::loader::Loader;
+use crate::protocol::{Command, Keys, Lives, Said};
+use crate::subject::{
+    CachedAttribute, Floor, HitboxFunction, Kind, Moka, Ours, OursAttribute, OursBackground, Quick,
+    Subject,
+};
+
+/// Runs a worker until its standard input ends.
+pub fn run() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let setup = Setup::of_arguments(&arguments).expect("<kind> <url> <entries> <threads>");
+    let runtime = match setup.threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        threads => {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+        }
+    };
+    let runtime = runtime.expect("a runtime starts");
+    let Setup { kind, url, entries, .. } = setup;
+    match kind {
+        Kind::Floor => serve(&runtime, runtime.block_on(Floor::connect(&url))),
+        Kind::Ours => serve(&runtime, runtime.block_on(Ours::connect(&url))),
+        Kind::OursAttribute => serve(&runtime, runtime.block_on(OursAttribute::connect(&url))),
+        Kind::OursBackground => serve(&runtime, runtime.block_on(OursBackground::connect(&url))),
+        Kind::Cached => serve(&runtime, CachedAttribute::at(&url)),
+        Kind::Hitbox => serve(&runtime, HitboxFunction::at(&url)),
+        Kind::Python => panic!("this subject runs in `python/worker.py`"),
+        Kind::Quick => serve(&runtime, Quick::with_entries(entries)),
+        Kind::OursMemory => serve(&runtime, Ours::in_memory(entries)),
+        Kind::OursMemoryAttribute => serve(&runtime, OursAttribute::in_memory(entries)),
+        Kind::Moka => serve(&runtime, Moka::with_entries(entries)),
+    }
+}
+
+fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
+    let subject = Arc::new(subject);
+    // Some subjects connect at their first call, which is made before the worker says that it is ready.
+    runtime.block_on(fill(&subject, Keys { count: 1, bytes: 1 }));
+    Said::Ready.say();
+    for line in io::stdin().lines().map_while(Result::ok) {
+        let command = serde_json::from_str(&line).expect("the driver sends commands");
+        let said = match command {
+            Command::Fill(keys) => {
+                runtime.block_on(fill(&subject, keys));
+                Said::Filled
+            }
+            Command::Hits(plan) if plan.threads > 1 => Said::Hits(hits::on_threads(&subject, plan)),
+            Command::Hits(plan) => Said::Hits(runtime.block_on(hits::run(&subject, plan))),
+            Command::Beside(plan) => Said::Hits(runtime.block_on(beside::run(&subject, plan))),
+            Command::Burst(plan) => Said::Burst(runtime.block_on(burst::run(&subject, plan))),
+            Command::Expiry(plan) => Said::Expiry(runtime.block_on(expiry::run(&subject, plan))),
+        };
+        said.say();
+    }
+}
+
+/// Loads every key, with up to 256 tasks at once.
+async fn fill<S: Subject>(subject: &Arc<S>, keys: Keys) {
+    const TASKS: u32 = 256;
+    let loader = Arc::new(Loader::new(keys.bytes, Duration::ZERO));
+    let tasks: Vec<_> = (0..TASKS.min(keys.count))
+        .map(|task| {
+            let (subject, loader) = (Arc::clone(subject), Arc::clone(&loader));
+            tokio::spawn(async move {
+                for number in (task..keys.count).step_by(TASKS as usize) {
+                    let value = subject.get(&keys.name(number), Lives::AnHour, &loader).await;
+                    value.expect("a load that does not fail");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+}
