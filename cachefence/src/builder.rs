@@ -134,13 +134,13 @@ impl Builder {
         &mut self.policy
     }
 
-    /// How long a lease is renewed for one rebuild. 60 seconds by default.
+    /// How long a lease is renewed for one load. 60 seconds by default.
     ///
     /// A recompute that is polled but never ends gives its key free after this and less than two more
     /// [`lock_timeout`](Self::lock_timeout)s. What a recompute that takes longer returns goes to its
     /// own caller and is not stored, so keep this above the longest one.
-    pub fn max_rebuild(mut self, longest: Duration) -> Self {
-        self.policy.max_rebuild = longest;
+    pub fn load_timeout(mut self, longest: Duration) -> Self {
+        self.policy.load_timeout = longest;
         self
     }
 
@@ -161,7 +161,7 @@ impl Builder {
     /// How long one operation of the Redis store may take, waiting for a connection included. 250 ms
     /// by default; at least 1 ms. It is the most that Redis in trouble adds to a call.
     ///
-    /// A rebuild asks three things of the store, and they share this: it should be several round trips.
+    /// A load asks three things of the store, and they share this: it should be several round trips.
     /// A value that takes longer to be stored is stored in a task, and its caller does not wait.
     ///
     /// After 5 failures in a row the server is left alone: calls are served without it and without

@@ -197,7 +197,7 @@ impl<T> Entry<T> {
     /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
     /// served never runs `recompute` itself: a task does, and so that caller neither waits nor fails.
     ///
-    /// That is the early refresh of a value that is still valid, and the rebuild of one within
+    /// That is the early refresh of a value that is still valid, and the load of one within
     /// [`stale_while_revalidate`](Self::stale_while_revalidate). Within
     /// [`stale_if_error`](Self::stale_if_error) only, the caller waits for the task, no longer than
     /// [`recompute_timeout`](Self::recompute_timeout). Up to 256 such tasks of a cache run at a time;
@@ -250,7 +250,7 @@ impl<T> Entry<T> {
         Ok(self.cache.engine().peek(self.request.checked_key()?).await?)
     }
 
-    /// Stores `value` for the ttl, whatever is there, and voids every rebuild that is under way:
+    /// Stores `value` for the ttl, whatever is there, and voids every load that is under way:
     /// what it recomputes was read before.
     ///
     /// The value carries no recompute time, so it is not refreshed before it expires. It is stored

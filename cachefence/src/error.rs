@@ -25,7 +25,7 @@ pub enum Error<E = Infallible> {
     Key(InvalidKey),
     /// An option has a value that cannot be used; nothing was read, run or stored.
     Option(InvalidOption),
-    /// The store did not do what it was asked. Reads and rebuilds never fail for this reason: the
+    /// The store did not do what it was asked. Reads and loads never fail for this reason: the
     /// recompute runs instead.
     Store(StoreError),
     /// A recompute asked for the key that it recomputes: it would wait for itself.

@@ -151,7 +151,7 @@ where
     Ok(Ok(served.and_then(|value| decode::<T, S>(engine, &value)).unwrap_or(held)))
 }
 
-/// Leads a load in a task. A load that takes longer than `max_rebuild` is dropped: nobody can be given
+/// Leads a load in a task. A load that takes longer than `load_timeout` is dropped: nobody can be given
 /// its value, since its lease is not renewed any more.
 fn lead_in_task<T, E, S, R, B, F>(
     engine: &Arc<Engine>,
@@ -179,7 +179,7 @@ fn lead_in_task<T, E, S, R, B, F>(
         let mut recompute = Recompute::<T, E, S, R, B, F>::new(&engine, asked, into_result, body);
         let work = engine.lead_in_task(&mut call, task, &wanted);
         // A panic is reported by the panic hook, and an error is left for the next reader.
-        drop(timeout(policy.max_rebuild, drive(work, &wanted, &mut recompute)).await);
+        drop(timeout(policy.load_timeout, drive(work, &wanted, &mut recompute)).await);
     });
 }
 

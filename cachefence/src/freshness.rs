@@ -10,7 +10,7 @@
 //!
 //! `-ln(u)` is exponentially distributed, so with `r` of its life left a value is refreshed by a
 //! given reader with the probability exp(-r / (delta * beta)): almost never while it is young,
-//! surely at its end, and the earlier the more expensive it is to rebuild. Many readers draw
+//! surely at its end, and the earlier the more expensive it is to load. Many readers draw
 //! independently, and the first to draw high refreshes for all.
 
 use std::time::Duration;
@@ -26,9 +26,9 @@ pub(crate) enum Freshness {
     Fresh,
     /// Valid, but this reader has been drawn to refresh it.
     Early,
-    /// Past its ttl: serve it to all but one reader, who rebuilds it.
+    /// Past its ttl: serve it to all but one reader, which loads it anew.
     Revalidate,
-    /// Past its ttl: serve it if it cannot be rebuilt.
+    /// Past its ttl: serve it if it cannot be loaded.
     IfError,
     /// Gone.
     Expired,
@@ -41,14 +41,14 @@ pub(crate) struct Life {
     pub(crate) delta: Duration,
     /// When its ttl ends, by the store's clock.
     pub(crate) expiry: Timestamp,
-    /// Until when it is not to be rebuilt, because that failed.
+    /// Until when it is not to be loaded again, because that failed.
     pub(crate) retry_at: Option<Timestamp>,
 }
 
 /// Decides by the store's time `now` and the draw of a `u`, uniform in (0, 1], which is only made where
 /// it matters.
 ///
-/// A `beta` of 0 never refreshes early. A value whose rebuild failed is not rebuilt before its
+/// A `beta` of 0 never refreshes early. A value whose load failed is not loaded again before its
 /// `retry_at`, as long as it may be served.
 pub(crate) fn freshness(
     life: Life,
@@ -79,7 +79,7 @@ const HIGHEST: f64 = f64::MANTISSA_DIGITS as f64 * std::f64::consts::LN_2;
 /// The draws of one process: the same for all its readers of a key within a moment.
 ///
 /// In the paper every reader draws. Where readers are many, the first of them to draw high comes early:
-/// at 200,000 reads a second of a value that takes 50 ms, half a second ahead, and the rebuilds of a 1
+/// at 200,000 reads a second of a value that takes 50 ms, half a second ahead, and the loads of a 1
 /// second ttl come almost twice as often. So readers share a draw for a 64th of delta. That is as good as
 /// certain to refresh in time (none of the draws of the last delta would have to be high) and comes
 /// 4 delta ahead, however many read. It also draws without a generator and without state.
@@ -115,7 +115,7 @@ fn mix(number: u64) -> u64 {
 /// The share of a ttl that a stored delta may reach.
 ///
 /// A worker that is starved of CPU measures its own starvation: a delta inflated a hundredfold
-/// would have every reader refresh all the time, which starves it further. A rebuild that honestly
+/// would have every reader refresh all the time, which starves it further. A load that honestly
 /// takes longer than this is refreshed a little later than the paper would have it.
 const LARGEST_DELTA: u32 = 10;
 

@@ -24,14 +24,14 @@
 //! - [`macro@cachefence`] is the attribute, with every option.
 //! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does without the attribute what it does.
 //! - [`Builder`] has a cache's options.
-//! - [`Entry`] is one key of one cache: read it without rebuilding it, set it, invalidate it.
+//! - [`Entry`] is one key of one cache: read it without loading it, set it, invalidate it.
 //! - [`KeyPart`] is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
 //!   live.
 //!
 //! # Words
 //!
 //! A *leader* runs a recompute, *joiners* wait for it in the same process, *waiters* wait because
-//! another process holds the *lease*, the right to rebuild one entry for a limited time. *Delta* is
+//! another process holds the *lease*, the right to load one entry for a limited time. *Delta* is
 //! how long a recompute took. A future is *cancelled* when it is dropped.
 
 #[doc(hidden)]

@@ -15,8 +15,8 @@ use crate::options::Policy;
 use crate::store::{Store, Version};
 use crate::time::in_time;
 
-/// The least that a caller gives others before it takes them for stuck.
-pub(super) const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// After so long a caller takes others for stuck, at the earliest.
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether bytes decode to a value of the call's type, which the engine does not know.
 pub(crate) type Decodes = fn(&AnyCodec, &[u8]) -> bool;
@@ -121,9 +121,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// How long the call gives each of those before it in a queue.
-    pub(super) fn others_patience(&self) -> Duration {
-        self.policy.wait_for_lock.max(LEAST_PATIENCE)
+    /// After how long the call takes those before it in a queue for stuck.
+    pub(super) fn stuck_after(&self) -> Duration {
+        self.policy.wait_for_lock.max(STUCK_AFTER)
     }
 
     /// Until when a recompute that begins at `begun` is waited for where there is a stale value.

@@ -26,7 +26,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::list::{List, Seat};
+use self::list::{List, Timer};
 use crate::race::race;
 
 /// A future that is ready at its deadline, by the clock of the runtime that polls it. Outside a runtime, and
@@ -52,8 +52,8 @@ impl Alarm {
     }
 
     fn take_back(&mut self) {
-        if let Some((alarms, seat)) = self.set.take() {
-            let left = alarms.list().leave(seat);
+        if let Some((alarms, timer)) = self.set.take() {
+            let left = alarms.list().remove(timer);
             drop(left); // with the lock released
         }
     }
@@ -64,15 +64,15 @@ impl Future for Alarm {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
-        if let Some((alarms, seat)) = &self.set {
-            match alarms.look(*seat, cx.waker()) {
-                Look::Waits => return Poll::Pending,
-                Look::Due => {
+        if let Some((alarms, timer)) = &self.set {
+            match alarms.state(*timer, cx.waker()) {
+                TimerState::Waits => return Poll::Pending,
+                TimerState::Due => {
                     self.take_back();
                     return Poll::Ready(());
                 }
                 // The task of that runtime has ended: sets the alarm on the runtime that polls it now.
-                Look::Over => self.take_back(),
+                TimerState::Over => self.take_back(),
             }
         }
         let Ok(runtime) = Handle::try_current() else { return Poll::Pending };
@@ -103,7 +103,7 @@ impl Drop for Alarm {
 }
 
 /// The state of an alarm in its list.
-enum Look {
+enum TimerState {
     Waits,
     Due,
     Over,
@@ -123,10 +123,10 @@ impl Alarms {
         let last = HERE.try_with(Cell::take).ok().flatten();
         let last = last.filter(|last| last.runtime == runtime.id());
         let set = |alarms: Arc<Self>| {
-            let seat = alarms.set(deadline, waker.clone())?;
+            let timer = alarms.set(deadline, waker.clone())?;
             // A thread that is ending has no thread-local storage any more; nothing is kept then.
             let _ = HERE.try_with(|last| last.set(Some(Arc::clone(&alarms))));
-            Some((alarms, seat))
+            Some((alarms, timer))
         };
         // The alarms kept for this thread may belong to a runtime that has ended, whose id a new runtime has now.
         last.and_then(set).or_else(|| set(Self::of(runtime)))
@@ -154,7 +154,7 @@ impl Alarms {
             drop(waker); // with the lock released
             return None;
         }
-        let seat = list.take(Seat::Set { deadline, waker });
+        let timer = list.insert(Timer::Set { deadline, waker });
         let earlier = list.next.is_none_or(|next| deadline < next);
         if earlier {
             list.next = Some(deadline);
@@ -163,20 +163,20 @@ impl Alarms {
         if earlier {
             self.earlier.notify_one();
         }
-        Some(seat)
+        Some(timer)
     }
 
-    fn look(&self, seat: usize, now_by: &Waker) -> Look {
+    fn state(&self, timer: usize, now_by: &Waker) -> TimerState {
         let mut list = self.list();
         let over = list.over;
-        let replaced = match &mut list.seats[seat] {
-            Seat::Set { waker, .. } if waker.will_wake(now_by) => None,
-            Seat::Set { waker, .. } => Some(mem::replace(waker, now_by.clone())),
-            Seat::Due | Seat::Free { .. } => return Look::Due,
+        let replaced = match &mut list.timers[timer] {
+            Timer::Set { waker, .. } if waker.will_wake(now_by) => None,
+            Timer::Set { waker, .. } => Some(mem::replace(waker, now_by.clone())),
+            Timer::Due | Timer::Free { .. } => return TimerState::Due,
         };
         drop(list);
         drop(replaced); // with the lock released
-        if over { Look::Over } else { Look::Waits }
+        if over { TimerState::Over } else { TimerState::Waits }
     }
 
     /// Wakes every alarm whose deadline has come; gives the earliest deadline that is left.
@@ -230,9 +230,9 @@ impl Drop for Ringing {
         everywhere().retain(|alarms| !Arc::ptr_eq(alarms, &self.alarms));
         let mut list = self.alarms.list();
         list.over = true;
-        let waiting = list.seats.iter().filter_map(|seat| match seat {
-            Seat::Set { waker, .. } => Some(waker.clone()),
-            Seat::Free { .. } | Seat::Due => None,
+        let waiting = list.timers.iter().filter_map(|timer| match timer {
+            Timer::Set { waker, .. } => Some(waker.clone()),
+            Timer::Free { .. } | Timer::Due => None,
         });
         let waiting: Vec<_> = waiting.collect();
         drop(list);

@@ -260,7 +260,7 @@ async fn a_rebuild_that_hangs_is_waited_for_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_never_ends_is_given_up() {
-    let cached = Background::with(|builder| builder.max_rebuild(Duration::from_secs(10)));
+    let cached = Background::with(|builder| builder.load_timeout(Duration::from_secs(10)));
     let keys: Vec<_> = (0..256).map(|key| key.to_string()).collect();
     for key in &keys {
         let load = cached.load(Duration::from_millis(1));

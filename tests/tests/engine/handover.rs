@@ -169,10 +169,10 @@ async fn a_value_that_was_cut_off_reaches_everybody_who_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_is_renewed_for_max_rebuild_and_no_longer() {
+async fn a_lease_is_renewed_for_load_timeout_and_no_longer() {
     let pair = pair();
     let cache =
-        cache_on(&pair.staged, |builder| builder.lock_timeout(LEASE).max_rebuild(LEASE * 2));
+        cache_on(&pair.staged, |builder| builder.lock_timeout(LEASE).load_timeout(LEASE * 2));
     let load = || async {
         sleep(TTL).await;
         Ok::<_, std::io::Error>(1)

@@ -154,7 +154,7 @@ async fn a_parked_overdue_leader_is_replaced() {
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_takes_too_long_gives_the_key_free() {
     let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
-    let short = cache_on(&staged, |builder| builder.max_rebuild(Duration::from_secs(10)));
+    let short = cache_on(&staged, |builder| builder.load_timeout(Duration::from_secs(10)));
     let endless = tokio::spawn(call(&short, &loads, Duration::from_secs(3_600)));
     sleep(Duration::from_secs(9)).await;
     let begun = Instant::now();

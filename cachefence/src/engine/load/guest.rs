@@ -10,7 +10,7 @@ use super::backoff::Backoff;
 use super::ending::{Landed, landed, landed_meanwhile};
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
-use crate::engine::call::{Call, LEAST_PATIENCE};
+use crate::engine::call::{Call, STUCK_AFTER};
 use crate::engine::flight::{Entered, Turn};
 use crate::engine::outcome::{
     Encoded, GuestFlight, GuestJoiner, GuestLeader, GuestTurn, Origin, Outcome,
@@ -75,7 +75,7 @@ fn land(baton: GuestLeader, Landed { begun, value }: Landed) -> Next {
 async fn wait_while_alive(mut joiner: GuestJoiner) -> GuestTurn {
     loop {
         let beats = joiner.beats();
-        match race(Pin::new(&mut joiner), pin!(sleep(LEAST_PATIENCE))).await {
+        match race(Pin::new(&mut joiner), pin!(sleep(STUCK_AFTER))).await {
             First::A(turn) => return turn,
             First::B(()) if joiner.beats() != beats => {}
             First::B(()) => joiner.flight().dismiss(Outcome::ReadAgain),

@@ -20,8 +20,8 @@ pub(super) async fn join(
 ) -> Next {
     // In a block of its own, so that the timer ends with it.
     let turn = {
-        let patience = sleep_until(call.waits_until(&attempt));
-        race(Pin::new(&mut joiner), pin!(patience)).await
+        let limit = sleep_until(call.waits_until(&attempt));
+        race(Pin::new(&mut joiner), pin!(limit)).await
     };
     match turn {
         First::A(Turn::Landed(outcome)) => {

@@ -150,8 +150,8 @@ async fn obtain(
         };
         let (pause, changed) = (pin!(pause), pin!(changed));
         let ask_again = pin!(race(pause, changed));
-        let patience = pin!(sleep_until(call.waits_until(attempt)));
-        if let First::B(()) = race(ask_again, patience).await {
+        let limit = pin!(sleep_until(call.waits_until(attempt)));
+        if let First::B(()) = race(ask_again, limit).await {
             return Obtained::HeldElsewhere;
         }
     }

@@ -59,11 +59,11 @@ impl Limiter {
     /// Waits for a permit.
     ///
     /// Whoever holds one may be a caller that is not polled any more. When nobody has come out for
-    /// `patience`, one of those who wait goes ahead.
-    pub(in crate::engine) async fn permit(&self, patience: Duration) -> Permit<'_> {
+    /// `stuck_after`, one of those who wait goes ahead.
+    pub(in crate::engine) async fn permit(&self, stuck_after: Duration) -> Permit<'_> {
         loop {
             let moves = self.moves.load(Ordering::Relaxed);
-            match race(pin!(self.permits.acquire()), pin!(sleep(patience))).await {
+            match race(pin!(self.permits.acquire()), pin!(sleep(stuck_after))).await {
                 First::A(permit) => return Permit { limiter: self, _permit: permit.ok() },
                 First::B(()) => {
                     let next = moves.wrapping_add(1);
@@ -87,7 +87,7 @@ impl Drop for Permit<'_> {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const STUCK: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_key_has_one_limiter_while_it_is_used() {
@@ -113,15 +113,15 @@ mod tests {
         let limiter = Limiter::new(MOST_AT_A_TIME);
         let mut inside = Vec::new();
         for _ in 0..MOST_AT_A_TIME {
-            inside.push(limiter.permit(PATIENCE).await);
+            inside.push(limiter.permit(STUCK).await);
         }
         assert!(matches!(
-            race(pin!(limiter.permit(PATIENCE)), pin!(sleep(PATIENCE / 2))).await,
+            race(pin!(limiter.permit(STUCK)), pin!(sleep(STUCK / 2))).await,
             First::B(())
         ));
         inside.pop();
         assert!(matches!(
-            race(pin!(limiter.permit(PATIENCE)), pin!(sleep(PATIENCE / 2))).await,
+            race(pin!(limiter.permit(STUCK)), pin!(sleep(STUCK / 2))).await,
             First::A(_)
         ));
     }
@@ -131,42 +131,42 @@ mod tests {
         let limiter = Arc::new(Limiter::new(MOST_AT_A_TIME));
         let mut stuck = Vec::new();
         for _ in 0..MOST_AT_A_TIME {
-            stuck.push(limiter.permit(PATIENCE).await);
+            stuck.push(limiter.permit(STUCK).await);
         }
         let waiting: Vec<_> = (0..5)
             .map(|_| {
                 let limiter = Arc::clone(&limiter);
                 tokio::spawn(async move {
-                    std::mem::forget(limiter.permit(PATIENCE).await);
+                    std::mem::forget(limiter.permit(STUCK).await);
                 })
             })
             .collect();
         let ended = || waiting.iter().filter(|task| task.is_finished()).count();
         for expected in 1..=5 {
-            sleep(PATIENCE + PATIENCE / 10).await;
+            sleep(STUCK + STUCK / 10).await;
             assert!(ended() <= expected, "{} of {expected}", ended());
         }
-        sleep(PATIENCE * 5).await;
+        sleep(STUCK * 5).await;
         assert_eq!(ended(), 5, "all of them in the end");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_limiter_where_somebody_has_come_out_is_not_stuck() {
         let limiter = Arc::new(Limiter::new(1));
-        let first = limiter.permit(PATIENCE).await;
+        let first = limiter.permit(STUCK).await;
         let inside = Arc::new(AtomicU64::new(0));
         let waiting: Vec<_> = (0..2)
             .map(|_| {
                 let (limiter, inside) = (Arc::clone(&limiter), Arc::clone(&inside));
                 tokio::spawn(async move {
-                    let _permit = limiter.permit(PATIENCE).await;
+                    let _permit = limiter.permit(STUCK).await;
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "both at a time");
-                    sleep(PATIENCE * 3 / 4).await;
+                    sleep(STUCK * 3 / 4).await;
                     inside.fetch_sub(1, Ordering::SeqCst);
                 })
             })
             .collect();
-        sleep(PATIENCE * 3 / 4).await;
+        sleep(STUCK * 3 / 4).await;
         drop(first);
         for task in waiting {
             task.await.unwrap();

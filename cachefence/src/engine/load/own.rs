@@ -9,7 +9,7 @@ use crate::engine::parts::Engine;
 /// Runs the body, unless somebody else's value has landed meanwhile.
 pub(super) async fn run_own(engine: &Engine, call: &Call<'_>, body: &Body) -> Next {
     let limiter = engine.own_bodies.of(call.key.as_str());
-    let _permit = limiter.permit(call.others_patience()).await;
+    let _permit = limiter.permit(call.stuck_after()).await;
     if let Some(landed) = landed(engine, call).await {
         return Next::Serve(Served::Value(landed.value));
     }

@@ -74,11 +74,11 @@ async fn run_renewed(
     wanted: Use,
 ) -> Ended {
     let (Some(lease), flight) = baton.split() else {
-        let _permit = engine.bypass.permit(call.others_patience()).await;
+        let _permit = engine.bypass.permit(call.stuck_after()).await;
         return body.run(wanted).await;
     };
     let keep = async {
-        lease.keep(call.policy.max_rebuild).await;
+        lease.keep(call.policy.load_timeout).await;
         // The value of a load whose lease is lost is its own caller's; the others need not wait for it.
         flight.dismiss(Outcome::ReadAgain);
     };

@@ -23,7 +23,7 @@ use crate::time::{sleep, sleep_until};
 /// How long a caller waits for a read that another one sent, where the store does not say how long it
 /// takes. Stores bound their reads themselves, but only while they are polled, and a caller that is not
 /// polled any more may be the one that sent it.
-const READ_PATIENCE: Duration = Duration::from_millis(300);
+const READ_LIMIT: Duration = Duration::from_millis(300);
 
 type Sender = Baton<Option<SharedRead>, (), At<Option<SharedRead>>>;
 
@@ -58,9 +58,9 @@ pub(super) fn read_next(
                 Some(Entered::Leads(baton)) => Waited::Sends(baton),
                 Some(Entered::Joins(mut member)) => {
                     // The leader waits as long for the read before its own, and then reads.
-                    let patience = read_patience(engine).saturating_mul(2);
-                    let mut patience = sleep_until(since.checked_add(patience));
-                    match race(Pin::new(&mut member), Pin::new(&mut patience)).await {
+                    let limit = read_limit(engine).saturating_mul(2);
+                    let mut limit = sleep_until(since.checked_add(limit));
+                    match race(Pin::new(&mut member), Pin::new(&mut limit)).await {
                         First::A(Turn::Landed(Some(read))) => {
                             call.budget.add(read.landed.saturating_duration_since(since));
                             return found(read.entry, read.decoded);
@@ -120,7 +120,7 @@ fn read_for_all<'a>(
             Some(slots.force_start(slot))
         } else {
             let turn = pin!(slots.turn(slot));
-            match race(turn, pin!(sleep(read_patience(engine)))).await {
+            match race(turn, pin!(sleep(read_limit(engine)))).await {
                 First::A(guard) => {
                     call.budget.add_since(since);
                     guard
@@ -167,9 +167,9 @@ pub(super) fn join_load(loads: &Arc<Loads>, key: &Key, on_load: OnLoad) -> Optio
 }
 
 /// How long a caller waits for a read that another one sent: a little longer than it may take.
-fn read_patience(engine: &Engine) -> Duration {
+fn read_limit(engine: &Engine) -> Duration {
     match engine.store.patience() {
-        Duration::MAX => READ_PATIENCE,
+        Duration::MAX => READ_LIMIT,
         most => most.saturating_add(most / 5),
     }
 }

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 #[derive(Default)]
 pub(super) struct List {
-    pub(super) seats: Vec<Seat>,
-    /// The first free seat. Free seats are a linked list.
+    pub(super) timers: Vec<Timer>,
+    /// The first free timer. Free timers are a linked list.
     free: Option<usize>,
     /// When the task wakes next: at the earliest deadline, or before it.
     pub(super) next: Option<Instant>,
@@ -16,46 +16,46 @@ pub(super) struct List {
     pub(super) over: bool,
 }
 
-pub(super) enum Seat {
+pub(super) enum Timer {
     Free { next: Option<usize> },
     Set { deadline: Instant, waker: Waker },
     Due,
 }
 
 impl List {
-    pub(super) fn take(&mut self, seat: Seat) -> usize {
+    pub(super) fn insert(&mut self, timer: Timer) -> usize {
         let Some(number) = self.free else {
-            if self.seats.len() == self.seats.capacity() {
+            if self.timers.len() == self.timers.capacity() {
                 // Grows by an eighth: doubling would be much of the memory that many waiting callers take.
-                self.seats.reserve_exact(self.seats.len() / 8 + 16);
+                self.timers.reserve_exact(self.timers.len() / 8 + 16);
             }
-            self.seats.push(seat);
-            return self.seats.len() - 1;
+            self.timers.push(timer);
+            return self.timers.len() - 1;
         };
-        let free = mem::replace(&mut self.seats[number], seat);
-        self.free = if let Seat::Free { next } = free { next } else { None };
+        let free = mem::replace(&mut self.timers[number], timer);
+        self.free = if let Timer::Free { next } = free { next } else { None };
         number
     }
 
-    pub(super) fn leave(&mut self, number: usize) -> Seat {
+    pub(super) fn remove(&mut self, number: usize) -> Timer {
         let next = self.free.replace(number);
-        mem::replace(&mut self.seats[number], Seat::Free { next })
+        mem::replace(&mut self.timers[number], Timer::Free { next })
     }
 
     pub(super) fn ring(&mut self, now: Instant) -> Vec<Waker> {
         let mut due = Vec::new();
         self.next = None;
-        for seat in &mut self.seats {
-            match seat {
-                Seat::Set { deadline, .. } if *deadline <= now => {
-                    if let Seat::Set { waker, .. } = mem::replace(seat, Seat::Due) {
+        for timer in &mut self.timers {
+            match timer {
+                Timer::Set { deadline, .. } if *deadline <= now => {
+                    if let Timer::Set { waker, .. } = mem::replace(timer, Timer::Due) {
                         due.push(waker);
                     }
                 }
-                Seat::Set { deadline, .. } => {
+                Timer::Set { deadline, .. } => {
                     self.next = Some(self.next.map_or(*deadline, |next| next.min(*deadline)));
                 }
-                Seat::Free { .. } | Seat::Due => {}
+                Timer::Free { .. } | Timer::Due => {}
             }
         }
         self.tidy();
@@ -63,22 +63,22 @@ impl List {
     }
 
     #[cfg(test)]
-    pub(super) fn taken(&self) -> usize {
-        self.seats.iter().filter(|seat| !matches!(seat, Seat::Free { .. })).count()
+    pub(super) fn in_use(&self) -> usize {
+        self.timers.iter().filter(|timer| !matches!(timer, Timer::Free { .. })).count()
     }
 
-    /// Frees the memory of seats that are no longer needed, and puts the free seats in order, so that the first
+    /// Frees the memory of timers that are no longer needed, and puts the free timers in order, so that the first
     /// are taken first and the list can shrink from its end.
     fn tidy(&mut self) {
-        while matches!(self.seats.last(), Some(Seat::Free { .. })) {
-            self.seats.pop();
+        while matches!(self.timers.last(), Some(Timer::Free { .. })) {
+            self.timers.pop();
         }
-        if self.seats.len() < self.seats.capacity() / 4 {
-            self.seats.shrink_to(self.seats.len() * 2);
+        if self.timers.len() < self.timers.capacity() / 4 {
+            self.timers.shrink_to(self.timers.len() * 2);
         }
         self.free = None;
-        for (number, seat) in self.seats.iter_mut().enumerate().rev() {
-            if let Seat::Free { next } = seat {
+        for (number, timer) in self.timers.iter_mut().enumerate().rev() {
+            if let Timer::Free { next } = timer {
                 *next = self.free.replace(number);
             }
         }

@@ -9,8 +9,8 @@ fn after(millis: u64) -> Alarm {
     Alarm::at(Some(Instant::now() + Duration::from_millis(millis)))
 }
 
-fn taken() -> usize {
-    Alarms::of(&Handle::current()).list().taken()
+fn in_use() -> usize {
+    Alarms::of(&Handle::current()).list().in_use()
 }
 
 #[tokio::test(start_paused = true)]
@@ -25,7 +25,7 @@ async fn each_rings_at_its_time() {
     for task in tasks {
         task.await.unwrap();
     }
-    assert_eq!(taken(), 0);
+    assert_eq!(in_use(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +43,7 @@ async fn one_that_is_taken_back_does_not_ring() {
     let begun = Instant::now();
     let limit = Duration::from_millis(5);
     assert!(timeout(limit, after(1_000)).await.is_err());
-    assert_eq!((taken(), begun.elapsed()), (0, limit));
+    assert_eq!((in_use(), begun.elapsed()), (0, limit));
 }
 
 #[test]
@@ -86,16 +86,16 @@ fn on_a_runtime_without_timers_it_waits() {
 fn what_a_crowd_has_left_is_given_back() {
     let mut list = List::default();
     let now = Instant::now();
-    let set = || Seat::Set { deadline: now, waker: Waker::noop().clone() };
-    let crowd: Vec<_> = (0..1_000).map(|_| list.take(set())).collect();
+    let set = || Timer::Set { deadline: now, waker: Waker::noop().clone() };
+    let crowd: Vec<_> = (0..1_000).map(|_| list.insert(set())).collect();
     let (few, most) = crowd.split_at(3);
     for number in most.iter().chain(&few[..1]) {
-        list.leave(*number);
+        list.remove(*number);
     }
     assert_eq!(list.ring(now - Duration::from_secs(1)).len(), 0);
-    assert_eq!((list.seats.len(), list.taken()), (3, 2));
-    assert!(list.seats.capacity() < 10, "{}", list.seats.capacity());
-    assert_eq!([list.take(set()), list.take(set())], [0, 3], "the first that is free");
+    assert_eq!((list.timers.len(), list.in_use()), (3, 2));
+    assert!(list.timers.capacity() < 10, "{}", list.timers.capacity());
+    assert_eq!([list.insert(set()), list.insert(set())], [0, 3], "the first that is free");
     assert_eq!((list.ring(now).len(), list.next), (4, None));
 }
 
