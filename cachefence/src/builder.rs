@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::CacheFence;
+use crate::chance::Chance;
 use crate::codec::{AnyCodec, Codec};
 use crate::engine::Engine;
-use crate::entropy::Entropy;
 #[cfg(doc)]
 use crate::entry::Entry;
 use crate::error::{Error, InvalidOption};
@@ -46,7 +46,7 @@ pub struct Builder {
     op_timeout: Duration,
     most_bypassing: usize,
     codec: AnyCodec,
-    entropy: Entropy,
+    chance: Chance,
     prefix: String,
     policy: Policy,
 }
@@ -65,7 +65,7 @@ impl Builder {
             op_timeout: Duration::from_millis(250),
             most_bypassing: usize::MAX,
             codec: AnyCodec::Json,
-            entropy: Entropy::default(),
+            chance: Chance::default(),
             prefix: String::new(),
             policy: Policy::default(),
         }
@@ -73,7 +73,7 @@ impl Builder {
 
     pub(crate) fn in_memory_default() -> CacheFence {
         let store = Arc::new(MemoryStore::default());
-        let engine = Engine::new(store, AnyCodec::Json, Entropy::default(), usize::MAX);
+        let engine = Engine::new(store, AnyCodec::Json, Chance::default(), usize::MAX);
         CacheFence::assemble(engine, Policy::default(), String::new())
     }
 
@@ -223,8 +223,8 @@ impl Builder {
     }
 
     /// Where chance comes from.
-    pub(crate) fn entropy(mut self, entropy: Entropy) -> Self {
-        self.entropy = entropy;
+    pub(crate) fn chance(mut self, chance: Chance) -> Self {
+        self.chance = chance;
         self
     }
 
@@ -271,7 +271,7 @@ impl Builder {
             None => return Err(InvalidOption::missing("store").into()),
         };
         options::at_least_one("max_bypass", self.most_bypassing)?;
-        let engine = Engine::new(store, self.codec, self.entropy, self.most_bypassing);
+        let engine = Engine::new(store, self.codec, self.chance, self.most_bypassing);
         Ok(CacheFence::assemble(engine, self.policy, self.prefix))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::entropy::Entropy;
+use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{Acquired, NewValue, Store, Token, Version, Watch};
@@ -31,7 +31,7 @@ const RENEWALS_PER_LEASE: u32 = 3;
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
     key: Key,
-    entropy: Entropy,
+    chance: Chance,
     token: Token,
     term: Duration,
     state: State,
@@ -51,17 +51,12 @@ enum State {
 }
 
 impl Lease {
-    pub(crate) fn new(
-        store: &Arc<dyn Store>,
-        key: &Key,
-        entropy: &Entropy,
-        term: Duration,
-    ) -> Self {
+    pub(crate) fn new(store: &Arc<dyn Store>, key: &Key, chance: &Chance, term: Duration) -> Self {
         Self {
             store: Arc::clone(store),
             key: key.clone(),
-            entropy: entropy.clone(),
-            token: Token::random(entropy),
+            chance: chance.clone(),
+            token: Token::random(chance),
             term,
             state: State::Idle,
         }
@@ -114,7 +109,7 @@ impl Lease {
     fn ask(&mut self) -> Instant {
         if !matches!(self.state, State::Idle) {
             self.settle();
-            self.token = Token::random(&self.entropy);
+            self.token = Token::random(&self.chance);
         }
         self.state = State::Asked;
         Instant::now()
@@ -196,7 +191,7 @@ impl Lease {
             State::Filling(value) => Settle::Fill(value),
             State::Postponing(pause) => Settle::Postpone(pause),
         };
-        let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token.clone());
+        let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token);
         match &settle {
             Settle::Release if store.release(&key, &token).now().is_ok() => return,
             Settle::Fill(value) if store.fill(&key, &token, value).now().is_ok() => return,
@@ -247,7 +242,7 @@ mod tests {
     fn leases() -> impl Fn() -> Lease {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let key = Key::new("", "k".to_owned(), None).0;
-        move || Lease::new(&store, &key, &Entropy::default(), TERM)
+        move || Lease::new(&store, &key, &Chance::default(), TERM)
     }
 
     /// The memory store answers at once, so none of this needs a runtime.
@@ -266,9 +261,9 @@ mod tests {
     fn asking_again_is_done_with_another_token() {
         let mut lease = leases()();
         assert!(acquires(&mut lease));
-        let first = lease.token.clone();
+        let first = lease.token;
         assert!(acquires(&mut lease), "what the first one held was given back");
-        assert_ne!(lease.token.as_str(), first.as_str());
+        assert_ne!(lease.token, first);
     }
 
     #[test]

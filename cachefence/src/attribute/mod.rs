@@ -30,7 +30,7 @@ pub mod testing {
 
     use crate::builder::Builder;
     use crate::cache::CacheFence;
-    use crate::entropy::Entropy;
+    use crate::chance::Chance;
     use crate::key::Key;
     #[cfg(feature = "redis")]
     use crate::store::redis::record::{self, Record};
@@ -38,12 +38,9 @@ pub mod testing {
     use crate::store::{NewValue, Snapshot, Timestamp};
     use crate::store::{Store, Token};
 
-    /// A cache whose chance is `source`, so that a simulation can be repeated.
-    pub fn with_entropy(
-        builder: Builder,
-        source: impl Fn() -> u64 + Send + Sync + 'static,
-    ) -> Builder {
-        builder.entropy(Entropy::of(source))
+    /// A cache whose chance is `generator`, so that a simulation can be repeated.
+    pub fn with_chance(builder: Builder, generator: impl rand::Rng + Send + 'static) -> Builder {
+        builder.chance(Chance::of(generator))
     }
 
     /// The store of a cache.
@@ -58,7 +55,7 @@ pub mod testing {
 
     /// A token that no flight has.
     pub fn token() -> Token {
-        Token::random(&Entropy::default())
+        Token::random(&Chance::default())
     }
 
     /// What the Redis store makes of the bytes under a key.
@@ -86,6 +83,6 @@ pub mod testing {
     /// Writes what the Redis store puts under `key` for `value` at `now`.
     #[cfg(feature = "redis")]
     pub fn encode_entry(key: &Key, version: u64, value: &NewValue, now: Timestamp) -> Vec<u8> {
-        record::encode(key, &Token::random(&Entropy::of(move || version)), value, now)
+        record::encode(key, &Token::from(uuid::Uuid::from_u64_pair(version, 0)), value, now)
     }
 }

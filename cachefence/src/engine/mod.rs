@@ -56,8 +56,8 @@ use self::owed::Owed;
 use self::patience::Spent;
 use self::runway::Runway;
 use self::ticket::{Ticket, Tickets};
+use crate::chance::Chance;
 use crate::codec::AnyCodec;
-use crate::entropy::Entropy;
 use crate::freshness::Draws;
 use crate::key::Key;
 use crate::lease::Lease;
@@ -76,7 +76,7 @@ pub(crate) struct Engine {
     /// What the store says of itself, for every hit to know.
     answers_at_once: bool,
     codec: AnyCodec,
-    entropy: Entropy,
+    entropy: Chance,
     draws: Draws,
     tickets: Tickets,
     runway: Runway,
@@ -178,7 +178,7 @@ impl Engine {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         codec: AnyCodec,
-        entropy: Entropy,
+        entropy: Chance,
         most_bypassing: usize,
     ) -> Self {
         Self {

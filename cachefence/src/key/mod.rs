@@ -4,7 +4,6 @@ mod escape;
 mod long;
 mod part;
 mod provided;
-#[cfg(feature = "uuid")]
 mod uuid;
 mod writer;
 

@@ -173,7 +173,7 @@ impl MemoryStore {
         if locks.len() == locks.capacity() {
             locks.retain(|_, lock| lock.until > now);
         }
-        let lock = Lock { token: token.clone(), until: now.after(lease) };
+        let lock = Lock { token: *token, until: now.after(lease) };
         locks.insert(key.as_str().to_owned(), lock);
     }
 

@@ -14,11 +14,13 @@ pub use time::Timestamp;
 pub use watch::{Wake, Watch};
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use uuid::Uuid;
 
-use crate::entropy::Entropy;
+use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
 
@@ -201,25 +203,47 @@ pub enum Acquired {
     },
 }
 
-/// Names one flight as the holder of a lock: 128 random bits, as 32 hexadecimal digits.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+/// Names one flight as the holder of a lock: a UUID of version 4. Its text is the UUID's, hyphenated and
+/// in lower case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(Uuid);
 
 impl Token {
     /// A token that no flight has had before.
-    pub(crate) fn random(entropy: &Entropy) -> Self {
-        Self(format!("{:016x}{:016x}", entropy.number(), entropy.number()))
+    pub(crate) fn random(chance: &Chance) -> Self {
+        Self(chance.uuid())
     }
 
-    /// A number that no other token gives, but by a chance of 1 in 2^64.
+    /// A number that no other token gives, but by a chance of 1 in 2^60.
     #[cfg(feature = "redis")]
-    pub(crate) fn number(&self) -> u64 {
-        self.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    pub(crate) fn number(self) -> u64 {
+        self.0.as_u64_pair().0
     }
+}
 
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl From<Uuid> for Token {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl From<Token> for Uuid {
+    fn from(token: Token) -> Self {
+        token.0
+    }
+}
+
+impl FromStr for Token {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
     }
 }
 

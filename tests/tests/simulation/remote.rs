@@ -76,7 +76,7 @@ impl Store for RemoteStore {
         seen: Option<Version>,
     ) -> StoreResult<'a, Acquired> {
         let seen = seen.map(|Version(seen)| seen);
-        let op = Op::Acquire { token: token.as_str().to_owned(), lease, seen };
+        let op = Op::Acquire { token: token.to_string(), lease, seen };
         StoreFuture::new(async {
             match self.ask(key, op).await? {
                 Reply::Lease => Ok(Acquired::Lease),
@@ -93,7 +93,7 @@ impl Store for RemoteStore {
         token: &'a Token,
         lease: Duration,
     ) -> StoreResult<'a, bool> {
-        let op = Op::Renew { token: token.as_str().to_owned(), lease };
+        let op = Op::Renew { token: token.to_string(), lease };
         StoreFuture::new(self.ask_whether(key, op))
     }
 
@@ -103,17 +103,17 @@ impl Store for RemoteStore {
         token: &'a Token,
         value: &'a NewValue,
     ) -> StoreResult<'a, bool> {
-        let op = Op::Fill { token: token.as_str().to_owned(), value: written(value) };
+        let op = Op::Fill { token: token.to_string(), value: written(value) };
         StoreFuture::new(self.ask_whether(key, op))
     }
 
     fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
-        let op = Op::Release { token: token.as_str().to_owned() };
+        let op = Op::Release { token: token.to_string() };
         StoreFuture::new(self.ask_whether(key, op))
     }
 
     fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
-        let op = Op::Seize { token: token.as_str().to_owned(), lease };
+        let op = Op::Seize { token: token.to_string(), lease };
         StoreFuture::new(async { self.ask_whether(key, op).await.map(drop) })
     }
 

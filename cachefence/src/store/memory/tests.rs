@@ -1,7 +1,7 @@
 //! What is exact, and what only the store itself can see.
 
 use super::*;
-use crate::entropy::Entropy;
+use crate::chance::Chance;
 
 const LEASE: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_micros(1);
@@ -11,7 +11,7 @@ fn key(name: &str) -> Key {
 }
 
 fn token() -> Token {
-    Token::random(&Entropy::default())
+    Token::random(&Chance::default())
 }
 
 #[tokio::test(start_paused = true)]

@@ -353,7 +353,7 @@ impl Store for RedisStore {
             let server = &self.0;
             let mut shared = server.links.here()?.shared.clone();
             let mut set = redis::cmd("SET");
-            set.arg(key.lock_name()).arg(token.as_str()).arg("PX").arg(millis(lease));
+            set.arg(key.lock_name()).arg(token.to_string()).arg("PX").arg(millis(lease));
             let set = server.ask(set.exec_async(&mut shared)).await;
             set.map_err(|failure| server.report(failure))
         })

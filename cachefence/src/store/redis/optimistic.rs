@@ -28,7 +28,13 @@ pub(super) async fn acquire(
     loop {
         let mut pipeline = redis::pipe();
         pipeline.atomic().ignore_errors();
-        pipeline.cmd("SET").arg(&lock).arg(token.as_str()).arg("NX").arg("PX").arg(millis(lease));
+        pipeline
+            .cmd("SET")
+            .arg(&lock)
+            .arg(token.to_string())
+            .arg("NX")
+            .arg("PX")
+            .arg(millis(lease));
         pipeline.cmd("GET").arg(&lock);
         pipeline.cmd("PTTL").arg(&lock);
         pipeline.cmd("GET").arg(key.as_str());
@@ -58,7 +64,7 @@ pub(super) async fn acquire(
             return Ok((Reply::Lease, Some(time)));
         }
         match (&holder, u64::try_from(left)) {
-            (Some(holder), Ok(left)) if holder.len() == token.as_str().len() => {
+            (Some(holder), Ok(left)) if holder.len() == token.to_string().len() => {
                 return Ok((Reply::Held(Duration::from_millis(left)), Some(time)));
             }
             // No flight wrote this, or it never ends: it is no lock of ours.
@@ -101,7 +107,7 @@ pub(super) async fn postpone(
     header.arg(key.as_str()).arg(0).arg(record::HEADER - 1);
     let mut holds = false;
     let done = watching(links, link, &[&lock, key.as_str()], &[get(&lock), header], |found| {
-        if found[0].as_deref() != Some(token.as_str().as_bytes()) {
+        if found[0].as_deref() != Some(token.to_string().as_bytes()) {
             return None;
         }
         holds = true;
@@ -152,7 +158,7 @@ async fn if_holds(
     change: &Pipeline,
 ) -> RedisResult<bool> {
     watching(links, link, &[lock], &[get(lock)], |found| {
-        let holds = found[0].as_deref() == Some(token.as_str().as_bytes());
+        let holds = found[0].as_deref() == Some(token.to_string().as_bytes());
         holds.then(|| change.clone())
     })
     .await

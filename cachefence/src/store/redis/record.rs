@@ -99,14 +99,13 @@ pub(crate) fn encode(key: &Key, token: &Token, value: &NewValue, now: Timestamp)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::Entropy;
 
     fn key(name: &str) -> Key {
         Key::new("", name.to_owned(), None).0
     }
 
     fn token() -> Token {
-        Token::random(&Entropy::of(|| 7))
+        Token::from(uuid::Uuid::from_u64_pair(7, 0))
     }
 
     fn value() -> NewValue {

@@ -76,7 +76,7 @@ fn acquire_script(
     script
         .key(key.as_str())
         .key(key.lock_name())
-        .arg(token.as_str())
+        .arg(token.to_string())
         .arg(millis(lease))
         .arg(&record::prefix(key)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
@@ -104,7 +104,7 @@ pub(super) async fn fill(
     let reply = FILL
         .key(key.as_str())
         .key(key.lock_name())
-        .arg(token.as_str())
+        .arg(token.to_string())
         .arg(entry)
         .arg(millis(life))
         .invoke_async(shared)
@@ -122,7 +122,7 @@ pub(super) async fn postpone(
     let reply = POSTPONE
         .key(key.as_str())
         .key(key.lock_name())
-        .arg(token.as_str())
+        .arg(token.to_string())
         .arg(&record::prefix(key)[..])
         .arg(record::HEADER)
         .arg(&record::version(token)[..])
@@ -136,7 +136,7 @@ pub(super) async fn postpone(
 /// The reply to what the holder of `token` asked. On a connection whose replies have slipped, "done" may
 /// be another's.
 fn of(token: &Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
-    if asked_by == token.as_str() {
+    if asked_by == token.to_string() {
         return Ok(done);
     }
     Err((ErrorKind::UnexpectedReturnType, "the reply to another request").into())
@@ -156,7 +156,7 @@ pub(super) async fn lease(
 ) -> RedisResult<bool> {
     let reply = LEASE
         .key(key.lock_name())
-        .arg(token.as_str())
+        .arg(token.to_string())
         .arg(lease.map_or(0, millis))
         .invoke_async(shared)
         .await?;

@@ -19,7 +19,7 @@ use super::link::{CONNECT_TIMEOUT, Link, Links};
 use super::scripts::Timed;
 use super::watches::Watches;
 use super::watching::{Claim, Maker, Watching};
-use crate::entropy::Entropy;
+use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::report;
@@ -38,7 +38,7 @@ pub(super) struct Server {
     /// How many replies have held another key's entry.
     strays: AtomicU64,
     pub(super) op_timeout: Duration,
-    entropy: Entropy,
+    chance: Chance,
 }
 
 impl Server {
@@ -52,7 +52,7 @@ impl Server {
             scripting: AtomicBool::new(true),
             strays: AtomicU64::new(0),
             op_timeout,
-            entropy: Entropy::default(),
+            chance: Chance::default(),
         }
     }
 
@@ -124,7 +124,7 @@ impl Server {
                 return failure;
             }
         };
-        if self.breaker.failed(asked, how, self.entropy.fraction()) {
+        if self.breaker.failed(asked, how, self.chance.fraction()) {
             report::store_left_alone(error);
         }
         match failure {
@@ -301,8 +301,8 @@ struct Probing {
 
 impl Drop for Probing {
     fn drop(&mut self) {
-        let Server { breaker, entropy, .. } = &*self.server;
-        if breaker.probed(self.outcome, entropy.fraction()) {
+        let Server { breaker, chance, .. } = &*self.server;
+        if breaker.probed(self.outcome, chance.fraction()) {
             report::store_is_back(&self.server.address().to_string());
         }
     }

@@ -34,7 +34,7 @@ async fn plants(store: &Arc<dyn Store>, server: &RedisServer, key: &Key) -> Vec<
         head(key.as_str(), 19), // all that tells that it is an entry, and its version
     ];
     let mut plants = vec![
-        words(&[b"SET", testing::token().as_str().as_bytes()]), // a lock that never ends
+        words(&[b"SET", testing::token().to_string().as_bytes()]), // a lock that never ends
         words(&[b"HSET", b"field", b"value"]),
         words(&[b"RPUSH", b"element"]),
         words(&[b"SADD", b"member"]),

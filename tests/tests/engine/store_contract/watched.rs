@@ -109,11 +109,11 @@ async fn a_lock_that_is_lost_after_the_look_is_lost() {
         gate.holds_one().await;
         let theirs = testing::token();
         let lock = key.lock_name();
-        server.cli(&["SET", &lock, theirs.as_str(), "PX", "10000"]);
+        server.cli(&["SET", &lock, &theirs.to_string(), "PX", "10000"]);
         gate.let_through(1);
         let held = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
         assert!(!held, "{operation}");
-        assert_eq!(server.cli(&["GET", &lock]), theirs.as_str(), "{operation}");
+        assert_eq!(server.cli(&["GET", &lock]), theirs.to_string(), "{operation}");
         let left = server.cli(&["PTTL", &lock]).parse::<u64>().unwrap();
         assert!(left <= 10_000, "{operation}: {left}");
         assert!(read(&store, &key).await.is_none(), "{operation}");
@@ -155,7 +155,7 @@ async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
     gate.holds_one().await;
     gate.let_through(1); // it finds the garbage
     gate.holds_one().await;
-    server.cli(&["SET", &key.lock_name(), testing::token().as_str(), "PX", "10000"]);
+    server.cli(&["SET", &key.lock_name(), &testing::token().to_string(), "PX", "10000"]);
     gate.let_through(2); // it removes nothing, and looks again
     let acquired = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
     assert!(matches!(acquired, Acquired::Held { .. }), "{acquired:?}");
