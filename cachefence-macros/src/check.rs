@@ -3,7 +3,7 @@
 //! `background`: what runs in a task of its own borrows nothing.
 //! `coverage`: every argument stands in the key or is skipped.
 //! `parameters`: so is every type and const parameter that no argument determines.
-//! `key`: no two calls with different values share a key, and a key and its lock share a cluster slot.
+//! `key`: no two calls with different values share a key.
 
 mod background;
 mod coverage;

@@ -266,7 +266,9 @@ impl Builder {
         options::span("op_timeout", self.op_timeout)?;
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
-            Some(Choice::Redis(url)) => Arc::new(RedisStore::open(&url, self.op_timeout)?),
+            Some(Choice::Redis(url)) => {
+                Arc::new(RedisStore::open(&url, self.op_timeout, self.codec.id())?)
+            }
             Some(Choice::Given(store)) => store,
             None => return Err(InvalidOption::missing("store").into()),
         };

@@ -106,22 +106,12 @@ pub struct InvalidKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum KeyProblem {
     Empty,
-    NoSlot,
-    Reserved,
     Unwritten,
 }
 
 impl InvalidKey {
     pub(crate) fn empty(template: Option<&'static str>) -> Self {
         Self { template, problem: KeyProblem::Empty }
-    }
-
-    pub(crate) fn no_slot(template: Option<&'static str>) -> Self {
-        Self { template, problem: KeyProblem::NoSlot }
-    }
-
-    pub(crate) fn reserved(template: Option<&'static str>) -> Self {
-        Self { template, problem: KeyProblem::Reserved }
     }
 
     pub(crate) fn unwritten(template: &'static str) -> Self {
@@ -137,14 +127,6 @@ impl fmt::Display for InvalidKey {
         }
         match self.problem {
             KeyProblem::Empty => f.write_str("is empty"),
-            KeyProblem::NoSlot => f.write_str(
-                "holds a `}` but no hash tag `{..}`, so its lock could not share its Redis \
-                 Cluster slot; close a `{` with it or leave it out",
-            ),
-            KeyProblem::Reserved => f.write_str(
-                "holds a hash tag and ends in `:lock`, which is how locks are named; end it \
-                 differently",
-            ),
             KeyProblem::Unwritten => f.write_str(
                 "holds a value whose `Display` returned an error, so it might be taken for \
                  another; write its `KeyPart` by its fields, or mend its `Display`",

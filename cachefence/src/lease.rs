@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::store::{Acquired, NewValue, Store, Token, Version, Watch};
+use crate::store::{Acquired, NewValue, Revision, Store, Token, Watch};
 use crate::time::{detach, sleep};
 
 /// A lease is renewed each time that this part of it has passed: two renewals may fail before it
@@ -79,7 +79,7 @@ impl Lease {
     /// With a `watch`, see [`Store::acquire_watching`].
     pub(crate) async fn acquire(
         &mut self,
-        seen: Option<Version>,
+        seen: Option<Revision>,
         watch: Option<&Watch>,
     ) -> Result<Acquired, StoreError> {
         let since = self.ask();

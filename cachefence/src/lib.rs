@@ -67,8 +67,8 @@ pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::share::SharedError;
 pub use self::store::{
-    Acquired, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,
-    Version, Wake, Watch,
+    Acquired, Kind, MemoryStore, NewValue, Revision, Snapshot, Store, StoreFuture, StoreResult,
+    Timestamp, Token, Wake, Watch,
 };
 pub use cachefence_macros::cachefence;
 

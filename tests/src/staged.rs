@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cachefence::{
-    Acquired, Key, MemoryStore, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult,
-    Token, Version, Watch,
+    Acquired, Key, MemoryStore, NewValue, Revision, Snapshot, Store, StoreError, StoreFuture,
+    StoreResult, Token, Watch,
 };
 use tokio::sync::Semaphore;
 
@@ -189,7 +189,7 @@ macro_rules! operations {
                 _: &'a Key,
                 _: &'a Token,
                 _: Duration,
-                _: Option<Version>,
+                _: Option<Revision>,
                 _: &'a Watch,
             ) -> StoreResult<'a, Acquired> {
                 StoreFuture::ready(Err(StoreError::new("the connection broke")))
@@ -229,7 +229,7 @@ macro_rules! operations {
 operations! {
     read Read() -> Option<Snapshot>;
     acquire Acquire(
-        token: &'a Token => &token, lease: Duration => lease, seen: Option<Version> => seen
+        token: &'a Token => &token, lease: Duration => lease, seen: Option<Revision> => seen
     ) -> Acquired;
     renew Renew(token: &'a Token => &token, lease: Duration => lease) -> bool;
     fill Fill(token: &'a Token => &token, value: &'a NewValue => &value) -> bool;

@@ -31,11 +31,13 @@ pub mod testing {
     use crate::builder::Builder;
     use crate::cache::CacheFence;
     use crate::chance::Chance;
+    #[cfg(feature = "redis")]
+    use crate::codec::{Codec as _, CodecId, Json};
     use crate::key::Key;
     #[cfg(feature = "redis")]
     use crate::store::redis::record::{self, Record};
     #[cfg(feature = "redis")]
-    use crate::store::{NewValue, Snapshot, Timestamp};
+    use crate::store::{NewValue, Revision, Snapshot, Timestamp};
     use crate::store::{Store, Token};
 
     /// A cache whose chance is `generator`, so that a simulation can be repeated.
@@ -73,7 +75,7 @@ pub mod testing {
     /// Reads what the Redis store found under `key` at `now`.
     #[cfg(feature = "redis")]
     pub fn decode_entry(key: &Key, bytes: &Bytes, now: Timestamp) -> Decoded {
-        match Record::decode(key, bytes.clone(), now) {
+        match Record::decode(key, CodecId::of(Json.name()), bytes.clone(), now) {
             Record::Entry(entry) => Decoded::Entry(entry),
             Record::Stray => Decoded::Stray,
             Record::Foreign => Decoded::Foreign,
@@ -82,7 +84,12 @@ pub mod testing {
 
     /// Writes what the Redis store puts under `key` for `value` at `now`.
     #[cfg(feature = "redis")]
-    pub fn encode_entry(key: &Key, version: u64, value: &NewValue, now: Timestamp) -> Vec<u8> {
-        record::encode(key, &Token::from(uuid::Uuid::from_u64_pair(version, 0)), value, now)
+    pub fn encode_entry(
+        key: &Key,
+        revision: Revision,
+        value: &NewValue,
+        now: Timestamp,
+    ) -> Vec<u8> {
+        record::encode(key, CodecId::of(Json.name()), revision, value, now)
     }
 }

@@ -21,7 +21,7 @@ use crate::key::Key;
 use crate::options::Policy;
 use crate::race::{First, race};
 use crate::share::Share;
-use crate::store::Version;
+use crate::store::Revision;
 use crate::time::{sleep_until, spawn};
 
 impl Engine {
@@ -50,14 +50,14 @@ impl Engine {
             match self.judge::<T, S>(&call, found, decoded) {
                 (Freshness::Fresh, Some(value)) => return Ok(Ok(value)),
                 (Freshness::Early | Freshness::Revalidate, Some(value)) => {
-                    self.refresh::<T, E, S, F>(&call, found.version, recompute);
+                    self.refresh::<T, E, S, F>(&call, found.revision, recompute);
                     return Ok(Ok(value));
                 }
                 (Freshness::IfError, Some(held)) if !self.is_within(key) => {
                     call.spent.add_since(*asked);
                     call.started_waiting(&self.tickets);
                     let rebuilt =
-                        self.rebuild_aside::<T, E, S, F>(&call, found.version, recompute).await;
+                        self.rebuild_aside::<T, E, S, F>(&call, found.revision, recompute).await;
                     return Ok(Ok(rebuilt.unwrap_or(held)));
                 }
                 _ => {}
@@ -70,7 +70,7 @@ impl Engine {
     }
 
     /// Has a task refresh the entry, unless one does.
-    fn refresh<T, E, S, F>(self: &Arc<Self>, call: &Call<'_>, seen: Version, recompute: F)
+    fn refresh<T, E, S, F>(self: &Arc<Self>, call: &Call<'_>, seen: Revision, recompute: F)
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
@@ -89,7 +89,7 @@ impl Engine {
     async fn rebuild_aside<T, E, S, F>(
         self: &Arc<Self>,
         call: &Call<'_>,
-        seen: Version,
+        seen: Revision,
         recompute: F,
     ) -> Option<T>
     where

@@ -9,7 +9,7 @@ use super::{Call, Engine, Joiner, Leader};
 use crate::freshness::{Freshness, Life, freshness};
 use crate::options::Policy;
 use crate::share::{Decoded, ShareValue};
-use crate::store::Snapshot;
+use crate::store::{Kind, Snapshot};
 
 /// How a call goes on.
 pub(super) enum Then<T> {
@@ -44,7 +44,7 @@ impl Engine {
                     (Freshness::Early | Freshness::Revalidate, Some(value)) => {
                         return match self.rebuilds.lead(call.key.as_str()) {
                             Some(baton) => {
-                                Then::Lead(baton, Attempt::refresh(found.version, Some(value)))
+                                Then::Lead(baton, Attempt::refresh(found.revision, Some(value)))
                             }
                             None => Then::Serve(value),
                         };
@@ -53,9 +53,9 @@ impl Engine {
                         if held.is_some() {
                             call.may_give_up();
                         }
-                        (attempt.seen, attempt.held) = (Some(found.version), held.map(Box::new));
+                        (attempt.seen, attempt.held) = (Some(found.revision), held.map(Box::new));
                     }
-                    _ => attempt.seen = Some(found.version),
+                    _ => attempt.seen = Some(found.revision),
                 }
             }
             Look::Nothing => {}
@@ -120,6 +120,10 @@ impl Engine {
 const NEVER_EARLY: fn() -> f64 = || 1.0;
 
 fn freshness_of(call: &Call<'_>, found: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
+    // A mark is no value, and no window reaches through it.
+    if found.kind != Kind::Value {
+        return Freshness::Expired;
+    }
     let Snapshot { delta, expiry, retry_at, .. } = *found;
     let Policy { beta, stale, .. } = *call.policy;
     freshness(Life { delta, expiry, retry_at }, beta, stale, found.now, draw)

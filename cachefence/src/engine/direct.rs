@@ -6,7 +6,7 @@ use super::{Engine, Outcome};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::options::Policy;
-use crate::store::NewValue;
+use crate::store::{Kind, NewValue};
 
 impl Engine {
     /// The value under `key`, if it is valid; runs nothing.
@@ -16,7 +16,7 @@ impl Engine {
     ) -> Result<Option<T>, StoreError> {
         let found = self.read(key).await?;
         Ok(found
-            .filter(|found| found.expiry > found.now)
+            .filter(|found| found.kind == Kind::Value && found.expiry > found.now)
             .and_then(|found| self.codec.decode(&found.payload).ok()))
     }
 

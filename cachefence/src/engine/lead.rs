@@ -15,13 +15,13 @@ use crate::error::StoreError;
 use crate::race::{First, race};
 use crate::report;
 use crate::share::Share;
-use crate::store::{Acquired, Snapshot, Version, Watch};
+use crate::store::{Acquired, Kind, Revision, Snapshot, Watch};
 use crate::time::{sleep, sleep_until};
 
 /// What a caller knows when it gets to lead.
 pub(super) struct Attempt<T> {
     /// The entry that it found and cannot use.
-    pub(super) seen: Option<Version>,
+    pub(super) seen: Option<Revision>,
     /// Whether it has looked at all.
     pub(super) looked: bool,
     /// Whether the store answered.
@@ -40,7 +40,7 @@ impl<T> Default for Attempt<T> {
 
 impl<T> Attempt<T> {
     /// To refresh an entry that could be served as well, without waiting for anybody.
-    pub(super) fn refresh(seen: Version, held: Option<T>) -> Self {
+    pub(super) fn refresh(seen: Revision, held: Option<T>) -> Self {
         Self { seen: Some(seen), held: held.map(Box::new), waits: false, ..Self::default() }
     }
 
@@ -54,7 +54,7 @@ impl<T> Attempt<T> {
 /// `Send` and not `Sync`.
 #[derive(Clone, Copy)]
 struct Request {
-    seen: Option<Version>,
+    seen: Option<Revision>,
     reachable: bool,
     waits: bool,
     holds_a_value: bool,
@@ -98,7 +98,8 @@ impl Engine {
                 Obtained::Newer { begun, entry } => {
                     // What was written after the look is new, however short it lives. One that has
                     // not looked does not know, and a mark may have been all that was written.
-                    let is_new = attempt.looked && entry.retry_at.is_none();
+                    let is_new =
+                        attempt.looked && entry.retry_at.is_none() && entry.kind == Kind::Value;
                     let decode = || self.codec.decode(&entry.payload).ok();
                     let value = if is_new { decode() } else { self.servable(call, &entry) };
                     if let Some(value) = value {
@@ -113,7 +114,7 @@ impl Engine {
                         baton.land(outcome);
                         return Break(Ok(value));
                     }
-                    attempt.seen = Some(entry.version);
+                    attempt.seen = Some(entry.revision);
                 }
                 Obtained::Nothing => {
                     return attempt.held.map_or(Continue(Next::Overdue), |held| Break(Ok(*held)));

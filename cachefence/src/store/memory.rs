@@ -15,7 +15,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 
 use super::{
-    Acquired, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token, Version,
+    Acquired, Kind, NewValue, Revision, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,
 };
 use crate::key::Key;
 
@@ -39,7 +39,7 @@ const DEFAULT_ENTRIES: usize = 10_000;
 pub struct MemoryStore {
     entries: Cache<String, Entry, Weigh>,
     locks: Mutex<Locks>,
-    versions: AtomicU64,
+    revisions: AtomicU64,
     epoch: Instant,
 }
 
@@ -51,7 +51,8 @@ struct Entry {
     retry_at: Option<Timestamp>,
     /// When it is gone.
     until: Timestamp,
-    version: u64,
+    life: Duration,
+    revision: u64,
 }
 
 type Locks = HashMap<String, Lock>;
@@ -102,7 +103,7 @@ impl MemoryStore {
         Self {
             entries,
             locks: Mutex::default(),
-            versions: AtomicU64::new(0),
+            revisions: AtomicU64::new(0),
             epoch: Instant::now(),
         }
     }
@@ -121,10 +122,12 @@ impl MemoryStore {
         let now = self.now();
         (entry.until > now).then(|| Snapshot {
             payload: entry.payload,
+            kind: Kind::Value,
             delta: entry.delta,
             expiry: entry.expiry,
+            life: entry.life,
             retry_at: entry.retry_at,
-            version: Version(entry.version),
+            revision: Revision(entry.revision),
             now,
         })
     }
@@ -139,13 +142,14 @@ impl MemoryStore {
                 expiry,
                 retry_at: None,
                 until: expiry.after(value.stale),
-                version: self.new_version(),
+                life: value.ttl,
+                revision: self.new_revision(),
             },
         );
     }
 
-    fn new_version(&self) -> u64 {
-        self.versions.fetch_add(1, Ordering::Relaxed)
+    fn new_revision(&self) -> u64 {
+        self.revisions.fetch_add(1, Ordering::Relaxed)
     }
 
     fn try_acquire(
@@ -153,10 +157,10 @@ impl MemoryStore {
         key: &Key,
         token: &Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
     ) -> Acquired {
         let mut locks = self.locks();
-        if let Some(newer) = self.snapshot(key).filter(|entry| Some(entry.version) != seen) {
+        if let Some(newer) = self.snapshot(key).filter(|entry| Some(entry.revision) != seen) {
             return Acquired::Newer(newer);
         }
         let now = self.now();
@@ -208,7 +212,7 @@ impl Store for MemoryStore {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
     ) -> StoreResult<'a, Acquired> {
         StoreFuture::ready(Ok(self.try_acquire(key, token, lease, seen)))
     }
@@ -247,8 +251,8 @@ impl Store for MemoryStore {
     ) -> StoreResult<'a, bool> {
         let postponed = self.holding(key, token).is_some_and(|mut locks| {
             if let Some(entry) = self.entries.get(key.as_str()) {
-                let (retry_at, version) = (Some(self.now().after(pause)), self.new_version());
-                self.entries.insert(key.as_str().to_owned(), Entry { retry_at, version, ..entry });
+                let (retry_at, revision) = (Some(self.now().after(pause)), self.new_revision());
+                self.entries.insert(key.as_str().to_owned(), Entry { retry_at, revision, ..entry });
             }
             locks.remove(key.as_str()).is_some()
         });

@@ -80,7 +80,7 @@ pub trait Store: Send + Sync + 'static {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
     ) -> StoreResult<'a, Acquired>;
 
     /// As [`acquire`](Self::acquire), for a caller that will wait if it gets neither: has `watch` woken
@@ -92,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
         watch: &'a Watch,
     ) -> StoreResult<'a, Acquired> {
         let _ = watch;
@@ -156,24 +156,39 @@ pub trait Store: Send + Sync + 'static {
 /// An entry as the store held it at one moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// The encoded value.
+    /// The encoded value; nothing in a mark.
     pub payload: Bytes,
+    /// A value, or the mark that there is none.
+    pub kind: Kind,
     /// How long its recompute took.
     pub delta: Duration,
     /// When its ttl ends, by the store's clock. A store keeps an entry for as long as it may be
     /// served after that; see [`NewValue::stale`].
     pub expiry: Timestamp,
-    /// Until when no reader is to rebuild it; see [`Store::postpone`].
+    /// How long it was valid when it was written: its ttl.
+    pub life: Duration,
+    /// Until when no reader is to load it anew; see [`Store::postpone`].
     pub retry_at: Option<Timestamp>,
     /// Which entry this is.
-    pub version: Version,
+    pub revision: Revision,
     /// The moment, by the store's clock.
     pub now: Timestamp,
 }
 
+/// What an entry stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A value.
+    Value,
+    /// The mark that the value is not to be cached: as long as it is there, nobody waits for another
+    /// process to load the key. It holds no data, and its expiry is its end.
+    Uncacheable,
+}
+
 /// Tells an entry from the one that was there before: any number that differs when the entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version(pub u64);
+pub struct Revision(pub u64);
 
 /// A value to be written.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Acquired, NewValue, Snapshot, Store, StoreResult, Token, Version, Watch};
+use super::{Acquired, NewValue, Revision, Snapshot, Store, StoreResult, Token, Watch};
 use crate::key::Key;
 
 /// Caches on clones of one `Arc` share their entries and locks.
@@ -29,7 +29,7 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
     ) -> StoreResult<'a, Acquired> {
         (**self).acquire(key, token, lease, seen)
     }
@@ -39,7 +39,7 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
         watch: &'a Watch,
     ) -> StoreResult<'a, Acquired> {
         (**self).acquire_watching(key, token, lease, seen, watch)

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use cachefence::__private::testing;
 use cachefence::{
-    Acquired, CacheFence, Key, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult,
-    Token, Version,
+    Acquired, CacheFence, Key, MemoryStore, NewValue, Revision, Snapshot, Store, StoreFuture,
+    StoreResult, Token,
 };
 use cachefence_tests::{RedisServer, assert_no_locks};
 use tokio::task::yield_now;
@@ -104,7 +104,7 @@ impl Fixture {
         assert_eq!(value.expect("the key is free"), "value", "dropped after {polls} polls");
         let (key, token) = (testing::key(key), testing::token());
         let store = testing::store(&self.theirs);
-        let seen = store.read(&key).await.unwrap().map(|found| found.version);
+        let seen = store.read(&key).await.unwrap().map(|found| found.revision);
         let free = async {
             loop {
                 let acquired = store.acquire(&key, &token, LEASE, seen).await.unwrap();

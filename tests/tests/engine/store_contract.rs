@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cachefence::__private::testing;
-use cachefence::{Acquired, CacheFence, Key, MemoryStore, NewValue, Snapshot, Store, Version};
+use cachefence::{Acquired, CacheFence, Key, MemoryStore, NewValue, Revision, Snapshot, Store};
 use cachefence_tests::RedisServer;
 
 use self::foreign::{
@@ -69,17 +69,17 @@ async fn read(store: &Arc<dyn Store>, key: &Key) -> Option<Snapshot> {
 }
 
 /// Puts `value` there, whoever holds the lock, and returns its version.
-async fn put(store: &Arc<dyn Store>, key: &Key, value: &NewValue) -> Option<Version> {
+async fn put(store: &Arc<dyn Store>, key: &Key, value: &NewValue) -> Option<Revision> {
     let token = testing::token();
     store.seize(key, &token, LEASE).await.unwrap();
     assert!(store.fill(key, &token, value).await.unwrap());
-    read(store, key).await.map(|found| found.version)
+    read(store, key).await.map(|found| found.revision)
 }
 
 async fn acquire(
     store: &Arc<dyn Store>,
     key: &Key,
-    seen: Option<Version>,
+    seen: Option<Revision>,
 ) -> Option<cachefence::Token> {
     let token = testing::token();
     let acquired = store.acquire(key, &token, LEASE, seen).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_newer_entry_is_returned_instead_of_a_lease(Fixture { store, .. }: Fix
     for seen in [None, old] {
         let acquired = store.acquire(&key, &testing::token(), LEASE, seen).await.unwrap();
         let Acquired::Newer(found) = acquired else { panic!("{acquired:?}") };
-        assert_eq!((found.payload, Some(found.version)), (Bytes::from_static(b"new"), new));
+        assert_eq!((found.payload, Some(found.revision)), (Bytes::from_static(b"new"), new));
     }
     assert!(acquire(&store, &key, new).await.is_some(), "asking left no lock behind");
 }
@@ -147,7 +147,7 @@ async fn filling_stores_and_releases(Fixture { store, .. }: Fixture) {
     assert!(store.fill(&key, &token, &value("v")).await.unwrap());
     let found = read(&store, &key).await.unwrap();
     assert_eq!(found.payload, "v");
-    assert!(acquire(&store, &key, Some(found.version)).await.is_some());
+    assert!(acquire(&store, &key, Some(found.revision)).await.is_some());
     assert!(!store.fill(&key, &token, &value("again")).await.unwrap(), "a lease fills once");
 }
 
@@ -225,7 +225,7 @@ async fn the_server_ends_what_nobody_cleans_up(Fixture { store, server }: Fixtur
     let key = key("k");
     let pttl = |name: &str| server.cli(&["PTTL", name]).parse::<i64>().unwrap();
     let token = acquire(&store, &key, None).await.unwrap();
-    assert!((1..=10_000).contains(&pttl(&key.lock_name())));
+    assert!((1..=10_000).contains(&pttl(&key.lease_name())));
     store.fill(&key, &token, &value("v")).await.unwrap();
     assert!((1..=60_000).contains(&pttl(key.as_str())));
     let stale = NewValue { stale: Duration::from_secs(30), ..value("v") };
@@ -260,7 +260,7 @@ async fn a_stale_entry_is_kept_for_its_window(Fixture { store, .. }: Fixture) {
         }
     };
     let found = tokio::time::timeout(Duration::from_secs(10), expired).await.unwrap();
-    assert_eq!((found.payload, Some(found.version)), (Bytes::from_static(b"v"), version));
+    assert_eq!((found.payload, Some(found.revision)), (Bytes::from_static(b"v"), version));
     assert!(acquire(&store, &key, version).await.is_some(), "it may be rebuilt");
 }
 
@@ -274,14 +274,14 @@ async fn postponing_marks_the_entry_and_releases(Fixture { store, server }: Fixt
     let left = found.retry_at.and_then(|retry_at| retry_at.since(found.now)).unwrap();
     assert!(left <= pause + LEASE && left > pause / 2, "{left:?}");
     assert_eq!((found.payload, found.delta), (Bytes::from_static(b"v"), value("v").delta));
-    assert_ne!(Some(found.version), old, "those who wait for a change see it");
+    assert_ne!(Some(found.revision), old, "those who wait for a change see it");
     let left = found.expiry.since(found.now).unwrap();
     assert!(left > Duration::from_secs(50), "its life is what it was: {left:?}");
     if let Some(server) = &server {
         let left = server.cli(&["PTTL", key.as_str()]).parse::<i64>().unwrap();
         assert!((1..=60_000).contains(&left), "{left}");
     }
-    assert!(acquire(&store, &key, Some(found.version)).await.is_some(), "the lock is free");
+    assert!(acquire(&store, &key, Some(found.revision)).await.is_some(), "the lock is free");
 }
 
 async fn only_the_holder_postpones(Fixture { store, .. }: Fixture) {

@@ -133,7 +133,7 @@ async fn by_an_invalidation() {
 /// What is none of ours wakes as well.
 #[tokio::test]
 async fn by_whatever_is_done_to_the_lock() {
-    for command in [&["DEL", "{k}:lock"][..], &["SET", "{k}:lock", "x"], &["FLUSHALL"]] {
+    for command in [&["DEL", "~lock:{k}"][..], &["SET", "~lock:{k}", "x"], &["FLUSHALL"]] {
         let world = World::new(RedisServer::start()).await;
         world.server.reset_stats();
         let holder = world.hold().await;

@@ -61,7 +61,7 @@ async fn an_error_that_still_voids_the_flights_of_the_process() {
         };
         let invalidation = async {
             begun.acquire().await.unwrap().forget();
-            assert_eq!(world.server.cli(&["EXISTS", "{k}:lock"]), "1", "it has its lease");
+            assert_eq!(world.server.cli(&["EXISTS", "~lock:{k}"]), "1", "it has its lease");
             world.proxy.set(fault);
             world.change();
             let error = world.cache.invalidate("k").await.unwrap_err();

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use cachefence::{
-    Acquired, Key, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult, Timestamp,
-    Token, Version,
+    Acquired, Key, Kind, NewValue, Revision, Snapshot, Store, StoreError, StoreFuture, StoreResult,
+    Timestamp, Token,
 };
 use tokio::time::timeout;
 
@@ -73,9 +73,9 @@ impl Store for RemoteStore {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
     ) -> StoreResult<'a, Acquired> {
-        let seen = seen.map(|Version(seen)| seen);
+        let seen = seen.map(|Revision(seen)| seen);
         let op = Op::Acquire { token: token.to_string(), lease, seen };
         StoreFuture::new(async {
             match self.ask(key, op).await? {
@@ -138,10 +138,12 @@ fn written(value: &NewValue) -> Written {
 fn snapshot(found: Found) -> Snapshot {
     Snapshot {
         payload: found.payload.into(),
+        kind: Kind::Value,
+        life: found.life,
         delta: found.delta,
         expiry: Timestamp::from_micros(found.expiry),
         retry_at: None,
-        version: Version(found.version),
+        revision: Revision(found.version),
         now: Timestamp::from_micros(found.now),
     }
 }

@@ -99,8 +99,8 @@ impl Table {
 
     fn found(&self, key: &str, now: u64) -> Option<Found> {
         let Entry { value, expiry, version } = self.entries.get(key)?;
-        let (payload, delta) = (value.payload.clone(), value.delta);
-        Some(Found { payload, delta, expiry: *expiry, version: *version, now })
+        let Written { payload, delta, ttl: life } = value.clone();
+        Some(Found { payload, delta, life, expiry: *expiry, version: *version, now })
     }
 
     fn holds(&self, key: &str, token: &str) -> bool {

@@ -49,6 +49,7 @@ pub(crate) struct Found {
     pub(crate) payload: Vec<u8>,
     pub(crate) delta: Duration,
     pub(crate) expiry: u64,
+    pub(crate) life: Duration,
     pub(crate) version: u64,
     pub(crate) now: u64,
 }

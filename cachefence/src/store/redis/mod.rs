@@ -27,8 +27,10 @@ use self::record::Record;
 use self::scripts::{Reply, millis};
 use self::server::{Server, timestamp};
 use super::{
-    Acquired, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token, Version, Watch,
+    Acquired, NewValue, Revision, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,
+    Watch,
 };
+use crate::codec::CodecId;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::options::LONGEST;
@@ -38,11 +40,19 @@ use crate::time::in_time;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Entries and locks on one Redis server.
-pub(crate) struct RedisStore(Arc<Server>);
+pub(crate) struct RedisStore {
+    server: Arc<Server>,
+    /// What its entries are encoded by.
+    codec: CodecId,
+}
 
 impl RedisStore {
     /// A store at `url`, each of whose operations may take `op_timeout`; does no I/O.
-    pub(crate) fn open(url: &str, op_timeout: Duration) -> Result<Self, InvalidOption> {
+    pub(crate) fn open(
+        url: &str,
+        op_timeout: Duration,
+        codec: CodecId,
+    ) -> Result<Self, InvalidOption> {
         let client = Client::open(url).map_err(|_| {
             // What the client says may quote the URL, and with it the password.
             InvalidOption::url(
@@ -50,11 +60,11 @@ impl RedisStore {
                 "it must be `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`",
             )
         })?;
-        Ok(Self(Arc::new(Server::new(client, op_timeout))))
+        Ok(Self { server: Arc::new(Server::new(client, op_timeout)), codec })
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
-        let server = &self.0;
+        let server = &self.server;
         let asked = Instant::now();
         if !server.clock.is_known(asked) {
             // In a box, since it is seldom: what a hit moves around is small.
@@ -80,7 +90,7 @@ impl RedisStore {
     }
 
     async fn ask_with_time(&self, key: &Key) -> Result<Option<Snapshot>, Failure> {
-        let server = &self.0;
+        let server = &self.server;
         let link = server.links.here().map_err(Failure::Failed)?;
         let both = async {
             let mut pipeline = redis::pipe();
@@ -100,7 +110,7 @@ impl RedisStore {
 
     /// What a read comes to that failed for a `failure`.
     async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
-        let server = &self.0;
+        let server = &self.server;
         let failure = match failure {
             // What was lost with its connection, at once, may be read over the next one in time.
             Failure::Lost(lost) => {
@@ -122,11 +132,11 @@ impl RedisStore {
 
     /// The entry in `bytes`, if they are one of `key`.
     fn snapshot(&self, key: &Key, bytes: Option<Vec<u8>>, now: Timestamp) -> Option<Snapshot> {
-        match Record::decode(key, bytes?.into(), now) {
+        match Record::decode(key, self.codec, bytes?.into(), now) {
             Record::Entry(entry) => Some(entry),
             Record::Foreign => None,
             Record::Stray => {
-                self.0.strayed(key);
+                self.server.strayed(key);
                 None
             }
         }
@@ -144,7 +154,7 @@ impl RedisStore {
             Reply::Newer(entry) => {
                 let now = match now {
                     Some(now) => now,
-                    None => self.0.now().await?,
+                    None => self.server.now().await?,
                 };
                 let newer = self.snapshot(key, Some(entry), now);
                 let none = || StoreError::new("the store gave an entry that is none");
@@ -154,9 +164,9 @@ impl RedisStore {
     }
 
     /// The entry, if it is another than the caller saw.
-    async fn changed(&self, key: &Key, seen: Option<Version>) -> Option<Snapshot> {
-        let found = in_time(self.0.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
-        (Some(found.version) != seen).then_some(found)
+    async fn changed(&self, key: &Key, seen: Option<Revision>) -> Option<Snapshot> {
+        let found = in_time(self.server.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
+        (Some(found.revision) != seen).then_some(found)
     }
 
     async fn hold(
@@ -165,7 +175,7 @@ impl RedisStore {
         token: &Token,
         lease: Option<Duration>,
     ) -> Result<bool, StoreError> {
-        let server = &self.0;
+        let server = &self.server;
         let script = async |link: Arc<Link>| {
             let mut shared = link.shared.clone();
             let reply = scripts::lease(&mut shared, key, token, lease);
@@ -181,7 +191,7 @@ impl RedisStore {
 impl Store for RedisStore {
     fn check(&self) -> StoreResult<'_, ()> {
         StoreFuture::new(async {
-            let server = &self.0;
+            let server = &self.server;
             let mut shared = server.links.here()?.shared.clone();
             let sent = Instant::now();
             let time = redis::cmd("TIME");
@@ -203,7 +213,7 @@ impl Store for RedisStore {
     }
 
     fn patience(&self) -> Duration {
-        self.0.op_timeout
+        self.server.op_timeout
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
@@ -215,19 +225,20 @@ impl Store for RedisStore {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
     ) -> StoreResult<'a, Acquired> {
         StoreFuture::new(async move {
-            let server = &self.0;
+            let server = &self.server;
             let script = async |link: Arc<Link>| {
                 let with_time = !server.clock.is_known(Instant::now());
                 let mut shared = link.shared.clone();
-                let reply = scripts::acquire(&mut shared, key, token, lease, seen, with_time);
+                let reply =
+                    scripts::acquire(&mut shared, key, token, lease, seen, with_time, self.codec);
                 server.ask_timed(reply).await
             };
             let transaction = async |link: Arc<Link>| {
                 let links = &server.links;
-                let reply = optimistic::acquire(links, &link, key, token, lease, seen);
+                let reply = optimistic::acquire(links, &link, key, token, lease, seen, self.codec);
                 server.ask_timed(reply).await
             };
             let (reply, now) = server.by_script_or(script, transaction).await?;
@@ -240,11 +251,11 @@ impl Store for RedisStore {
         key: &'a Key,
         token: &'a Token,
         lease: Duration,
-        seen: Option<Version>,
+        seen: Option<Revision>,
         watch: &'a Watch,
     ) -> StoreResult<'a, Acquired> {
         StoreFuture::new(async move {
-            let server = &self.0;
+            let server = &self.server;
             if server.is_left_alone() {
                 return self.acquire(key, token, lease, seen).await;
             }
@@ -261,7 +272,9 @@ impl Store for RedisStore {
                 let mut connection = over.insert(watching).connection();
                 // Before it looks: what happens after that is not missed.
                 server.watches.add(key, watch);
-                scripts::acquire_watching(&mut connection, key, token, lease, seen).await.map(Some)
+                scripts::acquire_watching(&mut connection, key, token, lease, seen, self.codec)
+                    .await
+                    .map(Some)
             };
             // It has a connection of its own, so it says nothing about the server, and may take only a
             // part of the time: what is left is for the shared one.
@@ -281,11 +294,11 @@ impl Store for RedisStore {
     }
 
     fn watches(&self) -> bool {
-        self.0.pushes()
+        self.server.pushes()
     }
 
     fn is_watching(&self) -> bool {
-        let server = &self.0;
+        let server = &self.server;
         server.pushes() && server.links.here().is_ok_and(|link| link.watching.is_taken())
     }
 
@@ -305,8 +318,9 @@ impl Store for RedisStore {
         value: &'a NewValue,
     ) -> StoreResult<'a, bool> {
         StoreFuture::new(async move {
-            let server = &self.0;
-            let entry = record::encode(key, token, value, server.now().await?);
+            let server = &self.server;
+            let revision = Revision(token.number());
+            let entry = record::encode(key, self.codec, revision, value, server.now().await?);
             let entry = entry.as_slice();
             let life = value.ttl.saturating_add(value.stale).min(LONGEST);
             let script = async |link: Arc<Link>| {
@@ -329,16 +343,18 @@ impl Store for RedisStore {
         pause: Duration,
     ) -> StoreResult<'a, bool> {
         StoreFuture::new(async move {
-            let server = &self.0;
+            let server = &self.server;
             let retry_at = server.now().await?.after(pause);
             let script = async |link: Arc<Link>| {
                 let mut shared = link.shared.clone();
-                let reply = scripts::postpone(&mut shared, key, token, retry_at);
+                let reply = scripts::postpone(&mut shared, key, token, retry_at, self.codec);
                 server.ask(reply).await
             };
             let transaction = async |link: Arc<Link>| {
                 let links = &server.links;
-                server.ask(optimistic::postpone(links, &link, key, token, retry_at)).await
+                server
+                    .ask(optimistic::postpone(links, &link, key, token, retry_at, self.codec))
+                    .await
             };
             server.by_script_or(script, transaction).await
         })
@@ -350,10 +366,10 @@ impl Store for RedisStore {
 
     fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
         StoreFuture::new(async move {
-            let server = &self.0;
+            let server = &self.server;
             let mut shared = server.links.here()?.shared.clone();
             let mut set = redis::cmd("SET");
-            set.arg(key.lock_name()).arg(token.to_string()).arg("PX").arg(millis(lease));
+            set.arg(key.lease_name()).arg(token.to_string()).arg("PX").arg(millis(lease));
             let set = server.ask(set.exec_async(&mut shared)).await;
             set.map_err(|failure| server.report(failure))
         })
@@ -361,10 +377,10 @@ impl Store for RedisStore {
 
     fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()> {
         StoreFuture::new(async move {
-            let server = &self.0;
+            let server = &self.server;
             let mut shared = server.links.here()?.shared.clone();
             let mut del = redis::cmd("DEL");
-            del.arg(key.lock_name()).arg(key.as_str());
+            del.arg(key.lease_name()).arg(key.as_str());
             // A count, and no other reply: on a connection whose replies have slipped, that would be
             // another's, and the entry still there.
             let deleted = server.ask(del.query_async::<u64>(&mut shared)).await;
@@ -376,7 +392,7 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore")
-            .field("server", &self.0.address().to_string())
+            .field("server", &self.server.address().to_string())
             .finish_non_exhaustive()
     }
 }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value};
 
 use super::link::{Link, Links};
-use super::record::{self, Record};
+use super::record;
 use super::scripts::{Reply, Timed, millis};
+use crate::codec::CodecId;
 use crate::key::Key;
-use crate::store::{Timestamp, Token, Version};
+use crate::store::{Revision, Timestamp, Token};
 
 /// Takes the lock, if nobody holds it, and looks at the entry: one round trip, unless what stands
 /// under the lock's name has to be removed first.
@@ -21,9 +22,10 @@ pub(super) async fn acquire(
     key: &Key,
     token: &Token,
     lease: Duration,
-    seen: Option<Version>,
+    seen: Option<Revision>,
+    codec: CodecId,
 ) -> RedisResult<Timed<Reply>> {
-    let (lock, mut shared) = (key.lock_name(), link.shared.clone());
+    let (lock, mut shared) = (key.lease_name(), link.shared.clone());
     // A second time only if the first has removed what was no lock.
     loop {
         let mut pipeline = redis::pipe();
@@ -49,10 +51,7 @@ pub(super) async fn acquire(
         let time = <(u64, u64)>::from_redis_value(next()?)?;
 
         let newer = entry.filter(|entry| {
-            match Record::decode(key, entry.clone().into(), Timestamp::from_micros(0)) {
-                Record::Entry(found) => Some(found.version) != seen,
-                Record::Stray | Record::Foreign => false,
-            }
+            record::revision_of(key, codec, entry).is_some_and(|found| Some(found) != seen)
         });
         if let Some(entry) = newer {
             if leads {
@@ -86,7 +85,7 @@ pub(super) async fn fill(
     entry: &[u8],
     life: Duration,
 ) -> RedisResult<bool> {
-    let lock = key.lock_name();
+    let lock = key.lease_name();
     let mut change = redis::pipe();
     change.atomic();
     change.cmd("SET").arg(key.as_str()).arg(entry).arg("PX").arg(millis(life)).ignore();
@@ -101,8 +100,9 @@ pub(super) async fn postpone(
     key: &Key,
     token: &Token,
     retry_at: Timestamp,
+    codec: CodecId,
 ) -> RedisResult<bool> {
-    let lock = key.lock_name();
+    let lock = key.lease_name();
     let mut header = redis::cmd("GETRANGE");
     header.arg(key.as_str()).arg(0).arg(record::HEADER - 1);
     let mut holds = false;
@@ -114,11 +114,11 @@ pub(super) async fn postpone(
         let mut change = redis::pipe();
         change.atomic().cmd("DEL").arg(&lock).ignore();
         let header = found[1].as_deref().unwrap_or_default();
-        if header.len() == record::HEADER && header.starts_with(&record::prefix(key)) {
+        if header.len() == record::HEADER && header.starts_with(&record::prefix(key, codec)) {
             let mut put = |at: usize, bytes: [u8; 8]| {
                 change.cmd("SETRANGE").arg(key.as_str()).arg(at).arg(&bytes[..]).ignore();
             };
-            put(record::VERSION_AT, record::version(token));
+            put(record::REVISION_AT, token.number().to_be_bytes());
             put(record::RETRY_AT, retry_at.as_micros().to_be_bytes());
         }
         Some(change)
@@ -139,7 +139,7 @@ pub(super) async fn lease(
     token: &Token,
     lease: Option<Duration>,
 ) -> RedisResult<bool> {
-    let lock = key.lock_name();
+    let lock = key.lease_name();
     let mut change = redis::pipe();
     change.atomic();
     match lease {

@@ -8,8 +8,9 @@ use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation};
 
 use super::record;
 use super::shared::Shared;
+use crate::codec::CodecId;
 use crate::key::Key;
-use crate::store::{Timestamp, Token, Version};
+use crate::store::{Revision, Timestamp, Token};
 
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire.lua")));
 static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fill.lua")));
@@ -39,10 +40,11 @@ pub(super) async fn acquire(
     key: &Key,
     token: &Token,
     lease: Duration,
-    seen: Option<Version>,
+    seen: Option<Revision>,
     with_time: bool,
+    codec: CodecId,
 ) -> RedisResult<Timed<Reply>> {
-    let script = acquire_script(key, token, lease, seen, with_time);
+    let script = acquire_script(key, token, lease, seen, with_time, codec);
     read_acquired(script.invoke_async(shared).await?)
 }
 
@@ -52,9 +54,10 @@ pub(super) async fn acquire_watching(
     key: &Key,
     token: &Token,
     lease: Duration,
-    seen: Option<Version>,
+    seen: Option<Revision>,
+    codec: CodecId,
 ) -> RedisResult<Reply> {
-    let script = acquire_script(key, token, lease, seen, false);
+    let script = acquire_script(key, token, lease, seen, false, codec);
     let mut pipeline = redis::pipe();
     pipeline.cmd("CLIENT").arg("CACHING").arg("YES").ignore().invoke_script(&script);
     let (reply,) = pipeline.query_async(watching).await?;
@@ -68,17 +71,18 @@ fn acquire_script(
     key: &Key,
     token: &Token,
     lease: Duration,
-    seen: Option<Version>,
+    seen: Option<Revision>,
     with_time: bool,
+    codec: CodecId,
 ) -> ScriptInvocation<'static> {
-    let seen = seen.map(version_bytes);
+    let seen = seen.map(revision_bytes);
     let mut script = ACQUIRE.prepare_invoke();
     script
         .key(key.as_str())
-        .key(key.lock_name())
+        .key(key.lease_name())
         .arg(token.to_string())
         .arg(millis(lease))
-        .arg(&record::prefix(key)[..])
+        .arg(&record::prefix(key, codec)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
         .arg(record::HEADER)
         .arg(u8::from(with_time));
@@ -103,7 +107,7 @@ pub(super) async fn fill(
 ) -> RedisResult<bool> {
     let reply = FILL
         .key(key.as_str())
-        .key(key.lock_name())
+        .key(key.lease_name())
         .arg(token.to_string())
         .arg(entry)
         .arg(millis(life))
@@ -118,14 +122,15 @@ pub(super) async fn postpone(
     key: &Key,
     token: &Token,
     retry_at: Timestamp,
+    codec: CodecId,
 ) -> RedisResult<bool> {
     let reply = POSTPONE
         .key(key.as_str())
-        .key(key.lock_name())
+        .key(key.lease_name())
         .arg(token.to_string())
-        .arg(&record::prefix(key)[..])
+        .arg(&record::prefix(key, codec)[..])
         .arg(record::HEADER)
-        .arg(&record::version(token)[..])
+        .arg(&token.number().to_be_bytes()[..])
         .arg(record::RETRY_AT)
         .arg(&retry_at.as_micros().to_be_bytes()[..])
         .invoke_async(shared)
@@ -142,9 +147,9 @@ fn of(token: &Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
     Err((ErrorKind::UnexpectedReturnType, "the reply to another request").into())
 }
 
-/// A version as it stands in an entry.
-fn version_bytes(version: Version) -> [u8; 8] {
-    version.0.to_be_bytes()
+/// A revision as it stands in an entry.
+fn revision_bytes(revision: Revision) -> [u8; 8] {
+    revision.0.to_be_bytes()
 }
 
 /// Prolongs the lease, or releases it without one.
@@ -155,7 +160,7 @@ pub(super) async fn lease(
     lease: Option<Duration>,
 ) -> RedisResult<bool> {
     let reply = LEASE
-        .key(key.lock_name())
+        .key(key.lease_name())
         .arg(token.to_string())
         .arg(lease.map_or(0, millis))
         .invoke_async(shared)

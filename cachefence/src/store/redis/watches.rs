@@ -25,7 +25,7 @@ impl Watches {
             watches.retain(|_, watches| watches.iter().any(|watch| !watch.is_abandoned()));
         }
         let wake = watch.arm();
-        for name in [key.as_str().to_owned(), key.lock_name()] {
+        for name in [key.as_str().to_owned(), key.lease_name(), key.hedge_name()] {
             let of_name = watches.entry(name).or_default();
             of_name.retain(|other| !other.is_abandoned() && !other.is(&wake));
             of_name.push(wake.clone());

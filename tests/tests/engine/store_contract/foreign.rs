@@ -30,8 +30,8 @@ async fn plants(store: &Arc<dyn Store>, server: &RedisServer, key: &Key) -> Vec<
         b"garbage".to_vec(),
         vec![b'x'; 1_000],
         head(other.as_str(), -1),
-        head(key.as_str(), 42), // cut off by a byte
-        head(key.as_str(), 19), // all that tells that it is an entry, and its version
+        head(key.as_str(), 62), // cut off by a byte
+        head(key.as_str(), 27), // all that tells that it is an entry, and its version
     ];
     let mut plants = vec![
         words(&[b"SET", testing::token().to_string().as_bytes()]), // a lock that never ends
@@ -60,7 +60,7 @@ fn dump(server: &RedisServer, name: &str) -> Vec<u8> {
 pub(super) async fn foreign_data_is_no_entry_and_no_lock(Fixture { store, server }: Fixture) {
     let Some(server) = server else { return };
     let key = key("k");
-    let (entry, lock) = (key.as_str(), &*key.lock_name());
+    let (entry, lock) = (key.as_str(), &*key.lease_name());
     let plants = plants(&store, &server, &key).await;
     for name in [entry, lock] {
         for words in &plants {
@@ -80,7 +80,7 @@ pub(super) async fn an_empty_value_is_an_entry(Fixture { store, .. }: Fixture) {
     let version = put(&store, &key, &value("")).await;
     let acquired = store.acquire(&key, &testing::token(), LEASE, None).await.unwrap();
     let Acquired::Newer(found) = acquired else { panic!("{acquired:?}") };
-    assert_eq!((&*found.payload, Some(found.version)), (&b""[..], version));
+    assert_eq!((&*found.payload, Some(found.revision)), (&b""[..], version));
 }
 
 pub(super) async fn a_lock_that_is_written_over_is_lost(Fixture { store, server }: Fixture) {
@@ -90,12 +90,12 @@ pub(super) async fn a_lock_that_is_written_over_is_lost(Fixture { store, server 
     store.invalidate(&key).await.unwrap();
     for words in &plants {
         let token = acquire(&store, &key, None).await.unwrap();
-        plant(&server, &key.lock_name(), words);
+        plant(&server, &key.lease_name(), words);
         assert!(!store.fill(&key, &token, &value("v")).await.unwrap(), "{words:?}");
         assert!(!store.renew(&key, &token, LEASE).await.unwrap(), "{words:?}");
         assert!(!store.release(&key, &token).await.unwrap(), "{words:?}");
         assert!(!store.postpone(&key, &token, LEASE).await.unwrap(), "{words:?}");
-        assert_eq!(server.cli(&["EXISTS", key.as_str(), &key.lock_name()]), "1", "{words:?}");
+        assert_eq!(server.cli(&["EXISTS", key.as_str(), &key.lease_name()]), "1", "{words:?}");
     }
 }
 
@@ -110,6 +110,6 @@ pub(super) async fn postponing_marks_nothing_but_entries(Fixture { store, server
         let before = dump(&server, key.as_str());
         assert!(store.postpone(&key, &token, LEASE).await.unwrap(), "{words:?}");
         assert_eq!(dump(&server, key.as_str()), before, "{words:?}");
-        assert_eq!(server.cli(&["EXISTS", &key.lock_name()]), "0", "{words:?}");
+        assert_eq!(server.cli(&["EXISTS", &key.lease_name()]), "0", "{words:?}");
     }
 }

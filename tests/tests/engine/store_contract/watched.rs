@@ -108,7 +108,7 @@ async fn a_lock_that_is_lost_after_the_look_is_lost() {
         });
         gate.holds_one().await;
         let theirs = testing::token();
-        let lock = key.lock_name();
+        let lock = key.lease_name();
         server.cli(&["SET", &lock, &theirs.to_string(), "PX", "10000"]);
         gate.let_through(1);
         let held = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
@@ -139,7 +139,7 @@ async fn postponing_releases_although_the_entry_changes_after_the_look() {
     gate.holds_one().await;
     gate.let_through(1);
     assert!(timeout(SOON, pending).await.unwrap().unwrap().unwrap(), "it held the lock");
-    assert_eq!(server.cli(&["EXISTS", &key.lock_name()]), "0");
+    assert_eq!(server.cli(&["EXISTS", &key.lease_name()]), "0");
     assert_eq!(server.cli(&["GET", key.as_str()]), "theirs");
 }
 
@@ -147,7 +147,7 @@ async fn postponing_releases_although_the_entry_changes_after_the_look() {
 async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
     let (server, mut gate, store) = without_scripts().await;
     let key = key("k");
-    server.cli(&["SET", &key.lock_name(), "garbage"]);
+    server.cli(&["SET", &key.lease_name(), "garbage"]);
     let pending = tokio::spawn({
         let (store, key) = (Arc::clone(&store), key.clone());
         async move { store.acquire(&key, &testing::token(), LEASE, None).await }
@@ -155,7 +155,7 @@ async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
     gate.holds_one().await;
     gate.let_through(1); // it finds the garbage
     gate.holds_one().await;
-    server.cli(&["SET", &key.lock_name(), &testing::token().to_string(), "PX", "10000"]);
+    server.cli(&["SET", &key.lease_name(), &testing::token().to_string(), "PX", "10000"]);
     gate.let_through(2); // it removes nothing, and looks again
     let acquired = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
     assert!(matches!(acquired, Acquired::Held { .. }), "{acquired:?}");
