@@ -53,9 +53,11 @@ mod options;
 mod race;
 mod report;
 mod share;
-mod store;
+pub mod store;
 mod sync;
 mod terms;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 
 pub use self::blocking::blocking;
@@ -66,10 +68,7 @@ pub use self::entry::{Entry, Negative};
 pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::share::SharedError;
-pub use self::store::{
-    Acquired, Kind, MemoryStore, NewValue, Revision, Snapshot, Store, StoreFuture, StoreResult,
-    Timestamp, Token, Wake, Watch,
-};
+pub use self::store::{MemoryStore, Store};
 pub use cachefence_macros::cachefence;
 
 #[doc(hidden)]

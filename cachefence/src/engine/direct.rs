@@ -52,7 +52,7 @@ impl Engine {
     /// Removes the entry, and voids every rebuild that is under way.
     pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
         let owed = self.owed.number(key);
-        let result = self.store.invalidate(key).await;
+        let result = self.store.invalidate(std::slice::from_ref(key)).await;
         if let (Ok(()), Some(number)) = (&result, owed) {
             self.owed.paid(key, number);
         }

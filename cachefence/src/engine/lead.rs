@@ -137,9 +137,8 @@ impl Engine {
             return Obtained::NoStore;
         }
         let mut pace = Pace::new();
-        let mut may_watch = self.store.watches();
-        // Where that costs nothing, the first look is one that is woken, and no second one is needed.
-        let mut watch = (may_watch && waits && self.store.is_watching()).then(Watch::new);
+        let mut may_look_again = self.store.traits().wakes && self.store.status().pushes;
+        let mut watch = waits.then(Watch::new);
         loop {
             let begun = self.tickets.next();
             if self.owed.has(call.key) {
@@ -155,11 +154,11 @@ impl Engine {
             let remaining = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
                 Ok(Acquired::Lease) => return Obtained::Lease,
                 Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
-                Ok(Acquired::Held { .. }) if !waits => return Obtained::Nothing,
-                Ok(Acquired::Held { remaining }) => remaining,
-                Err(_) if watch.is_some() => {
-                    // Watching has a connection of its own. Without it, once more.
-                    (may_watch, watch) = (false, None);
+                Ok(Acquired::Held(_)) if !waits => return Obtained::Nothing,
+                Ok(Acquired::Held(held)) => held.remaining(),
+                Err(_) if watch.as_ref().is_some_and(Watch::was_armed) => {
+                    // Being woken takes a connection of its own. Without it, once more.
+                    (may_look_again, watch) = (false, None);
                     continue;
                 }
                 Err(error) => {
@@ -172,9 +171,9 @@ impl Engine {
             };
             // It is another's rebuild that is waited for, not the store.
             call.spent.set(spent);
-            if may_watch && watch.is_none() {
-                // Looks again at once: the lock may have been given back in between.
-                watch = Some(Watch::new());
+            if may_look_again && watch.as_ref().is_some_and(|watch| !watch.is_armed()) {
+                // Looks again at once, to be woken: the lock may have been given back in between.
+                may_look_again = false;
                 continue;
             }
             let watched = watch.as_ref().filter(|watch| watch.is_armed());

@@ -251,7 +251,7 @@ impl Engine {
 
     /// How long a caller waits for a read that another one sent: a little longer than it may take.
     fn read_patience(&self) -> Duration {
-        match self.store().patience() {
+        match self.store().traits().call_budget {
             Duration::MAX => READ_PATIENCE,
             most => most.saturating_add(most / 5),
         }

@@ -182,7 +182,7 @@ impl Engine {
         most_bypassing: usize,
     ) -> Self {
         Self {
-            answers_at_once: store.answers_at_once(),
+            answers_at_once: store.traits().answers_at_once,
             store,
             codec,
             draws: Draws::new(entropy.number()),

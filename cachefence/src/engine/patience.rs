@@ -38,7 +38,7 @@ impl Spent {
 impl Engine {
     /// How long `call` may still wait for its store.
     pub(super) fn left(&self, call: &Call<'_>) -> Duration {
-        self.store().patience().saturating_sub(call.spent.get())
+        self.store().traits().call_budget.saturating_sub(call.spent.get())
     }
 
     /// Waits for an `operation` of the store, no longer than `call` may still wait for it. Dropped

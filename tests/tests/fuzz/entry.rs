@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cachefence::__private::testing::{Decoded, decode_entry, encode_entry, key};
-use cachefence::{Key, Kind, NewValue, Revision, Snapshot, Timestamp};
+use cachefence::store::{Key, Kind, NewValue, Revision, Snapshot, Timestamp};
+use cachefence::testing::{Decoded, decode_entry, encode_entry, key};
 
 const HEADER: usize = 64;
 
@@ -121,7 +121,7 @@ fn check_encode(name: &str, record: &[u8]) {
 }
 
 fn value(payload: Bytes, delta: Duration, ttl: Duration) -> NewValue {
-    NewValue { payload, delta, ttl, stale: Duration::ZERO }
+    NewValue::new(payload, ttl).delta(delta)
 }
 
 /// Decodes what was encoded for the key `name`, and sees that it is nothing else.

@@ -4,8 +4,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence::__private::testing::with_chance;
 use cachefence::CacheFence;
+use cachefence::testing::with_chance;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 

@@ -1,17 +1,22 @@
 //! The store on a Redis server.
+//!
+//! An operation is read straight down: [`RedisStore`] turns it into bytes (`record`), a `protocol` (`scripts`,
+//! or `transactions` where those are refused) sends it over a `link`, and `server` judges what comes back
+//! (`failure`, `breaker`, `clock`). Reads go by themselves or in a `batch`; those who wait are woken by
+//! `tracking`.
 
+mod batch;
 mod breaker;
 mod clock;
+mod connection;
 mod failure;
 mod link;
-mod optimistic;
+mod protocol;
 pub(crate) mod record;
 mod scripts;
 mod server;
-mod shared;
-mod together;
-mod watches;
-mod watching;
+mod tracking;
+mod transactions;
 
 use std::fmt;
 use std::pin::pin;
@@ -21,15 +26,17 @@ use std::time::Duration;
 use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
-use self::failure::Failure;
+use self::failure::{Failure, Read};
 use self::link::Link;
+use self::protocol::{At, Ending, Entry, HeldOff, Protocol, Reply};
 use self::record::Record;
-use self::scripts::{Reply, millis};
 use self::server::{Server, timestamp};
+use self::tracking::Found;
 use super::{
-    Acquired, NewValue, Revision, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,
-    Watch,
+    Acquire, Acquired, Outcome, Revision, Snapshot, Status, Store, StoreFuture, StoreResult,
+    Timestamp, Token, Traits, Watch,
 };
+use crate::chance::Chance;
 use crate::codec::CodecId;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
@@ -39,11 +46,13 @@ use crate::time::in_time;
 /// How long the first contact may take, when a cache is built.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Entries and locks on one Redis server.
+/// Entries and slots on one Redis server.
 pub(crate) struct RedisStore {
     server: Arc<Server>,
     /// What its entries are encoded by.
     codec: CodecId,
+    /// Where revisions come from.
+    chance: Chance,
 }
 
 impl RedisStore {
@@ -60,7 +69,8 @@ impl RedisStore {
                 "it must be `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`",
             )
         })?;
-        Ok(Self { server: Arc::new(Server::new(client, op_timeout)), codec })
+        let server = Arc::new(Server::new(client, op_timeout));
+        Ok(Self { server, codec, chance: Chance::default() })
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
@@ -71,7 +81,7 @@ impl RedisStore {
             return Box::pin(self.get_with_time(key)).await;
         }
         let link = server.links.here()?;
-        let reply = pin!(together::read(&link, key.as_str(), asked, server.op_timeout));
+        let reply = pin!(link.reads.read(key.as_str(), asked, server.op_timeout));
         match server.ask_in_time(asked, reply).await {
             Ok(entry) => match server.clock.now() {
                 Some(now) => Ok(self.snapshot(key, entry, now)),
@@ -111,22 +121,20 @@ impl RedisStore {
     /// What a read comes to that failed for a `failure`.
     async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.server;
-        let failure = match failure {
-            // What was lost with its connection, at once, may be read over the next one in time.
-            Failure::Lost(lost) => {
+        let failure = match failure.meaning().read {
+            Read::Again => {
                 let again = in_time(server.op_timeout / 2, pin!(self.ask_with_time(key))).await;
                 match again {
                     Some(Ok(found)) => return Ok(found),
                     Some(Err(failure)) => failure,
-                    None => Failure::Failed(lost),
+                    None => failure,
                 }
             }
-            failure => failure,
+            Read::Miss | Read::Error => failure,
         };
-        match failure {
-            // No entry of ours: the next rebuild writes over it.
-            Failure::WrongType => Ok(None),
-            failure => Err(server.report(failure)),
+        match failure.meaning().read {
+            Read::Miss => Ok(None),
+            Read::Again | Read::Error => Err(server.report(failure)),
         }
     }
 
@@ -142,25 +150,87 @@ impl RedisStore {
         }
     }
 
-    async fn acquired(
+    fn at<'a>(&'a self, link: &'a Link, key: &'a Key) -> At<'a> {
+        At { links: &self.server.links, link, key, codec: self.codec }
+    }
+
+    /// Asks for a slot over the shared connection.
+    async fn acquire_once(
         &self,
         key: &Key,
-        reply: Reply,
-        now: Option<Timestamp>,
-    ) -> Result<Acquired, StoreError> {
-        Ok(match reply {
-            Reply::Lease => Acquired::Lease,
-            Reply::Held(remaining) => Acquired::Held { remaining },
-            Reply::Newer(entry) => {
-                let now = match now {
-                    Some(now) => now,
-                    None => self.server.now().await?,
-                };
-                let newer = self.snapshot(key, Some(entry), now);
-                let none = || StoreError::new("the store gave an entry that is none");
-                Acquired::Newer(newer.ok_or_else(none)?)
+        request: &Acquire<'_>,
+    ) -> Result<(Reply, Option<Timestamp>), StoreError> {
+        let server = &self.server;
+        let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
+            let with_time = !server.clock.is_known(Instant::now());
+            let reply = protocol.acquire(self.at(&link, key), request, with_time);
+            server.ask_timed(reply).await
+        };
+        server.step(acquire).await
+    }
+
+    /// As [`acquire_once`](Self::acquire_once), over the connection on which the server tells what has
+    /// changed. `None` if there is no such connection, or not yet: then nothing was asked.
+    async fn acquire_tracked(
+        &self,
+        key: &Key,
+        request: &Acquire<'_>,
+        watch: &Watch,
+    ) -> Option<Result<Reply, StoreError>> {
+        let server = &self.server;
+        let link = match server.links.here() {
+            Ok(link) => link,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut used = None;
+        let reply = async {
+            let tracked = match link.tracking.connection(server.links.client()).await {
+                Found::Here(tracked) => used.insert(tracked),
+                Found::NotNow => return Ok(None),
+                Found::Never => {
+                    server.without_pushes();
+                    return Ok(None);
+                }
+            };
+            // Before it looks: what happens after that is not missed.
+            tracked.add(key, watch);
+            let mut connection = tracked.connection();
+            scripts::acquire_tracked(&mut connection, self.at(&link, key), request).await.map(Some)
+        };
+        // It has a connection of its own, so it says nothing about the server, and may take only a
+        // part of the time: what is left is for the shared one.
+        let reply = in_time(server.op_timeout / 2, pin!(reply)).await;
+        let tracked = used?;
+        let error = match reply {
+            Some(Ok(Some(reply))) => return Some(Ok(reply)),
+            Some(Err(error)) => server.report(Failure::classify(server.address(), error)),
+            Some(Ok(None)) | None => {
+                StoreError::unsaid("the connection of those who wait does not answer")
             }
-        })
+        };
+        link.tracking.leave(tracked.number());
+        Some(Err(error))
+    }
+
+    /// Whether the caller of an acquire is to be woken: if that takes no longer than not to, or if it turned
+    /// out that it waits.
+    fn arms(&self, watch: &Watch) -> bool {
+        let server = &self.server;
+        let is_there = || server.links.here().is_ok_and(|link| link.tracking.is_taken());
+        server.pushes() && !server.is_left_alone() && (!watch.is_new() || is_there())
+    }
+
+    async fn acquire_any(
+        &self,
+        key: &Key,
+        request: &Acquire<'_>,
+    ) -> Result<(Reply, Option<Timestamp>), StoreError> {
+        if let Some(watch) = request.watch.filter(|watch| self.arms(watch))
+            && let Some(reply) = self.acquire_tracked(key, request, watch).await
+        {
+            return reply.map(|reply| (reply, None));
+        }
+        self.acquire_once(key, request).await
     }
 
     /// The entry, if it is another than the caller saw.
@@ -169,223 +239,173 @@ impl RedisStore {
         (Some(found.revision) != seen).then_some(found)
     }
 
-    async fn hold(
+    async fn try_acquire(&self, key: &Key, request: &Acquire<'_>) -> Result<Acquired, StoreError> {
+        // A woken waiter mostly finds a value, and one GET is the cheapest way to fetch it.
+        if let Some(watch) = request.watch
+            && watch.is_armed()
+            && self.arms(watch)
+            && let Some(entry) = self.changed(key, request.seen).await
+        {
+            return Ok(Acquired::Newer(entry));
+        }
+        let mut request = *request;
+        loop {
+            let (reply, now) = self.acquire_any(key, &request).await?;
+            let bytes = match reply {
+                Reply::Lease => return Ok(Acquired::Lease),
+                Reply::Held(held) => return Ok(Acquired::Held(held)),
+                Reply::Newer(bytes) => bytes,
+            };
+            let now = match now {
+                Some(now) => now,
+                None => self.server.now().await?,
+            };
+            let revision = record::revision_of(key, self.codec, &bytes);
+            if let Some(newer) = self.snapshot(key, Some(bytes), now) {
+                return Ok(Acquired::Newer(newer));
+            }
+            // It begins as an entry does and is none, so that it is written over like any garbage.
+            if revision.is_none() || revision == request.seen {
+                return Err(StoreError::new("the store gave an entry that is none"));
+            }
+            request.seen = revision;
+        }
+    }
+
+    /// How a load ended, in bytes.
+    async fn ending(&self, key: &Key, outcome: &Outcome) -> Result<Ending, StoreError> {
+        let revision = Revision(self.chance.number());
+        let held_off = |pause, now: Timestamp| HeldOff { revision, retry_at: now.after(pause) };
+        Ok(match outcome {
+            Outcome::Store(value) => {
+                let now = self.server.now().await?;
+                let bytes = record::encode(key, self.codec, revision, value, now);
+                let life = value.ttl.saturating_add(value.stale).min(LONGEST);
+                Ending::Store(Entry { bytes, life })
+            }
+            Outcome::Uncacheable(ttl) => {
+                let now = self.server.now().await?;
+                let bytes = record::encode_mark(key, self.codec, revision, *ttl, now);
+                Ending::Mark(Entry { bytes, life: *ttl }, held_off(*ttl, now), now)
+            }
+            Outcome::Postpone(pause) => {
+                Ending::Postpone(held_off(*pause, self.server.now().await?))
+            }
+            Outcome::Release => Ending::Release,
+        })
+    }
+
+    async fn try_finish(
         &self,
         key: &Key,
-        token: &Token,
-        lease: Option<Duration>,
+        tokens: &[Token],
+        outcome: &Outcome,
     ) -> Result<bool, StoreError> {
         let server = &self.server;
-        let script = async |link: Arc<Link>| {
-            let mut shared = link.shared.clone();
-            let reply = scripts::lease(&mut shared, key, token, lease);
-            server.ask(reply).await
+        let ending = &self.ending(key, outcome).await?;
+        let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
+            server.ask(protocol.finish(self.at(&link, key), tokens, ending)).await
         };
-        let transaction = async |link: Arc<Link>| {
-            server.ask(optimistic::lease(&server.links, &link, key, token, lease)).await
+        let finished = server.step(finish).await?;
+        if finished {
+            server.wrote();
+        }
+        Ok(finished)
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let server = &self.server;
+        let mut shared = server.links.here()?.shared.clone();
+        let names = |key: &Key| [key.lease_name(), key.hedge_name(), key.as_str().to_owned()];
+        // A count, and no other reply: on a connection whose replies have slipped, that would be
+        // another's, and the entry still there.
+        let deleted = match keys {
+            [] => Ok(()),
+            [key] => {
+                let mut del = redis::cmd("DEL");
+                del.arg(&names(key)[..]);
+                server.ask(del.query_async::<u64>(&mut shared)).await.map(drop)
+            }
+            keys => {
+                let mut pipeline = redis::pipe();
+                pipeline.ignore_errors();
+                for key in keys {
+                    pipeline.cmd("DEL").arg(&names(key)[..]);
+                }
+                let all = async {
+                    let all: Vec<RedisResult<u64>> = pipeline.query_async(&mut shared).await?;
+                    all.into_iter().try_for_each(|deleted| deleted.map(drop))
+                };
+                server.ask(all).await
+            }
         };
-        server.by_script_or(script, transaction).await
+        deleted.map_err(|failure| server.report(failure))
+    }
+
+    async fn connect(&self) -> Result<(), StoreError> {
+        let server = &self.server;
+        let mut shared = server.links.here()?.shared.clone();
+        let sent = Instant::now();
+        let time = redis::cmd("TIME");
+        let time = time.query_async(&mut shared);
+        let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
+        server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
+        // This may be polled elsewhere by now.
+        let mut shared = server.links.here()?.shared.clone();
+        let load = scripts::load(&mut shared);
+        match server.with_timeout(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {
+            Ok(()) => Ok(()),
+            Err(Failure::NoScripting) => {
+                server.without_scripts();
+                Ok(())
+            }
+            Err(failure) => Err(server.report(failure)),
+        }
     }
 }
 
 impl Store for RedisStore {
     fn check(&self) -> StoreResult<'_, ()> {
-        StoreFuture::new(async {
-            let server = &self.server;
-            let mut shared = server.links.here()?.shared.clone();
-            let sent = Instant::now();
-            let time = redis::cmd("TIME");
-            let time = time.query_async(&mut shared);
-            let time = server.within(sent, CHECK_TIMEOUT, pin!(time)).await;
-            server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
-            // This may be polled elsewhere by now.
-            let mut shared = server.links.here()?.shared.clone();
-            let load = scripts::load(&mut shared);
-            match server.within(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {
-                Ok(()) => Ok(()),
-                Err(Failure::NoScripting) => {
-                    server.without_scripts();
-                    Ok(())
-                }
-                Err(failure) => Err(server.report(failure)),
-            }
-        })
+        StoreFuture::new(self.connect())
     }
 
-    fn patience(&self) -> Duration {
-        self.server.op_timeout
+    fn traits(&self) -> Traits {
+        Traits::new().call_budget(self.server.op_timeout).wakes(true)
+    }
+
+    fn status(&self) -> Status {
+        self.server.status()
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         StoreFuture::new(self.get(key))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
-        seen: Option<Revision>,
-    ) -> StoreResult<'a, Acquired> {
+    fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+        StoreFuture::new(self.try_acquire(key, request))
+    }
+
+    fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
         StoreFuture::new(async move {
             let server = &self.server;
-            let script = async |link: Arc<Link>| {
-                let with_time = !server.clock.is_known(Instant::now());
-                let mut shared = link.shared.clone();
-                let reply =
-                    scripts::acquire(&mut shared, key, token, lease, seen, with_time, self.codec);
-                server.ask_timed(reply).await
+            let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
+                server.ask(protocol.renew(self.at(&link, key), token, lease)).await
             };
-            let transaction = async |link: Arc<Link>| {
-                let links = &server.links;
-                let reply = optimistic::acquire(links, &link, key, token, lease, seen, self.codec);
-                server.ask_timed(reply).await
-            };
-            let (reply, now) = server.by_script_or(script, transaction).await?;
-            self.acquired(key, reply, now).await
+            server.step(renew).await
         })
     }
 
-    fn acquire_watching<'a>(
+    fn finish<'a>(
         &'a self,
         key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
-        seen: Option<Revision>,
-        watch: &'a Watch,
-    ) -> StoreResult<'a, Acquired> {
-        StoreFuture::new(async move {
-            let server = &self.server;
-            if server.is_left_alone() {
-                return self.acquire(key, token, lease, seen).await;
-            }
-            // Who has been waiting is mostly woken by a value, and a read is the least that finds it.
-            if watch.is_armed()
-                && let Some(entry) = self.changed(key, seen).await
-            {
-                return Ok(Acquired::Newer(entry));
-            }
-            let link = server.links.here()?;
-            let mut over = None;
-            let watched = async {
-                let Some(watching) = server.watching(&link).await else { return Ok(None) };
-                let mut connection = over.insert(watching).connection();
-                // Before it looks: what happens after that is not missed.
-                server.watches.add(key, watch);
-                scripts::acquire_watching(&mut connection, key, token, lease, seen, self.codec)
-                    .await
-                    .map(Some)
-            };
-            // It has a connection of its own, so it says nothing about the server, and may take only a
-            // part of the time: what is left is for the shared one.
-            let reply = in_time(server.op_timeout / 2, pin!(watched)).await;
-            // It is not there, or not yet: then as those who look again and again.
-            let Some(watching) = over else { return self.acquire(key, token, lease, seen).await };
-            let error = match reply {
-                Some(Ok(Some(reply))) => return self.acquired(key, reply, None).await,
-                Some(Err(error)) => server.report(Failure::classify(server.address(), error)),
-                Some(Ok(None)) | None => {
-                    StoreError::unsaid("the connection of those who wait does not answer")
-                }
-            };
-            link.watching.leave(watching.number());
-            Err(error)
-        })
-    }
-
-    fn watches(&self) -> bool {
-        self.server.pushes()
-    }
-
-    fn is_watching(&self) -> bool {
-        let server = &self.server;
-        server.pushes() && server.links.here().is_ok_and(|link| link.watching.is_taken())
-    }
-
-    fn renew<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
+        tokens: &'a [Token],
+        outcome: &'a Outcome,
     ) -> StoreResult<'a, bool> {
-        StoreFuture::new(self.hold(key, token, Some(lease)))
+        StoreFuture::new(self.try_finish(key, tokens, outcome))
     }
 
-    fn fill<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        value: &'a NewValue,
-    ) -> StoreResult<'a, bool> {
-        StoreFuture::new(async move {
-            let server = &self.server;
-            let revision = Revision(token.number());
-            let entry = record::encode(key, self.codec, revision, value, server.now().await?);
-            let entry = entry.as_slice();
-            let life = value.ttl.saturating_add(value.stale).min(LONGEST);
-            let script = async |link: Arc<Link>| {
-                let mut shared = link.shared.clone();
-                let reply = scripts::fill(&mut shared, key, token, entry, life);
-                server.ask(reply).await
-            };
-            let transaction = async |link: Arc<Link>| {
-                let links = &server.links;
-                server.ask(optimistic::fill(links, &link, key, token, entry, life)).await
-            };
-            server.by_script_or(script, transaction).await
-        })
-    }
-
-    fn postpone<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        pause: Duration,
-    ) -> StoreResult<'a, bool> {
-        StoreFuture::new(async move {
-            let server = &self.server;
-            let retry_at = server.now().await?.after(pause);
-            let script = async |link: Arc<Link>| {
-                let mut shared = link.shared.clone();
-                let reply = scripts::postpone(&mut shared, key, token, retry_at, self.codec);
-                server.ask(reply).await
-            };
-            let transaction = async |link: Arc<Link>| {
-                let links = &server.links;
-                server
-                    .ask(optimistic::postpone(links, &link, key, token, retry_at, self.codec))
-                    .await
-            };
-            server.by_script_or(script, transaction).await
-        })
-    }
-
-    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
-        StoreFuture::new(self.hold(key, token, None))
-    }
-
-    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
-        StoreFuture::new(async move {
-            let server = &self.server;
-            let mut shared = server.links.here()?.shared.clone();
-            let mut set = redis::cmd("SET");
-            set.arg(key.lease_name()).arg(token.to_string()).arg("PX").arg(millis(lease));
-            let set = server.ask(set.exec_async(&mut shared)).await;
-            set.map_err(|failure| server.report(failure))
-        })
-    }
-
-    fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()> {
-        StoreFuture::new(async move {
-            let server = &self.server;
-            let mut shared = server.links.here()?.shared.clone();
-            let mut del = redis::cmd("DEL");
-            del.arg(key.lease_name()).arg(key.as_str());
-            // A count, and no other reply: on a connection whose replies have slipped, that would be
-            // another's, and the entry still there.
-            let deleted = server.ask(del.query_async::<u64>(&mut shared)).await;
-            deleted.map(drop).map_err(|failure| server.report(failure))
-        })
+    fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
+        StoreFuture::new(self.delete(keys))
     }
 }
 

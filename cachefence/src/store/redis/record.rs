@@ -100,6 +100,17 @@ pub(crate) fn revision_of(key: &Key, codec: CodecId, bytes: &[u8]) -> Option<Rev
     header.map(|header| Revision(number::<REVISION_AT>(header)))
 }
 
+/// Whether `bytes` begin with the header of a value of `key` that is valid `now`.
+pub(crate) fn is_valid_value(key: &Key, codec: CodecId, bytes: &[u8], now: Timestamp) -> bool {
+    let Some(header) = bytes.first_chunk::<HEADER>() else { return false };
+    let (expiry, life) = (number::<36>(header), number::<44>(header));
+    let latest = now.as_micros().saturating_add(life).saturating_add(UNCERTAINTY);
+    header.starts_with(&prefix(key, codec))
+        && header[KIND] == VALUE
+        && expiry > now.as_micros()
+        && expiry <= latest
+}
+
 /// The number at `AT`.
 fn number<const AT: usize>(header: &[u8; HEADER]) -> u64 {
     let bytes = header[AT..].first_chunk().copied();
