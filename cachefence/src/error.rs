@@ -7,8 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::options::{LONGEST, SHORTEST};
-
 /// Any error, in a box.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -146,8 +144,8 @@ pub struct InvalidOption {
 
 #[derive(Debug, Clone, PartialEq)]
 enum OptionProblem {
-    TooShort(Duration),
-    TooLong(Duration),
+    TooShort { given: Duration, shortest: Duration },
+    TooLong { given: Duration, longest: Duration },
     NotANumber(f64),
     NotAShare(f64),
     Zero,
@@ -156,12 +154,12 @@ enum OptionProblem {
 }
 
 impl InvalidOption {
-    pub(crate) fn too_short(option: &'static str, given: Duration) -> Self {
-        Self { option, problem: OptionProblem::TooShort(given) }
+    pub(crate) fn too_short(option: &'static str, given: Duration, shortest: Duration) -> Self {
+        Self { option, problem: OptionProblem::TooShort { given, shortest } }
     }
 
-    pub(crate) fn too_long(option: &'static str, given: Duration) -> Self {
-        Self { option, problem: OptionProblem::TooLong(given) }
+    pub(crate) fn too_long(option: &'static str, given: Duration, longest: Duration) -> Self {
+        Self { option, problem: OptionProblem::TooLong { given, longest } }
     }
 
     pub(crate) fn not_a_factor(option: &'static str, given: f64) -> Self {
@@ -195,11 +193,11 @@ impl fmt::Display for InvalidOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let option = self.option;
         match self.problem {
-            OptionProblem::TooShort(given) => {
-                write!(f, "`{option}` is {given:?}; the shortest is {SHORTEST:?}")
+            OptionProblem::TooShort { given, shortest } => {
+                write!(f, "`{option}` is {given:?}; the shortest is {shortest:?}")
             }
-            OptionProblem::TooLong(given) => {
-                write!(f, "`{option}` is {given:?}; the longest that Redis can hold is {LONGEST:?}")
+            OptionProblem::TooLong { given, longest } => {
+                write!(f, "`{option}` is {given:?}; the longest that Redis can hold is {longest:?}")
             }
             OptionProblem::NotANumber(given) => {
                 write!(f, "`{option}` is {given}; it must be a finite number, zero or above")

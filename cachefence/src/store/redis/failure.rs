@@ -65,6 +65,7 @@ pub(super) enum Read {
 impl Failure {
     /// What each kind of failure means for the breaker, the link, the clock and the caller of a read.
     #[rustfmt::skip]
+    #[allow(clippy::match_same_arms)] // a row for each kind
     pub(super) const fn meaning(&self) -> Meaning {
         use Counted::{Answer, Loss, Nothing};
         let (breaker, renews_link, doubts_clock, read) = match self {

@@ -144,12 +144,11 @@ fn finish(at: At<'_>, ending: &Ending, held: &[String], header: &[u8]) -> Pipeli
     let names = [at.key.lease_name(), at.key.hedge_name()];
     let is_entry = is_header(header, &at.prefix());
     match ending {
-        Ending::Store(entry) => store(&mut change, at, entry, &names),
         Ending::Mark(_, held_off, now) if is_entry && is_valid_value(at, header, *now) => {
             hold_off(&mut change, at, *held_off);
             change.cmd("DEL").arg(&names[..]).ignore();
         }
-        Ending::Mark(entry, ..) => store(&mut change, at, entry, &names),
+        Ending::Store(entry) | Ending::Mark(entry, ..) => store(&mut change, at, entry, &names),
         Ending::Postpone(held_off) => {
             change.cmd("DEL").arg(held).ignore();
             if is_entry {
@@ -215,7 +214,8 @@ async fn if_held(
         let held: Vec<String> = names
             .iter()
             .zip(&found)
-            .filter_map(|(name, value)| is_held(value).then(|| name.clone()))
+            .filter(|(_, value)| is_held(value))
+            .map(|(name, _)| name.clone())
             .collect();
         if held.is_empty() {
             redis::cmd("UNWATCH").exec_async(&mut connection).await?;
