@@ -3,7 +3,7 @@
 //! `background`: a function that is refreshed in a task of its own has no argument that borrows.
 //! `coverage`: every argument stands in the key or is skipped.
 //! `parameters`: every type and const parameter that no argument determines is skipped.
-//! `key`: no two calls with different values share a key, and a key and its lock share a cluster slot.
+//! `key`: no two calls with different values share a key.
 
 mod background;
 mod coverage;

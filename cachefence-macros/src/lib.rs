@@ -97,8 +97,7 @@ use proc_macro2::TokenStream;
 ///
 /// Values are escaped, except for `A-Z`, `a-z`, `0-9` and `_.@-`. No two different argument tuples give one key, so the text
 /// between two placeholders has to hold a character that values escape, such as `:` or `/`; `%~(),` do not count, since the
-/// structure of values uses them. A `}` needs a hash tag that it closes, and `:lock` may not end a template after a hash tag:
-/// the lock of a key is called so. A key of more than 512 bytes ends in the SHA-256 of the whole.
+/// structure of values uses them. A key of more than 512 bytes ends in the SHA-256 of the whole.
 ///
 /// A type of your own takes part by `impl KeyPart`, in three lines: by its fields, or by its `Display` if that tells all values
 /// apart, with `part.display(self)`.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::CacheFence;
+use crate::chance::Chance;
 use crate::codec::{AnyCodec, Codec};
 use crate::engine::Engine;
-use crate::entropy::Entropy;
 use crate::error::{Error, InvalidOption};
 use crate::key;
 use crate::options::{self, Policy};
@@ -45,7 +45,7 @@ pub struct Builder {
     op_timeout: Duration,
     most_bypassing: usize,
     codec: AnyCodec,
-    entropy: Entropy,
+    chance: Chance,
     prefix: String,
     policy: Policy,
 }
@@ -56,7 +56,7 @@ impl CacheFence {
     /// It needs no server. For other bounds see [`MemoryStore`](crate::MemoryStore).
     pub fn in_memory() -> Self {
         let store = Arc::new(MemoryStore::default());
-        let engine = Engine::new(store, AnyCodec::Json, Entropy::default(), usize::MAX);
+        let engine = Engine::new(store, AnyCodec::Json, Chance::default(), usize::MAX);
         Self::assemble(engine, Policy::default(), String::new())
     }
 
@@ -93,7 +93,7 @@ impl Builder {
             op_timeout: Duration::from_millis(250),
             most_bypassing: usize::MAX,
             codec: AnyCodec::Json,
-            entropy: Entropy::default(),
+            chance: Chance::default(),
             prefix: String::new(),
             policy: Policy::default(),
         }
@@ -190,8 +190,9 @@ impl Builder {
     }
 
     /// Where chance comes from.
-    pub(crate) fn entropy(mut self, entropy: Entropy) -> Self {
-        self.entropy = entropy;
+    #[cfg(feature = "testing")]
+    pub(crate) fn chance(mut self, chance: Chance) -> Self {
+        self.chance = chance;
         self
     }
 
@@ -233,12 +234,14 @@ impl Builder {
         options::span("op_timeout", self.op_timeout)?;
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
-            Some(Choice::Redis(url)) => Arc::new(RedisStore::open(&url, self.op_timeout)?),
+            Some(Choice::Redis(url)) => {
+                Arc::new(RedisStore::open(&url, self.op_timeout, self.codec.id())?)
+            }
             Some(Choice::Given(store)) => store,
             None => return Err(InvalidOption::missing("store").into()),
         };
         options::at_least_one("max_bypass", self.most_bypassing)?;
-        let engine = Engine::new(store, self.codec, self.entropy, self.most_bypassing);
+        let engine = Engine::new(store, self.codec, self.chance, self.most_bypassing);
         Ok(CacheFence::assemble(engine, self.policy, self.prefix))
     }
 }

@@ -7,8 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::options::{LONGEST, SHORTEST};
-
 /// Any error, in a box.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -106,22 +104,12 @@ pub struct InvalidKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum KeyProblem {
     Empty,
-    NoSlot,
-    Reserved,
     Unwritten,
 }
 
 impl InvalidKey {
     pub(crate) fn empty(template: Option<&'static str>) -> Self {
         Self { template, problem: KeyProblem::Empty }
-    }
-
-    pub(crate) fn no_slot(template: Option<&'static str>) -> Self {
-        Self { template, problem: KeyProblem::NoSlot }
-    }
-
-    pub(crate) fn reserved(template: Option<&'static str>) -> Self {
-        Self { template, problem: KeyProblem::Reserved }
     }
 
     pub(crate) fn unwritten(template: &'static str) -> Self {
@@ -137,14 +125,6 @@ impl fmt::Display for InvalidKey {
         }
         match self.problem {
             KeyProblem::Empty => f.write_str("is empty"),
-            KeyProblem::NoSlot => f.write_str(
-                "holds a `}` but no hash tag `{..}`, so its lock could not share its Redis \
-                 Cluster slot; close a `{` with it or leave it out",
-            ),
-            KeyProblem::Reserved => f.write_str(
-                "holds a hash tag and ends in `:lock`, which is how locks are named; end it \
-                 differently",
-            ),
             KeyProblem::Unwritten => f.write_str(
                 "holds a value whose `Display` returned an error, so it might be taken for \
                  another; write its `KeyPart` by its fields, or mend its `Display`",
@@ -164,8 +144,8 @@ pub struct InvalidOption {
 
 #[derive(Debug, Clone, PartialEq)]
 enum OptionProblem {
-    TooShort(Duration),
-    TooLong(Duration),
+    TooShort { given: Duration, shortest: Duration },
+    TooLong { given: Duration, longest: Duration },
     NotANumber(f64),
     NotAShare(f64),
     Zero,
@@ -174,12 +154,12 @@ enum OptionProblem {
 }
 
 impl InvalidOption {
-    pub(crate) fn too_short(option: &'static str, given: Duration) -> Self {
-        Self { option, problem: OptionProblem::TooShort(given) }
+    pub(crate) fn too_short(option: &'static str, given: Duration, shortest: Duration) -> Self {
+        Self { option, problem: OptionProblem::TooShort { given, shortest } }
     }
 
-    pub(crate) fn too_long(option: &'static str, given: Duration) -> Self {
-        Self { option, problem: OptionProblem::TooLong(given) }
+    pub(crate) fn too_long(option: &'static str, given: Duration, longest: Duration) -> Self {
+        Self { option, problem: OptionProblem::TooLong { given, longest } }
     }
 
     pub(crate) fn not_a_factor(option: &'static str, given: f64) -> Self {
@@ -213,11 +193,11 @@ impl fmt::Display for InvalidOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let option = self.option;
         match self.problem {
-            OptionProblem::TooShort(given) => {
-                write!(f, "`{option}` is {given:?}; the shortest is {SHORTEST:?}")
+            OptionProblem::TooShort { given, shortest } => {
+                write!(f, "`{option}` is {given:?}; the shortest is {shortest:?}")
             }
-            OptionProblem::TooLong(given) => {
-                write!(f, "`{option}` is {given:?}; the longest that Redis can hold is {LONGEST:?}")
+            OptionProblem::TooLong { given, longest } => {
+                write!(f, "`{option}` is {given:?}; the longest that Redis can hold is {longest:?}")
             }
             OptionProblem::NotANumber(given) => {
                 write!(f, "`{option}` is {given}; it must be a finite number, zero or above")

@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use crate::entropy;
+use crate::chance;
 use crate::options::Windows;
 use crate::store::Timestamp;
 
@@ -99,7 +99,7 @@ impl Draws {
     pub(crate) fn draw(self, fingerprint: u64, delta: Duration, now: Timestamp) -> f64 {
         let delta = u64::try_from(delta.as_micros()).unwrap_or(u64::MAX);
         let moment = now.as_micros() / (delta / Self::PER_DELTA).max(1);
-        1.0 - entropy::fraction(mix(mix(self.seed ^ fingerprint).wrapping_add(moment)))
+        1.0 - chance::fraction(mix(mix(self.seed ^ fingerprint).wrapping_add(moment)))
     }
 }
 

@@ -1,15 +1,16 @@
 //! One flight's hold on a key's lock, from before it is asked for until it is given back.
 
 use std::mem;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::entropy::Entropy;
+use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::store::{Acquired, NewValue, Store, Token, Version, Watch};
+use crate::store::{Acquire, Acquired, NewValue, Outcome, Revision, Store, Take, Token, Watch};
 use crate::time::{detach, sleep};
 
 /// A lease is renewed each time that this part of it has passed: two renewals may fail before it
@@ -31,7 +32,7 @@ const RENEWALS_PER_LEASE: u32 = 3;
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
     key: Key,
-    entropy: Entropy,
+    chance: Chance,
     token: Token,
     term: Duration,
     state: State,
@@ -44,24 +45,17 @@ enum State {
     Asked,
     /// It holds the lock, unless the term has passed since or somebody has invalidated the key.
     Held { since: Instant },
-    /// The value is made, and on its way.
-    Filling(NewValue),
-    /// There will be no value, and the mark that says so is on its way.
-    Postponing(Duration),
+    /// The load has ended, and how it did is on its way: a value, or that there will be none.
+    Finishing(Outcome),
 }
 
 impl Lease {
-    pub(crate) fn new(
-        store: &Arc<dyn Store>,
-        key: &Key,
-        entropy: &Entropy,
-        term: Duration,
-    ) -> Self {
+    pub(crate) fn new(store: &Arc<dyn Store>, key: &Key, chance: &Chance, term: Duration) -> Self {
         Self {
             store: Arc::clone(store),
             key: key.clone(),
-            entropy: entropy.clone(),
-            token: Token::random(entropy),
+            chance: chance.clone(),
+            token: Token::random(chance),
             term,
             state: State::Idle,
         }
@@ -75,36 +69,36 @@ impl Lease {
     /// The value that was being stored when the previous holder of this lease was dropped.
     pub(crate) fn unfinished(&self) -> Option<&NewValue> {
         match &self.state {
-            State::Filling(value) => Some(value),
+            State::Finishing(Outcome::Store(value)) => Some(value),
             _ => None,
         }
     }
 
     /// Asks for the lock; see [`Store::acquire`].
-    /// With a `watch`, see [`Store::acquire_watching`].
     pub(crate) async fn acquire(
         &mut self,
-        seen: Option<Version>,
+        seen: Option<Revision>,
         watch: Option<&Watch>,
     ) -> Result<Acquired, StoreError> {
         let since = self.ask();
-        let Self { store, key, token, term, .. } = self;
-        let acquired = match watch {
-            Some(watch) => store.acquire_watching(key, token, *term, seen, watch),
-            None => store.acquire(key, token, *term, seen),
-        };
-        let acquired = acquired.await?;
+        let request = Acquire::new(self.token, self.term).seen(seen).watch(watch);
+        let acquired = self.store.acquire(&self.key, &request).await;
+        if let Some(watch) = watch {
+            watch.was_used();
+        }
+        let acquired = acquired?;
         self.state = match acquired {
             Acquired::Lease => State::Held { since },
-            Acquired::Newer(_) | Acquired::Held { .. } => State::Idle,
+            Acquired::Newer(_) | Acquired::Held(_) => State::Idle,
         };
         Ok(acquired)
     }
 
-    /// Takes the lock, whoever holds it; see [`Store::seize`].
+    /// Takes the lock, whoever holds it; see [`Take::Force`].
     pub(crate) async fn seize(&mut self) -> Result<(), StoreError> {
         let since = self.ask();
-        self.store.seize(&self.key, &self.token, self.term).await?;
+        let request = Acquire::new(self.token, self.term).take(Take::Force);
+        self.store.acquire(&self.key, &request).await?;
         self.state = State::Held { since };
         Ok(())
     }
@@ -114,7 +108,7 @@ impl Lease {
     fn ask(&mut self) -> Instant {
         if !matches!(self.state, State::Idle) {
             self.settle();
-            self.token = Token::random(&self.entropy);
+            self.token = Token::random(&self.chance);
         }
         self.state = State::Asked;
         Instant::now()
@@ -130,7 +124,7 @@ impl Lease {
             // A lease that was inherited may be due already.
             sleep(pause.saturating_sub(since.elapsed())).await;
             let since = Instant::now();
-            match self.store.renew(&self.key, &self.token, self.term).await {
+            match self.store.renew(&self.key, self.token, self.term).await {
                 Ok(true) => self.state = State::Held { since },
                 Ok(false) => self.state = State::Idle,
                 // The store may be back before the term is over.
@@ -144,16 +138,17 @@ impl Lease {
         if matches!(self.state, State::Idle) {
             return Ok(false);
         }
-        self.state = State::Filling(value);
+        self.state = State::Finishing(Outcome::Store(value));
         self.finish().await
     }
 
     /// Goes on with a [`fill`](Self::fill) that was cut off.
     pub(crate) async fn finish(&mut self) -> Result<bool, StoreError> {
-        let State::Filling(value) = &self.state else {
+        let State::Finishing(outcome @ Outcome::Store(_)) = &self.state else {
             return Ok(false);
         };
-        let filled = self.store.fill(&self.key, &self.token, value).await;
+        let tokens = slice::from_ref(&self.token);
+        let filled = self.store.finish(&self.key, tokens, outcome).await;
         self.state = match filled {
             Ok(_) => State::Idle,
             Err(_) => State::Asked,
@@ -166,7 +161,8 @@ impl Lease {
         if matches!(self.state, State::Idle) {
             return false;
         }
-        let released = self.store.release(&self.key, &self.token).await;
+        let tokens = slice::from_ref(&self.token);
+        let released = self.store.finish(&self.key, tokens, &Outcome::Release).await;
         // An error leaves the lock to its term, which is what the term is for.
         self.state = State::Idle;
         released.unwrap_or(false)
@@ -177,9 +173,11 @@ impl Lease {
         if matches!(self.state, State::Idle) {
             return false;
         }
-        self.state = State::Postponing(pause);
+        let outcome = Outcome::Postpone(pause);
+        self.state = State::Finishing(outcome.clone());
+        let tokens = slice::from_ref(&self.token);
         // An error leaves it to the end of this lease, which tries once more.
-        let Ok(released) = self.store.postpone(&self.key, &self.token, pause).await else {
+        let Ok(released) = self.store.finish(&self.key, tokens, &outcome).await else {
             return false;
         };
         self.state = State::Idle;
@@ -190,32 +188,23 @@ impl Lease {
     fn settle(&mut self) {
         let state = mem::replace(&mut self.state, State::Idle);
         let asked = matches!(state, State::Asked);
-        let settle = match state {
+        let outcome = match state {
             State::Idle => return,
-            State::Asked | State::Held { .. } => Settle::Release,
-            State::Filling(value) => Settle::Fill(value),
-            State::Postponing(pause) => Settle::Postpone(pause),
+            State::Asked | State::Held { .. } => Outcome::Release,
+            State::Finishing(outcome) => outcome,
         };
-        let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token.clone());
-        match &settle {
-            Settle::Release if store.release(&key, &token).now().is_ok() => return,
-            Settle::Fill(value) if store.fill(&key, &token, value).now().is_ok() => return,
-            Settle::Postpone(pause) if store.postpone(&key, &token, *pause).now().is_ok() => return,
-            _ => {}
+        let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token);
+        if store.finish(&key, &[token], &outcome).now().is_ok() {
+            return;
         }
         detach(async move {
             // Nobody is left to hear of an error; the lock ends with its term.
-            match settle {
-                Settle::Release => {
-                    let released = store.release(&key, &token).await;
-                    // On a connection of its own, what was asked for may be granted after that.
-                    if asked && store.watches() && matches!(released, Ok(false)) {
-                        sleep(store.patience()).await;
-                        drop(store.release(&key, &token).await);
-                    }
-                }
-                Settle::Fill(value) => drop(store.fill(&key, &token, &value).await),
-                Settle::Postpone(pause) => drop(store.postpone(&key, &token, pause).await),
+            let finished = store.finish(&key, &[token], &outcome).await;
+            // On a connection of its own, what was asked for may be granted after that.
+            let traits = store.traits();
+            if asked && traits.wakes && matches!(finished, Ok(false)) {
+                sleep(traits.call_budget).await;
+                drop(store.finish(&key, &[token], &outcome).await);
             }
         });
     }
@@ -225,13 +214,6 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.settle();
     }
-}
-
-/// What a lease that is given up still has to do.
-enum Settle {
-    Release,
-    Fill(NewValue),
-    Postpone(Duration),
 }
 
 #[cfg(test)]
@@ -247,7 +229,7 @@ mod tests {
     fn leases() -> impl Fn() -> Lease {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let key = Key::new("", "k".to_owned(), None).0;
-        move || Lease::new(&store, &key, &Entropy::default(), TERM)
+        move || Lease::new(&store, &key, &Chance::default(), TERM)
     }
 
     /// The memory store answers at once, so none of this needs a runtime.
@@ -266,9 +248,9 @@ mod tests {
     fn asking_again_is_done_with_another_token() {
         let mut lease = leases()();
         assert!(acquires(&mut lease));
-        let first = lease.token.clone();
+        let first = lease.token;
         assert!(acquires(&mut lease), "what the first one held was given back");
-        assert_ne!(lease.token.as_str(), first.as_str());
+        assert_ne!(lease.token, first);
     }
 
     #[test]

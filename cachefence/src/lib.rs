@@ -39,9 +39,9 @@ pub mod attribute;
 mod blocking;
 mod builder;
 mod cache;
+mod chance;
 mod codec;
 mod engine;
-mod entropy;
 mod entry;
 mod error;
 mod fetch;
@@ -56,8 +56,10 @@ mod report;
 mod request;
 mod setters;
 mod share;
-mod store;
+pub mod store;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 
 pub use self::blocking::blocking;
@@ -69,10 +71,7 @@ pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::lifetime::Negative;
 pub use self::share::SharedError;
-pub use self::store::{
-    Acquired, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token,
-    Version, Wake, Watch,
-};
+pub use self::store::{MemoryStore, Store};
 pub use cachefence_macros::cachefence;
 
 #[doc(hidden)]

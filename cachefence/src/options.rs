@@ -74,8 +74,8 @@ pub(crate) fn is_storable(ttl: Duration) -> bool {
 
 pub(crate) fn span(option: &'static str, given: Duration) -> Result<(), InvalidOption> {
     match given {
-        given if given < SHORTEST => Err(InvalidOption::too_short(option, given)),
-        given if given > LONGEST => Err(InvalidOption::too_long(option, given)),
+        given if given < SHORTEST => Err(InvalidOption::too_short(option, given, SHORTEST)),
+        given if given > LONGEST => Err(InvalidOption::too_long(option, given, LONGEST)),
         _ => Ok(()),
     }
 }

@@ -12,14 +12,14 @@ pub fn namespace() -> String {
     format!("test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Asserts that no rebuild lock is left on the server.
+/// Asserts that no lease and no hedge is left on the server.
 ///
 /// # Panics
 ///
-/// When a key ends with `:lock`; the message names all that do.
+/// When a key is named as one; the message names all that are.
 #[track_caller]
 pub fn assert_no_locks(server: &RedisServer) {
-    let locks: Vec<String> =
-        server.scan_keys().into_iter().filter(|key| key.ends_with(":lock")).collect();
+    let is_lock = |key: &String| key.contains("~lock:") || key.contains("~hedge:");
+    let locks: Vec<String> = server.scan_keys().into_iter().filter(is_lock).collect();
     assert!(locks.is_empty(), "locks left behind: {locks:?}");
 }

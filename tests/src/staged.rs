@@ -1,14 +1,16 @@
 //! A store whose operations a test can stop, and whose replies it can lose.
 
 use std::collections::{HashMap, HashSet};
+use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cachefence::{
-    Acquired, Key, MemoryStore, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult,
-    Token, Version, Watch,
+use cachefence::store::{
+    Acquire, Acquired, Key, Outcome, Snapshot, StoreError, StoreFuture, StoreResult, Take, Token,
+    Traits,
 };
+use cachefence::{MemoryStore, Store};
 
 use crate::Stop;
 
@@ -17,17 +19,17 @@ use crate::Stop;
 pub enum Op {
     /// [`Store::read`].
     Read,
-    /// [`Store::acquire`].
+    /// [`Store::acquire`] of a free slot.
     Acquire,
     /// [`Store::renew`].
     Renew,
-    /// [`Store::fill`].
+    /// [`Store::finish`] by a value, or by the mark that it is not to be cached.
     Fill,
-    /// [`Store::release`].
+    /// [`Store::finish`] by a release.
     Release,
-    /// [`Store::postpone`].
+    /// [`Store::finish`] by a postponement.
     Postpone,
-    /// [`Store::seize`].
+    /// [`Store::acquire`] by force.
     Seize,
     /// [`Store::invalidate`].
     Invalidate,
@@ -141,69 +143,104 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Clone, Debug, Default)]
 pub struct Network(pub Arc<Staged>);
 
-// Each argument is followed by how it is passed on from a copy of it.
-macro_rules! operations {
-    ($($name:ident $op:ident ($($argument:ident: $ty:ty => $copied:expr),*) -> $result:ty;)*) => {
-        impl Store for Network {
-            fn watches(&self) -> bool {
-                self.0.watching_breaks.load(Ordering::SeqCst)
+impl Network {
+    /// Has `operation` take effect on the store, or not, as the test says.
+    fn operate<'a, T: Send + 'a, F>(
+        &'a self,
+        op: Op,
+        keys: &'a [Key],
+        operation: impl FnOnce(Arc<Staged>) -> F + Send + 'static,
+    ) -> StoreResult<'a, T>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        StoreFuture::new(async move {
+            let staged = &self.0;
+            *lock(&staged.counts).entry(op).or_default() += 1;
+            let is_forbidden =
+                keys.iter().any(|key| lock(&staged.forbidden).contains(key.as_str()));
+            if is_forbidden || lock(&staged.refused).contains(&op) {
+                return Err(StoreError::new("the store is out of reach"));
             }
-
-            fn patience(&self) -> Duration {
-                lock(&self.0.patience).unwrap_or(Duration::MAX)
+            if let Some(stop) = staged.lost(op) {
+                let staged = Arc::clone(staged);
+                tokio::spawn(async move {
+                    stop.pass().await;
+                    drop(operation(staged).await);
+                });
+                return Err(StoreError::new("the reply was lost"));
             }
-
-            fn acquire_watching<'a>(
-                &'a self,
-                _: &'a Key,
-                _: &'a Token,
-                _: Duration,
-                _: Option<Version>,
-                _: &'a Watch,
-            ) -> StoreResult<'a, Acquired> {
-                StoreFuture::ready(Err(StoreError::new("the connection broke")))
-            }
-
-            $(
-            fn $name<'a>(&'a self, key: &'a Key, $($argument: $ty),*) -> StoreResult<'a, $result> {
-                StoreFuture::new(async move {
-                    let staged = &self.0;
-                    *lock(&staged.counts).entry(Op::$op).or_default() += 1;
-                    let forbidden = lock(&staged.forbidden).contains(key.as_str());
-                    if forbidden || lock(&staged.refused).contains(&Op::$op) {
-                        return Err(StoreError::new("the store is out of reach"));
-                    }
-                    if let Some(stop) = staged.lost(Op::$op) {
-                        let (staged, key) = (Arc::clone(staged), key.clone());
-                        $(let $argument = $argument.clone();)*
-                        tokio::spawn(async move {
-                            stop.pass().await;
-                            drop(staged.inner.$name(&key, $($copied),*).await);
-                        });
-                        return Err(StoreError::new("the reply was lost"));
-                    }
-                    staged.within_patience(async {
-                        staged.at(Op::$op, Phase::Request).await;
-                        let result = staged.inner.$name(key, $($argument),*).await;
-                        staged.at(Op::$op, Phase::Reply).await;
-                        result
-                    })
-                    .await
-                })
-            }
-        )*}
-    };
+            let staged = Arc::clone(staged);
+            let staging = async {
+                staged.at(op, Phase::Request).await;
+                let result = operation(Arc::clone(&staged)).await;
+                staged.at(op, Phase::Reply).await;
+                result
+            };
+            staged.within_patience(staging).await
+        })
+    }
 }
 
-operations! {
-    read Read() -> Option<Snapshot>;
-    acquire Acquire(
-        token: &'a Token => &token, lease: Duration => lease, seen: Option<Version> => seen
-    ) -> Acquired;
-    renew Renew(token: &'a Token => &token, lease: Duration => lease) -> bool;
-    fill Fill(token: &'a Token => &token, value: &'a NewValue => &value) -> bool;
-    release Release(token: &'a Token => &token) -> bool;
-    postpone Postpone(token: &'a Token => &token, pause: Duration => pause) -> bool;
-    seize Seize(token: &'a Token => &token, lease: Duration => lease) -> ();
-    invalidate Invalidate() -> ();
+impl Store for Network {
+    fn traits(&self) -> Traits {
+        Traits::new()
+            .call_budget(lock(&self.0.patience).unwrap_or(Duration::MAX))
+            .wakes(self.0.watching_breaks.load(Ordering::SeqCst))
+    }
+
+    fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+        let of = key.clone();
+        let read = |staged: Arc<Staged>| async move { staged.inner.read(&of).await };
+        self.operate(Op::Read, slice::from_ref(key), read)
+    }
+
+    fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+        if let Some(watch) = request.watch
+            && self.traits().wakes
+            && !watch.is_new()
+        {
+            watch.arm();
+            return StoreFuture::ready(Err(StoreError::new("the connection broke")));
+        }
+        let (of, Acquire { token, lease, take, seen, .. }) = (key.clone(), *request);
+        let acquire = move |staged: Arc<Staged>| async move {
+            let request = Acquire::new(token, lease).take(take).seen(seen);
+            staged.inner.acquire(&of, &request).await
+        };
+        let op = if take == Take::Force { Op::Seize } else { Op::Acquire };
+        self.operate(op, slice::from_ref(key), acquire)
+    }
+
+    fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
+        let of = key.clone();
+        let renew =
+            move |staged: Arc<Staged>| async move { staged.inner.renew(&of, token, lease).await };
+        self.operate(Op::Renew, slice::from_ref(key), renew)
+    }
+
+    fn finish<'a>(
+        &'a self,
+        key: &'a Key,
+        tokens: &'a [Token],
+        outcome: &'a Outcome,
+    ) -> StoreResult<'a, bool> {
+        let op = match outcome {
+            Outcome::Release => Op::Release,
+            Outcome::Postpone(_) => Op::Postpone,
+            _ => Op::Fill,
+        };
+        let (of, tokens, outcome) = (key.clone(), tokens.to_vec(), outcome.clone());
+        let finish = move |staged: Arc<Staged>| async move {
+            staged.inner.finish(&of, &tokens, &outcome).await
+        };
+        self.operate(op, slice::from_ref(key), finish)
+    }
+
+    fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
+        let of = keys.to_vec();
+        let invalidate =
+            move |staged: Arc<Staged>| async move { staged.inner.invalidate(&of).await };
+        self.operate(Op::Invalidate, keys, invalidate)
+    }
 }

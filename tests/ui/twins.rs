@@ -246,8 +246,6 @@ mod skip_an_unknown_name;
 #[path = "skip/self_of_a_function_without.ok.rs"]
 mod skip_self_of_a_function_without;
 
-#[path = "template/a_brace_that_closes_nothing.ok.rs"]
-mod template_a_brace_that_closes_nothing;
 #[path = "template/a_bracket_is_not_closed.ok.rs"]
 mod template_a_bracket_is_not_closed;
 #[path = "template/a_bracket_is_not_closed_before_the_next.ok.rs"]
@@ -274,8 +272,6 @@ mod template_a_raw_string;
 mod template_a_separator_that_values_may_hold;
 #[path = "template/an_argument_of_a_function_without.ok.rs"]
 mod template_an_argument_of_a_function_without;
-#[path = "template/an_empty_hash_tag.ok.rs"]
-mod template_an_empty_hash_tag;
 #[path = "template/an_empty_placeholder.ok.rs"]
 mod template_an_empty_placeholder;
 #[path = "template/an_empty_template.ok.rs"]
@@ -304,8 +300,6 @@ mod template_nothing_between_two_placeholders;
 mod template_self_of_a_function_without;
 #[path = "template/space_in_a_placeholder.ok.rs"]
 mod template_space_in_a_placeholder;
-#[path = "template/the_name_of_a_lock.ok.rs"]
-mod template_the_name_of_a_lock;
 #[path = "template/three_placeholders_that_touch.ok.rs"]
 mod template_three_placeholders_that_touch;
 

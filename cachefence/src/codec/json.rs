@@ -20,6 +20,10 @@ use crate::error::BoxError;
 pub struct Json;
 
 impl Codec for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
     fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
         let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
         let formatter = NoticingNulls(&mut nulls);

@@ -23,6 +23,10 @@ use crate::error::BoxError;
 /// struct Pretty;
 ///
 /// impl Codec for Pretty {
+///     fn name(&self) -> &'static str {
+///         "pretty"
+///     }
+///
 ///     fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
 ///         Ok(serde_json::to_vec_pretty(value)?)
 ///     }
@@ -39,6 +43,11 @@ use crate::error::BoxError;
 /// # Ok::<(), cachefence::Error>(())
 /// ```
 pub trait Codec: Send + Sync + 'static {
+    /// What the format is called. It stands in each entry as a hash, so that a cache with another codec
+    /// takes the entry for a miss and does not try to decode it. A format that changes needs another
+    /// name.
+    fn name(&self) -> &'static str;
+
     /// Encodes `value`.
     ///
     /// # Errors
@@ -69,6 +78,15 @@ impl AnyCodec {
         Self::Other(Box::new(codec))
     }
 
+    /// What tells this codec's entries from others'.
+    #[cfg(feature = "redis")]
+    pub(crate) fn id(&self) -> CodecId {
+        match self {
+            Self::Json => CodecId::of(Json.name()),
+            Self::Other(codec) => CodecId::of(codec.name_erased()),
+        }
+    }
+
     pub(crate) fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
         match self {
             Self::Json => Json.encode(value),
@@ -89,13 +107,33 @@ impl AnyCodec {
     }
 }
 
+/// A codec's name as it stands in an entry: the lower half of its xxh3.
+#[cfg(feature = "redis")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CodecId(pub(crate) u32);
+
+#[cfg(feature = "redis")]
+impl CodecId {
+    pub(crate) fn of(name: &str) -> Self {
+        let [.., a, b, c, d] = xxhash_rust::xxh3::xxh3_64(name.as_bytes()).to_be_bytes();
+        Self(u32::from_be_bytes([a, b, c, d]))
+    }
+}
+
 /// A [`Codec`] behind a pointer.
 pub(crate) trait ErasedCodec: Send + Sync {
+    #[cfg(feature = "redis")]
+    fn name_erased(&self) -> &'static str;
     fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError>;
     fn decode_erased(&self, bytes: &[u8], slot: &mut dyn Fill) -> Result<(), BoxError>;
 }
 
 impl<C: Codec> ErasedCodec for C {
+    #[cfg(feature = "redis")]
+    fn name_erased(&self) -> &'static str {
+        self.name()
+    }
+
     fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
         self.encode(value)
     }
@@ -139,6 +177,10 @@ mod tests {
     struct Marked;
 
     impl Codec for Marked {
+        fn name(&self) -> &'static str {
+            "marked"
+        }
+
         fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
             let mut bytes = b"!".to_vec();
             serde_json::to_writer(&mut bytes, value)?;

@@ -12,7 +12,7 @@ use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::key::Key;
 use crate::options::Policy;
-use crate::store::{Store, Version};
+use crate::store::{Revision, Store};
 use crate::time::in_time;
 
 /// After so long a caller takes others for stuck, at the earliest.
@@ -65,7 +65,7 @@ pub(super) enum Seen {
     Unavailable,
     Nothing,
     /// This revision, which it cannot use or is to refresh.
-    Revision(Version),
+    Revision(Revision),
 }
 
 /// Why a call loads.
@@ -144,7 +144,7 @@ impl<'a> Call<'a> {
 
     /// How long the call may still wait for its `store`.
     pub(super) fn left(&self, store: &dyn Store) -> Duration {
-        store.patience().saturating_sub(self.budget.spent())
+        store.traits().call_budget.saturating_sub(self.budget.spent())
     }
 
     /// Waits for an `operation` of the `store`, no longer than the call may still wait for it; `None` if
@@ -172,7 +172,7 @@ impl Attempt {
     }
 
     /// The revision that is not to be given to the call again.
-    pub(super) fn seen_revision(&self) -> Option<Version> {
+    pub(super) fn seen_revision(&self) -> Option<Revision> {
         match self.seen {
             Seen::Revision(revision) => Some(revision),
             Seen::Unread | Seen::Unavailable | Seen::Nothing => None,

@@ -8,7 +8,7 @@ use super::read::send::read_entry;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::options::Policy;
-use crate::store::NewValue;
+use crate::store::{Kind, NewValue};
 
 /// The value under `key`, if it is valid; runs nothing.
 pub(super) async fn peek<T: DeserializeOwned>(
@@ -17,7 +17,7 @@ pub(super) async fn peek<T: DeserializeOwned>(
 ) -> Result<Option<T>, StoreError> {
     let found = read_entry(engine, key).await?;
     Ok(found
-        .filter(|found| found.expiry > found.now)
+        .filter(|found| found.kind == Kind::Value && found.expiry > found.now)
         .and_then(|found| engine.codec.decode(&found.payload).ok()))
 }
 

@@ -5,6 +5,7 @@
 //! again, the oldest first, and ends when there are none.
 
 use std::collections::HashMap;
+use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -51,7 +52,7 @@ impl Invalidations {
     /// Removes the entry, and voids every load that is under way.
     pub(super) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
         let number = self.number(key);
-        let result = self.store.invalidate(key).await;
+        let result = self.store.invalidate(slice::from_ref(key)).await;
         if let (Ok(()), Some(number)) = (&result, number) {
             self.sent(key, number);
         }

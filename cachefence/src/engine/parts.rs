@@ -11,8 +11,8 @@ use super::outcome::{Guests, Loads};
 use super::read::found::SharedRead;
 use super::read::slots::Slots;
 use super::ticket::Tickets;
+use crate::chance::Chance;
 use crate::codec::AnyCodec;
-use crate::entropy::Entropy;
 use crate::freshness::Draws;
 use crate::key::Key;
 use crate::lease::Lease;
@@ -26,7 +26,7 @@ pub(crate) struct Engine {
     /// What the store says of itself, for every hit to know.
     pub(super) answers_at_once: bool,
     pub(super) codec: AnyCodec,
-    pub(super) chance: Entropy,
+    pub(super) chance: Chance,
     pub(super) draws: Draws,
     pub(super) tickets: Tickets,
     /// The reads that callers share. One that comes to nothing has each of its callers read again.
@@ -47,13 +47,13 @@ impl Engine {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         codec: AnyCodec,
-        chance: Entropy,
+        chance: Chance,
         max_bypass: usize,
     ) -> Self {
         let loads = Arc::new(Loads::new());
         let invalidations = Arc::new(Invalidations::new(Arc::clone(&store), Arc::clone(&loads)));
         Self {
-            answers_at_once: store.answers_at_once(),
+            answers_at_once: store.traits().answers_at_once,
             store,
             codec,
             draws: Draws::new(chance.number()),

@@ -5,18 +5,18 @@
 //! be a collision of SHA-256, of which none is known.
 //!
 //! - *It is no other key's own name.* All shortened names are longer than any that is not shortened,
-//!   by 69 bytes at least, which no choice of characters in a key can undo.
-//! - *It is no lock's name.* It ends in a digit, and locks end in `:lock`. No name that is not
-//!   shortened is the lock of one that is, being shorter.
-//! - *It stays in its slot.* A hash tag that would be cut off is put in front. One that has no room
-//!   at all is itself shortened in the same way, whatever surrounds it: all keys that hold it are
-//!   long, so they still share a slot. A name without a tag holds no `}` and gets none, and its lock
-//!   is made of the shortened name.
+//!   which no choice of characters in a key can undo.
+//! - *It is no lock's name.* It begins as the whole name does, or with a hash tag, and the name of a lock
+//!   with neither.
+//! - *It stays in its slot.* A hash tag that would be cut off is put in front of the text, after the
+//!   namespace. One that has no room at all is itself shortened in the same way, whatever surrounds it: all
+//!   keys that hold it are long, so they still share a slot. A name without a tag holds no `}` and gets
+//!   none, and its locks are made of the shortened name.
 
 use hmac_sha256::Hash;
 
 use super::escape::push_hex;
-use super::hash_tag;
+use super::names::hash_tag;
 
 /// The longest key, in bytes, namespace included, that is stored under its own name. What is longer
 /// is stored under its first 512 bytes and the SHA-256 of the whole, 584 bytes in all.
@@ -26,32 +26,40 @@ use super::hash_tag;
 /// URL for instance, and bound what a name costs by what a small value does.
 pub const MAX_WHOLE_KEY_BYTES: usize = 512;
 
+/// How much of a namespace stands in front of every name that is made of it. The rest of a longer one is
+/// kept where the whole name is.
+pub(super) const LONGEST_PREFIX: usize = 256;
+
 /// What stands between the readable part and the digest.
 const MARK: &str = "~sha256:";
 
 /// How long [`MARK`] and the digest are together.
 const DIGEST: usize = MARK.len() + 64;
 
-/// The name that `name`, which is longer than [`MAX_WHOLE_KEY_BYTES`], is stored under.
-pub(super) fn shorten(name: &str) -> String {
+/// The name that `name`, which is longer than [`MAX_WHOLE_KEY_BYTES`], is stored under; its first `prefix`
+/// bytes are a namespace.
+pub(super) fn shorten(prefix: usize, name: &str) -> String {
     let mut short = String::with_capacity(MAX_WHOLE_KEY_BYTES + DIGEST);
+    let mut rest = name;
     if let Some(tag) = hash_tag(name)
         && hash_tag(cut(name, MAX_WHOLE_KEY_BYTES)).is_none()
     {
+        short.push_str(cut(name, prefix.min(LONGEST_PREFIX)));
         push_tag(tag, &mut short);
+        rest = name.get(prefix..).unwrap_or_default();
     }
-    short.push_str(cut(name, MAX_WHOLE_KEY_BYTES - short.len()));
+    short.push_str(cut(rest, MAX_WHOLE_KEY_BYTES.saturating_sub(short.len())));
     push_digest(name, &mut short);
     short
 }
 
 fn push_tag(tag: &str, short: &mut String) {
-    const ROOM: usize = MAX_WHOLE_KEY_BYTES - "{}".len();
+    let room = (MAX_WHOLE_KEY_BYTES - "{}".len()).saturating_sub(short.len());
     short.push('{');
-    if tag.len() <= ROOM {
+    if tag.len() <= room {
         short.push_str(tag);
     } else {
-        short.push_str(cut(tag, ROOM - DIGEST));
+        short.push_str(cut(tag, room.saturating_sub(DIGEST)));
         push_digest(tag, short);
     }
     short.push('}');
@@ -87,14 +95,13 @@ mod tests {
     #[test]
     fn the_beginning_stays_readable() {
         let name = format!("user:{}", "a".repeat(600));
-        let short = shorten(&name);
+        let short = shorten(0, &name);
         assert!(short.starts_with(&name[..MAX_WHOLE_KEY_BYTES]), "{short}");
         assert!(short[MAX_WHOLE_KEY_BYTES..].starts_with(MARK), "{short}");
     }
 
     #[test]
-    fn every_length_is_longer_than_a_whole_keys_lock() {
-        let lock = MAX_WHOLE_KEY_BYTES + "{}:lock".len();
+    fn every_length_is_longer_than_a_whole_key() {
         let fill = |text: &str| text.repeat(1000);
         let names = [
             fill("a"),
@@ -110,8 +117,12 @@ mod tests {
             format!("{{{}}}", "a".repeat(511)),
         ];
         for name in names {
-            let length = shorten(&name).len();
-            assert!(length > lock && length <= MAX_WHOLE_KEY_BYTES + DIGEST, "{length}: {name}");
+            for prefix in [0, 1, 200, 300, 1000] {
+                let name = format!("{}{name}", "n".repeat(prefix));
+                let length = shorten(prefix, &name).len();
+                let within = MAX_WHOLE_KEY_BYTES + 1..=MAX_WHOLE_KEY_BYTES + DIGEST;
+                assert!(within.contains(&length), "{length}: {name}");
+            }
         }
     }
 
@@ -124,7 +135,7 @@ mod tests {
                 format!("{long}{{{tag}}}"),
                 format!("}}{long}{{{tag}}}:{{x}}"),
             ] {
-                assert_eq!(hash_tag(&shorten(&name)), Some(tag), "{name}");
+                assert_eq!(hash_tag(&shorten(0, &name)), Some(tag), "{name}");
             }
         }
     }
@@ -132,7 +143,7 @@ mod tests {
     #[test]
     fn keys_of_one_long_tag_share_a_slot() {
         let tag = "t".repeat(511);
-        let short = |name: String| shorten(&name);
+        let short = |name: String| shorten(0, &name);
         let (a, b) = (short(format!("{{{tag}}}")), short(format!("{}{{{tag}}}b", "x".repeat(900))));
         assert_eq!(hash_tag(&a), hash_tag(&b));
         assert_ne!(a, b);

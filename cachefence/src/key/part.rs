@@ -13,7 +13,7 @@ use super::escape::escape_into;
 ///
 /// Implemented for integers (`NonZero` ones too), `bool`, `char`, strings, IP addresses, `Duration`,
 /// references and smart pointers to those (`Box`, `Rc`, `Arc`, `Cow`), `Option`, tuples, slices,
-/// arrays, `Vec`, `VecDeque`, `BTreeSet` and `BTreeMap`, and with the feature `uuid` for `Uuid`.
+/// arrays, `Vec`, `VecDeque`, `BTreeSet` and `BTreeMap`, and for `uuid::Uuid`.
 ///
 /// # A type of your own
 ///

@@ -1,7 +1,7 @@
 //! Renders a template's segments into a key.
 
+use super::Key;
 use super::part::{KeyPart, PartWriter};
-use super::{Key, is_lock_name};
 use crate::error::InvalidKey;
 
 /// What parts and a namespace find room in beside the template's own text, so that most keys are
@@ -13,8 +13,6 @@ const ROOM: usize = 64;
 pub struct KeyWriter {
     name: String,
     template: &'static str,
-    /// Where the part begins that was written last, if nothing was written after it.
-    last_part: Option<usize>,
     failed: bool,
 }
 
@@ -22,58 +20,26 @@ impl KeyWriter {
     /// Starts a key of `template`, which serves as its label in errors and events.
     pub fn new(template: &'static str) -> Self {
         let name = String::with_capacity(template.len() + ROOM);
-        Self { name, template, last_part: None, failed: false }
+        Self { name, template, failed: false }
     }
 
     /// Appends literal text as it is.
     pub fn literal(&mut self, text: &str) {
-        if self.last_part == Some(self.name.len()) && text.starts_with('}') {
-            self.fill_the_hash_tag();
-        }
         self.name.push_str(text);
-        self.last_part = None;
     }
 
     /// Appends an interpolated value, escaped.
     pub fn part(&mut self, value: &(impl KeyPart + ?Sized)) {
-        self.last_part = Some(self.name.len());
         let mut part = PartWriter::new(&mut self.name);
         value.write_part(&mut part);
         self.failed |= part.failed();
     }
 
     /// Puts `prefix` in front and validates the whole.
-    pub(crate) fn finish(mut self, prefix: &str) -> (Key, Result<(), InvalidKey>) {
-        self.leave_the_lock_names();
+    pub(crate) fn finish(self, prefix: &str) -> (Key, Result<(), InvalidKey>) {
         let (key, valid) = Key::new(prefix, self.name, Some(self.template));
         let valid = if self.failed { Err(InvalidKey::unwritten(self.template)) } else { valid };
         (key, valid)
-    }
-
-    /// `{<org>}:<name>` with an empty `org` would hold no hash tag, and its lock be in another slot, so
-    /// nothing is written as a `%` there, which otherwise two digits follow.
-    fn fill_the_hash_tag(&mut self) {
-        if self.name.ends_with('{') {
-            self.name.push('%');
-        }
-    }
-
-    /// `{org:<org>}:<name>` with the name `lock` would be the lock of the key `{org:1}`, so that
-    /// one part is written as `%6Cock`: it still decodes to itself, and no other value is ever
-    /// written so, because an `l` is never escaped otherwise. It is the same for the rest of `lock`
-    /// where the template holds its beginning, and a part of nothing after `:lock` becomes a `%`.
-    fn leave_the_lock_names(&mut self) {
-        let Some(at) = self.last_part.filter(|_| is_lock_name(&self.name)) else { return };
-        let written = match self.name.get(at..) {
-            Some("lock") => "%6Cock",
-            Some("ock") => "%6Fck",
-            Some("ck") => "%63k",
-            Some("k") => "%6B",
-            Some("") => "%",
-            _ => return,
-        };
-        self.name.truncate(at);
-        self.name.push_str(written);
     }
 }
 
@@ -96,45 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_never_makes_a_key_anothers_lock() {
-        assert_eq!(write(7, "lock").as_str(), "{org:7}:%6Cock");
-        assert_eq!(write(7, "clock").as_str(), "{org:7}:clock");
-        assert_ne!(write(7, "%6Cock"), write(7, "lock"));
-    }
-
-    #[test]
-    fn nor_does_the_end_of_one() {
-        let write = |text: &str, part: &str| {
-            let mut writer = KeyWriter::new("");
-            writer.literal("{org}");
-            writer.literal(text);
-            writer.part(part);
-            writer.finish("")
-        };
-        for (text, part, written) in [
-            (":", "lock", "{org}:%6Cock"),
-            (":l", "ock", "{org}:l%6Fck"),
-            (":lo", "ck", "{org}:lo%63k"),
-            (":loc", "k", "{org}:loc%6B"),
-            (":lock", "", "{org}:lock%"),
-            (":lock", "k", "{org}:lockk"),
-            ("", ":lock", "{org}%3Alock"),
-        ] {
-            let (key, valid) = write(text, part);
-            assert_eq!((key.as_str(), valid), (written, Ok(())));
-        }
-        assert!(write(":lock", "%").0 != write(":lock", "").0);
-    }
-
-    #[test]
-    fn an_empty_part_is_a_hash_tag_too() {
+    fn an_empty_hash_tag_is_a_key_too() {
         let mut writer = KeyWriter::new("{<org>}:<name>");
         writer.literal("{");
         writer.part("");
         writer.literal("}:");
         writer.part("");
         let (key, valid) = writer.finish("");
-        assert_eq!((key.as_str(), valid), ("{%}:", Ok(())));
+        assert_eq!((key.as_str(), valid), ("{~}{}:", Ok(())));
     }
 
     #[test]

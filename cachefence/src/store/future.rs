@@ -5,6 +5,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::error::StoreError;
+
+/// The result of a store operation.
+pub type StoreResult<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
+
 /// The future that a [`Store`](super::Store) returns.
 ///
 /// A store that answers at once says so by [`ready`](Self::ready), which allocates nothing; any

@@ -3,7 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+mod slots;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,8 +15,10 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 
+use self::slots::Slots;
 use super::{
-    Acquired, NewValue, Snapshot, Store, StoreFuture, StoreResult, Timestamp, Token, Version,
+    Acquire, Acquired, Kind, NewValue, Outcome, Revision, Snapshot, Store, StoreFuture,
+    StoreResult, Take, Timestamp, Token, Traits,
 };
 use crate::key::Key;
 
@@ -38,27 +41,22 @@ const DEFAULT_ENTRIES: usize = 10_000;
 /// ```
 pub struct MemoryStore {
     entries: Cache<String, Entry, Weigh>,
-    locks: Mutex<Locks>,
-    versions: AtomicU64,
+    slots: Mutex<Slots>,
+    revisions: AtomicU64,
     epoch: Instant,
 }
 
 #[derive(Clone)]
 struct Entry {
     payload: Bytes,
+    kind: Kind,
     delta: Duration,
     expiry: Timestamp,
+    life: Duration,
     retry_at: Option<Timestamp>,
     /// When it is gone.
     until: Timestamp,
-    version: u64,
-}
-
-type Locks = HashMap<String, Lock>;
-
-struct Lock {
-    token: Token,
-    until: Timestamp,
+    revision: u64,
 }
 
 impl MemoryStore {
@@ -101,8 +99,8 @@ impl MemoryStore {
         };
         Self {
             entries,
-            locks: Mutex::default(),
-            versions: AtomicU64::new(0),
+            slots: Mutex::default(),
+            revisions: AtomicU64::new(0),
             epoch: Instant::now(),
         }
     }
@@ -111,9 +109,9 @@ impl MemoryStore {
         Timestamp::from_micros(0).after(self.epoch.elapsed())
     }
 
-    /// Every operation that touches a lock runs under this one, so each is atomic over both.
-    fn locks(&self) -> MutexGuard<'_, Locks> {
-        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every operation that touches a slot runs under this one, so each is atomic over entry and slots.
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn snapshot(&self, key: &Key) -> Option<Snapshot> {
@@ -121,69 +119,90 @@ impl MemoryStore {
         let now = self.now();
         (entry.until > now).then(|| Snapshot {
             payload: entry.payload,
+            kind: entry.kind,
             delta: entry.delta,
             expiry: entry.expiry,
+            life: entry.life,
             retry_at: entry.retry_at,
-            version: Version(entry.version),
+            revision: Revision(entry.revision),
             now,
         })
     }
 
-    fn write(&self, key: &Key, value: &NewValue) {
+    fn write(&self, key: &Key, kind: Kind, value: &NewValue) {
         let expiry = self.now().after(value.ttl);
         self.entries.insert(
             key.as_str().to_owned(),
             Entry {
                 payload: value.payload.clone(),
+                kind,
                 delta: value.delta,
                 expiry,
+                life: value.ttl,
                 retry_at: None,
                 until: expiry.after(value.stale),
-                version: self.new_version(),
+                revision: self.new_revision(),
             },
         );
     }
 
-    fn new_version(&self) -> u64 {
-        self.versions.fetch_add(1, Ordering::Relaxed)
+    /// Has readers leave the entry alone for `pause`.
+    fn hold_off(&self, key: &Key, pause: Duration) {
+        if let Some(entry) = self.entries.get(key.as_str()) {
+            let (retry_at, revision) = (Some(self.now().after(pause)), self.new_revision());
+            self.entries.insert(key.as_str().to_owned(), Entry { retry_at, revision, ..entry });
+        }
     }
 
-    fn try_acquire(
-        &self,
-        key: &Key,
-        token: &Token,
-        lease: Duration,
-        seen: Option<Version>,
-    ) -> Acquired {
-        let mut locks = self.locks();
-        if let Some(newer) = self.snapshot(key).filter(|entry| Some(entry.version) != seen) {
+    fn new_revision(&self) -> u64 {
+        self.revisions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn try_acquire(&self, key: &Key, request: &Acquire<'_>) -> Acquired {
+        let mut slots = self.slots();
+        if request.take != Take::Force
+            && let Some(newer) = self.snapshot(key)
+            && Some(newer.revision) != request.seen
+        {
             return Acquired::Newer(newer);
         }
-        let now = self.now();
-        if let Some(remaining) = locks.get(key.as_str()).and_then(|lock| lock.until.since(now)) {
-            return Acquired::Held { remaining };
+        let &Acquire { token, lease, take, .. } = request;
+        match slots.take(key.as_str(), token, lease, take, self.now()) {
+            Ok(()) => Acquired::Lease,
+            Err(held) => Acquired::Held(held),
         }
-        Self::lock(&mut locks, key, token, now, lease);
-        Acquired::Lease
     }
 
-    fn lock(locks: &mut Locks, key: &Key, token: &Token, now: Timestamp, lease: Duration) {
-        // A flight whose runtime was shut down leaves its lock behind. Such locks are few; they are
-        // swept when the map would have to grow for a new one.
-        if locks.len() == locks.capacity() {
-            locks.retain(|_, lock| lock.until > now);
+    fn try_finish(&self, key: &Key, tokens: &[Token], outcome: &Outcome) -> bool {
+        let mut slots = self.slots();
+        if !slots.hold_any(key.as_str(), tokens, self.now()) {
+            return false;
         }
-        let lock = Lock { token: token.clone(), until: now.after(lease) };
-        locks.insert(key.as_str().to_owned(), lock);
+        match outcome {
+            Outcome::Store(value) => self.write(key, Kind::Value, value),
+            Outcome::Uncacheable(ttl) => self.mark(key, *ttl),
+            Outcome::Postpone(pause) => {
+                self.hold_off(key, *pause);
+                slots.release(key.as_str(), tokens);
+                return true;
+            }
+            Outcome::Release => {
+                slots.release(key.as_str(), tokens);
+                return true;
+            }
+        }
+        slots.clear(key.as_str());
+        true
     }
 
-    /// The locks, if the one of `key` holds `token` and its lease has not ended.
-    fn holding(&self, key: &Key, token: &Token) -> Option<MutexGuard<'_, Locks>> {
-        let locks = self.locks();
-        let held = locks
-            .get(key.as_str())
-            .is_some_and(|lock| lock.token == *token && lock.until > self.now());
-        held.then_some(locks)
+    /// Marks the key as not to be cached; a value that is valid stays.
+    fn mark(&self, key: &Key, ttl: Duration) {
+        let is_value = |found: &Snapshot| found.kind == Kind::Value && found.expiry > found.now;
+        if self.snapshot(key).as_ref().is_some_and(is_value) {
+            self.hold_off(key, ttl);
+        } else {
+            self.write(key, Kind::Uncacheable, &NewValue::new(Bytes::new(), ttl));
+        }
     }
 }
 
@@ -195,81 +214,38 @@ impl Default for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn answers_at_once(&self) -> bool {
-        true
+    fn traits(&self) -> Traits {
+        Traits::new().answers_at_once(true)
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         StoreFuture::ready(Ok(self.snapshot(key)))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
-        seen: Option<Version>,
-    ) -> StoreResult<'a, Acquired> {
-        StoreFuture::ready(Ok(self.try_acquire(key, token, lease, seen)))
+    fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+        StoreFuture::ready(Ok(self.try_acquire(key, request)))
     }
 
-    fn renew<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
-    ) -> StoreResult<'a, bool> {
-        let renewed = self.holding(key, token).is_some_and(|mut locks| {
-            let until = self.now().after(lease);
-            locks.get_mut(key.as_str()).map(|lock| lock.until = until).is_some()
-        });
+    fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
+        let renewed = self.slots().renew(key.as_str(), token, lease, self.now());
         StoreFuture::ready(Ok(renewed))
     }
 
-    fn fill<'a>(
+    fn finish<'a>(
         &'a self,
         key: &'a Key,
-        token: &'a Token,
-        value: &'a NewValue,
+        tokens: &'a [Token],
+        outcome: &'a Outcome,
     ) -> StoreResult<'a, bool> {
-        let filled = self.holding(key, token).is_some_and(|mut locks| {
-            self.write(key, value);
-            locks.remove(key.as_str()).is_some()
-        });
-        StoreFuture::ready(Ok(filled))
+        StoreFuture::ready(Ok(self.try_finish(key, tokens, outcome)))
     }
 
-    fn postpone<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        pause: Duration,
-    ) -> StoreResult<'a, bool> {
-        let postponed = self.holding(key, token).is_some_and(|mut locks| {
-            if let Some(entry) = self.entries.get(key.as_str()) {
-                let (retry_at, version) = (Some(self.now().after(pause)), self.new_version());
-                self.entries.insert(key.as_str().to_owned(), Entry { retry_at, version, ..entry });
-            }
-            locks.remove(key.as_str()).is_some()
-        });
-        StoreFuture::ready(Ok(postponed))
-    }
-
-    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
-        let held = self.holding(key, token);
-        let released = held.is_some_and(|mut locks| locks.remove(key.as_str()).is_some());
-        StoreFuture::ready(Ok(released))
-    }
-
-    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
-        Self::lock(&mut self.locks(), key, token, self.now(), lease);
-        StoreFuture::ready(Ok(()))
-    }
-
-    fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()> {
-        let mut locks = self.locks();
-        self.entries.remove(key.as_str());
-        locks.remove(key.as_str());
+    fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
+        let mut slots = self.slots();
+        for key in keys {
+            self.entries.remove(key.as_str());
+            slots.clear(key.as_str());
+        }
         StoreFuture::ready(Ok(()))
     }
 }

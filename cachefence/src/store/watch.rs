@@ -1,4 +1,4 @@
-//! Being woken when an entry or its lock changes.
+//! Being woken when an entry or one of its slots changes.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Weak};
 
 use tokio::sync::Notify;
 
-/// One waiter's interest in an entry and its lock.
+/// One waiter's interest in an entry and its slots.
 ///
-/// The waiter hands it to [`Store::acquire_watching`](super::Store::acquire_watching). A store that can
-/// tell when either changes [arms](Self::arm) it before it looks, and wakes it when they do: once or
-/// more, and for no reason if it likes. A watch that is not armed has its waiter look again and again.
+/// The waiter hands it to each [`Store::acquire`](super::Store::acquire). A store that can tell when any of
+/// them changes [arms](Self::arm) it before it looks, and wakes it when they do: once or more, and for no
+/// reason if it likes. A watch that is not armed has its waiter look again and again.
 pub struct Watch(Arc<State>);
 
 /// What wakes a waiter.
@@ -20,27 +20,54 @@ pub struct Wake(Weak<State>);
 #[derive(Default)]
 struct State {
     armed: AtomicBool,
+    /// Whether it was ever armed.
+    was_armed: AtomicBool,
+    /// Whether an acquire has been answered that had it.
+    used: AtomicBool,
     changed: Notify,
 }
 
 impl Watch {
     /// A watch that is not armed.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self(Arc::default())
+    }
+
+    /// Whether this is the first acquire that it is handed to.
+    pub fn is_new(&self) -> bool {
+        !self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// An acquire has ended that it was handed to.
+    pub(crate) fn was_used(&self) {
+        self.0.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a store has ever armed it, though it may have taken that back.
+    pub(crate) fn was_armed(&self) -> bool {
+        self.0.was_armed.load(Ordering::Acquire)
     }
 
     /// Promises that [`Wake::wake`] will be called.
     pub fn arm(&self) -> Wake {
+        self.0.was_armed.store(true, Ordering::Release);
         self.0.armed.store(true, Ordering::Release);
         Wake(Arc::downgrade(&self.0))
     }
 
-    pub(crate) fn is_armed(&self) -> bool {
+    /// Whether the waiter will be woken.
+    pub fn is_armed(&self) -> bool {
         self.0.armed.load(Ordering::Acquire)
     }
 
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

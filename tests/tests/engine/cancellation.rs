@@ -11,11 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use cachefence::__private::testing;
-use cachefence::{
-    Acquired, CacheFence, Key, MemoryStore, NewValue, Snapshot, Store, StoreFuture, StoreResult,
-    Token, Version,
+use cachefence::store::{
+    Acquire, Acquired, Key, Outcome, Snapshot, StoreFuture, StoreResult, Token,
 };
+use cachefence::{CacheFence, MemoryStore, Store, testing};
 use cachefence_tests::{RedisServer, assert_no_locks};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -29,29 +28,42 @@ const SOON: Duration = Duration::from_secs(20);
 /// A memory store whose every operation takes a while, before and after it takes effect.
 struct Distant(MemoryStore);
 
-macro_rules! distant {
-    ($($operation:ident($($argument:ident: $ty:ty),*) -> $result:ty;)*) => {
-        impl Store for Distant {$(
-            fn $operation<'a>(&'a self, key: &'a Key, $($argument: $ty),*) -> StoreResult<'a, $result> {
-                StoreFuture::new(async move {
-                    yield_now().await;
-                    let result = self.0.$operation(key, $($argument),*).await;
-                    yield_now().await;
-                    result
-                })
-            }
-        )*}
-    };
+fn from_afar<'a, T: Send + Unpin + 'a>(
+    operation: impl FnOnce() -> StoreResult<'a, T> + Send + 'a,
+) -> StoreResult<'a, T> {
+    StoreFuture::new(async move {
+        yield_now().await;
+        let result = operation().await;
+        yield_now().await;
+        result
+    })
 }
 
-distant! {
-    read() -> Option<Snapshot>;
-    acquire(token: &'a Token, lease: Duration, seen: Option<Version>) -> Acquired;
-    renew(token: &'a Token, lease: Duration) -> bool;
-    fill(token: &'a Token, value: &'a NewValue) -> bool;
-    release(token: &'a Token) -> bool;
-    seize(token: &'a Token, lease: Duration) -> ();
-    invalidate() -> ();
+impl Store for Distant {
+    fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+        from_afar(|| self.0.read(key))
+    }
+
+    fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+        from_afar(|| self.0.acquire(key, request))
+    }
+
+    fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
+        from_afar(move || self.0.renew(key, token, lease))
+    }
+
+    fn finish<'a>(
+        &'a self,
+        key: &'a Key,
+        tokens: &'a [Token],
+        outcome: &'a Outcome,
+    ) -> StoreResult<'a, bool> {
+        from_afar(|| self.0.finish(key, tokens, outcome))
+    }
+
+    fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
+        from_afar(|| self.0.invalidate(keys))
+    }
 }
 
 /// Two caches on one store: two workers, as far as the store can tell.
@@ -104,12 +116,13 @@ impl Fixture {
         assert_eq!(value.expect("the key is free"), "value", "dropped after {polls} polls");
         let (key, token) = (testing::key(key), testing::token());
         let store = testing::store(&self.theirs);
-        let seen = store.read(&key).await.unwrap().map(|found| found.version);
+        let seen = store.read(&key).await.unwrap().map(|found| found.revision);
         let free = async {
             loop {
-                let acquired = store.acquire(&key, &token, LEASE, seen).await.unwrap();
+                let acquired =
+                    store.acquire(&key, &Acquire::new(token, LEASE).seen(seen)).await.unwrap();
                 if matches!(acquired, Acquired::Lease) {
-                    assert!(store.release(&key, &token).await.unwrap());
+                    assert!(store.finish(&key, &[token], &Outcome::Release).await.unwrap());
                     return;
                 }
                 yield_now().await;

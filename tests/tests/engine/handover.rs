@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use cachefence::__private::testing::{key, token};
-use cachefence::{Acquired, CacheFence, MemoryStore, Store as _};
+use cachefence::store::{Acquire, Acquired};
+use cachefence::testing::{key, token};
+use cachefence::{CacheFence, MemoryStore, Store as _};
 use cachefence_tests::{Op, Pair, Phase, cache_on, settle};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -140,7 +141,7 @@ async fn a_dead_holder_is_replaced_as_soon_as_its_lease_ends() {
     const DEFAULT_LEASE: Duration = Duration::from_secs(2);
     let store = Arc::new(MemoryStore::default());
     let (key, dead) = (key("k"), token());
-    let held = store.acquire(&key, &dead, DEFAULT_LEASE, None).await.unwrap();
+    let held = store.acquire(&key, &Acquire::new(dead, DEFAULT_LEASE)).await.unwrap();
     assert!(matches!(held, Acquired::Lease));
     let cache = CacheFence::builder().store(store).build_lazy().unwrap();
     let begun = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cachefence::__private::testing;
+use cachefence::testing;
 use cachefence::{CacheFence, Entry, Error};
 use cachefence_tests::{Network, Op, Staged};
 use tokio::time::sleep;

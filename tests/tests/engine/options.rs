@@ -47,18 +47,11 @@ async fn a_call_with_bad_options_does_nothing() {
     let refused = refusal(&cache, "k", |entry| entry).await;
     assert_eq!(refused, "`ttl` is not set, and it has no default");
 
-    for (key, message) in [
-        ("", "the key is empty"),
-        ("a}b", "holds a `}` but no hash tag"),
-        ("{a}:lock", "ends in `:lock`"),
-    ] {
-        let refused = refusal(&cache, key, |entry| entry.ttl(TTL)).await;
-        assert!(refused.contains(message), "{refused}");
-        assert!(key.is_empty() || !refused.contains(&key[1..]), "no key in a message");
-        assert!(matches!(cache.invalidate(key).await, Err(Error::Key(_))));
-        assert!(matches!(cache.entry::<u32>(key).peek().await, Err(Error::Key(_))));
-        assert!(matches!(cache.entry::<u32>(key).ttl(TTL).set(&1).await, Err(Error::Key(_))));
-    }
+    let refused = refusal(&cache, "", |entry| entry.ttl(TTL)).await;
+    assert!(refused.contains("the key is empty"), "{refused}");
+    assert!(matches!(cache.invalidate("").await, Err(Error::Key(_))));
+    assert!(matches!(cache.entry::<u32>("").peek().await, Err(Error::Key(_))));
+    assert!(matches!(cache.entry::<u32>("").ttl(TTL).set(&1).await, Err(Error::Key(_))));
     assert_eq!(server.command_stats().len(), 0, "the server was not asked");
     assert_eq!(server.scan_keys(), [""; 0]);
 }

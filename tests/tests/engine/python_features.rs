@@ -151,28 +151,32 @@ async fn lock_with_owner_token() {
     let mut tokens = Vec::new();
     for _ in 0..2 {
         let lock = cache.get_or_set("k", TTL, || async {
-            let pttl: u64 = server.cli(&["PTTL", "{k}:lock"]).parse().unwrap();
+            let pttl: u64 = server.cli(&["PTTL", "~lock:{k}"]).parse().unwrap();
             assert!((1..=2_000).contains(&pttl), "it ends by itself");
-            Ok::<_, std::io::Error>(server.cli(&["GET", "{k}:lock"]))
+            Ok::<_, std::io::Error>(server.cli(&["GET", "~lock:{k}"]))
         });
         tokens.push(lock.await.unwrap());
         cache.invalidate("k").await.unwrap();
     }
-    assert!(tokens.iter().all(|token| token.len() == 32), "{tokens:?}");
+    let is_token = |held: &String| held.len() == 36 + ":2000".len() && held.ends_with(":2000");
+    assert!(tokens.iter().all(is_token), "{tokens:?}");
     assert_ne!(tokens[0], tokens[1], "every flight has a token of its own");
     assert_no_locks(&server);
 }
+
+/// What stands under the name of a lease that somebody else holds.
+const THEIRS: &str = "01234567-89ab-4def-8123-456789abcdef:60000";
 
 /// A flight whose lock somebody else has taken over neither stores nor releases.
 async fn compare_and_delete(server: RedisServer) {
     let cache = connect(&server).await;
     let value = cache.get_or_set("k", TTL, || async {
-        server.cli(&["SET", "{k}:lock", "0123456789abcdef0123456789abcdef", "PX", "60000"]);
+        server.cli(&["SET", "~lock:{k}", THEIRS, "PX", "60000"]);
         Ok::<_, std::io::Error>("mine".to_owned())
     });
     assert_eq!(value.await.unwrap(), "mine", "its own caller gets it");
-    assert_eq!(server.scan_keys(), ["{k}:lock"], "nothing stored");
-    assert_eq!(server.cli(&["GET", "{k}:lock"]), "0123456789abcdef0123456789abcdef");
+    assert_eq!(server.scan_keys(), ["~lock:{k}"], "nothing stored");
+    assert_eq!(server.cli(&["GET", "~lock:{k}"]), THEIRS);
 }
 
 #[tokio::test]
@@ -216,7 +220,7 @@ async fn a_waiters_bounded_wait_then_its_own_rebuild() {
     let value = entry.get_or_set(|| loader.load("own")).await.unwrap();
     assert!(begun.elapsed() >= wait, "it gave the holder its time");
     assert_eq!((value.as_str(), loader.loads()), ("own", 1));
-    assert_eq!(server.scan_keys(), ["{k}:lock"], "a rebuild without the lock is not stored");
+    assert_eq!(server.scan_keys(), ["~lock:{k}"], "a rebuild without the lock is not stored");
     stuck.abort();
 }
 
@@ -225,7 +229,7 @@ async fn a_dead_holders_lock_expires() {
     let server = RedisServer::start();
     let cache = connect(&server).await;
     // What a process leaves behind that was killed in its rebuild.
-    server.cli(&["SET", "{k}:lock", "0123456789abcdef0123456789abcdef", "PX", "400"]);
+    server.cli(&["SET", "~lock:{k}", "01234567-89ab-4def-8123-456789abcdef:400", "PX", "400"]);
     let loader = Loader::default();
     let begun = Instant::now();
     let value = cache.get_or_set("k", TTL, || loader.load("value"));
@@ -253,6 +257,10 @@ async fn namespace() {
 struct Reversed;
 
 impl Codec for Reversed {
+    fn name(&self) -> &'static str {
+        "reversed"
+    }
+
     fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
         let mut bytes = serde_json::to_vec(value)?;
         bytes.reverse();

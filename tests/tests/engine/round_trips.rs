@@ -40,8 +40,8 @@ async fn a_cold_load_is_three_round_trips() {
     server.reset_stats();
     cache.get_or_set("k", TTL, load).await.unwrap();
     let expected = [
-        ("get", 1 + 1), // the read; the lock in `fill.lua`
-        ("mget", 1),    // entry and lock in `acquire.lua`
+        ("get", 1),      // the read
+        ("mget", 1 + 1), // entry and slots in `acquire.lua`; the slots in `finish.lua`
         ("evalsha", 2),
         ("set", 2),
         ("del", 1),

@@ -7,27 +7,19 @@ mod watched;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use cachefence::__private::testing;
-use cachefence::{Acquired, CacheFence, Key, MemoryStore, NewValue, Snapshot, Store, Version};
-use cachefence_tests::RedisServer;
-
-use self::foreign::{
-    a_lock_that_is_written_over_is_lost, an_empty_value_is_an_entry,
-    foreign_data_is_no_entry_and_no_lock, postponing_marks_nothing_but_entries,
+use cachefence::store::{
+    Acquire, Acquired, Health, Key, NewValue, Outcome, Revision, Snapshot, Take, Token,
 };
+use cachefence::testing::{self, store_contract};
+use cachefence::{CacheFence, MemoryStore, Store};
+use cachefence_tests::{RedisServer, assert_no_locks};
 
 const LEASE: Duration = Duration::from_secs(10);
 
 /// A store, and the server that it lives on.
 struct Fixture {
     store: Arc<dyn Store>,
-    server: Option<RedisServer>,
-}
-
-async fn memory() -> Fixture {
-    let cache = CacheFence::builder().store(MemoryStore::default()).build().await.unwrap();
-    Fixture { store: testing::store(&cache), server: None }
+    server: RedisServer,
 }
 
 async fn redis() -> Fixture {
@@ -48,7 +40,7 @@ async fn redis_with_scripts_forbidden() -> Fixture {
 
 async fn on(server: RedisServer) -> Fixture {
     let cache = CacheFence::connect(server.url()).await.unwrap();
-    Fixture { store: testing::store(&cache), server: Some(server) }
+    Fixture { store: testing::store(&cache), server }
 }
 
 fn key(name: &str) -> Key {
@@ -56,258 +48,131 @@ fn key(name: &str) -> Key {
 }
 
 fn value(payload: &'static str) -> NewValue {
-    NewValue {
-        payload: Bytes::from_static(payload.as_bytes()),
-        delta: Duration::from_millis(50),
-        ttl: Duration::from_secs(60),
-        stale: Duration::ZERO,
-    }
+    NewValue::new(payload, Duration::from_secs(60)).delta(Duration::from_millis(50))
+}
+
+fn stored(payload: &'static str) -> Outcome {
+    Outcome::Store(value(payload))
 }
 
 async fn read(store: &Arc<dyn Store>, key: &Key) -> Option<Snapshot> {
     store.read(key).await.unwrap()
 }
 
-/// Puts `value` there, whoever holds the lock, and returns its version.
-async fn put(store: &Arc<dyn Store>, key: &Key, value: &NewValue) -> Option<Version> {
-    let token = testing::token();
-    store.seize(key, &token, LEASE).await.unwrap();
-    assert!(store.fill(key, &token, value).await.unwrap());
-    read(store, key).await.map(|found| found.version)
-}
-
-async fn acquire(
+/// Takes a slot, if it is given one.
+async fn take(
     store: &Arc<dyn Store>,
     key: &Key,
-    seen: Option<Version>,
-) -> Option<cachefence::Token> {
+    take: Take,
+    seen: Option<Revision>,
+) -> Option<Token> {
     let token = testing::token();
-    let acquired = store.acquire(key, &token, LEASE, seen).await.unwrap();
+    let request = Acquire::new(token, LEASE).take(take).seen(seen);
+    let acquired = store.acquire(key, &request).await.unwrap();
     matches!(acquired, Acquired::Lease).then_some(token)
 }
 
-async fn an_entry_round_trips(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    assert!(read(&store, &key).await.is_none());
-    put(&store, &key, &value("v")).await;
-    let found = read(&store, &key).await.unwrap();
-    assert_eq!(found.payload, "v");
-    assert_eq!(found.delta, Duration::from_millis(50));
-    let left = found.expiry.since(found.now).unwrap();
-    // The store's clock is known to a round trip.
-    assert!(left.abs_diff(Duration::from_secs(60)) < Duration::from_secs(10), "{left:?}");
+async fn acquire(store: &Arc<dyn Store>, key: &Key, seen: Option<Revision>) -> Option<Token> {
+    take(store, key, Take::IfFree, seen).await
 }
 
-async fn an_entry_expires(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let brief = NewValue { ttl: Duration::from_millis(1), ..value("v") };
-    put(&store, &key, &brief).await;
-    let gone = async {
-        while read(&store, &key).await.is_some_and(|found| found.expiry > found.now) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+/// Puts `value` there, whoever holds the slots, and returns its revision.
+async fn put(store: &Arc<dyn Store>, key: &Key, value: NewValue) -> Option<Revision> {
+    let token = take(store, key, Take::Force, None).await.unwrap();
+    assert!(store.finish(key, &[token], &Outcome::Store(value)).await.unwrap());
+    read(store, key).await.map(|found| found.revision)
 }
 
-async fn one_flight_holds_the_lock(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    acquire(&store, &key, None).await.expect("it is free");
-    let second = store.acquire(&key, &testing::token(), LEASE, None).await.unwrap();
-    let Acquired::Held { remaining } = second else { panic!("{second:?}") };
-    assert!(remaining <= LEASE && remaining > LEASE / 2, "{remaining:?}");
+#[tokio::test]
+async fn a_memory_store_keeps_the_contract() {
+    store_contract(&MemoryStore::default()).await;
 }
 
-async fn a_token_is_given_one_lease(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let token = testing::token();
-    let acquired = store.acquire(&key, &token, LEASE, None).await.unwrap();
-    assert!(matches!(acquired, Acquired::Lease), "{acquired:?}");
-    // A request that was repeated on its way is not a second right to rebuild.
-    let acquired = store.acquire(&key, &token, LEASE, None).await.unwrap();
-    assert!(matches!(acquired, Acquired::Held { .. }), "{acquired:?}");
-}
-
-async fn a_newer_entry_is_returned_instead_of_a_lease(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let old = put(&store, &key, &value("old")).await;
-    assert!(acquire(&store, &key, old).await.is_some(), "what it saw is still there");
-    let new = put(&store, &key, &value("new")).await;
-    for seen in [None, old] {
-        let acquired = store.acquire(&key, &testing::token(), LEASE, seen).await.unwrap();
-        let Acquired::Newer(found) = acquired else { panic!("{acquired:?}") };
-        assert_eq!((found.payload, Some(found.version)), (Bytes::from_static(b"new"), new));
-    }
-    assert!(acquire(&store, &key, new).await.is_some(), "asking left no lock behind");
-}
-
-async fn filling_stores_and_releases(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let token = acquire(&store, &key, None).await.unwrap();
-    assert!(store.fill(&key, &token, &value("v")).await.unwrap());
-    let found = read(&store, &key).await.unwrap();
-    assert_eq!(found.payload, "v");
-    assert!(acquire(&store, &key, Some(found.version)).await.is_some());
-    assert!(!store.fill(&key, &token, &value("again")).await.unwrap(), "a lease fills once");
-}
-
-async fn only_the_holder_fills(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    assert!(!store.fill(&key, &testing::token(), &value("no lock")).await.unwrap());
-    acquire(&store, &key, None).await.unwrap();
-    assert!(!store.fill(&key, &testing::token(), &value("not mine")).await.unwrap());
-    assert!(read(&store, &key).await.is_none());
-}
-
-async fn invalidation_voids_the_lease(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let token = acquire(&store, &key, None).await.unwrap();
-    store.invalidate(&key).await.unwrap();
-    assert!(!store.fill(&key, &token, &value("too late")).await.unwrap());
-    assert!(read(&store, &key).await.is_none());
-
-    put(&store, &key, &value("v")).await;
-    store.invalidate(&key).await.unwrap();
-    assert!(read(&store, &key).await.is_none());
-}
-
-async fn seizing_takes_the_lock_from_its_holder(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let first = acquire(&store, &key, None).await.unwrap();
-    let second = testing::token();
-    store.seize(&key, &second, LEASE).await.unwrap();
-    assert!(!store.fill(&key, &first, &value("too late")).await.unwrap());
-    assert!(!store.release(&key, &first).await.unwrap());
-    assert!(store.fill(&key, &second, &value("v")).await.unwrap());
-    assert_eq!(read(&store, &key).await.unwrap().payload, "v");
-}
-
-async fn only_the_holder_releases(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let token = acquire(&store, &key, None).await.unwrap();
-    assert!(!store.release(&key, &testing::token()).await.unwrap());
-    assert!(acquire(&store, &key, None).await.is_none(), "somebody else's release changed nothing");
-    assert!(store.release(&key, &token).await.unwrap());
-    assert!(acquire(&store, &key, None).await.is_some());
-}
-
-async fn only_the_holder_renews(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let token = testing::token();
-    store.acquire(&key, &token, Duration::from_millis(500), None).await.unwrap();
-    assert!(!store.renew(&key, &testing::token(), LEASE).await.unwrap());
-    assert!(store.renew(&key, &token, LEASE).await.unwrap());
-    let second = store.acquire(&key, &testing::token(), LEASE, None).await.unwrap();
-    let Acquired::Held { remaining } = second else { panic!("{second:?}") };
-    assert!(remaining > Duration::from_secs(1), "{remaining:?}");
-    assert!(store.release(&key, &token).await.unwrap());
-    assert!(!store.renew(&key, &token, LEASE).await.unwrap());
-}
-
-async fn a_lease_ends_by_itself(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let dead = testing::token();
-    store.acquire(&key, &dead, Duration::from_millis(5), None).await.unwrap();
-    let token = tokio::time::timeout(Duration::from_secs(10), async {
-        loop {
-            if let Some(token) = acquire(&store, &key, None).await {
-                return token;
-            }
-        }
+async fn the_contract(Fixture { store, server }: Fixture) {
+    store_contract(&*store).await;
+    server.scan_keys().iter().for_each(|key| {
+        let left = server.cli(&["PTTL", key]).parse::<i64>().unwrap();
+        assert!(left == -2 || left >= 0, "{key} never ends");
     });
-    let token = token.await.unwrap();
-    assert!(!store.fill(&key, &dead, &value("too late")).await.unwrap());
-    assert!(store.fill(&key, &token, &value("v")).await.unwrap());
 }
 
 async fn the_server_ends_what_nobody_cleans_up(Fixture { store, server }: Fixture) {
-    let Some(server) = server else { return };
     let key = key("k");
     let pttl = |name: &str| server.cli(&["PTTL", name]).parse::<i64>().unwrap();
     let token = acquire(&store, &key, None).await.unwrap();
-    assert!((1..=10_000).contains(&pttl(&key.lock_name())));
-    store.fill(&key, &token, &value("v")).await.unwrap();
+    take(&store, &key, Take::Beside, None).await.unwrap();
+    assert!((1..=10_000).contains(&pttl(&key.lease_name())));
+    assert!((1..=10_000).contains(&pttl(&key.hedge_name())));
+    store.finish(&key, &[token], &stored("v")).await.unwrap();
+    assert_no_locks(&server);
     assert!((1..=60_000).contains(&pttl(key.as_str())));
-    let stale = NewValue { stale: Duration::from_secs(30), ..value("v") };
-    put(&store, &key, &stale).await;
+    put(&store, &key, value("v").stale(Duration::from_secs(30))).await;
     assert!((60_001..=90_000).contains(&pttl(key.as_str())));
     let longest = Duration::from_millis(1 << 53);
     for stale in [Duration::ZERO, Duration::from_secs(1), longest, Duration::MAX] {
-        put(&store, &key, &NewValue { ttl: longest, stale, ..value("v") }).await;
+        put(&store, &key, value("v").ttl(longest).stale(stale)).await;
         assert!((1..=1 << 53).contains(&pttl(key.as_str())));
     }
     for (ttl, stale) in [(1, 0), (1, 1), (999, 1)] {
         let [ttl, stale] = [ttl, stale].map(Duration::from_millis);
-        let token = testing::token();
-        store.seize(&key, &token, LEASE).await.unwrap();
-        store.fill(&key, &token, &NewValue { ttl, stale, ..value("v") }).await.unwrap();
+        let token = take(&store, &key, Take::Force, None).await.unwrap();
+        let brief = Outcome::Store(value("v").ttl(ttl).stale(stale));
+        store.finish(&key, &[token], &brief).await.unwrap();
         let left = pttl(key.as_str());
         assert!(left == -2 || (0..=1_000).contains(&left), "gone, or soon: {left}");
     }
+    let token = take(&store, &key, Take::Force, None).await.unwrap();
+    let mark = Outcome::Uncacheable(Duration::from_secs(1));
+    store.invalidate(std::slice::from_ref(&key)).await.unwrap();
+    assert!(!store.finish(&key, &[token], &mark).await.unwrap());
+    let token = acquire(&store, &key, None).await.unwrap();
+    assert!(store.finish(&key, &[token], &mark).await.unwrap());
+    assert!((1..=1_000).contains(&pttl(key.as_str())));
 }
 
-async fn a_stale_entry_is_kept_for_its_window(Fixture { store, .. }: Fixture) {
+async fn what_is_held_off_keeps_its_life(Fixture { store, server }: Fixture) {
     let key = key("k");
-    let brief = NewValue { ttl: Duration::from_millis(1), stale: LEASE, ..value("v") };
-    let version = put(&store, &key, &brief).await;
-    let expired = async {
-        loop {
-            let found = read(&store, &key).await.expect("it is kept");
-            if found.expiry <= found.now {
-                break found;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let found = tokio::time::timeout(Duration::from_secs(10), expired).await.unwrap();
-    assert_eq!((found.payload, Some(found.version)), (Bytes::from_static(b"v"), version));
-    assert!(acquire(&store, &key, version).await.is_some(), "it may be rebuilt");
-}
-
-async fn postponing_marks_the_entry_and_releases(Fixture { store, server }: Fixture) {
-    let key = key("k");
-    let old = put(&store, &key, &value("v")).await;
-    let token = acquire(&store, &key, old).await.unwrap();
-    let pause = Duration::from_secs(20);
-    assert!(store.postpone(&key, &token, pause).await.unwrap());
-    let found = read(&store, &key).await.unwrap();
-    let left = found.retry_at.and_then(|retry_at| retry_at.since(found.now)).unwrap();
-    assert!(left <= pause + LEASE && left > pause / 2, "{left:?}");
-    assert_eq!((found.payload, found.delta), (Bytes::from_static(b"v"), value("v").delta));
-    assert_ne!(Some(found.version), old, "those who wait for a change see it");
-    let left = found.expiry.since(found.now).unwrap();
-    assert!(left > Duration::from_secs(50), "its life is what it was: {left:?}");
-    if let Some(server) = &server {
+    for outcome in [Outcome::Postpone(LEASE), Outcome::Uncacheable(LEASE)] {
+        let seen = put(&store, &key, value("v")).await;
+        let token = acquire(&store, &key, seen).await.unwrap();
+        assert!(store.finish(&key, &[token], &outcome).await.unwrap());
         let left = server.cli(&["PTTL", key.as_str()]).parse::<i64>().unwrap();
-        assert!((1..=60_000).contains(&left), "{left}");
+        assert!((1..=60_000).contains(&left), "{outcome:?}: {left}");
+        assert_no_locks(&server);
     }
-    assert!(acquire(&store, &key, Some(found.version)).await.is_some(), "the lock is free");
 }
 
-async fn only_the_holder_postpones(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let old = put(&store, &key, &value("v")).await;
-    let token = acquire(&store, &key, old).await.unwrap();
-    assert!(!store.postpone(&key, &testing::token(), LEASE).await.unwrap());
-    assert_eq!(read(&store, &key).await.unwrap().retry_at, None);
-    store.invalidate(&key).await.unwrap();
-    assert!(!store.postpone(&key, &token, LEASE).await.unwrap());
-    assert!(read(&store, &key).await.is_none());
+async fn keys_are_invalidated_in_one_round_trip_and_each_for_itself(
+    Fixture { store, server }: Fixture,
+) {
+    let keys = ["a", "b", "c"].map(key);
+    for key in &keys {
+        put(&store, key, value("v")).await;
+    }
+    server.reset_stats();
+    store.invalidate(&keys).await.unwrap();
+    assert_eq!(server.command_count("del"), 3);
+    assert_eq!(server.scan_keys(), [""; 0]);
 }
 
-async fn postponing_without_an_entry_only_releases(Fixture { store, server }: Fixture) {
+async fn a_store_says_how_it_is(Fixture { store, server }: Fixture) {
     let key = key("k");
     let token = acquire(&store, &key, None).await.unwrap();
-    assert!(store.postpone(&key, &token, LEASE).await.unwrap());
-    assert!(read(&store, &key).await.is_none());
-    if let Some(server) = &server {
-        assert_eq!(server.cli(&["EXISTS", key.as_str()]), "0", "nothing is left that never ends");
+    assert_eq!((store.status().health, store.status().writes), (Health::Up, true));
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert!(store.finish(&key, &[token], &stored("v")).await.is_err());
+    assert_eq!((store.status().health, store.status().writes), (Health::Degraded, false));
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    put(&store, &key, value("v")).await;
+    assert_eq!((store.status().health, store.status().writes), (Health::Up, true));
+    drop(server);
+    while store.status().health != Health::Down {
+        assert!(store.read(&key).await.is_err());
     }
-    assert!(acquire(&store, &key, None).await.is_some());
 }
 
-macro_rules! contract {
-    ($($store:ident),* => $tests:tt) => {$( contract!(@ $store $tests); )*};
+macro_rules! on_each {
+    ($($store:ident),* => $tests:tt) => {$( on_each!(@ $store $tests); )*};
     (@ $store:ident [$($test:ident),* $(,)?]) => {
         mod $store {
             $(
@@ -320,26 +185,18 @@ macro_rules! contract {
     };
 }
 
-contract!(memory, redis, redis_without_scripts, redis_with_scripts_forbidden => [
-    an_entry_round_trips,
-    an_entry_expires,
-    one_flight_holds_the_lock,
-    a_token_is_given_one_lease,
-    a_newer_entry_is_returned_instead_of_a_lease,
-    filling_stores_and_releases,
-    only_the_holder_fills,
-    invalidation_voids_the_lease,
-    seizing_takes_the_lock_from_its_holder,
-    only_the_holder_releases,
-    only_the_holder_renews,
-    a_lease_ends_by_itself,
-    foreign_data_is_no_entry_and_no_lock,
-    an_empty_value_is_an_entry,
-    a_lock_that_is_written_over_is_lost,
-    postponing_marks_nothing_but_entries,
+use foreign::{
+    a_slot_that_is_written_over_is_lost, foreign_data_is_no_entry_and_no_slot,
+    holding_off_changes_nothing_but_entries,
+};
+
+on_each!(redis, redis_without_scripts, redis_with_scripts_forbidden => [
+    the_contract,
+    foreign_data_is_no_entry_and_no_slot,
+    a_slot_that_is_written_over_is_lost,
+    holding_off_changes_nothing_but_entries,
     the_server_ends_what_nobody_cleans_up,
-    a_stale_entry_is_kept_for_its_window,
-    postponing_marks_the_entry_and_releases,
-    only_the_holder_postpones,
-    postponing_without_an_entry_only_releases,
+    what_is_held_off_keeps_its_life,
+    keys_are_invalidated_in_one_round_trip_and_each_for_itself,
+    a_store_says_how_it_is,
 ]);

@@ -11,11 +11,11 @@ use super::callers::{Callers, all};
 
 /// The entry of `Callers`'s row 0, its lock, and the entry of another row.
 const ENTRY: &str = "row:0";
-const LOCK: &str = "{row:0}:lock";
+const LOCK: &str = "~lock:{row:0}";
 const OTHER: &str = "row:1";
 
 /// The header of an entry.
-const HEADER: usize = 44;
+const HEADER: usize = 64;
 
 fn servers() -> [(&'static str, RedisServer); 2] {
     [("with scripts", RedisServer::start()), ("without scripts", RedisServer::without_scripts())]
@@ -145,10 +145,10 @@ async fn the_entry_of_another_key() {
 
 #[tokio::test]
 async fn a_header_with_flipped_bits() {
-    // The format and the fingerprint: a changed time is another time.
+    // The format, the codec, the fingerprint and the length: a changed time is another time.
     for (what, server) in servers() {
         let mut planted = Planted::new(what, server).await;
-        for bit in (0..12 * 8).step_by(5) {
+        for bit in (0..20 * 8).step_by(5) {
             let mut bytes = planted.good.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             planted.set(ENTRY, &bytes);
@@ -161,14 +161,16 @@ async fn a_header_with_flipped_bits() {
 async fn extreme_times_in_a_header() {
     for (what, server) in servers() {
         let mut planted = Planted::new(what, server).await;
-        for (at, bytes) in [(28, [0; 8]), (28, [0, 0, 0, 0, 0, 0, 0, 1])] {
+        for (at, bytes) in
+            [(36, [0; 8]), (36, [0, 0, 0, 0, 0, 0, 0, 1]), (36, [255; 8]), (44, [0; 8])]
+        {
             let mut entry = planted.good.clone();
             entry[at..at + 8].copy_from_slice(&bytes);
             planted.set(ENTRY, &entry);
             planted.heals(&format!("{bytes:?} at {at}")).await;
         }
         // What may be served, is: it neither panics nor runs a body that it need not.
-        for at in [12, 20, 28, 36] {
+        for at in [20, 28, 44, 52] {
             let mut entry = planted.good.clone();
             entry[at..at + 8].copy_from_slice(&[255; 8]);
             planted.set(ENTRY, &entry);
@@ -183,7 +185,7 @@ async fn an_entry_of_another_version_is_left_alone_until_it_is_overwritten() {
     for (what, server) in servers() {
         let mut planted = Planted::new(what, server).await;
         let mut newer = planted.good.clone();
-        newer[2] = b'2';
+        newer[2] = b'3';
         planted.set(ENTRY, &newer);
         let ttl = Duration::from_secs(60);
         let entry = planted.callers.cache.entry::<String>(ENTRY).ttl(ttl);

@@ -58,7 +58,7 @@ async fn an_error_that_still_voids_the_flights_of_the_process() {
         };
         let invalidation = async {
             begun.acquire().await.unwrap().forget();
-            assert_eq!(database.server.cli(&["EXISTS", "{k}:lock"]), "1", "it has its lease");
+            assert_eq!(database.server.cli(&["EXISTS", "~lock:{k}"]), "1", "it has its lease");
             database.proxy.set(fault);
             database.change();
             let error = database.cache.invalidate("k").await.unwrap_err();

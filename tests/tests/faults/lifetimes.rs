@@ -71,7 +71,7 @@ fn check(server: &RedisServer, ttl: Duration, stale: Duration, jitter: f64, what
     let least = if jitter > 0.0 { 0 } else { least.max(0) };
     let gone = left == -2 && (least == 0);
     assert!(gone || (least..=most).contains(&left), "{what}: PTTL {left}");
-    let lock: i64 = server.cli(&["PTTL", "{k}:lock"]).parse().unwrap();
+    let lock: i64 = server.cli(&["PTTL", "~lock:{k}"]).parse().unwrap();
     assert!(lock == -2 || (0..=2_000).contains(&lock), "{what}: PTTL {lock} of the lock");
 }
 

@@ -180,7 +180,7 @@ fn keys_and_locks_are_found() {
     }
     assert_eq!(server.scan_keys().len(), 1_500);
     assert_no_locks(&server);
-    server.cli(&["SET", &format!("{{{second}}}:lock"), "token"]);
+    server.cli(&["SET", &format!("{second}:~lock:{{{second}:k}}"), "token"]);
     let panic =
         catch_unwind(AssertUnwindSafe(|| assert_no_locks(&server))).expect_err("a lock is left");
     let message = panic.downcast_ref::<String>().expect("a formatted message");

@@ -50,7 +50,7 @@ fn entry(server: &RedisServer) -> Vec<u8> {
 
 #[track_caller]
 fn assert_no_lock(server: &RedisServer) {
-    assert_eq!(server.cli(&["EXISTS", "{fleet:k}:lock"]), "0", "the lock is left behind");
+    assert_eq!(server.cli(&["EXISTS", "fleet:~lock:{fleet:k}"]), "0", "the lock is left behind");
 }
 
 #[test]

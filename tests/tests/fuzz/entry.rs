@@ -6,16 +6,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cachefence::__private::testing::{Decoded, decode_entry, encode_entry, key};
-use cachefence::{Key, NewValue, Snapshot, Timestamp, Version};
+use cachefence::store::{Key, Kind, NewValue, Revision, Snapshot, Timestamp};
+use cachefence::testing::{Decoded, decode_entry, encode_entry, key};
 
-const HEADER: usize = 44;
-const FORMAT: &[u8] = b"CF1\0";
+const HEADER: usize = 64;
 
-/// When everything is read; a decoder only hands it on.
-const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+/// The format, and the codec `json`.
+const FORMAT: &[u8] = b"CF2\0\x49\xc6\x45\xdc";
 
-/// Checks everything that can be said of `input`; says what it is: `entry`, `stray` or `foreign`.
+/// When everything is read.
+const NOW: u64 = 1_700_000_000_000_000;
+
+/// Checks everything that can be said of `input`; says what it is: `entry`, `mark`, `stray` or `foreign`.
 ///
 /// # Panics
 ///
@@ -26,49 +28,73 @@ pub(crate) fn check(input: &[u8]) -> &'static str {
         None => (input, &[][..]),
     };
     let name = String::from_utf8_lossy(name);
-    let kind = check_decode(&key(&name), record);
+    let kind = check_decode(&key(&name), record, NOW);
     check_own(&key(&name), record);
     check_encode(&name, record);
     kind
 }
 
 /// Decodes `record` and compares every field with what stands in the bytes.
-fn check_decode(key: &Key, record: &[u8]) -> &'static str {
+fn check_decode(key: &Key, record: &[u8], now: u64) -> &'static str {
     let bytes = Bytes::copy_from_slice(record);
-    let foreign = record.len() < HEADER || !record.starts_with(FORMAT);
-    match decode_entry(key, &bytes, NOW) {
-        Decoded::Foreign => {
-            assert!(foreign, "an entry is taken for something else");
-            "foreign"
-        }
-        Decoded::Stray => {
-            assert!(!foreign, "something else is taken for an entry");
-            assert_ne!(number(record, 4), key.fingerprint(), "an entry of this key");
-            "stray"
-        }
+    let expected = expect(key, record, now);
+    let kind = match decode_entry(key, &bytes, Timestamp::from_micros(now)) {
+        Decoded::Foreign => "foreign",
+        Decoded::Stray => "stray",
         Decoded::Entry(entry) => {
-            assert!(!foreign, "something else is taken for an entry");
-            assert_eq!(number(record, 4), key.fingerprint(), "an entry of another key");
-            let retry_at = Some(number(record, 36)).filter(|micros| *micros > 0);
-            assert_eq!(entry.version, Version(number(record, 12)));
-            assert_eq!(entry.delta, Duration::from_micros(number(record, 20)));
-            assert_eq!(entry.expiry, Timestamp::from_micros(number(record, 28)));
+            let retry_at = Some(number(record, 52)).filter(|micros| *micros > 0);
+            assert_eq!(entry.revision, Revision(number(record, 20)));
+            assert_eq!(entry.delta, Duration::from_micros(number(record, 28)));
+            assert_eq!(entry.expiry, Timestamp::from_micros(number(record, 36)));
+            assert_eq!(entry.life, Duration::from_micros(number(record, 44)));
             assert_eq!(entry.retry_at, retry_at.map(Timestamp::from_micros));
-            assert_eq!(entry.payload, record[HEADER..]);
-            assert_eq!(entry.now, NOW);
-            "entry"
+            assert_eq!(entry.payload, record[HEADER + tags(record)..]);
+            assert_eq!(entry.now, Timestamp::from_micros(now));
+            if entry.kind == Kind::Value { "entry" } else { "mark" }
         }
+    };
+    assert_eq!(kind, expected);
+    kind
+}
+
+/// What `record` is by the documentation.
+fn expect(key: &Key, record: &[u8], now: u64) -> &'static str {
+    if record.len() < HEADER || !record.starts_with(FORMAT) {
+        return "foreign";
+    }
+    if record[8..20] != identity(key) {
+        return "stray";
+    }
+    let is_further_away = number(record, 36) > later(later(now, number(record, 44)), 1_000_000);
+    if record.len() < HEADER + tags(record) || is_further_away {
+        return "foreign";
+    }
+    match record[60..62] {
+        [0, 0] => "entry",
+        [1, 0] => "mark",
+        _ => "foreign",
     }
 }
 
-/// Does the same with what chance would not find: the key's own fingerprint, then the format too.
+/// The key's fingerprint, and its length.
+fn identity(key: &Key) -> [u8; 12] {
+    let length = u32::try_from(key.as_str().len()).expect("a name is short");
+    let mut identity = [0; 12];
+    identity[..8].copy_from_slice(&key.fingerprint().to_be_bytes());
+    identity[8..].copy_from_slice(&length.to_be_bytes());
+    identity
+}
+
+/// Does the same with what chance would not find: the key's own identity, then the format too.
 fn check_own(key: &Key, record: &[u8]) {
     let mut own = record.to_vec();
-    let fingerprint = key.fingerprint().to_be_bytes();
-    overwrite(&mut own, 4, &fingerprint);
-    check_decode(key, &own);
+    overwrite(&mut own, 8, &identity(key));
+    check_decode(key, &own, NOW);
     overwrite(&mut own, 0, FORMAT);
-    let kind = check_decode(key, &own);
+    check_decode(key, &own, NOW);
+    // With no tags, a known kind and at the end of time, nothing is left that it could be.
+    overwrite(&mut own, 60, &[0; 4]);
+    let kind = check_decode(key, &own, u64::MAX);
     assert_eq!(kind, if own.len() < HEADER { "foreign" } else { "entry" });
 }
 
@@ -76,31 +102,36 @@ fn check_own(key: &Key, record: &[u8]) {
 fn check_encode(name: &str, record: &[u8]) {
     let mut bytes = record.to_vec();
     bytes.resize(HEADER.max(bytes.len()), 0);
-    let [version, delta, ttl, now] = [12, 20, 28, 36].map(|at| number(&bytes, at));
+    let [revision, delta, now, ttl] = [20, 28, 36, 44].map(|at| number(&bytes, at));
     let payload = Bytes::from(bytes.split_off(HEADER));
-    let now = Timestamp::from_micros(now);
     // Seconds instead of microseconds are what does not fit the header.
     for unit in [Duration::from_micros, Duration::from_secs] {
-        let payload = payload.clone();
-        let value = NewValue { payload, delta: unit(delta), ttl: unit(ttl), stale: Duration::ZERO };
-        let written = encode_entry(&key(name), version, &value, now);
-        let entry = read_back(name, &written);
-        assert_eq!(entry.version, Version(version));
-        assert_eq!(entry.delta, value.delta.min(Duration::from_micros(u64::MAX)));
-        assert_eq!(entry.expiry, now.after(value.ttl));
-        assert_eq!(entry.retry_at, None);
+        let value = value(payload.clone(), unit(delta), unit(ttl));
+        let written =
+            encode_entry(&key(name), Revision(revision), &value, Timestamp::from_micros(now));
+        let entry = read_back(name, &written, now);
+        let fits = Duration::from_micros(u64::MAX);
+        assert_eq!(entry.revision, Revision(revision));
+        assert_eq!(entry.delta, value.delta.min(fits));
+        assert_eq!(entry.life, value.ttl.min(fits));
+        assert_eq!(entry.expiry, Timestamp::from_micros(now).after(value.ttl));
+        assert_eq!((entry.kind, entry.retry_at), (Kind::Value, None));
         assert_eq!(entry.payload, value.payload);
     }
 }
 
+fn value(payload: Bytes, delta: Duration, ttl: Duration) -> NewValue {
+    NewValue::new(payload, ttl).delta(delta)
+}
+
 /// Decodes what was encoded for the key `name`, and sees that it is nothing else.
-fn read_back(name: &str, written: &[u8]) -> Snapshot {
-    assert_eq!(check_decode(&key(&format!("{name}'")), written), "stray");
+fn read_back(name: &str, written: &[u8], now: u64) -> Snapshot {
+    assert_eq!(check_decode(&key(&format!("{name}'")), written, now), "stray");
     let key = key(name);
     for cut in 0..HEADER {
-        assert_eq!(check_decode(&key, &written[..cut]), "foreign", "{cut} bytes");
+        assert_eq!(check_decode(&key, &written[..cut], now), "foreign", "{cut} bytes");
     }
-    match decode_entry(&key, &Bytes::copy_from_slice(written), NOW) {
+    match decode_entry(&key, &Bytes::copy_from_slice(written), Timestamp::from_micros(now)) {
         Decoded::Entry(entry) => entry,
         other => panic!("what was written is {other:?}"),
     }
@@ -116,4 +147,13 @@ fn overwrite(bytes: &mut [u8], at: usize, part: &[u8]) {
 /// The number at `at`, big-endian.
 fn number(bytes: &[u8], at: usize) -> u64 {
     u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// How long the tags are.
+fn tags(record: &[u8]) -> usize {
+    usize::from(u16::from_be_bytes([record[62], record[63]]))
+}
+
+fn later(moment: u64, by: u64) -> u64 {
+    moment.saturating_add(by)
 }

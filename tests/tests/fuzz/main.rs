@@ -16,8 +16,15 @@ use target::Target;
 const ENTRY: Target = Target {
     name: "entry",
     check: entry::check,
-    kinds: &["entry", "stray", "foreign"],
-    tokens: &[b"\0", b"CF1\0", b"CF2\0", b"\0\0\0\0\0\0\0\0", b"\xff\xff\xff\xff\xff\xff\xff\xff"],
+    kinds: &["entry", "mark", "stray", "foreign"],
+    tokens: &[
+        b"\0",
+        b"CF2\0",
+        b"CF3\0",
+        b"CF2\0\x49\xc6\x45\xdc",
+        b"\0\0\0\0\0\0\0\0",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff",
+    ],
 };
 
 const TEMPLATE: Target = Target {

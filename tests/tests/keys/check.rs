@@ -52,15 +52,15 @@ fn rendered<A: Args, T>(
 ) -> Result<Entry<T>, String> {
     let entry = entry(args);
     let key = entry.key();
-    let back = read::parts(key, literals).and_then(|parts| A::read(&parts));
+    let back = read::parts(&read::unmarked(key), literals).and_then(|parts| A::read(&parts));
     if back.as_ref() != Some(args) {
         return Err(format!("{args:?} gives {key:?}, which reads as {back:?}"));
     }
     if read::is_lock(key) {
         return Err(format!("{args:?} gives {key:?}, which is a lock's name"));
     }
-    if read::slot(key) != read::slot(&read::lock_of(key)) {
-        return Err(format!("{args:?} gives {key:?}, whose lock is in another slot"));
+    if read::locks_of(key).iter().any(|lock| read::slot(key) != read::slot(lock)) {
+        return Err(format!("{args:?} gives {key:?}, whose locks are in another slot"));
     }
     Ok(entry)
 }

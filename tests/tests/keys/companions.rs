@@ -34,14 +34,15 @@ pub(crate) fn after_a_hash_tag(dice: &mut Dice, pairs: u64) -> Result<(), String
     check(dice, pairs, &["{org:", "}:", ""], |(org, name): &Args| cached_entry(*org, name))
 }
 
-pub(crate) fn ending_like_a_lock(dice: &mut Dice, pairs: u64) -> Result<(), String> {
-    #[cachefence(key = "{<org>}:lo<name>", ttl = 60, cache = CACHE)]
-    async fn cached(org: &str, name: &str) -> u32 {
+pub(crate) fn beginning_like_a_lock(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "<org>lock:<name>", ttl = 60, cache = CACHE)]
+    async fn cached(org: Option<&str>, name: &str) -> u32 {
         0
     }
 
-    type Args = (String, String);
-    check(dice, pairs, &["{", "}:lo", ""], |(org, name): &Args| cached_entry(org, name))
+    type Args = (Option<String>, String);
+    let entry = |(org, name): &Args| cached_entry(org.as_deref(), name);
+    check(dice, pairs, &["", "lock:", ""], entry)
 }
 
 pub(crate) fn of_structure(dice: &mut Dice, pairs: u64) -> Result<(), String> {

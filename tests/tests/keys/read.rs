@@ -16,11 +16,8 @@ pub(crate) fn parts<'a>(key: &'a str, literals: &[&str]) -> Option<Vec<&'a str>>
     Some(parts)
 }
 
-/// What an escaped text stands for; a single `%` stands for nothing, where nothing would be mistaken.
+/// What an escaped text stands for.
 pub(crate) fn text(written: &str) -> Option<String> {
-    if written == "%" {
-        return Some(String::new());
-    }
     let mut bytes = Vec::with_capacity(written.len());
     let mut rest = written.bytes();
     while let Some(byte) = rest.next() {
@@ -52,15 +49,34 @@ pub(crate) fn elements(written: &str) -> Option<Vec<&str>> {
     (depth == 0 && start == inner.len()).then_some(elements)
 }
 
-/// Whether `name` could be the lock of an entry: either `K:lock`, where `K` holds a hash tag, or
-/// `{K}:lock`, which is of the same form.
-pub(crate) fn is_lock(name: &str) -> bool {
-    name.strip_suffix(":lock").is_some_and(|entry| tag(entry).is_some())
+/// The namespace of the templates that have one, as it is written.
+pub(crate) const NAMESPACE: &str = "%7Ba%7D%3Ab:";
+
+/// The namespace and the text of a name in the store.
+fn split(name: &str) -> (&str, &str) {
+    name.strip_prefix(NAMESPACE).map_or(("", name), |text| (NAMESPACE, text))
 }
 
-/// The lock of the entry `name`.
-pub(crate) fn lock_of(name: &str) -> String {
-    if tag(name).is_some() { format!("{name}:lock") } else { format!("{{{name}}}:lock") }
+/// A key without the mark of those that cannot stand as they are.
+pub(crate) fn unmarked(key: &str) -> String {
+    let (namespace, text) = split(key);
+    format!("{namespace}{}", text.strip_prefix("{~}").unwrap_or(text))
+}
+
+/// Whether `name` could be the lease or the hedge of an entry.
+pub(crate) fn is_lock(name: &str) -> bool {
+    let (_, text) = split(name);
+    text.starts_with("~lock:") || text.starts_with("~hedge:")
+}
+
+/// The lease and the hedge of the entry `name`.
+pub(crate) fn locks_of(name: &str) -> [String; 2] {
+    let (namespace, _) = split(name);
+    let slot = match tag(name) {
+        Some(tag) => format!("{{{tag}}}:{name}"),
+        None => format!("{{{name}}}"),
+    };
+    ["lock", "hedge"].map(|kind| format!("{namespace}~{kind}:{slot}"))
 }
 
 /// The hash tag of Redis Cluster.

@@ -16,6 +16,7 @@ use crate::check::check;
 use crate::companions;
 use crate::dice::Dice;
 use crate::own::{Page, UserId, Version};
+use crate::read;
 
 /// Checks some pairs of one shape.
 pub(crate) type Shape = fn(&mut Dice, u64) -> Result<(), String>;
@@ -23,7 +24,7 @@ pub(crate) type Shape = fn(&mut Dice, u64) -> Result<(), String>;
 pub(crate) const SHAPES: &[Shape] = &[
     companions::strings,
     companions::after_a_hash_tag,
-    companions::ending_like_a_lock,
+    companions::beginning_like_a_lock,
     companions::of_structure,
     companions::of_own_types,
     companions::of_fields,
@@ -31,6 +32,9 @@ pub(crate) const SHAPES: &[Shape] = &[
     |dice, pairs| written::<(String, String, String)>(dice, pairs, &["{", "}{", "}:", ""]),
     |dice, pairs| written::<(String, String)>(dice, pairs, &["{loc", " -:- ", ":lock"]),
     |dice, pairs| written::<(u8, String)>(dice, pairs, &["{", "}:lock", ""]),
+    |dice, pairs| written::<(String, String)>(dice, pairs, &["~lock:{", "}", ""]),
+    |dice, pairs| written::<(Option<String>, String)>(dice, pairs, &["", "hedge:", "}"]),
+    |dice, pairs| written::<(String, String)>(dice, pairs, &["{~}", "}", ""]),
     |dice, pairs| written::<(String, Vec<String>)>(dice, pairs, &["(", ")|~", "~,"]),
     |dice, pairs| written::<(String, Arc<str>, Box<str>)>(dice, pairs, &["é", "é", "漢", "%"]),
     |dice, pairs| written::<(Vec<Vec<String>>,)>(dice, pairs, &["", ":v"]),
@@ -73,7 +77,7 @@ fn written<A: Args>(dice: &mut Dice, pairs: u64, literals: &[&str]) -> Result<()
             .build_lazy()
             .expect("no option is wrong")
     });
-    let first = format!("%7Ba%7D%3Ab:{}", literals[0]);
+    let first = format!("{}{}", read::NAMESPACE, literals[0]);
     let prefixed: Vec<&str> = [&*first].into_iter().chain(literals[1..].iter().copied()).collect();
     check::<A, ()>(dice, pairs, &prefixed, |args| {
         let mut key = KeyWriter::new("of a test");

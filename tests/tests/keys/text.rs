@@ -72,7 +72,7 @@ pub(crate) const CHARS: &[char] = &[
 const WORDS: &[&str] = &[
     "", "~", "~~", "()", "(,)", "(~,)", "(,,)", "%", "%25", "%%", "lock", ":lock", "ock", "ck",
     "k", "%6Cock", "%6cock", "%6Fck", "%3A", "%3a", "%2", "None", "null", "true", "1", "01", "+1",
-    "-1", "{}", "}:", "{a}:lock", "a,b", "a,", "),(", "%C3%A9",
+    "-1", "{}", "}:", "{a}:lock", "{~}", "~lock:", "~hedge:", "a,b", "a,", "),(", "%C3%A9",
 ];
 
 pub(crate) fn roll(dice: &mut Dice) -> String {

@@ -1,7 +1,10 @@
 //! Chance, from a seed.
 
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use rand::rand_core::utils;
 
 /// `SplitMix64`: the same numbers from the same seed, whatever else changes.
 #[derive(Debug, Clone)]
@@ -48,5 +51,22 @@ impl Dice {
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.index(from.len())]
+    }
+}
+
+/// The cache under test draws from dice as well.
+impl rand::TryRng for Dice {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        utils::fill_bytes_via_next_word(bytes, || Ok(self.next()))
     }
 }

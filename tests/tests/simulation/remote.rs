@@ -3,16 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use cachefence::{
-    Acquired, Key, NewValue, Snapshot, Store, StoreError, StoreFuture, StoreResult, Timestamp,
-    Token, Version,
+use cachefence::Store;
+use cachefence::store::{
+    self as api, Acquire, Acquired, Held, Key, NewValue, Revision, Snapshot, StoreError,
+    StoreFuture, StoreResult, Timestamp, Token,
 };
 use tokio::time::timeout;
 
 use crate::pipeline::Pipeline;
 use crate::plan::{OP_TIMEOUT, Transport};
 use crate::pool::Pool;
-use crate::wire::{Found, Op, Reply, Request, Written, frame};
+use crate::wire::{Found, Holder, Op, Outcome, Reply, Request, Take, Written, frame};
 
 pub(crate) struct RemoteStore(Line);
 
@@ -68,57 +69,56 @@ impl Store for RemoteStore {
         })
     }
 
-    fn acquire<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
-        seen: Option<Version>,
-    ) -> StoreResult<'a, Acquired> {
-        let seen = seen.map(|Version(seen)| seen);
-        let op = Op::Acquire { token: token.as_str().to_owned(), lease, seen };
+    fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+        let take = match request.take {
+            api::Take::Beside => Take::Beside,
+            api::Take::Force => Take::Force,
+            _ => Take::IfFree,
+        };
+        let seen = request.seen.map(|Revision(seen)| seen);
+        let (token, lease) = (request.token.to_string(), request.lease);
+        let op = Op::Acquire { token, lease, take, seen };
         StoreFuture::new(async {
             match self.ask(key, op).await? {
                 Reply::Lease => Ok(Acquired::Lease),
                 Reply::Newer(found) => Ok(Acquired::Newer(snapshot(found))),
-                Reply::Held { remaining } => Ok(Acquired::Held { remaining }),
+                Reply::Held([lease, hedge]) => {
+                    Ok(Acquired::Held(Held::new(lease.as_ref().map(holder), hedge.as_ref().map(holder))))
+                }
                 other => Err(unexpected(&other)),
             }
         })
     }
 
-    fn renew<'a>(
+    fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
+        let op = Op::Renew { token: token.to_string(), lease };
+        StoreFuture::new(self.ask_whether(key, op))
+    }
+
+    fn finish<'a>(
         &'a self,
         key: &'a Key,
-        token: &'a Token,
-        lease: Duration,
+        tokens: &'a [Token],
+        outcome: &'a api::Outcome,
     ) -> StoreResult<'a, bool> {
-        let op = Op::Renew { token: token.as_str().to_owned(), lease };
+        let outcome = match outcome {
+            api::Outcome::Store(value) => Outcome::Store(written(value)),
+            api::Outcome::Postpone(pause) => Outcome::Postpone(*pause),
+            api::Outcome::Uncacheable(ttl) => Outcome::Uncacheable(*ttl),
+            _ => Outcome::Release,
+        };
+        let op = Op::Finish { tokens: tokens.iter().map(Token::to_string).collect(), outcome };
         StoreFuture::new(self.ask_whether(key, op))
     }
 
-    fn fill<'a>(
-        &'a self,
-        key: &'a Key,
-        token: &'a Token,
-        value: &'a NewValue,
-    ) -> StoreResult<'a, bool> {
-        let op = Op::Fill { token: token.as_str().to_owned(), value: written(value) };
-        StoreFuture::new(self.ask_whether(key, op))
-    }
-
-    fn release<'a>(&'a self, key: &'a Key, token: &'a Token) -> StoreResult<'a, bool> {
-        let op = Op::Release { token: token.as_str().to_owned() };
-        StoreFuture::new(self.ask_whether(key, op))
-    }
-
-    fn seize<'a>(&'a self, key: &'a Key, token: &'a Token, lease: Duration) -> StoreResult<'a, ()> {
-        let op = Op::Seize { token: token.as_str().to_owned(), lease };
-        StoreFuture::new(async { self.ask_whether(key, op).await.map(drop) })
-    }
-
-    fn invalidate<'a>(&'a self, key: &'a Key) -> StoreResult<'a, ()> {
-        StoreFuture::new(async { self.ask_whether(key, Op::Invalidate).await.map(drop) })
+    fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
+        StoreFuture::new(async move {
+            let mut result = Ok(());
+            for key in keys {
+                result = result.and(self.ask_whether(key, Op::Invalidate).await.map(drop));
+            }
+            result
+        })
     }
 }
 
@@ -132,16 +132,24 @@ fn unexpected(reply: &Reply) -> StoreError {
 }
 
 fn written(value: &NewValue) -> Written {
-    Written { payload: value.payload.to_vec(), delta: value.delta, ttl: value.ttl }
+    let NewValue { delta, ttl, stale, .. } = *value;
+    Written { payload: value.payload.to_vec(), delta, ttl, stale }
+}
+
+fn holder(holder: &Holder) -> api::Holder {
+    let token = holder.token.parse().expect("what was sent is a token");
+    api::Holder::new(token, holder.remaining)
 }
 
 fn snapshot(found: Found) -> Snapshot {
-    Snapshot {
-        payload: found.payload.into(),
-        delta: found.delta,
-        expiry: Timestamp::from_micros(found.expiry),
-        retry_at: None,
-        version: Version(found.version),
-        now: Timestamp::from_micros(found.now),
-    }
+    let revision = Revision(found.revision);
+    let [written, now] = [found.written, found.now].map(Timestamp::from_micros);
+    let snapshot = match found.value {
+        Some(value) => {
+            let value = NewValue::new(value.payload, value.ttl).delta(value.delta);
+            Snapshot::new(value, revision, written, now)
+        }
+        None => Snapshot::uncacheable(found.life, revision, written, now),
+    };
+    snapshot.retry_at(found.retry_at.map(Timestamp::from_micros))
 }

@@ -7,7 +7,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use crate::journal::What;
 use crate::oracle::Value;
-use crate::wire::{Op, Reply, Request, STORE, Written, frame, read_frame};
+use crate::wire::{Found, Op, Outcome, Reply, Request, STORE, Take, Written, frame, read_frame};
 use crate::world::World;
 
 /// Serves until the host is crashed; started again, it holds nothing.
@@ -44,11 +44,13 @@ fn execute(world: &World, request: &Request, from: &str) -> Reply {
     let mut state = world.state();
     state.stats.operations += 1;
     state.log(key_index(&request.key), what);
-    let refused = matches!((&request.op, &reply), (Op::Fill { .. }, Reply::Done(false)));
-    state.stats.refused += u64::from(refused);
-    drop(state);
-    if let (Op::Fill { token, value }, Reply::Done(true)) = (&request.op, &reply) {
-        world.stored(decode(value), token);
+    if let Op::Finish { tokens, outcome: Outcome::Store(value) } = &request.op {
+        let stored = reply == Reply::Done(true);
+        state.stats.refused += u64::from(!stored);
+        drop(state);
+        if let Some(token) = tokens.first().filter(|_| stored) {
+            world.stored(decode(value), token);
+        }
     }
     reply
 }
@@ -75,23 +77,33 @@ fn key_index(name: &str) -> Option<usize> {
 fn describe(op: &Op) -> (&'static str, Option<&str>) {
     match op {
         Op::Read => ("read", None),
-        Op::Acquire { token, .. } => ("acquire", Some(token)),
+        Op::Acquire { token, take, .. } => match take {
+            Take::IfFree => ("acquire", Some(token)),
+            Take::Beside => ("hedge", Some(token)),
+            Take::Force => ("seize", Some(token)),
+        },
         Op::Renew { token, .. } => ("renew", Some(token)),
-        Op::Fill { token, .. } => ("fill", Some(token)),
-        Op::Release { token } => ("release", Some(token)),
-        Op::Seize { token, .. } => ("seize", Some(token)),
+        Op::Finish { tokens, outcome } => match outcome {
+            Outcome::Store(_) => ("store", tokens.first().map(String::as_str)),
+            Outcome::Postpone(_) => ("postpone", tokens.first().map(String::as_str)),
+            Outcome::Release => ("release", tokens.first().map(String::as_str)),
+            Outcome::Uncacheable(_) => ("mark", tokens.first().map(String::as_str)),
+        },
         Op::Invalidate => ("invalidate", None),
     }
 }
 
 fn outcome(reply: &Reply) -> String {
-    let payload = |payload: &[u8]| String::from_utf8_lossy(payload).into_owned();
+    let payload = |found: &Found| match &found.value {
+        Some(value) => String::from_utf8_lossy(&value.payload).into_owned(),
+        None => "a mark".to_owned(),
+    };
     match reply {
         Reply::Entry(None) => "nothing".to_owned(),
-        Reply::Entry(Some(found)) => payload(&found.payload),
+        Reply::Entry(Some(found)) => payload(found),
         Reply::Lease => "lease".to_owned(),
-        Reply::Newer(found) => format!("newer {}", payload(&found.payload)),
-        Reply::Held { remaining } => format!("held for {remaining:?}"),
+        Reply::Newer(found) => format!("newer {}", payload(found)),
+        Reply::Held(held) => format!("held by {held:?}"),
         Reply::Done(done) => done.to_string(),
     }
 }

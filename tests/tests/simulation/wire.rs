@@ -19,19 +19,35 @@ pub(crate) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Op {
     Read,
-    Acquire { token: String, lease: Duration, seen: Option<u64> },
+    Acquire { token: String, lease: Duration, take: Take, seen: Option<u64> },
     Renew { token: String, lease: Duration },
-    Fill { token: String, value: Written },
-    Release { token: String },
-    Seize { token: String, lease: Duration },
+    Finish { tokens: Vec<String>, outcome: Outcome },
     Invalidate,
 }
 
+/// Which slot is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Take {
+    IfFree,
+    Beside,
+    Force,
+}
+
+/// How a load ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Store(Written),
+    Postpone(Duration),
+    Release,
+    Uncacheable(Duration),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     pub(crate) payload: Vec<u8>,
     pub(crate) delta: Duration,
     pub(crate) ttl: Duration,
+    pub(crate) stale: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,17 +55,26 @@ pub(crate) enum Reply {
     Entry(Option<Found>),
     Lease,
     Newer(Found),
-    Held { remaining: Duration },
+    Held([Option<Holder>; 2]),
     Done(bool),
+}
+
+/// A token and what is left of its term.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    pub(crate) token: String,
+    pub(crate) remaining: Duration,
 }
 
 /// An entry; times are microseconds of the store's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Found {
-    pub(crate) payload: Vec<u8>,
-    pub(crate) delta: Duration,
-    pub(crate) expiry: u64,
-    pub(crate) version: u64,
+    /// Nothing in a mark.
+    pub(crate) value: Option<Written>,
+    pub(crate) written: u64,
+    pub(crate) life: Duration,
+    pub(crate) retry_at: Option<u64>,
+    pub(crate) revision: u64,
     pub(crate) now: u64,
 }
 

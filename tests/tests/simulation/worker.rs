@@ -1,11 +1,11 @@
 //! The hosts `worker0`, `worker1`, ..: a cache, its callers, and the changes that are made there.
 
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence::__private::testing::with_entropy;
 use cachefence::CacheFence;
+use cachefence::testing::with_chance;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -25,14 +25,12 @@ pub(crate) async fn work(world: Arc<World>, worker: usize) -> turmoil::Result {
     let plan = &world.plan;
     let who = world.starts(worker);
     let mut dice = Dice::new(plan.seed, &[1, worker as u64, who.life]);
-    let chance = Mutex::new(dice.fork());
     let builder = CacheFence::builder()
         .store(RemoteStore::new(plan.transport))
         .beta(plan.beta)
         .lock_timeout(plan.lock_timeout)
         .wait_for_lock(plan.wait_for_lock);
-    let drawn = move || chance.lock().expect("not poisoned").next();
-    let cache = with_entropy(builder, drawn).build_lazy()?;
+    let cache = with_chance(builder, dice.fork()).build_lazy()?;
 
     let now = turmoil::sim_elapsed().unwrap_or_default();
     let until = Instant::now() + plan.chaos.saturating_sub(now);

@@ -9,7 +9,7 @@ use crate::engine::parts::Engine;
 use crate::engine::read::found::Found;
 use crate::freshness::{Freshness, Life, freshness};
 use crate::options::Policy;
-use crate::store::Snapshot;
+use crate::store::{Kind, Snapshot};
 
 /// How fresh an entry is to `call`, with the draw for an early refresh.
 #[inline]
@@ -24,6 +24,10 @@ pub(super) fn judge_without_draw(call: &Call<'_>, entry: &Snapshot) -> Freshness
 }
 
 fn freshness_of(call: &Call<'_>, entry: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
+    // A mark is no value, and no window reaches through it.
+    if entry.kind != Kind::Value {
+        return Freshness::Expired;
+    }
     let Snapshot { delta, expiry, retry_at, .. } = *entry;
     let Policy { beta, stale, .. } = *call.policy;
     freshness(Life { delta, expiry, retry_at }, beta, stale, entry.now, draw)
@@ -40,7 +44,7 @@ pub(in crate::engine) fn decide(
     let mut attempt = match found {
         Found::Entry(entry, decoded) => {
             let freshness = judge(engine, call, &entry);
-            let mut attempt = Attempt::miss(Seen::Revision(entry.version));
+            let mut attempt = Attempt::miss(Seen::Revision(entry.revision));
             if freshness != Freshness::Expired {
                 let value = Encoded { payload: entry.payload, decoded };
                 attempt.held = can_decode(&value).then_some(value);

@@ -16,7 +16,7 @@ use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
 use crate::race::{First, race};
 use crate::report;
-use crate::store::{Acquired, Snapshot, Watch};
+use crate::store::{Acquired, Kind, Snapshot, Watch};
 use crate::time::{sleep, sleep_until};
 
 /// How the attempt to get a lease ended.
@@ -51,8 +51,10 @@ pub(in crate::engine) async fn lead(
             Obtained::Newer { begun, entry } => {
                 // What was written after the call read is new, however short it lives. A call that has
                 // not read does not know, and a mark may have been all that was written.
-                let is_new = attempt.seen != Seen::Unread && entry.retry_at.is_none();
-                attempt.seen = Seen::Revision(entry.version);
+                let is_new = attempt.seen != Seen::Unread
+                    && entry.retry_at.is_none()
+                    && entry.kind == Kind::Value;
+                attempt.seen = Seen::Revision(entry.revision);
                 let is_servable = if is_new {
                     (call.decodes)(&engine.codec, &entry.payload)
                 } else {
@@ -97,9 +99,8 @@ async fn obtain(
     let waits = attempt.purpose == Purpose::Miss;
     let without_store = if waits { Obtained::NoStore } else { Obtained::HeldElsewhere };
     let mut backoff = Backoff::new();
-    let mut may_watch = engine.store.watches();
-    // Where that costs nothing, the first acquire is one that is woken, and no second one is needed.
-    let mut watch = (may_watch && waits && engine.store.is_watching()).then(Watch::new);
+    let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
+    let mut watch = waits.then(Watch::new);
     loop {
         let begun = engine.tickets.next();
         if engine.invalidations.is_pending(call.key) {
@@ -116,11 +117,11 @@ async fn obtain(
         let remaining = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
             Ok(Acquired::Lease) => return Obtained::Lease,
             Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
-            Ok(Acquired::Held { .. }) if !waits => return Obtained::HeldElsewhere,
-            Ok(Acquired::Held { remaining }) => remaining,
-            Err(_) if watch.is_some() => {
-                // Watching has a connection of its own. Without it, once more.
-                (may_watch, watch) = (false, None);
+            Ok(Acquired::Held(_)) if !waits => return Obtained::HeldElsewhere,
+            Ok(Acquired::Held(held)) => held.remaining(),
+            Err(_) if watch.as_ref().is_some_and(Watch::was_armed) => {
+                // Being woken takes a connection of its own. Without it, once more.
+                (may_ask_again, watch) = (false, None);
                 continue;
             }
             Err(error) => {
@@ -133,9 +134,9 @@ async fn obtain(
         };
         // Another's load is waited for from here on, not the store.
         call.budget.set(spent);
-        if may_watch && watch.is_none() {
-            // Acquires again at once: the lease may have been given back in between.
-            watch = Some(Watch::new());
+        if may_ask_again && watch.as_ref().is_some_and(|watch| !watch.is_armed()) {
+            // Asks again at once, to be woken: the lease may have been given back in between.
+            may_ask_again = false;
             continue;
         }
         let watched = watch.as_ref().filter(|watch| watch.is_armed());

@@ -168,7 +168,7 @@ pub(super) fn join_load(loads: &Arc<Loads>, key: &Key, on_load: OnLoad) -> Optio
 
 /// How long a caller waits for a read that another one sent: a little longer than it may take.
 fn read_limit(engine: &Engine) -> Duration {
-    match engine.store.patience() {
+    match engine.store.traits().call_budget {
         Duration::MAX => READ_LIMIT,
         most => most.saturating_add(most / 5),
     }

@@ -1,34 +1,64 @@
--- Takes the lock of an entry, unless there is a newer entry or a holder.
+-- Puts a token into a slot of a key, unless there is a newer entry or what was asked for is held.
 --
--- KEYS  entry, lock
--- ARGV  token; lease in ms; what every entry of this key begins with; the version that the caller
---       saw, or '' for none; the length of a header; '1' to be told the time
--- Gives {0, false, time} to a caller that holds the lock now,
---       {1, entry, time} for an entry that the caller has not seen,
---       {2, ms left, time} where a flight holds the lock,
---       with false for what was not asked.
-local token, lease, prefix, seen, header = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local time = ARGV[6] == '1' and redis.call('TIME') or {false, false}
+-- KEYS  entry, lease, hedge
+-- ARGV  'free': the lease, if both slots are free
+--         'beside': the lease if it is free, else the hedge if that is
+--         'force': the lease, whoever holds it, and the hedge is emptied
+--       token; term in ms; what every entry of this key begins with; the revision that the caller saw,
+--       or '' for none; the length of a header; '1' to be told the time
+-- Gives {0, false, false, false, false, time} to a caller whose token is in a slot now,
+--       {1, entry, false, false, false, time} for an entry that the caller has not seen,
+--       {2, lease, ms left, hedge, ms left, time} where others hold what was asked for,
+--       with false for a slot that is free and for a time that was not asked for.
+local take, token, term, prefix, seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local time = ARGV[7] == '1' and redis.call('TIME') or {false, false}
+
+local function give(kind, detail, lease_left, hedge, hedge_left)
+    return {kind, detail, lease_left, hedge, hedge_left, time[1], time[2]}
+end
+
+local function put_into(slot)
+    redis.call('SET', slot, token .. ':' .. term, 'PX', term)
+    return give(0, false, false, false, false)
+end
+
+if take == 'force' then
+    redis.call('DEL', KEYS[3])
+    return put_into(KEYS[2])
+end
 
 -- `MGET` gives nothing for what is no string: whatever somebody has put under these names is no entry
--- and no lock, and is written over.
-local found = redis.call('MGET', KEYS[1], KEYS[2])
-local entry, holder = found[1], found[2]
+-- and no slot, and is written over.
+local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
+local entry = found[1]
 if entry
     and string.sub(entry, 1, #prefix) == prefix
-    and #entry >= header
+    and #entry >= tonumber(ARGV[6])
     and string.sub(entry, #prefix + 1, #prefix + 8) ~= seen
 then
-    return {1, entry, time[1], time[2]}
+    return give(1, entry, false, false, false)
 end
 
-if holder and #holder == #token then
-    local left = redis.call('PTTL', KEYS[2])
-    -- A lock that never ends is no lock of ours.
-    if left >= 0 then
-        return {2, left, time[1], time[2]}
+-- A slot holds `<uuid>:<term in ms>`.
+local x = '%x%x%x%x'
+local FORM = '^' .. x .. x .. '%-' .. x .. '%-' .. x .. '%-' .. x .. '%-' .. x .. x .. x .. ':(%d+)$'
+
+-- What is left of the slot's term; false if it is free, as one is that holds something else, or has no end,
+-- or one further away than its term.
+local function left_of(at)
+    local own_term = found[at] and string.match(found[at], FORM)
+    if not own_term then
+        return false
     end
+    local left = redis.call('PTTL', KEYS[at])
+    return left >= 0 and left <= tonumber(own_term) and left
 end
 
-redis.call('SET', KEYS[2], token, 'PX', lease)
-return {0, false, time[1], time[2]}
+local lease_left, hedge_left = left_of(2), left_of(3)
+if not lease_left and (not hedge_left or take == 'beside') then
+    return put_into(KEYS[2])
+end
+if not hedge_left and take == 'beside' then
+    return put_into(KEYS[3])
+end
+return give(2, lease_left and found[2], lease_left, hedge_left and found[3], hedge_left)

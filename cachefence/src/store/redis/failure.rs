@@ -25,7 +25,72 @@ pub(super) enum Failure {
     LeftAlone,
 }
 
+/// What a failure means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// What the breaker counts it as.
+    pub(super) breaker: Counted,
+    /// Whether the connections are made anew.
+    pub(super) renews_link: bool,
+    /// Whether the server that answers next may be another one, with another clock.
+    pub(super) doubts_clock: bool,
+    /// What becomes of the read of a caller.
+    pub(super) read: Read,
+}
+
+/// What the breaker counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    /// The server has answered, whatever it said.
+    Answer,
+    /// One failure.
+    Failure,
+    /// A lost connection, which fails all that is under way on it and is one failure.
+    Loss,
+    /// Nothing: the server was not asked.
+    Nothing,
+}
+
+/// What becomes of a read that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// There is no entry; the next load writes over what is there.
+    Miss,
+    /// It is asked once more, on the next connection.
+    Again,
+    /// It fails.
+    Error,
+}
+
 impl Failure {
+    /// What each kind of failure means for the breaker, the link, the clock and the caller of a read.
+    #[rustfmt::skip]
+    #[allow(clippy::match_same_arms)] // a row for each kind
+    pub(super) const fn meaning(&self) -> Meaning {
+        use Counted::{Answer, Loss, Nothing};
+        let (breaker, renews_link, doubts_clock, read) = match self {
+            Self::WrongType        => (Answer,           false, false, Read::Miss),
+            Self::NoScripting      => (Answer,           false, false, Read::Error),
+            Self::ReadOnly(_)      => (Answer,           false, false, Read::Error),
+            Self::BadConnection(_) => (Counted::Failure, true,  false, Read::Error),
+            Self::Lost(_)          => (Loss,             false, true,  Read::Again),
+            Self::Failed(_)        => (Counted::Failure, false, true,  Read::Error),
+            Self::LeftAlone        => (Nothing,          false, false, Read::Error),
+        };
+        Meaning { breaker, renews_link, doubts_clock, read }
+    }
+
+    /// The error of a failure that the breaker counts.
+    pub(super) fn error(&self) -> Option<&StoreError> {
+        match self {
+            Self::BadConnection(error)
+            | Self::Lost(error)
+            | Self::ReadOnly(error)
+            | Self::Failed(error) => Some(error),
+            Self::WrongType | Self::NoScripting | Self::LeftAlone => None,
+        }
+    }
+
     pub(super) fn timeout(server: &ConnectionAddr, limit: Duration) -> Self {
         Self::Failed(StoreError::new(format!("Redis at {server} did not answer within {limit:?}")))
     }
@@ -58,8 +123,8 @@ impl Failure {
             ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 return Self::Failed(StoreError::new(format!(
                     "Redis at {server} does not let this user run a command or touch a key \
-                     (NOPERM); give it GET, MGET, SET, DEL, PTTL, PEXPIRE, TIME, EVALSHA and SCRIPT on \
-                     the keys of this namespace and their locks"
+                     (NOPERM); give it GET, MGET, SET, DEL, PTTL, GETRANGE, SETRANGE, TIME, EVALSHA \
+                     and SCRIPT on the keys that begin with this namespace"
                 )));
             }
             ErrorKind::Server(ServerErrorKind::ResponseError)

@@ -1,4 +1,4 @@
-//! Connections: one shared and one of its own for transactions, per tokio runtime.
+//! Connections: one shared and one of its own for transactions, per tokio runtime and node.
 //!
 //! A connection's tasks die with the runtime that they run on, while a cache in a static outlives
 //! it. So connections belong to a runtime, are made when a call first needs them there, and are let
@@ -7,23 +7,16 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, RedisResult};
+use redis::{Client, RedisResult};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 
-use super::shared::Shared;
-use super::together::Together;
-use super::watching::Seat;
+use super::batch::ReadBatch;
+use super::connection::{Connection, plain_config};
+use super::tracking::Tracking;
 use crate::error::StoreError;
-
-/// How long an attempt to connect may take.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How many commands may queue for the connection before callers wait for their turn.
-const PIPELINE: usize = 1_024;
 
 /// All the connections of one store.
 #[derive(Debug)]
@@ -33,24 +26,35 @@ pub(super) struct Links {
     built: AtomicU64,
 }
 
-/// The connections that live on one runtime.
+/// The connections of one place.
 #[derive(Debug)]
 struct Home {
     number: u64,
-    runtime: Id,
+    place: Place,
     link: Arc<Link>,
     /// Dropped with the home, it ends the task that watches the runtime.
     _watched: oneshot::Sender<()>,
 }
 
-/// The connections to use on the current runtime.
+/// Which connections a call needs: those of its runtime to the node that holds its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    runtime: Id,
+    node: Node,
+}
+
+/// A server of a store. There is one, which holds all keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Node;
+
+/// The connections to use at one place.
 pub(super) struct Link {
     /// For everything that is one command, one script or one transaction without a condition.
-    pub(super) shared: Shared,
+    pub(super) shared: Connection,
     /// Reads over it.
-    pub(super) together: Together,
+    pub(super) reads: Arc<ReadBatch>,
     /// For those who wait to be woken; made when somebody does.
-    pub(super) watching: Arc<Seat>,
+    pub(super) tracking: Arc<Tracking>,
     /// For WATCH, which belongs to a connection and not to a caller: used by one at a time.
     pub(super) own: tokio::sync::Mutex<Option<MultiplexedConnection>>,
 }
@@ -69,22 +73,21 @@ impl Links {
         let runtime = Handle::try_current().map_err(|_| {
             StoreError::new("Redis is used outside a tokio runtime; call from inside one")
         })?;
+        let place = Place { runtime: runtime.id(), node: Node };
         let mut homes = lock(&self.homes);
-        if let Some(home) = homes.iter().find(|home| home.runtime == runtime.id()) {
+        if let Some(home) = homes.iter().find(|home| home.place == place) {
             return Ok(Arc::clone(&home.link));
         }
-        let config = Self::plain().set_pipeline_buffer_size(PIPELINE);
-        let shared = Shared::new(self.client.clone(), config);
+        let shared = Connection::new(self.client.clone());
         let link = Arc::new(Link {
+            reads: Arc::new(ReadBatch::new(shared.clone())),
             shared,
-            together: Together::new(),
-            watching: Arc::default(),
+            tracking: Arc::default(),
             own: tokio::sync::Mutex::default(),
         });
         let (watched, dropped) = oneshot::channel();
         let number = self.built.fetch_add(1, Ordering::Relaxed);
-        let home =
-            Home { number, runtime: runtime.id(), link: Arc::clone(&link), _watched: watched };
+        let home = Home { number, place, link: Arc::clone(&link), _watched: watched };
         homes.push(home);
         drop(homes);
         let leaving = Leaving { homes: Arc::downgrade(&self.homes), number };
@@ -99,42 +102,15 @@ impl Links {
     /// Lets the current runtime's connections go, so that the next call makes new ones.
     pub(super) fn renew(&self) {
         if let Ok(runtime) = Handle::try_current() {
-            let gone = take(&self.homes, |home| home.runtime == runtime.id());
+            let place = Place { runtime: runtime.id(), node: Node };
+            let gone = take(&self.homes, |home| home.place == place);
             drop(gone); // with the lock released
         }
     }
 
-    /// A connection on which the server tells what has changed of what was read with
-    /// `CLIENT CACHING YES` before; `push` takes that in.
-    pub(super) async fn connect_for_pushes(
-        &self,
-        push: impl Fn(&PushInfo) + Send + Sync + 'static,
-    ) -> RedisResult<MultiplexedConnection> {
-        let info = self.client.get_connection_info().clone();
-        let redis = info.redis_settings().clone();
-        let redis = redis.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
-        let client = Client::open(info.set_redis_settings(redis))?;
-        let push = move |info: PushInfo| {
-            push(&info);
-            Ok::<(), ()>(())
-        };
-        let config = Self::plain().set_push_sender(push);
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let mut tracking = redis::cmd("CLIENT");
-        tracking.arg("TRACKING").arg("ON").arg("OPTIN");
-        tracking.exec_async(&mut connection).await?;
-        Ok(connection)
-    }
-
     /// A connection for one caller at a time.
     pub(super) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        self.client.get_multiplexed_async_connection_with_config(&Self::plain()).await
-    }
-
-    fn plain() -> AsyncConnectionConfig {
-        AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None)
+        self.client.get_multiplexed_async_connection_with_config(&plain_config()).await
     }
 }
 

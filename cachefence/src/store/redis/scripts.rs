@@ -1,169 +1,144 @@
-//! The protocol as scripts: one round trip each, atomic over entry and lock.
+//! The steps as scripts: one round trip each.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation};
+use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation, Value};
 
+use super::connection::Connection;
+use super::protocol::{At, Ending, Entry, HeldOff, Protocol, Reply, Step, Timed, holder, millis};
 use super::record;
-use super::shared::Shared;
-use crate::key::Key;
-use crate::store::{Timestamp, Token, Version};
+use crate::store::{Acquire, Held, Take, Token};
 
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire.lua")));
-static FILL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("fill.lua")));
-static POSTPONE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("postpone.lua")));
-static LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lease.lua")));
+static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
+static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("finish.lua")));
 
 /// Loads the scripts, so that no first call has to.
-pub(super) async fn load(shared: &mut Shared) -> RedisResult<()> {
-    for script in [&ACQUIRE, &FILL, &POSTPONE, &LEASE] {
-        script.load_async(shared).await?;
+pub(super) async fn load(connection: &mut Connection) -> RedisResult<()> {
+    for script in [&ACQUIRE, &RENEW, &FINISH] {
+        script.load_async(connection).await?;
     }
     Ok(())
 }
 
-/// What `acquire.lua` gives.
-pub(super) enum Reply {
-    Lease,
-    Newer(Vec<u8>),
-    Held(Duration),
+pub(super) struct Scripts;
+
+impl Protocol for Scripts {
+    fn acquire<'a>(
+        &'a self,
+        at: At<'a>,
+        request: &'a Acquire<'a>,
+        with_time: bool,
+    ) -> Step<'a, Timed<Reply>> {
+        Box::pin(async move {
+            let script = acquire_script(at, request, with_time);
+            read_acquired(script.invoke_async(&mut at.link.shared.clone()).await?)
+        })
+    }
+
+    fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool> {
+        Box::pin(async move {
+            let mut script = RENEW.prepare_invoke();
+            script.key(at.key.lease_name()).key(at.key.hedge_name());
+            script.arg(token.to_string()).arg(millis(term));
+            reply_to(token, script.invoke_async(&mut at.link.shared.clone()).await?)
+        })
+    }
+
+    fn finish<'a>(&'a self, at: At<'a>, tokens: &'a [Token], ending: &'a Ending) -> Step<'a, bool> {
+        Box::pin(async move {
+            let Some(first) = tokens.first() else { return Ok(false) };
+            let mut script = FINISH.prepare_invoke();
+            script.key(at.key.as_str()).key(at.key.lease_name()).key(at.key.hedge_name());
+            let (how, entry, held_off, now) = match ending {
+                Ending::Store(entry) => ("store", Some(entry), None, None),
+                Ending::Mark(entry, held_off, now) => {
+                    ("mark", Some(entry), Some(held_off), Some(now))
+                }
+                Ending::Postpone(held_off) => ("postpone", None, Some(held_off), None),
+                Ending::Release => ("release", None, None, None),
+            };
+            let [revision, retry_at] = held_off.map_or([[0; 8]; 2], |held_off: &HeldOff| {
+                [held_off.revision_bytes(), held_off.retry_at_bytes()]
+            });
+            script
+                .arg(how)
+                .arg(&at.prefix()[..])
+                .arg(entry.map_or(&[][..], |entry: &Entry| &entry.bytes[..]))
+                .arg(entry.map_or(0, |entry| millis(entry.life)))
+                .arg(&revision[..])
+                .arg(&retry_at[..])
+                .arg(now.map_or(0, |now| now.as_micros()));
+            for token in tokens {
+                script.arg(token.to_string());
+            }
+            reply_to(*first, script.invoke_async(&mut at.link.shared.clone()).await?)
+        })
+    }
 }
 
-/// A result and, if that was asked for, the server's time in seconds and microseconds.
-pub(super) type Timed<T> = (T, Option<(u64, u64)>);
-
-pub(super) async fn acquire(
-    shared: &mut Shared,
-    key: &Key,
-    token: &Token,
-    lease: Duration,
-    seen: Option<Version>,
-    with_time: bool,
-) -> RedisResult<Timed<Reply>> {
-    let script = acquire_script(key, token, lease, seen, with_time);
-    read_acquired(script.invoke_async(shared).await?)
-}
-
-/// As [`acquire`], and has the server remember what it reads.
-pub(super) async fn acquire_watching(
-    watching: &mut MultiplexedConnection,
-    key: &Key,
-    token: &Token,
-    lease: Duration,
-    seen: Option<Version>,
+/// As [`Protocol::acquire`], over a connection on which the server tells when what it has read changes.
+pub(super) async fn acquire_tracked(
+    tracking: &mut MultiplexedConnection,
+    at: At<'_>,
+    request: &Acquire<'_>,
 ) -> RedisResult<Reply> {
-    let script = acquire_script(key, token, lease, seen, false);
+    let script = acquire_script(at, request, false);
     let mut pipeline = redis::pipe();
     pipeline.cmd("CLIENT").arg("CACHING").arg("YES").ignore().invoke_script(&script);
-    let (reply,) = pipeline.query_async(watching).await?;
+    let (reply,) = pipeline.query_async(tracking).await?;
     read_acquired(reply).map(|(reply, _)| reply)
 }
 
-/// What `acquire.lua` gives: kind, detail and the time.
-type Acquired = (u8, redis::Value, Option<u64>, Option<u64>);
-
-fn acquire_script(
-    key: &Key,
-    token: &Token,
-    lease: Duration,
-    seen: Option<Version>,
-    with_time: bool,
-) -> ScriptInvocation<'static> {
-    let seen = seen.map(version_bytes);
+fn acquire_script(at: At<'_>, request: &Acquire<'_>, with_time: bool) -> ScriptInvocation<'static> {
+    let take = match request.take {
+        Take::IfFree => "free",
+        Take::Beside => "beside",
+        Take::Force => "force",
+    };
+    let seen = request.seen.map(|revision| revision.0.to_be_bytes());
     let mut script = ACQUIRE.prepare_invoke();
     script
-        .key(key.as_str())
-        .key(key.lock_name())
-        .arg(token.as_str())
-        .arg(millis(lease))
-        .arg(&record::prefix(key)[..])
+        .key(at.key.as_str())
+        .key(at.key.lease_name())
+        .key(at.key.hedge_name())
+        .arg(take)
+        .arg(request.token.to_string())
+        .arg(millis(request.lease))
+        .arg(&at.prefix()[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
         .arg(record::HEADER)
         .arg(u8::from(with_time));
     script
 }
 
-fn read_acquired((kind, detail, seconds, micros): Acquired) -> RedisResult<Timed<Reply>> {
+/// What `acquire.lua` gives: kind, lease or entry, what is left of it, hedge, what is left of it, and the
+/// time.
+type Acquired = (u8, Value, Option<i64>, Option<Vec<u8>>, Option<i64>, Option<u64>, Option<u64>);
+
+fn read_acquired(reply: Acquired) -> RedisResult<Timed<Reply>> {
+    let (kind, detail, lease_left, hedge, hedge_left, seconds, micros) = reply;
     let reply = match kind {
         0 => Reply::Lease,
         1 => Reply::Newer(Vec::from_redis_value(detail)?),
-        _ => Reply::Held(Duration::from_millis(u64::from_redis_value(detail)?)),
+        _ => {
+            let lease = Option::<Vec<u8>>::from_redis_value(detail)?;
+            Reply::Held(Held::new(
+                holder(lease.as_deref(), lease_left),
+                holder(hedge.as_deref(), hedge_left),
+            ))
+        }
     };
     Ok((reply, seconds.zip(micros)))
 }
 
-pub(super) async fn fill(
-    shared: &mut Shared,
-    key: &Key,
-    token: &Token,
-    entry: &[u8],
-    life: Duration,
-) -> RedisResult<bool> {
-    let reply = FILL
-        .key(key.as_str())
-        .key(key.lock_name())
-        .arg(token.as_str())
-        .arg(entry)
-        .arg(millis(life))
-        .invoke_async(shared)
-        .await?;
-    of(token, reply)
-}
-
-/// Releases the lock, and marks the entry.
-pub(super) async fn postpone(
-    shared: &mut Shared,
-    key: &Key,
-    token: &Token,
-    retry_at: Timestamp,
-) -> RedisResult<bool> {
-    let reply = POSTPONE
-        .key(key.as_str())
-        .key(key.lock_name())
-        .arg(token.as_str())
-        .arg(&record::prefix(key)[..])
-        .arg(record::HEADER)
-        .arg(&record::version(token)[..])
-        .arg(record::RETRY_AT)
-        .arg(&retry_at.as_micros().to_be_bytes()[..])
-        .invoke_async(shared)
-        .await?;
-    of(token, reply)
-}
-
 /// The reply to what the holder of `token` asked. On a connection whose replies have slipped, "done" may
 /// be another's.
-fn of(token: &Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
-    if asked_by == token.as_str() {
+fn reply_to(token: Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
+    if asked_by == token.to_string() {
         return Ok(done);
     }
     Err((ErrorKind::UnexpectedReturnType, "the reply to another request").into())
-}
-
-/// A version as it stands in an entry.
-fn version_bytes(version: Version) -> [u8; 8] {
-    version.0.to_be_bytes()
-}
-
-/// Prolongs the lease, or releases it without one.
-pub(super) async fn lease(
-    shared: &mut Shared,
-    key: &Key,
-    token: &Token,
-    lease: Option<Duration>,
-) -> RedisResult<bool> {
-    let reply = LEASE
-        .key(key.lock_name())
-        .arg(token.as_str())
-        .arg(lease.map_or(0, millis))
-        .invoke_async(shared)
-        .await?;
-    of(token, reply)
-}
-
-/// Whole milliseconds, which the bounds of the options keep above zero and within Redis's reach.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

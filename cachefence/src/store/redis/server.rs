@@ -7,38 +7,38 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{
-    Client, ConnectionAddr, ErrorKind, PushInfo, PushKind, RedisResult, ServerErrorKind, Value,
-};
+use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, How, Probe};
 use super::clock::ServerClock;
-use super::failure::{self, Failure};
-use super::link::{CONNECT_TIMEOUT, Link, Links};
-use super::scripts::Timed;
-use super::watches::Watches;
-use super::watching::{Claim, Maker, Watching};
-use crate::entropy::Entropy;
+use super::connection::CONNECT_TIMEOUT;
+use super::failure::{Counted, Failure};
+use super::link::{Link, Links};
+use super::protocol::{Protocol, Timed};
+use super::scripts::Scripts;
+use super::transactions::Transactions;
+use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::report;
-use crate::store::Timestamp;
-use crate::time::{detach, in_time, in_time_from, spawn};
+use crate::store::{Health, Status, Timestamp};
+use crate::time::{detach, in_time_from};
 
 pub(super) struct Server {
     pub(super) links: Links,
     pub(super) clock: ServerClock,
-    pub(super) watches: Arc<Watches>,
     /// Turned off for good by a server that cannot push.
     pushes: AtomicBool,
     breaker: Breaker,
     /// Turned off for good by the first refusal.
     scripting: AtomicBool,
+    /// Whether the last write was taken.
+    writes: AtomicBool,
     /// How many replies have held another key's entry.
     strays: AtomicU64,
     pub(super) op_timeout: Duration,
-    entropy: Entropy,
+    chance: Chance,
 }
 
 impl Server {
@@ -46,13 +46,13 @@ impl Server {
         Self {
             links: Links::new(client),
             clock: ServerClock::new(),
-            watches: Arc::default(),
             pushes: AtomicBool::new(true),
             breaker: Breaker::new(),
             scripting: AtomicBool::new(true),
+            writes: AtomicBool::new(true),
             strays: AtomicU64::new(0),
             op_timeout,
-            entropy: Entropy::default(),
+            chance: Chance::default(),
         }
     }
 
@@ -111,20 +111,19 @@ impl Server {
     /// Counts what was asked at `asked`. What is [`Failure::Lost`] still after that, was lost at once.
     fn count(&self, asked: Instant, failure: Failure) -> Failure {
         let late = asked.elapsed() >= self.op_timeout / 2;
-        let (how, error) = match &failure {
-            Failure::Lost(error) => (How::Lost { at_once: !late }, error),
-            Failure::BadConnection(error) | Failure::Failed(error) if late => (How::InVain, error),
-            Failure::BadConnection(error) | Failure::Failed(error) => (How::Refused, error),
-            // It answered, whatever it said.
-            Failure::WrongType
-            | Failure::NoScripting
-            | Failure::ReadOnly(_)
-            | Failure::LeftAlone => {
+        let how = match failure.meaning().breaker {
+            Counted::Answer => {
                 self.breaker.succeeded();
                 return failure;
             }
+            Counted::Nothing => return failure,
+            Counted::Loss => How::Lost { at_once: !late },
+            Counted::Failure if late => How::InVain,
+            Counted::Failure => How::Refused,
         };
-        if self.breaker.failed(asked, how, self.entropy.fraction()) {
+        if self.breaker.failed(asked, how, self.chance.fraction())
+            && let Some(error) = failure.error()
+        {
             report::store_left_alone(error);
         }
         match failure {
@@ -144,7 +143,7 @@ impl Server {
     }
 
     /// Waits for `reply`, but no longer than `limit` from `begun` on.
-    pub(super) async fn within<T>(
+    pub(super) async fn with_timeout<T>(
         &self,
         begun: Instant,
         limit: Duration,
@@ -164,35 +163,53 @@ impl Server {
 
     /// Takes in what a `failure` says of what is known of the server.
     fn fails(&self, failure: Failure) -> Failure {
-        match failure {
-            Failure::BadConnection(_) => self.links.renew(),
-            // The server that answers next may be another one.
-            Failure::Lost(_) | Failure::Failed(_) => self.clock.doubt(),
-            Failure::WrongType
-            | Failure::NoScripting
-            | Failure::ReadOnly(_)
-            | Failure::LeftAlone => {}
+        let meaning = failure.meaning();
+        if meaning.renews_link {
+            self.links.renew();
+        }
+        if meaning.doubts_clock {
+            self.clock.doubt();
+        }
+        if matches!(failure, Failure::ReadOnly(_)) {
+            self.writes.store(false, Ordering::Relaxed);
         }
         failure
     }
 
-    /// Runs the script, unless scripts are refused here: then the transaction.
-    pub(super) async fn by_script_or<T, S, O>(
+    /// Takes a step of the protocol by a script, unless scripts are refused here: then by a transaction.
+    pub(super) async fn step<T, S>(
         &self,
-        script: impl FnOnce(Arc<Link>) -> S,
-        transaction: impl FnOnce(Arc<Link>) -> O,
+        step: impl Fn(&'static dyn Protocol, Arc<Link>) -> S,
     ) -> Result<T, StoreError>
     where
         S: Future<Output = Result<T, Failure>>,
-        O: Future<Output = Result<T, Failure>>,
     {
         if self.scripting.load(Ordering::Relaxed) {
-            match script(self.links.here()?).await {
+            match step(&Scripts, self.links.here()?).await {
                 Err(Failure::NoScripting) => self.without_scripts(),
                 result => return result.map_err(|failure| self.report(failure)),
             }
         }
-        transaction(self.links.here()?).await.map_err(|failure| self.report(failure))
+        let result = step(&Transactions, self.links.here()?).await;
+        result.map_err(|failure| self.report(failure))
+    }
+
+    /// A write was taken.
+    pub(super) fn wrote(&self) {
+        if !self.writes.load(Ordering::Relaxed) {
+            self.writes.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let writes = self.writes.load(Ordering::Relaxed);
+        let health = match (self.breaker.is_open(), writes) {
+            (true, _) => Health::Down,
+            (false, false) => Health::Degraded,
+            (false, true) => Health::Up,
+        };
+        let scripts = self.scripting.load(Ordering::Relaxed);
+        Status::up().health(health).scripts(scripts).pushes(self.pushes()).writes(writes)
     }
 
     /// Whether waiters can be woken: by a script that reads what they wait for.
@@ -200,40 +217,8 @@ impl Server {
         self.pushes.load(Ordering::Relaxed) && self.scripting.load(Ordering::Relaxed)
     }
 
-    /// The connection of those who wait to be woken; `None` if there is none yet, or can be none.
-    pub(super) async fn watching(self: &Arc<Self>, link: &Link) -> Option<Arc<Watching>> {
-        match link.watching.claim() {
-            Claim::Here(watching) => Some(watching),
-            Claim::Connecting => None,
-            Claim::Yours(maker) => {
-                let server = Arc::clone(self);
-                // In a task: whoever comes next is not made to begin again by a caller that gives up.
-                spawn(async move { server.make_watching(maker).await })?.await.ok().flatten()
-            }
-        }
-    }
-
-    async fn make_watching(&self, maker: Maker) -> Option<Arc<Watching>> {
-        let (number, seat) = (maker.number(), Arc::downgrade(maker.seat()));
-        let watches = Arc::clone(&self.watches);
-        let push = move |info: &PushInfo| {
-            watches.push(info);
-            if info.kind == PushKind::Disconnection
-                && let Some(seat) = seat.upgrade()
-            {
-                seat.leave(number);
-            }
-        };
-        match in_time(CONNECT_TIMEOUT, pin!(self.links.connect_for_pushes(push))).await? {
-            Ok(connection) => Some(maker.made(connection, Arc::clone(&self.watches))),
-            Err(error) => {
-                // Else it is in trouble, and the next waiter tries again.
-                if failure::cannot_push(&error) {
-                    self.pushes.store(false, Ordering::Relaxed);
-                }
-                None
-            }
-        }
+    pub(super) fn without_pushes(&self) {
+        self.pushes.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn without_scripts(&self) {
@@ -282,7 +267,7 @@ impl Server {
             Ok((asked, well(&mut connection).await?))
         };
         // Nobody waits for it, and it makes a connection, which no operation has to.
-        match self.within(begun, CONNECT_TIMEOUT + self.op_timeout, pin!(reply)).await {
+        match self.with_timeout(begun, CONNECT_TIMEOUT + self.op_timeout, pin!(reply)).await {
             Ok((asked, time)) => {
                 self.links.renew();
                 self.clock.learn(asked, timestamp(time));
@@ -301,8 +286,8 @@ struct Probing {
 
 impl Drop for Probing {
     fn drop(&mut self) {
-        let Server { breaker, entropy, .. } = &*self.server;
-        if breaker.probed(self.outcome, entropy.fraction()) {
+        let Server { breaker, chance, .. } = &*self.server;
+        if breaker.probed(self.outcome, chance.fraction()) {
             report::store_is_back(&self.server.address().to_string());
         }
     }

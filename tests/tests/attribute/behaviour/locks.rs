@@ -6,8 +6,8 @@ use super::*;
 async fn take_lock(cache: &CacheFence, name: &str) -> Option<Duration> {
     let (key, token) = (testing::key(name), testing::token());
     let lease = Duration::from_secs(3600);
-    match testing::store(cache).acquire(&key, &token, lease, None).await.unwrap() {
-        Acquired::Held { remaining } => Some(remaining),
+    match testing::store(cache).acquire(&key, &Acquire::new(token, lease)).await.unwrap() {
+        Acquired::Held(held) => Some(held.remaining()),
         _ => None,
     }
 }

@@ -20,10 +20,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use cachefence::__private::testing;
-use cachefence::{
-    Acquired, CacheFence, Error, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter, cachefence,
-};
+use cachefence::store::{Acquire, Acquired};
+use cachefence::testing;
+use cachefence::{CacheFence, Error, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter, cachefence};
 use tokio::time::{Instant, advance, sleep};
 
 /// Counts the bodies that run.

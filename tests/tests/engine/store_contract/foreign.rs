@@ -1,13 +1,13 @@
-//! What somebody else has put under an entry's name, or under its lock's: it is neither, and in
+//! What somebody else has put under an entry's name, or under its slot's: it is neither, and in
 //! nobody's way.
 
 use std::sync::Arc;
 
-use cachefence::__private::testing;
-use cachefence::{Acquired, Key, Store};
+use cachefence::store::{Key, Outcome, Take};
+use cachefence::{Store, testing};
 use cachefence_tests::RedisServer;
 
-use super::{Fixture, LEASE, acquire, key, put, read, value};
+use super::{Fixture, LEASE, acquire, key, put, read, stored, take, value};
 
 /// A command, without the name that it is about: that comes second.
 type Plant = Vec<Vec<u8>>;
@@ -16,25 +16,33 @@ fn words(words: &[&[u8]]) -> Plant {
     words.iter().map(|word| word.to_vec()).collect()
 }
 
-/// How to put there whatever is no entry of `key`, and no lock.
+/// How to put there whatever is no entry of `key`, and no slot.
 async fn plants(store: &Arc<dyn Store>, server: &RedisServer, key: &Key) -> Vec<Plant> {
     let other = testing::key("other");
-    put(store, &other, &value("of another key")).await;
-    put(store, key, &value("")).await;
+    put(store, &other, value("of another key")).await;
+    put(store, key, value("")).await;
     let mut connection = server.connection();
     let mut head = |name: &str, end: isize| -> Vec<u8> {
         redis::cmd("GETRANGE").arg(name).arg(0).arg(end).query(&mut connection).unwrap()
     };
+    let token = testing::token();
     let strings = [
+        format!("{token}"),
+        format!("{token}:"),
+        format!("{token}:59999x"),
+        format!("{token}:59"), // what is left of it is more than its term
+    ];
+    let strings = strings.map(String::into_bytes).into_iter().chain([
         Vec::new(),
         b"garbage".to_vec(),
         vec![b'x'; 1_000],
         head(other.as_str(), -1),
-        head(key.as_str(), 42), // cut off by a byte
-        head(key.as_str(), 19), // all that tells that it is an entry, and its version
-    ];
+        head(key.as_str(), 62), // cut off by a byte
+        head(key.as_str(), 27), // all that tells that it is an entry, and its revision
+    ]);
+    let strings: Vec<_> = strings.collect();
     let mut plants = vec![
-        words(&[b"SET", testing::token().as_str().as_bytes()]), // a lock that never ends
+        words(&[b"SET", format!("{token}:60000").as_bytes()]), // a slot that never ends
         words(&[b"HSET", b"field", b"value"]),
         words(&[b"RPUSH", b"element"]),
         words(&[b"SADD", b"member"]),
@@ -57,50 +65,54 @@ fn dump(server: &RedisServer, name: &str) -> Vec<u8> {
     redis::cmd("DUMP").arg(name).query(&mut server.connection()).unwrap()
 }
 
-pub(super) async fn foreign_data_is_no_entry_and_no_lock(Fixture { store, server }: Fixture) {
-    let Some(server) = server else { return };
+pub(super) async fn foreign_data_is_no_entry_and_no_slot(Fixture { store, server }: Fixture) {
     let key = key("k");
-    let (entry, lock) = (key.as_str(), &*key.lock_name());
+    let (entry, lease, hedge) = (key.as_str(), &*key.lease_name(), &*key.hedge_name());
     let plants = plants(&store, &server, &key).await;
-    for name in [entry, lock] {
+    for name in [entry, lease, hedge] {
         for words in &plants {
-            server.cli(&["DEL", entry, lock]);
+            server.cli(&["DEL", entry, lease, hedge]);
             plant(&server, name, words);
             assert!(read(&store, &key).await.is_none(), "{words:?}");
             let token = acquire(&store, &key, None).await;
             let token = token.unwrap_or_else(|| panic!("{words:?} blocks the key"));
-            assert!(store.fill(&key, &token, &value("healed")).await.unwrap(), "{words:?}");
+            if name == hedge {
+                let hedge = take(&store, &key, Take::Beside, None).await;
+                assert!(hedge.is_some(), "{words:?} blocks the hedge");
+            }
+            let healed = store.finish(&key, &[token], &stored("healed")).await;
+            assert!(healed.unwrap(), "{words:?}");
             assert_eq!(read(&store, &key).await.unwrap().payload, "healed", "{words:?}");
         }
     }
 }
 
-pub(super) async fn an_empty_value_is_an_entry(Fixture { store, .. }: Fixture) {
-    let key = key("k");
-    let version = put(&store, &key, &value("")).await;
-    let acquired = store.acquire(&key, &testing::token(), LEASE, None).await.unwrap();
-    let Acquired::Newer(found) = acquired else { panic!("{acquired:?}") };
-    assert_eq!((&*found.payload, Some(found.version)), (&b""[..], version));
-}
-
-pub(super) async fn a_lock_that_is_written_over_is_lost(Fixture { store, server }: Fixture) {
-    let Some(server) = server else { return };
+pub(super) async fn a_slot_that_is_written_over_is_lost(Fixture { store, server }: Fixture) {
     let key = key("k");
     let plants = plants(&store, &server, &key).await;
-    store.invalidate(&key).await.unwrap();
-    for words in &plants {
-        let token = acquire(&store, &key, None).await.unwrap();
-        plant(&server, &key.lock_name(), words);
-        assert!(!store.fill(&key, &token, &value("v")).await.unwrap(), "{words:?}");
-        assert!(!store.renew(&key, &token, LEASE).await.unwrap(), "{words:?}");
-        assert!(!store.release(&key, &token).await.unwrap(), "{words:?}");
-        assert!(!store.postpone(&key, &token, LEASE).await.unwrap(), "{words:?}");
-        assert_eq!(server.cli(&["EXISTS", key.as_str(), &key.lock_name()]), "1", "{words:?}");
+    for (beside, name) in [(false, key.lease_name()), (true, key.hedge_name())] {
+        for words in &plants {
+            store.invalidate(std::slice::from_ref(&key)).await.unwrap();
+            let mut token = acquire(&store, &key, None).await.unwrap();
+            if beside {
+                token = take(&store, &key, Take::Beside, None).await.unwrap();
+            }
+            plant(&server, &name, words);
+            assert!(!store.renew(&key, token, LEASE).await.unwrap(), "{words:?}");
+            for outcome in [
+                stored("v"),
+                Outcome::Release,
+                Outcome::Postpone(LEASE),
+                Outcome::Uncacheable(LEASE),
+            ] {
+                assert!(!store.finish(&key, &[token], &outcome).await.unwrap(), "{words:?}");
+            }
+            assert_eq!(server.cli(&["EXISTS", key.as_str(), &name]), "1", "{words:?}");
+        }
     }
 }
 
-pub(super) async fn postponing_marks_nothing_but_entries(Fixture { store, server }: Fixture) {
-    let Some(server) = server else { return };
+pub(super) async fn holding_off_changes_nothing_but_entries(Fixture { store, server }: Fixture) {
     let key = key("k");
     let plants = plants(&store, &server, &key).await;
     for words in &plants {
@@ -108,8 +120,14 @@ pub(super) async fn postponing_marks_nothing_but_entries(Fixture { store, server
         let token = acquire(&store, &key, None).await.unwrap();
         plant(&server, key.as_str(), words);
         let before = dump(&server, key.as_str());
-        assert!(store.postpone(&key, &token, LEASE).await.unwrap(), "{words:?}");
+        let postpone = Outcome::Postpone(LEASE);
+        assert!(store.finish(&key, &[token], &postpone).await.unwrap(), "{words:?}");
         assert_eq!(dump(&server, key.as_str()), before, "{words:?}");
-        assert_eq!(server.cli(&["EXISTS", &key.lock_name()]), "0", "{words:?}");
+        assert_eq!(server.cli(&["EXISTS", &key.lease_name()]), "0", "{words:?}");
+        // A mark takes the place of whatever is no entry.
+        let token = acquire(&store, &key, None).await.unwrap();
+        let mark = Outcome::Uncacheable(LEASE);
+        assert!(store.finish(&key, &[token], &mark).await.unwrap(), "{words:?}");
+        assert_eq!(read(&store, &key).await.unwrap().payload, "", "{words:?}");
     }
 }

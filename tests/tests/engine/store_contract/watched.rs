@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence::__private::testing;
-use cachefence::{Acquired, CacheFence, Store};
+use cachefence::store::{Acquire, Acquired, Outcome, Take};
+use cachefence::{CacheFence, Store, testing};
 use cachefence_tests::RedisServer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::OwnedReadHalf;
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use super::{LEASE, acquire, key, read, value};
+use super::{LEASE, acquire, key, read, stored, take};
 
 /// Reached by a failure only.
 const SOON: Duration = Duration::from_secs(20);
@@ -88,7 +88,7 @@ async fn without_scripts() -> (RedisServer, Gate, Arc<dyn Store>) {
 
 #[tokio::test]
 async fn a_lock_that_is_lost_after_the_look_is_lost() {
-    for operation in ["fill", "renew", "release", "postpone"] {
+    for operation in ["store", "mark", "renew", "release", "postpone"] {
         let (server, mut gate, store) = without_scripts().await;
         let key = key("k");
         gate.let_through(1);
@@ -98,22 +98,24 @@ async fn a_lock_that_is_lost_after_the_look_is_lost() {
         let pending = tokio::spawn({
             let (store, key) = (Arc::clone(&store), key.clone());
             async move {
-                match operation {
-                    "fill" => store.fill(&key, &token, &value("v")).await,
-                    "renew" => store.renew(&key, &token, LEASE * 10).await,
-                    "release" => store.release(&key, &token).await,
-                    _ => store.postpone(&key, &token, LEASE).await,
-                }
+                let outcome = match operation {
+                    "store" => stored("v"),
+                    "mark" => Outcome::Uncacheable(LEASE),
+                    "release" => Outcome::Release,
+                    "postpone" => Outcome::Postpone(LEASE),
+                    _ => return store.renew(&key, token, LEASE * 10).await,
+                };
+                store.finish(&key, &[token], &outcome).await
             }
         });
         gate.holds_one().await;
-        let theirs = testing::token();
-        let lock = key.lock_name();
-        server.cli(&["SET", &lock, theirs.as_str(), "PX", "10000"]);
+        let theirs = format!("{}:10000", testing::token());
+        let lock = key.lease_name();
+        server.cli(&["SET", &lock, &theirs, "PX", "10000"]);
         gate.let_through(1);
         let held = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
         assert!(!held, "{operation}");
-        assert_eq!(server.cli(&["GET", &lock]), theirs.as_str(), "{operation}");
+        assert_eq!(server.cli(&["GET", &lock]), theirs, "{operation}");
         let left = server.cli(&["PTTL", &lock]).parse::<u64>().unwrap();
         assert!(left <= 10_000, "{operation}: {left}");
         assert!(read(&store, &key).await.is_none(), "{operation}");
@@ -131,7 +133,7 @@ async fn postponing_releases_although_the_entry_changes_after_the_look() {
 
     let pending = tokio::spawn({
         let (store, key) = (Arc::clone(&store), key.clone());
-        async move { store.postpone(&key, &token, LEASE).await }
+        async move { store.finish(&key, &[token], &Outcome::Postpone(LEASE)).await }
     });
     gate.holds_one().await;
     server.cli(&["SET", key.as_str(), "theirs"]);
@@ -139,24 +141,70 @@ async fn postponing_releases_although_the_entry_changes_after_the_look() {
     gate.holds_one().await;
     gate.let_through(1);
     assert!(timeout(SOON, pending).await.unwrap().unwrap().unwrap(), "it held the lock");
-    assert_eq!(server.cli(&["EXISTS", &key.lock_name()]), "0");
+    assert_eq!(server.cli(&["EXISTS", &key.lease_name()]), "0");
     assert_eq!(server.cli(&["GET", key.as_str()]), "theirs");
+}
+
+/// The slot of somebody else is no reason to give up one's own.
+#[tokio::test]
+async fn a_value_is_stored_although_a_hedge_is_taken_after_the_look() {
+    let (server, mut gate, store) = without_scripts().await;
+    let key = key("k");
+    gate.let_through(1);
+    let token = acquire(&store, &key, None).await.unwrap();
+    gate.holds_one().await;
+
+    let pending = tokio::spawn({
+        let (store, key) = (Arc::clone(&store), key.clone());
+        async move { store.finish(&key, &[token], &stored("v")).await }
+    });
+    gate.holds_one().await;
+    let theirs = format!("{}:10000", testing::token());
+    server.cli(&["SET", &key.hedge_name(), &theirs, "PX", "10000"]);
+    gate.let_through(1); // it stores nothing
+    gate.holds_one().await;
+    gate.let_through(1);
+    assert!(timeout(SOON, pending).await.unwrap().unwrap().unwrap(), "it held the lease");
+    assert_eq!(read(&store, &key).await.unwrap().payload, "v");
+    assert_eq!(server.cli(&["EXISTS", &key.lease_name(), &key.hedge_name()]), "0");
+}
+
+/// Asked for beside a lease that has just ended, the slot is the lease.
+#[tokio::test]
+async fn a_lease_that_ends_between_two_looks_is_not_hedged() {
+    let (server, mut gate, store) = without_scripts().await;
+    let key = key("k");
+    for name in [key.lease_name(), key.hedge_name()] {
+        let theirs = format!("{}:10000", testing::token());
+        server.cli(&["SET", &name, &theirs, "PX", "10000"]);
+    }
+    let pending = tokio::spawn({
+        let (store, key) = (Arc::clone(&store), key.clone());
+        async move { take(&store, &key, Take::Beside, None).await }
+    });
+    gate.holds_one().await;
+    gate.let_through(1); // the lease is held
+    gate.holds_one().await;
+    server.cli(&["DEL", &key.lease_name()]);
+    gate.let_through(2); // and so is the hedge, but now the lease is free
+    let token = timeout(SOON, pending).await.unwrap().unwrap().expect("the lease is free");
+    assert!(server.cli(&["GET", &key.lease_name()]).starts_with(&token.to_string()));
 }
 
 #[tokio::test]
 async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
     let (server, mut gate, store) = without_scripts().await;
     let key = key("k");
-    server.cli(&["SET", &key.lock_name(), "garbage"]);
+    server.cli(&["SET", &key.lease_name(), "garbage"]);
     let pending = tokio::spawn({
         let (store, key) = (Arc::clone(&store), key.clone());
-        async move { store.acquire(&key, &testing::token(), LEASE, None).await }
+        async move { store.acquire(&key, &Acquire::new(testing::token(), LEASE)).await }
     });
     gate.holds_one().await;
     gate.let_through(1); // it finds the garbage
     gate.holds_one().await;
-    server.cli(&["SET", &key.lock_name(), testing::token().as_str(), "PX", "10000"]);
+    server.cli(&["SET", &key.lease_name(), &format!("{}:10000", testing::token()), "PX", "10000"]);
     gate.let_through(2); // it removes nothing, and looks again
     let acquired = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
-    assert!(matches!(acquired, Acquired::Held { .. }), "{acquired:?}");
+    assert!(matches!(acquired, Acquired::Held(_)), "{acquired:?}");
 }

@@ -243,7 +243,7 @@ impl Run<'_> {
     }
 
     fn lock(&self, key: &str) -> String {
-        format!("{{{}}}:lock", self.entry(key))
+        format!("{}:~lock:{{{}}}", self.options.namespace, self.entry(key))
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::link::Link;
+use super::connection::Connection;
 use crate::time::{detach, in_time, in_time_from};
 
 /// So many reads go by themselves before others gather.
@@ -42,15 +42,16 @@ const APART: usize = 256;
 /// The same, after a server that has refused the command.
 const REFUSED: usize = 10_000;
 
-pub(super) struct Together {
+pub(super) struct ReadBatch {
+    connection: Connection,
     under_way: AtomicUsize,
     /// How many of the next reads are not to gather.
     apart: AtomicUsize,
-    gathering: Mutex<Option<Gathering>>,
+    gathering: Mutex<Option<Batch>>,
 }
 
 /// Reads that have not been sent.
-struct Gathering {
+struct Batch {
     command: Cmd,
     /// When the first of them was asked for.
     since: Instant,
@@ -69,49 +70,44 @@ enum Found {
     Failed(RedisError),
 }
 
-/// Reads what is at `key`; `None` if that takes longer than `limit` from `asked` on.
-pub(super) async fn read(
-    link: &Arc<Link>,
-    key: &str,
-    asked: Instant,
-    limit: Duration,
-) -> Option<RedisResult<Option<Vec<u8>>>> {
-    let together = &link.together;
-    let _under_way = UnderWay::one_more(&together.under_way);
-    if let Some(member) = together.gather(link, key, asked, limit) {
-        match in_time_from(asked, limit, pin!(member)).await {
-            Some(Ok(Found::Value(value))) => {
-                return Some(Option::from_redis_value(value).map_err(Into::into));
-            }
-            Some(Ok(Found::Failed(error))) => return Some(Err(error)),
-            Some(Ok(Found::Late)) | None => return None,
-            Some(Ok(Found::Refused) | Err(_)) => {}
-        }
-    }
-    let get = async {
-        let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
-        get.arg("GET").arg(key);
-        let value = link.shared.send(&get).await?.extract_error()?;
-        together.learn(&value);
-        Ok(Option::from_redis_value(value)?)
-    };
-    in_time_from(asked, limit, pin!(get)).await
-}
-
-impl Together {
-    pub(super) fn new() -> Self {
+impl ReadBatch {
+    pub(super) fn new(connection: Connection) -> Self {
         // Until it is known how large values are.
-        Self {
-            under_way: AtomicUsize::new(0),
-            apart: AtomicUsize::new(APART),
-            gathering: Mutex::default(),
+        let apart = AtomicUsize::new(APART);
+        Self { connection, under_way: AtomicUsize::new(0), apart, gathering: Mutex::default() }
+    }
+
+    /// Reads what is at `key`; `None` if that takes longer than `limit` from `asked` on.
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        key: &str,
+        asked: Instant,
+        limit: Duration,
+    ) -> Option<RedisResult<Option<Vec<u8>>>> {
+        let _under_way = UnderWay::one_more(&self.under_way);
+        if let Some(member) = self.gather(key, asked, limit) {
+            match in_time_from(asked, limit, pin!(member)).await {
+                Some(Ok(Found::Value(value))) => {
+                    return Some(Option::from_redis_value(value).map_err(Into::into));
+                }
+                Some(Ok(Found::Failed(error))) => return Some(Err(error)),
+                Some(Ok(Found::Late)) | None => return None,
+                Some(Ok(Found::Refused) | Err(_)) => {}
+            }
         }
+        let get = async {
+            let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
+            get.arg("GET").arg(key);
+            let value = self.connection.send(&get).await?.extract_error()?;
+            self.learn(&value);
+            Ok(Option::from_redis_value(value)?)
+        };
+        in_time_from(asked, limit, pin!(get)).await
     }
 
     /// Joins those that gather, if that is worth it now.
     fn gather(
-        &self,
-        link: &Arc<Link>,
+        self: &Arc<Self>,
         key: &str,
         asked: Instant,
         limit: Duration,
@@ -124,7 +120,7 @@ impl Together {
             return None;
         }
         let mut gathering = lock(&self.gathering);
-        let open = gathering.get_or_insert_with(|| Gathering::new(asked));
+        let open = gathering.get_or_insert_with(|| Batch::new(asked));
         let found = open.join(key);
         let is_first = open.readers.len() == 1;
         let is_late = asked.saturating_duration_since(open.since) > GATHERING;
@@ -132,10 +128,10 @@ impl Together {
         let leaving = if leaves { gathering.take() } else { None };
         drop(gathering);
         if let Some(leaving) = leaving {
-            let link = Arc::clone(link);
-            detach(async move { leaving.leave(&link, limit).await });
+            let reads = Arc::clone(self);
+            detach(async move { leaving.leave(&reads, limit).await });
         } else if is_first {
-            detach(Sender(Some(Arc::clone(link))).send(limit));
+            detach(Sender(Some(Arc::clone(self))).send(limit));
         }
         Some(found)
     }
@@ -152,7 +148,7 @@ impl Together {
     }
 }
 
-impl Gathering {
+impl Batch {
     fn new(since: Instant) -> Self {
         let mut command = Cmd::new();
         command.arg("MGET");
@@ -167,17 +163,16 @@ impl Gathering {
     }
 
     /// Reads for all.
-    async fn leave(self, link: &Link, limit: Duration) {
+    async fn leave(self, reads: &ReadBatch, limit: Duration) {
         let Self { command, readers, .. } = self;
-        let reply = in_time(limit, pin!(link.shared.send(&command))).await;
-        let together = &link.together;
+        let reply = in_time(limit, pin!(reads.connection.send(&command))).await;
         let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
                 if readers.len() == 1 {
-                    together.next_apart(ALONE);
+                    reads.next_apart(ALONE);
                 }
                 for (reader, value) in readers.into_iter().zip(values) {
-                    together.learn(&value);
+                    reads.learn(&value);
                     // Who is gone wants nothing.
                     let _ = reader.send(Found::Value(value));
                 }
@@ -191,14 +186,14 @@ impl Gathering {
             }
             Some(Ok(Err(error))) => {
                 if is_refused(&error) {
-                    together.next_apart(REFUSED);
+                    reads.next_apart(REFUSED);
                 }
                 (Found::Refused, Found::Refused)
             }
             Some(Err(error)) => (Found::Failed(error.clone()), Found::Failed(error)),
             None => (Found::Late, Found::Late),
         };
-        together.next_apart(APART);
+        reads.next_apart(APART);
         let mut readers = readers.into_iter();
         if let Some(reader) = readers.next() {
             let _ = reader.send(first);
@@ -217,25 +212,25 @@ fn is_refused(error: &RedisError) -> bool {
 
 /// The task that is to send what gathers. Dropped before it has, as the runtime ends, it leaves each to
 /// read for itself.
-struct Sender(Option<Arc<Link>>);
+struct Sender(Option<Arc<ReadBatch>>);
 
 impl Sender {
     async fn send(mut self, limit: Duration) {
         // All that can run now may have something to read.
         yield_now().await;
-        let Some(link) = self.0.take() else { return };
+        let Some(reads) = self.0.take() else { return };
         // Its own, or those that came after, if it has left.
-        let gathering = lock(&link.together.gathering).take();
+        let gathering = lock(&reads.gathering).take();
         if let Some(gathering) = gathering {
-            gathering.leave(&link, limit).await;
+            gathering.leave(&reads, limit).await;
         }
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        if let Some(link) = self.0.take() {
-            let left = lock(&link.together.gathering).take();
+        if let Some(reads) = self.0.take() {
+            let left = lock(&reads.gathering).take();
             drop(left); // with the lock released
         }
     }

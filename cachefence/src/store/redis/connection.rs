@@ -6,6 +6,7 @@
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{
@@ -16,9 +17,22 @@ use tokio::sync::watch;
 
 use crate::time::detach;
 
-/// A handle to it. What fails is not sent again.
+/// How long an attempt to connect may take.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many commands may queue for the shared connection before callers wait for their turn.
+const PIPELINE: usize = 1_024;
+
+/// How any connection is made. Replies are waited for by whoever asked.
+pub(super) fn plain_config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(None)
+}
+
+/// A handle to the shared connection. What fails is not sent again.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Place>);
+pub(super) struct Connection(Arc<Place>);
 
 struct Place {
     client: Client,
@@ -44,9 +58,10 @@ enum State {
 /// What an attempt to connect comes to.
 type Attempt = watch::Receiver<Option<RedisResult<Here>>>;
 
-impl Shared {
+impl Connection {
     /// One that is not made yet.
-    pub(super) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
+    pub(super) fn new(client: Client) -> Self {
+        let config = plain_config().set_pipeline_buffer_size(PIPELINE);
         let (state, made) = (Mutex::new(State::Gone), AtomicU64::new(0));
         Self(Arc::new(Place { client, config, state, made }))
     }
@@ -118,7 +133,7 @@ impl Place {
     }
 }
 
-impl ConnectionLike for Shared {
+impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(self.send(command))
     }

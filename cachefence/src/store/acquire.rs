@@ -1,0 +1,113 @@
+//! Taking a slot.
+
+use std::time::Duration;
+
+use super::{Revision, Snapshot, Token, Watch};
+
+/// What a flight asks for that wants to load an entry.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Acquire<'a> {
+    /// What the slot is to hold: a token that was in no slot before.
+    pub token: Token,
+    /// The slot's term.
+    pub lease: Duration,
+    /// Which slot.
+    pub take: Take,
+    /// The entry that the caller has seen; `None` if it saw none.
+    pub seen: Option<Revision>,
+    /// What is to be woken if the caller has to wait.
+    pub watch: Option<&'a Watch>,
+}
+
+/// Which slot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Take {
+    /// The lease, if both slots are free.
+    IfFree,
+    /// The lease if it is free, else the hedge if that is: for a flight that has waited for the holder of
+    /// the lease. It never touches the other slot.
+    Beside,
+    /// The lease, whoever holds it; and the hedge is emptied. The entry does not matter.
+    Force,
+}
+
+impl Acquire<'_> {
+    /// A request for a free lease, by a caller that saw no entry and does not wait.
+    pub fn new(token: Token, lease: Duration) -> Self {
+        Self { token, lease, take: Take::IfFree, seen: None, watch: None }
+    }
+}
+
+impl<'a> Acquire<'a> {
+    /// Which slot.
+    #[must_use]
+    pub fn take(self, take: Take) -> Self {
+        Self { take, ..self }
+    }
+
+    /// The entry that the caller has seen.
+    #[must_use]
+    pub fn seen(self, seen: Option<Revision>) -> Self {
+        Self { seen, ..self }
+    }
+
+    /// What is to be woken if the caller has to wait.
+    #[must_use]
+    pub fn watch(self, watch: Option<&'a Watch>) -> Self {
+        Self { watch, ..self }
+    }
+}
+
+/// What [`Store::acquire`](super::Store::acquire) did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Acquired {
+    /// A slot holds the caller's token now.
+    Lease,
+    /// There is another entry than the caller saw; the slots are as they were.
+    Newer(Snapshot),
+    /// Others hold what was asked for; the slots are as they were.
+    Held(Held),
+}
+
+/// Who holds the slots of a key; free ones are `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Held {
+    /// The holder of the lease.
+    pub lease: Option<Holder>,
+    /// The holder of the hedge.
+    pub hedge: Option<Holder>,
+}
+
+impl Held {
+    /// These holders.
+    pub fn new(lease: Option<Holder>, hedge: Option<Holder>) -> Self {
+        Self { lease, hedge }
+    }
+
+    /// How long it takes at the most until one of the slots is free, unless its holder renews it.
+    pub fn remaining(&self) -> Duration {
+        let remaining = [self.lease, self.hedge].map(|slot| slot.map(|holder| holder.remaining));
+        remaining.into_iter().flatten().min().unwrap_or_default()
+    }
+}
+
+/// The holder of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its token. A caller that was told it before it began a load of its own may finish by it.
+    pub token: Token,
+    /// What is left of its term.
+    pub remaining: Duration,
+}
+
+impl Holder {
+    /// The flight of `token`, whose term ends in `remaining`.
+    pub fn new(token: Token, remaining: Duration) -> Self {
+        Self { token, remaining }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the engine asks of a store.
+
+use std::time::Duration;
+
+use super::{
+    Acquire, Acquired, Key, Outcome, Snapshot, Status, StoreFuture, StoreResult, Token, Traits,
+};
+
+/// Where entries and slots live.
+///
+/// For every key there is an *entry* (a payload with its times) and two *slots*, each of which holds the
+/// token of a flight that may load the entry: the *lease*, and the *hedge*, which is taken beside a lease
+/// whose holder hangs. A slot has a term, and is free when that is over. Everything is governed by the
+/// store's one clock, and each operation is one atomic step over entry and slots. That is all that the
+/// guarantees of the crate rest on:
+///
+/// | step | effect |
+/// |---|---|
+/// | [`acquire`](Self::acquire) | says that there is another entry than the caller saw, or puts its token into a free slot, or tells who holds them |
+/// | [`finish`](Self::finish) by a value or a mark | only if a slot holds one of the tokens: writes the entry and empties **both** slots |
+/// | `finish` by a release or a postponement | empties only the slots that hold one of the tokens |
+/// | [`renew`](Self::renew) | prolongs the slot that holds the token, and never fills one |
+/// | [`invalidate`](Self::invalidate) | removes the entry and both slots |
+///
+/// So after a value was stored, or a key was invalidated, no slot of the key is held: whatever is stored
+/// later was acquired, and therefore loaded, later.
+///
+/// # Cancel safety
+///
+/// The engine may drop any of the futures at any time. The operation then takes effect as a whole or
+/// not at all, and perhaps much later: no token is put into a second slot, so a late `acquire` or
+/// `finish` of a flight that has given up does no harm.
+///
+/// # Errors
+///
+/// An error means that the store could not do it, or that nobody knows whether it did. The engine
+/// then serves the caller by running the recompute.
+pub trait Store: Send + Sync + 'static {
+    /// Whether the store can be used; called once by [`build`](crate::Builder::build).
+    fn check(&self) -> StoreResult<'_, ()> {
+        StoreFuture::ready(Ok(()))
+    }
+
+    /// What the engine may rely on. Always the same for one store: it is asked for when a cache is built.
+    fn traits(&self) -> Traits {
+        Traits::new()
+    }
+
+    /// How the store is. It does no I/O and takes no time.
+    fn status(&self) -> Status {
+        Status::up()
+    }
+
+    /// Reads the entry, not before the future is polled for the first time: other callers share the
+    /// result who came until then.
+    fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>>;
+
+    /// Takes a slot, as [`Take`](super::Take) describes.
+    ///
+    /// A store that can tell when an entry or a slot changes [arms](super::Watch::arm) the watch of the
+    /// request before it looks. It does so if that takes no longer than not to, and otherwise unless the
+    /// watch [is new](super::Watch::is_new): then the caller may never have to wait.
+    fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired>;
+
+    /// Prolongs the slot that holds `token` to `lease` from now; `false` if none does.
+    fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool>;
+
+    /// Ends a load that was run under one of `tokens`; `false`, and nothing done, if no slot holds any of
+    /// them.
+    fn finish<'a>(
+        &'a self,
+        key: &'a Key,
+        tokens: &'a [Token],
+        outcome: &'a Outcome,
+    ) -> StoreResult<'a, bool>;
+
+    /// Removes the entry and both slots of each key. Where one cannot be removed the others are removed
+    /// all the same, and the error is the first one's.
+    fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()>;
+}

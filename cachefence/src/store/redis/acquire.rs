@@ -1,0 +1,140 @@
+//! Taking a slot, and being woken when it cannot be had.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::failure::Failure;
+use super::link::Link;
+use super::protocol::{Protocol, Reply};
+use super::tracking::Found;
+use super::{RedisStore, record, scripts};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::store::{Acquire, Acquired, Revision, Snapshot, Timestamp, Watch};
+use crate::time::in_time;
+
+impl RedisStore {
+    pub(super) async fn try_acquire(
+        &self,
+        key: &Key,
+        request: &Acquire<'_>,
+    ) -> Result<Acquired, StoreError> {
+        // A woken waiter mostly finds a value, and one GET is the cheapest way to fetch it.
+        if let Some(watch) = request.watch
+            && watch.is_armed()
+            && self.arms(watch)
+            && let Some(entry) = self.changed(key, request.seen).await
+        {
+            return Ok(Acquired::Newer(entry));
+        }
+        let mut request = *request;
+        loop {
+            let (reply, now) = self.acquire_any(key, &request).await?;
+            let bytes = match reply {
+                Reply::Lease => return Ok(Acquired::Lease),
+                Reply::Held(held) => return Ok(Acquired::Held(held)),
+                Reply::Newer(bytes) => bytes,
+            };
+            let now = match now {
+                Some(now) => now,
+                None => self.server.now().await?,
+            };
+            let revision = record::revision_of(key, self.codec, &bytes);
+            if let Some(newer) = self.snapshot(key, Some(bytes), now) {
+                return Ok(Acquired::Newer(newer));
+            }
+            // It begins as an entry does and is none, so that it is written over like any garbage.
+            if revision.is_none() || revision == request.seen {
+                return Err(StoreError::new("the store gave an entry that is none"));
+            }
+            request.seen = revision;
+        }
+    }
+
+    /// The entry, if it is another than the caller saw.
+    async fn changed(&self, key: &Key, seen: Option<Revision>) -> Option<Snapshot> {
+        let found = in_time(self.server.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
+        (Some(found.revision) != seen).then_some(found)
+    }
+
+    async fn acquire_any(
+        &self,
+        key: &Key,
+        request: &Acquire<'_>,
+    ) -> Result<(Reply, Option<Timestamp>), StoreError> {
+        if let Some(watch) = request.watch.filter(|watch| self.arms(watch))
+            && let Some(reply) = self.acquire_tracked(key, request, watch).await
+        {
+            return reply.map(|reply| (reply, None));
+        }
+        self.acquire_once(key, request).await
+    }
+
+    /// Whether the caller of an acquire is to be woken: if that takes no longer than not to, or if it turned
+    /// out that it waits.
+    fn arms(&self, watch: &Watch) -> bool {
+        let server = &self.server;
+        let is_there = || server.links.here().is_ok_and(|link| link.tracking.is_taken());
+        server.pushes() && !server.is_left_alone() && (!watch.is_new() || is_there())
+    }
+
+    /// Asks for a slot over the shared connection.
+    async fn acquire_once(
+        &self,
+        key: &Key,
+        request: &Acquire<'_>,
+    ) -> Result<(Reply, Option<Timestamp>), StoreError> {
+        let server = &self.server;
+        let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
+            let with_time = !server.clock.is_known(Instant::now());
+            let reply = protocol.acquire(self.at(&link, key), request, with_time);
+            server.ask_timed(reply).await
+        };
+        server.step(acquire).await
+    }
+
+    /// As [`acquire_once`](Self::acquire_once), over the connection on which the server tells what has
+    /// changed. `None` if there is no such connection, or not yet: then nothing was asked.
+    async fn acquire_tracked(
+        &self,
+        key: &Key,
+        request: &Acquire<'_>,
+        watch: &Watch,
+    ) -> Option<Result<Reply, StoreError>> {
+        let server = &self.server;
+        let link = match server.links.here() {
+            Ok(link) => link,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut used = None;
+        let reply = async {
+            let tracked = match link.tracking.connection(server.links.client()).await {
+                Found::Here(tracked) => used.insert(tracked),
+                Found::NotNow => return Ok(None),
+                Found::Never => {
+                    server.without_pushes();
+                    return Ok(None);
+                }
+            };
+            // Before it looks: what happens after that is not missed.
+            tracked.add(key, watch);
+            let mut connection = tracked.connection();
+            scripts::acquire_tracked(&mut connection, self.at(&link, key), request).await.map(Some)
+        };
+        // It has a connection of its own, so it says nothing about the server, and may take only a
+        // part of the time: what is left is for the shared one.
+        let reply = in_time(server.op_timeout / 2, pin!(reply)).await;
+        let tracked = used?;
+        let error = match reply {
+            Some(Ok(Some(reply))) => return Some(Ok(reply)),
+            Some(Err(error)) => server.report(Failure::classify(server.address(), error)),
+            Some(Ok(None)) | None => {
+                StoreError::unsaid("the connection of those who wait does not answer")
+            }
+        };
+        link.tracking.leave(tracked.number());
+        Some(Err(error))
+    }
+}

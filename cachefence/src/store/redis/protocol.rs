@@ -1,0 +1,160 @@
+//! The steps of the protocol, whichever way the server takes them: as scripts or as transactions.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use redis::RedisResult;
+
+use super::link::{Link, Links};
+use super::record::{self, HEADER, REVISION_AT};
+use crate::codec::CodecId;
+use crate::key::Key;
+use crate::store::{Acquire, Held, Holder, Revision, Timestamp, Token};
+
+/// A way to take the steps: one atomic step over an entry and its slots each.
+///
+/// Boxed, since it is not known before the first refusal which way a server takes. No hit comes here.
+pub(super) trait Protocol: Sync {
+    fn acquire<'a>(
+        &'a self,
+        at: At<'a>,
+        request: &'a Acquire<'a>,
+        with_time: bool,
+    ) -> Step<'a, Timed<Reply>>;
+
+    fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool>;
+
+    fn finish<'a>(&'a self, at: At<'a>, tokens: &'a [Token], ending: &'a Ending) -> Step<'a, bool>;
+}
+
+pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = RedisResult<T>> + Send + 'a>>;
+
+/// Where a step is taken.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) links: &'a Links,
+    pub(super) link: &'a Link,
+    pub(super) key: &'a Key,
+    pub(super) codec: CodecId,
+}
+
+impl At<'_> {
+    /// What every entry of the key begins with.
+    pub(super) fn prefix(&self) -> [u8; REVISION_AT] {
+        record::prefix(self.key, self.codec)
+    }
+}
+
+/// What an acquire comes to.
+pub(super) enum Reply {
+    Lease,
+    Newer(Vec<u8>),
+    Held(Held),
+}
+
+/// A result and, if that was asked for, the server's time in seconds and microseconds.
+pub(super) type Timed<T> = (T, Option<(u64, u64)>);
+
+/// How a load ends, in bytes.
+pub(super) enum Ending {
+    Store(Entry),
+    /// The mark, or where a value is valid `now`, that value held off.
+    Mark(Entry, HeldOff, Timestamp),
+    Postpone(HeldOff),
+    Release,
+}
+
+/// An entry to be written, and how long the server is to keep it.
+pub(super) struct Entry {
+    pub(super) bytes: Vec<u8>,
+    pub(super) life: Duration,
+}
+
+/// What changes in an entry that is not to be loaded anew for a while.
+#[derive(Clone, Copy)]
+pub(super) struct HeldOff {
+    pub(super) revision: Revision,
+    pub(super) retry_at: Timestamp,
+}
+
+impl HeldOff {
+    pub(super) fn revision_bytes(self) -> [u8; 8] {
+        self.revision.0.to_be_bytes()
+    }
+
+    pub(super) fn retry_at_bytes(self) -> [u8; 8] {
+        self.retry_at.as_micros().to_be_bytes()
+    }
+}
+
+/// What a slot holds that is taken for `term`: the script's `token .. ':' .. term`.
+pub(super) fn slot(token: Token, term: Duration) -> String {
+    format!("{token}:{}", millis(term))
+}
+
+/// Who holds a slot under whose name `value` stands, for `left` more milliseconds. It is free if it holds
+/// something else, or has no end, or one further away than its term.
+pub(super) fn holder(value: Option<&[u8]>, left: Option<i64>) -> Option<Holder> {
+    let (token, term) = std::str::from_utf8(value?).ok()?.split_once(':')?;
+    let token = token.parse().ok().filter(|_| token.len() == 36)?;
+    let term = Some(term).filter(|term| term.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let left = u64::try_from(left?).ok()?;
+    (left <= term.parse().ok()?).then(|| Holder::new(token, Duration::from_millis(left)))
+}
+
+/// Whether `value`, found under a slot's name, holds one of `tokens`.
+pub(super) fn holds_any(value: Option<&[u8]>, tokens: &[Token]) -> bool {
+    let held = value.and_then(|value| value.split_at_checked(36));
+    held.is_some_and(|(held, rest)| {
+        rest.first() == Some(&b':')
+            && tokens.iter().any(|token| token.to_string().as_bytes() == held)
+    })
+}
+
+/// The header in `bytes`, if it is one of an entry that begins with `prefix`.
+pub(super) fn is_header(bytes: &[u8], prefix: &[u8]) -> bool {
+    bytes.len() == HEADER && bytes.starts_with(prefix)
+}
+
+/// Whole milliseconds, which the bounds of the options keep above zero and within Redis's reach.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: &[u8] = b"01234567-89ab-4def-8123-456789abcdef:2000";
+
+    #[test]
+    fn a_slot_is_held_for_what_is_left_of_its_term() {
+        let left = |value, left| holder(Some(value), Some(left)).map(|holder| holder.remaining);
+        assert_eq!(left(HELD, 0), Some(Duration::ZERO));
+        assert_eq!(left(HELD, 2_000), Some(Duration::from_secs(2)));
+        for (value, ms) in [
+            (HELD, -1),
+            (HELD, 2_001),
+            (&HELD[..36], 1),
+            (&HELD[..37], 1),
+            (b"0123456789ab4def8123456789abcdef:2000", 1),
+            (b"01234567-89ab-4def-8123-456789abcdef:+2000", 1),
+            (b"01234567-89ab-4def-8123-456789abcdef:2000 ", 1),
+            (b"garbage:2000", 1),
+        ] {
+            assert_eq!(left(value, ms), None, "{ms}: {}", value.escape_ascii());
+        }
+        assert_eq!(holder(None, Some(1)), None);
+    }
+
+    #[test]
+    fn a_slot_holds_the_token_that_was_put_there() {
+        let token: Token = "01234567-89ab-4def-8123-456789abcdef".parse().unwrap();
+        let other: Token = "11234567-89ab-4def-8123-456789abcdef".parse().unwrap();
+        assert_eq!(slot(token, Duration::from_secs(2)).as_bytes(), HELD);
+        assert!(holds_any(Some(HELD), &[other, token]));
+        assert!(!holds_any(Some(HELD), &[other]));
+        assert!(!holds_any(Some(&HELD[..36]), &[token]) && !holds_any(None, &[token]));
+    }
+}

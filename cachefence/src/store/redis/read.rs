@@ -1,0 +1,80 @@
+//! Reading an entry.
+
+use std::pin::pin;
+
+use redis::RedisResult;
+use tokio::time::Instant;
+
+use super::RedisStore;
+use super::failure::{Failure, Read};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::store::Snapshot;
+use crate::time::in_time;
+
+impl RedisStore {
+    pub(super) async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
+        let server = &self.server;
+        let asked = Instant::now();
+        if !server.clock.is_known(asked) {
+            // In a box, since it is seldom: what a hit moves around is small.
+            return Box::pin(self.get_with_time(key)).await;
+        }
+        let link = server.links.here()?;
+        let reply = pin!(link.reads.read(key.as_str(), asked, server.op_timeout));
+        match server.ask_in_time(asked, reply).await {
+            Ok(entry) => match server.clock.now() {
+                Some(now) => Ok(self.snapshot(key, entry, now)),
+                None => Box::pin(self.get_with_time(key)).await,
+            },
+            Err(failure) => Box::pin(self.unread(key, failure)).await,
+        }
+    }
+
+    /// As [`get`](Self::get); the same round trip brings the time.
+    async fn get_with_time(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
+        match self.ask_with_time(key).await {
+            Ok(found) => Ok(found),
+            Err(failure) => self.unread(key, failure).await,
+        }
+    }
+
+    async fn ask_with_time(&self, key: &Key) -> Result<Option<Snapshot>, Failure> {
+        let server = &self.server;
+        let link = server.links.here().map_err(Failure::Failed)?;
+        let both = async {
+            let mut pipeline = redis::pipe();
+            pipeline.ignore_errors().cmd("GET").arg(key.as_str()).cmd("TIME");
+            let (entry, time): (RedisResult<Option<Vec<u8>>>, (u64, u64)) =
+                pipeline.query_async(&mut link.shared.clone()).await?;
+            Ok((entry, Some(time)))
+        };
+        let (entry, now) = server.ask_timed(both).await?;
+        let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
+        let now = match now {
+            Some(now) => now,
+            None => server.now().await.map_err(Failure::Failed)?,
+        };
+        Ok(self.snapshot(key, entry, now))
+    }
+
+    /// What a read comes to that failed for a `failure`.
+    async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
+        let server = &self.server;
+        let failure = match failure.meaning().read {
+            Read::Again => {
+                let again = in_time(server.op_timeout / 2, pin!(self.ask_with_time(key))).await;
+                match again {
+                    Some(Ok(found)) => return Ok(found),
+                    Some(Err(failure)) => failure,
+                    None => failure,
+                }
+            }
+            Read::Miss | Read::Error => failure,
+        };
+        match failure.meaning().read {
+            Read::Miss => Ok(None),
+            Read::Again | Read::Error => Err(server.report(failure)),
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Waking those who wait, by `CLIENT TRACKING`.
+//!
+//! A waiter's `acquire` goes over a connection of its own kind: RESP3, where the server tells a client
+//! which of the keys that it has read have changed (`CLIENT TRACKING` with `OPTIN`). The script reads
+//! the entry and both slots, so a store, a release, an expiry and an invalidation all come as pushes.
+//! Such a connection is made when somebody first has to wait, by one for all of a runtime. A server
+//! without RESP3 has none, and waiters look again and again.
+
+use std::collections::HashMap;
+use std::mem;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
+
+use super::connection::{CONNECT_TIMEOUT, plain_config};
+use super::failure;
+use crate::key::Key;
+use crate::store::{Wake, Watch};
+use crate::time::{in_time, spawn};
+
+/// Where a runtime keeps its tracking connection.
+#[derive(Debug)]
+pub(super) struct Tracking<C = MultiplexedConnection>(Mutex<State<C>>);
+
+#[derive(Debug)]
+struct State<C> {
+    place: Place<C>,
+    /// How many connections there have been.
+    made: u64,
+}
+
+#[derive(Debug)]
+enum Place<C> {
+    Empty,
+    Connecting,
+    Taken(Arc<Tracked<C>>),
+}
+
+/// What somebody finds who wants to be woken.
+pub(super) enum Found {
+    Here(Arc<Tracked>),
+    /// It is not there, or not yet; another attempt may find it.
+    NotNow,
+    /// The server cannot push.
+    Never,
+}
+
+impl Tracking {
+    /// The connection, made anew if there is none.
+    pub(super) async fn connection(self: &Arc<Self>, client: &Client) -> Found {
+        match self.claim() {
+            Claim::Here(tracked) => Found::Here(tracked),
+            Claim::Connecting => Found::NotNow,
+            Claim::Yours(maker) => {
+                let client = client.clone();
+                // In a task: whoever comes next is not made to begin again by a caller that gives up.
+                let made = spawn(async move { maker.make(client).await });
+                match made {
+                    Some(made) => made.await.unwrap_or(Found::NotNow),
+                    None => Found::NotNow,
+                }
+            }
+        }
+    }
+}
+
+impl<C> Tracking<C> {
+    fn claim(self: &Arc<Self>) -> Claim<C> {
+        let mut state = self.state();
+        match &state.place {
+            Place::Taken(tracked) => Claim::Here(Arc::clone(tracked)),
+            Place::Connecting => Claim::Connecting,
+            Place::Empty => {
+                state.place = Place::Connecting;
+                state.made += 1;
+                Claim::Yours(Maker { tracking: Arc::clone(self), number: state.made })
+            }
+        }
+    }
+
+    /// Whether there is a connection.
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(self.state().place, Place::Taken(_))
+    }
+
+    /// Lets the connection go, if it is still the one of that number.
+    pub(super) fn leave(&self, number: u64) {
+        let mut state = self.state();
+        if matches!(&state.place, Place::Taken(tracked) if tracked.number == number) {
+            let gone = mem::replace(&mut state.place, Place::Empty);
+            drop(state);
+            drop(gone); // with the lock released
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<C>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Default for Tracking<C> {
+    fn default() -> Self {
+        Self(Mutex::new(State { place: Place::Empty, made: 0 }))
+    }
+}
+
+enum Claim<C> {
+    Here(Arc<Tracked<C>>),
+    /// Somebody is making it; not worth waiting for, since looking again and again does as well.
+    Connecting,
+    /// The caller has to make it.
+    Yours(Maker<C>),
+}
+
+/// The right to make the connection. Dropped without one, it passes to whoever asks next.
+#[derive(Debug)]
+struct Maker<C> {
+    tracking: Arc<Tracking<C>>,
+    number: u64,
+}
+
+impl Maker<MultiplexedConnection> {
+    async fn make(self, client: Client) -> Found {
+        let (number, tracking) = (self.number, Arc::downgrade(&self.tracking));
+        let waiters = Arc::<Waiters>::default();
+        let pushed = Arc::clone(&waiters);
+        let push = move |info: &PushInfo| {
+            pushed.push(info);
+            if info.kind == PushKind::Disconnection
+                && let Some(tracking) = tracking.upgrade()
+            {
+                tracking.leave(number);
+            }
+        };
+        match in_time(CONNECT_TIMEOUT, pin!(connect(&client, push))).await {
+            Some(Ok(connection)) => Found::Here(self.made(connection, waiters)),
+            Some(Err(error)) if failure::cannot_push(&error) => Found::Never,
+            // The server is in trouble, and the next waiter tries again.
+            Some(Err(_)) | None => Found::NotNow,
+        }
+    }
+}
+
+impl<C> Maker<C> {
+    /// Puts `connection` there, whose pushes `waiters` take in.
+    fn made(self, connection: C, waiters: Arc<Waiters>) -> Arc<Tracked<C>> {
+        let tracked = Arc::new(Tracked { number: self.number, connection, waiters });
+        self.tracking.state().place = Place::Taken(Arc::clone(&tracked));
+        tracked
+    }
+}
+
+impl<C> Drop for Maker<C> {
+    fn drop(&mut self) {
+        let mut state = self.tracking.state();
+        if matches!(state.place, Place::Connecting) {
+            state.place = Place::Empty;
+        }
+    }
+}
+
+/// A connection on which the server tells what has changed of what was read with `CLIENT CACHING YES`
+/// before; `push` takes that in.
+async fn connect(
+    client: &Client,
+    push: impl Fn(&PushInfo) + Send + Sync + 'static,
+) -> RedisResult<MultiplexedConnection> {
+    let info = client.get_connection_info().clone();
+    let redis = info.redis_settings().clone();
+    let redis = redis.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
+    let client = Client::open(info.set_redis_settings(redis))?;
+    let push = move |info: PushInfo| {
+        push(&info);
+        Ok::<(), ()>(())
+    };
+    let config = plain_config().set_push_sender(push);
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut tracking = redis::cmd("CLIENT");
+    tracking.arg("TRACKING").arg("ON").arg("OPTIN");
+    tracking.exec_async(&mut connection).await?;
+    Ok(connection)
+}
+
+/// A connection on which the server tells what has changed, and who waits for that.
+///
+/// When it is let go, whoever trusted in it looks by itself again.
+#[derive(Debug)]
+pub(super) struct Tracked<C = MultiplexedConnection> {
+    number: u64,
+    connection: C,
+    waiters: Arc<Waiters>,
+}
+
+impl<C: Clone> Tracked<C> {
+    pub(super) fn connection(&self) -> C {
+        self.connection.clone()
+    }
+}
+
+impl<C> Tracked<C> {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Has `watch` woken when the entry or a slot of `key` changes.
+    pub(super) fn add(&self, key: &Key, watch: &Watch) {
+        self.waiters.add(key, watch);
+    }
+}
+
+impl<C> Drop for Tracked<C> {
+    fn drop(&mut self) {
+        self.waiters.disarm();
+    }
+}
+
+/// Who waits for which name.
+#[derive(Debug, Default)]
+struct Waiters(Mutex<HashMap<String, Vec<Wake>>>);
+
+impl Waiters {
+    fn add(&self, key: &Key, watch: &Watch) {
+        let mut waiters = self.lock();
+        if waiters.len() == waiters.capacity() {
+            waiters.retain(|_, waiters| waiters.iter().any(|wake| !wake.is_abandoned()));
+        }
+        let wake = watch.arm();
+        for name in [key.as_str().to_owned(), key.lease_name(), key.hedge_name()] {
+            let of_name = waiters.entry(name).or_default();
+            of_name.retain(|other| !other.is_abandoned() && !other.is(&wake));
+            of_name.push(wake.clone());
+        }
+    }
+
+    /// Takes in what the server, or the end of the connection, has to say.
+    fn push(&self, info: &PushInfo) {
+        match (&info.kind, info.data.first()) {
+            (PushKind::Invalidate, Some(Value::Array(names))) => {
+                let mut waiters = self.lock();
+                for name in names {
+                    let Value::BulkString(name) = name else { continue };
+                    let of_name =
+                        std::str::from_utf8(name).ok().and_then(|name| waiters.remove(name));
+                    of_name.into_iter().flatten().for_each(|wake| wake.wake());
+                }
+            }
+            // `FLUSHALL` names no keys.
+            (PushKind::Invalidate, _) => self.take().iter().for_each(Wake::wake),
+            (PushKind::Disconnection, _) => self.disarm(),
+            _ => {}
+        }
+    }
+
+    /// Has everybody look by themselves: there will be no more pushes.
+    fn disarm(&self) {
+        self.take().iter().for_each(Wake::disarm);
+    }
+
+    fn take(&self) -> Vec<Wake> {
+        self.lock().drain().flat_map(|(_, waiters)| waiters).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Wake>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn maker(tracking: &Arc<Tracking<()>>) -> Maker<()> {
+        match tracking.claim() {
+            Claim::Yours(maker) => maker,
+            Claim::Here(_) | Claim::Connecting => panic!("the place is empty"),
+        }
+    }
+
+    fn number(tracking: &Arc<Tracking<()>>) -> Option<u64> {
+        match tracking.claim() {
+            Claim::Here(tracked) => Some(tracked.number()),
+            Claim::Connecting | Claim::Yours(_) => None,
+        }
+    }
+
+    #[test]
+    fn one_connects_and_the_others_do_not_wait() {
+        let tracking = Arc::default();
+        let maker = maker(&tracking);
+        assert!(matches!(tracking.claim(), Claim::Connecting));
+        maker.made((), Arc::default());
+        assert_eq!(number(&tracking), Some(1));
+        assert!(tracking.is_taken());
+    }
+
+    #[test]
+    fn an_attempt_that_failed_is_made_again() {
+        let tracking = Arc::default();
+        drop(maker(&tracking));
+        maker(&tracking).made((), Arc::default());
+        assert_eq!(number(&tracking), Some(2));
+    }
+
+    #[test]
+    fn a_late_failure_does_not_end_the_connection_that_followed() {
+        let tracking = Arc::default();
+        let first = maker(&tracking).made((), Arc::default());
+        tracking.leave(first.number());
+        assert!(!tracking.is_taken());
+        maker(&tracking).made((), Arc::default());
+        tracking.leave(first.number());
+        assert_eq!(number(&tracking), Some(2));
+    }
+
+    #[test]
+    fn who_trusts_in_it_is_disarmed_when_it_is_let_go() {
+        let key = Key::new("", "k".to_owned(), None).0;
+        for is_left in [true, false] {
+            let tracking = Arc::default();
+            let made = maker(&tracking).made((), Arc::default());
+            let watch = Watch::new();
+            made.add(&key, &watch);
+            if is_left {
+                tracking.leave(made.number());
+            }
+            drop(tracking);
+            assert!(watch.is_armed(), "somebody is still asking over it");
+            drop(made);
+            assert!(!watch.is_armed() && watch.was_armed());
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The steps where scripts are refused: transactions, and WATCH for those with a condition.
+//!
+//! `WATCH` belongs to a connection: on the shared one, a caller's `EXEC` would end the watch of
+//! another. So conditional transactions go over a connection of their own, one at a time.
+
+use std::time::Duration;
+
+use redis::{FromRedisValue, Pipeline, RedisResult, Value};
+
+use super::protocol::{
+    At, Ending, Entry, HeldOff, Protocol, Reply, Step, Timed, holder, holds_any, is_header, millis,
+    slot,
+};
+use super::record::{self, HEADER, RETRY_AT, REVISION_AT};
+use crate::store::{Acquire, Held, Take, Timestamp, Token};
+
+pub(super) struct Transactions;
+
+impl Protocol for Transactions {
+    fn acquire<'a>(
+        &'a self,
+        at: At<'a>,
+        request: &'a Acquire<'a>,
+        _: bool,
+    ) -> Step<'a, Timed<Reply>> {
+        Box::pin(async move {
+            match request.take {
+                Take::Force => force(at, request).await,
+                Take::IfFree | Take::Beside => acquire(at, request).await,
+            }
+        })
+    }
+
+    fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool> {
+        Box::pin(async move {
+            let change = |held: &[String], _: &[u8]| {
+                let mut change = transaction();
+                for name in held {
+                    set(&mut change, name, slot(token, term).as_bytes(), term);
+                }
+                change
+            };
+            if_held(at, &[token], Entries::Ignored, change).await
+        })
+    }
+
+    fn finish<'a>(&'a self, at: At<'a>, tokens: &'a [Token], ending: &'a Ending) -> Step<'a, bool> {
+        Box::pin(async move {
+            let entries = match ending {
+                Ending::Store(_) | Ending::Release => Entries::Ignored,
+                Ending::Mark(..) | Ending::Postpone(_) => Entries::Watched,
+            };
+            if_held(at, tokens, entries, |held, header| finish(at, ending, held, header)).await
+        })
+    }
+}
+
+/// Takes the lease, whoever holds it, and empties the hedge.
+async fn force(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
+    let mut change = transaction();
+    let held = slot(request.token, request.lease);
+    set(&mut change, &at.key.lease_name(), held.as_bytes(), request.lease);
+    change.cmd("DEL").arg(at.key.hedge_name()).ignore();
+    change.exec_async(&mut at.link.shared.clone()).await?;
+    Ok((Reply::Lease, None))
+}
+
+/// Takes a slot if nobody holds it, and looks at the entry and at both: one round trip, unless the hedge is
+/// asked for as well, or what stands under a slot's name has to be removed first.
+///
+/// A slot that turns out not to be due is given back. Until then others see it held, which costs them a
+/// look.
+async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
+    let names = [at.key.lease_name(), at.key.hedge_name()];
+    let mine = slot(request.token, request.lease);
+    // The lease first; another time if what was no slot has been removed, or for the hedge.
+    let mut wanted = 0;
+    loop {
+        let mut pipeline = redis::pipe();
+        pipeline.atomic().ignore_errors();
+        let set = pipeline.cmd("SET").arg(&names[wanted]).arg(&mine);
+        set.arg("NX").arg("PX").arg(millis(request.lease));
+        pipeline.cmd("MGET").arg(at.key.as_str()).arg(&names[..]);
+        pipeline.cmd("PTTL").arg(&names[0]);
+        pipeline.cmd("PTTL").arg(&names[1]);
+        pipeline.cmd("TIME");
+        let replies: Vec<RedisResult<Value>> =
+            pipeline.query_async(&mut at.link.shared.clone()).await?;
+        let mut replies = replies.into_iter();
+        let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
+        let is_taken = next()? == Value::Okay;
+        let (entry, found) = three(next()?)?;
+        let left = [i64::from_redis_value(next()?)?, i64::from_redis_value(next()?)?];
+        let time = <(u64, u64)>::from_redis_value(next()?)?;
+
+        let give_back = async || {
+            if is_taken {
+                Transactions.finish(at, &[request.token], &Ending::Release).await?;
+            }
+            Ok::<_, redis::RedisError>(())
+        };
+        let newer = entry.filter(|entry| {
+            record::revision_of(at.key, at.codec, entry)
+                .is_some_and(|found| Some(found) != request.seen)
+        });
+        if let Some(entry) = newer {
+            give_back().await?;
+            return Ok((Reply::Newer(entry), Some(time)));
+        }
+        let holder_of = |at: usize| holder(found[at].as_deref(), Some(left[at]));
+        let held = Held::new(
+            holder_of(0).filter(|holder| holder.token != request.token),
+            holder_of(1).filter(|holder| holder.token != request.token),
+        );
+        if is_taken {
+            if request.take == Take::IfFree && held.hedge.is_some() {
+                give_back().await?;
+                return Ok((Reply::Held(held), Some(time)));
+            }
+            return Ok((Reply::Lease, Some(time)));
+        }
+        match holder_of(wanted) {
+            // No flight wrote this, or it never ends: it is no slot of ours.
+            None => remove_foreign_slot(at, &names[wanted], found[wanted].clone()).await?,
+            Some(_) if request.take == Take::Beside && wanted == 0 => wanted = 1,
+            // The lease has become free since it was asked for.
+            Some(_) if request.take == Take::Beside && held.lease.is_none() => wanted = 0,
+            Some(_) => return Ok((Reply::Held(held), Some(time))),
+        }
+    }
+}
+
+/// An entry, and what stands under the names of its two slots.
+type Found = (Option<Vec<u8>>, [Option<Vec<u8>>; 2]);
+
+fn three(reply: Value) -> RedisResult<Found> {
+    let (entry, lease, hedge) = FromRedisValue::from_redis_value(reply)?;
+    Ok((entry, [lease, hedge]))
+}
+
+/// The transaction by which a load ends, whose tokens the slots `held` hold, and whose entry has `header`.
+fn finish(at: At<'_>, ending: &Ending, held: &[String], header: &[u8]) -> Pipeline {
+    let mut change = transaction();
+    let names = [at.key.lease_name(), at.key.hedge_name()];
+    let is_entry = is_header(header, &at.prefix());
+    match ending {
+        Ending::Mark(_, held_off, now) if is_entry && is_valid_value(at, header, *now) => {
+            hold_off(&mut change, at, *held_off);
+            change.cmd("DEL").arg(&names[..]).ignore();
+        }
+        Ending::Store(entry) | Ending::Mark(entry, ..) => store(&mut change, at, entry, &names),
+        Ending::Postpone(held_off) => {
+            change.cmd("DEL").arg(held).ignore();
+            if is_entry {
+                hold_off(&mut change, at, *held_off);
+            }
+        }
+        Ending::Release => _ = change.cmd("DEL").arg(held).ignore(),
+    }
+    change
+}
+
+fn store(change: &mut Pipeline, at: At<'_>, entry: &Entry, names: &[String]) {
+    set(change, at.key.as_str(), &entry.bytes, entry.life);
+    change.cmd("DEL").arg(names).ignore();
+}
+
+/// What is written in place keeps the entry's own life.
+fn hold_off(change: &mut Pipeline, at: At<'_>, held_off: HeldOff) {
+    let mut put = |position: usize, bytes: [u8; 8]| {
+        change.cmd("SETRANGE").arg(at.key.as_str()).arg(position).arg(&bytes[..]).ignore();
+    };
+    put(REVISION_AT, held_off.revision_bytes());
+    put(RETRY_AT, held_off.retry_at_bytes());
+}
+
+fn is_valid_value(at: At<'_>, header: &[u8], now: Timestamp) -> bool {
+    record::is_valid_value(at.key, at.codec, header, now)
+}
+
+/// Whether the entry matters for a change, and has to be the same when it is made.
+#[derive(Clone, Copy, PartialEq)]
+enum Entries {
+    Ignored,
+    Watched,
+}
+
+/// Runs what `change` makes of the slots that hold one of `tokens`, and of the entry's header, if nothing has
+/// changed until then; if something has, looks again.
+async fn if_held(
+    at: At<'_>,
+    tokens: &[Token],
+    entries: Entries,
+    change: impl Fn(&[String], &[u8]) -> Pipeline,
+) -> RedisResult<bool> {
+    let names = [at.key.lease_name(), at.key.hedge_name()];
+    let mut own = at.link.own.lock().await;
+    // Taken out, and put back only when no watch is left: a caller that is dropped half way drops
+    // the connection with it.
+    let mut connection = match own.take() {
+        Some(connection) => connection,
+        None => at.links.connect().await?,
+    };
+    let done = loop {
+        let mut watch = redis::cmd("WATCH");
+        watch.arg(&names[..]);
+        if entries == Entries::Watched {
+            watch.arg(at.key.as_str());
+        }
+        watch.exec_async(&mut connection).await?;
+        let mut look = redis::cmd("MGET");
+        let found: Vec<Option<Vec<u8>>> = look.arg(&names[..]).query_async(&mut connection).await?;
+        let is_held = |value: &Option<Vec<u8>>| holds_any(value.as_deref(), tokens);
+        let held: Vec<String> = names
+            .iter()
+            .zip(&found)
+            .filter(|(_, value)| is_held(value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if held.is_empty() {
+            redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+            break false;
+        }
+        let header = match entries {
+            Entries::Ignored => Vec::new(),
+            Entries::Watched => {
+                let mut look = redis::cmd("GETRANGE");
+                look.arg(at.key.as_str()).arg(0).arg(HEADER - 1);
+                // Whatever is no string is no entry.
+                text(look.query_async(&mut connection).await).unwrap_or_default()
+            }
+        };
+        // Nil if the watch was broken.
+        let changed: Option<Value> = change(&held, &header).query_async(&mut connection).await?;
+        if changed.is_some() {
+            break true;
+        }
+    };
+    *own = Some(connection);
+    Ok(done)
+}
+
+/// Deletes what stands under a slot's name and is no slot, unless it has changed since `found`.
+async fn remove_foreign_slot(at: At<'_>, name: &str, found: Option<Vec<u8>>) -> RedisResult<()> {
+    let mut own = at.link.own.lock().await;
+    let mut connection = match own.take() {
+        Some(connection) => connection,
+        None => at.links.connect().await?,
+    };
+    redis::cmd("WATCH").arg(name).exec_async(&mut connection).await?;
+    let now = text(redis::cmd("GET").arg(name).query_async(&mut connection).await);
+    if now == found {
+        let mut change = transaction();
+        change.cmd("DEL").arg(name).ignore();
+        change.query_async::<Option<Value>>(&mut connection).await?;
+    } else {
+        redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+    }
+    *own = Some(connection);
+    Ok(())
+}
+
+/// A string that a key holds; whatever is none is no slot and no entry.
+fn text(reply: RedisResult<Value>) -> Option<Vec<u8>> {
+    reply.ok().and_then(|value| Option::from_redis_value(value).ok()).flatten()
+}
+
+fn transaction() -> Pipeline {
+    let mut pipeline = redis::pipe();
+    pipeline.atomic();
+    pipeline
+}
+
+fn set(change: &mut Pipeline, name: &str, value: &[u8], life: Duration) {
+    change.cmd("SET").arg(name).arg(value).arg("PX").arg(millis(life)).ignore();
+}

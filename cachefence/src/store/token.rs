@@ -1,0 +1,52 @@
+//! The names of flights.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::chance::Chance;
+
+/// Names one flight as the holder of a slot: a UUID of version 4. Its text is the UUID's, hyphenated and
+/// in lower case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(Uuid);
+
+impl Token {
+    /// A token that no flight has had before.
+    pub(crate) fn random(chance: &Chance) -> Self {
+        Self(chance.uuid())
+    }
+}
+
+impl From<Uuid> for Token {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl From<Token> for Uuid {
+    fn from(token: Token) -> Self {
+        token.0
+    }
+}
+
+impl FromStr for Token {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}

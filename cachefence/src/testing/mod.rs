@@ -1,0 +1,70 @@
+//! What the tests of a store, of a codec and of this crate need, behind the feature `testing`. It is not part
+//! of what a version promises.
+
+mod contract;
+
+use std::sync::Arc;
+
+#[cfg(feature = "redis")]
+use bytes::Bytes;
+
+pub use self::contract::store_contract;
+use crate::builder::Builder;
+use crate::cache::CacheFence;
+use crate::chance::Chance;
+#[cfg(feature = "redis")]
+use crate::codec::{Codec as _, CodecId, Json};
+use crate::key::Key;
+#[cfg(feature = "redis")]
+use crate::store::redis::record::{self, Record};
+#[cfg(feature = "redis")]
+use crate::store::{NewValue, Revision, Snapshot, Timestamp};
+use crate::store::{Store, Token};
+
+/// A cache whose chance is `generator`, so that a simulation can be repeated.
+pub fn with_chance(builder: Builder, generator: impl rand::Rng + Send + 'static) -> Builder {
+    builder.chance(Chance::of(generator))
+}
+
+/// The store of a cache.
+pub fn store(cache: &CacheFence) -> Arc<dyn Store> {
+    Arc::clone(cache.engine().store())
+}
+
+/// A key of no namespace.
+pub fn key(name: &str) -> Key {
+    Key::given("", name).0
+}
+
+/// A token that no flight has.
+pub fn token() -> Token {
+    Token::random(&Chance::default())
+}
+
+/// What the Redis store makes of the bytes under a key.
+#[cfg(feature = "redis")]
+#[derive(Debug)]
+pub enum Decoded {
+    /// The key's entry.
+    Entry(Snapshot),
+    /// An entry of another key.
+    Stray,
+    /// Anything else.
+    Foreign,
+}
+
+/// Reads what the Redis store of a cache with the codec [`Json`] found under `key` at `now`.
+#[cfg(feature = "redis")]
+pub fn decode_entry(key: &Key, bytes: &Bytes, now: Timestamp) -> Decoded {
+    match Record::decode(key, CodecId::of(Json.name()), bytes.clone(), now) {
+        Record::Entry(entry) => Decoded::Entry(entry),
+        Record::Stray => Decoded::Stray,
+        Record::Foreign => Decoded::Foreign,
+    }
+}
+
+/// Writes what the Redis store of a cache with the codec [`Json`] puts under `key` for `value` at `now`.
+#[cfg(feature = "redis")]
+pub fn encode_entry(key: &Key, revision: Revision, value: &NewValue, now: Timestamp) -> Vec<u8> {
+    record::encode(key, CodecId::of(Json.name()), revision, value, now)
+}

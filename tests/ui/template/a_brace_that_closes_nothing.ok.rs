@@ -1,8 +1,0 @@
-use cachefence::cachefence;
-
-#[cachefence(key = "{org}:<id>", ttl = 60)]
-async fn user(id: u64) -> u64 {
-    id
-}
-
-fn main() {}
