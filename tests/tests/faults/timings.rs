@@ -37,12 +37,15 @@ pub(crate) async fn watched<F: Future>(work: F) -> (F::Output, Stalls) {
 }
 
 impl Stalls {
-    /// How long it was from `began` to `ended`, without the time in which the runtime stood still.
+    /// How long it was from `began` to `ended`, without the time in which the runtime stood still, and without what
+    /// that brought about: an operation whose timer is late is waited for once more, for as long.
     pub(crate) fn leave(&self, began: Instant, ended: Instant) -> Duration {
-        let overlap = |(from, to): &(Instant, Instant)| {
-            (*to).min(ended).saturating_duration_since((*from).max(began))
-        };
-        (ended - began).saturating_sub(self.0.iter().map(overlap).sum())
+        let stalls = self
+            .0
+            .iter()
+            .map(|(from, to)| (*to).min(ended).saturating_duration_since((*from).max(began)));
+        let excused = stalls.filter(|stall| !stall.is_zero()).map(|stall| stall + OP_TIMEOUT).sum();
+        (ended - began).saturating_sub(excused)
     }
 }
 
