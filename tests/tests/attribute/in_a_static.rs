@@ -52,7 +52,7 @@ mod in_several_tests {
         SHARED.ran()
     }
 
-    /// What each test does: an entry of its own, and one that all of them share.
+    /// Each test uses an entry of its own, and one that all of them share.
     async fn use_it(own: &str) {
         let (name, body) = number(own).await;
         assert_eq!(name, own);

@@ -53,7 +53,7 @@ impl Stalls {
 #[derive(Default)]
 pub(crate) struct Timings(Vec<Duration>);
 
-/// What a machine may add on which the server or the proxy has to wait for its turn, in operations.
+/// How many operations longer a call may take where the server or the proxy waits for a processor.
 const NOISE: u32 = 4;
 
 impl Timings {
@@ -78,7 +78,7 @@ impl Timings {
         self.0.len()
     }
 
-    /// That no call waited for the store for much longer than one operation may take, besides the
+    /// Asserts that no call waited for the store for much longer than one operation may take, besides the
     /// bodies that it waited for: its own, and the one under way when it came.
     #[track_caller]
     pub(crate) fn assert_bounded(&self, what: &str) {
@@ -88,7 +88,7 @@ impl Timings {
         assert!(self.at(100) <= most + NOISE * OP_TIMEOUT, "{what}: {self}");
     }
 
-    /// That the store cost the calls next to nothing.
+    /// Asserts that the store cost the calls next to nothing.
     #[track_caller]
     pub(crate) fn assert_undelayed(&self, what: &str) {
         println!("{what}: {self}");
