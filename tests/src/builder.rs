@@ -29,7 +29,7 @@ impl RedisServerBuilder {
 
     /// Sets the password of the default user; [`RedisServer::url`] and the harness itself then use it.
     ///
-    /// It goes into the URL as it is: keep it to letters and digits.
+    /// The password goes into the URL unescaped: keep it to letters and digits.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
         self

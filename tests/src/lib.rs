@@ -39,5 +39,5 @@ pub use proxy::{Fault, Proxy};
 pub use server::RedisServer;
 pub use staged::{Network, Op, Phase, Staged};
 pub use stop::Stop;
-pub use twins::{assert_twins, ran};
+pub use twins::{Bodies, assert_twins, ran};
 pub use wait::{DEADLINE, settle, until};

@@ -281,7 +281,7 @@ async fn of_an_error_that_cannot_be_shared_sixteen_bodies_run_at_a_time() {
     assert_eq!((gate.loads.count(), gate.loads.most_at_a_time()), (50, 16));
 }
 
-/// What callers that recompute for themselves find is theirs; it is not for the cache.
+/// Callers that run a body of their own keep its result to themselves; what a later call loads is cached.
 #[tokio::test]
 async fn after_an_error_that_cannot_be_shared_the_key_can_be_cached() {
     #[cachefence(key = "recovers", ttl = 60, cache = cache, skip(cache, gate))]

@@ -4,20 +4,15 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Barrier, LazyLock};
 use std::task::Poll;
 use std::thread;
-use std::time::Duration;
 
 use cachefence::{CacheFence, cachefence};
-use cachefence_tests::{RedisServer, namespace};
+use cachefence_tests::{Bodies, DEADLINE, RedisServer, namespace};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::time::timeout;
-
-/// Long enough for any machine; a test that reaches it has failed.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
 
@@ -25,25 +20,6 @@ static CACHE: LazyLock<CacheFence> = LazyLock::new(|| {
     let cache = CacheFence::builder().redis(SERVER.url()).namespace(namespace()).build_lazy();
     cache.expect("the options are constants")
 });
-
-/// Counts the bodies that run.
-#[derive(Debug)]
-struct Bodies(AtomicU32);
-
-impl Bodies {
-    const fn new() -> Self {
-        Self(AtomicU32::new(0))
-    }
-
-    /// The number of this one, from 1.
-    fn ran(&self) -> u32 {
-        self.0.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -76,7 +52,7 @@ mod in_several_tests {
         SHARED.ran()
     }
 
-    /// What each test does: an entry of its own, and one that all of them share.
+    /// Each test uses an entry of its own, and one that all of them share.
     async fn use_it(own: &str) {
         let (name, body) = number(own).await;
         assert_eq!(name, own);

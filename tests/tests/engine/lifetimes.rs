@@ -2,12 +2,11 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cachefence::testing;
 use cachefence::{CacheFence, Entry, Error};
-use cachefence_tests::{Network, Op, Staged};
+use cachefence_tests::{Op, Staged, cache_on};
 use tokio::time::sleep;
 
 const TTL: Duration = Duration::from_secs(60);
@@ -15,8 +14,7 @@ const WINDOW: Duration = Duration::from_secs(600);
 
 fn staged() -> (CacheFence, Arc<Staged>) {
     let staged = Arc::new(Staged::default());
-    let builder = CacheFence::builder().store(Network(Arc::clone(&staged))).beta(0.0);
-    (builder.build_lazy().unwrap(), staged)
+    (cache_on(&staged, |builder| builder), staged)
 }
 
 /// How long `value` is served from the cache, in whole seconds.
@@ -95,16 +93,11 @@ async fn jitter_shortens_and_never_lengthens() {
 #[tokio::test(start_paused = true)]
 async fn a_value_that_is_too_large_is_served_and_not_cached() {
     let staged = Arc::new(Staged::default());
-    let builder = CacheFence::builder().store(Network(Arc::clone(&staged)));
-    let cache = builder.max_value_bytes(10).build_lazy().unwrap();
+    let cache = cache_on(&staged, |builder| builder.max_value_bytes(10));
     let entry = || cache.entry::<String>("k").ttl(TTL);
-    let loads = AtomicUsize::new(0);
     for (value, cached) in [("12345678", true), ("123456789", false)] {
         entry().invalidate().await.unwrap();
-        let load = || async {
-            loads.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, Infallible>(value.to_owned())
-        };
+        let load = || async { Ok::<_, Infallible>(value.to_owned()) };
         assert_eq!(entry().get_or_set(load).await.unwrap(), value);
         assert_eq!(entry().peek().await.unwrap().is_some(), cached);
         assert_eq!(entry().set(&value.to_owned()).await.is_ok(), cached);

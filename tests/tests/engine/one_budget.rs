@@ -12,11 +12,11 @@ use tokio::time::{Instant, sleep};
 const TTL: Duration = Duration::from_secs(60);
 const WINDOW: Duration = Duration::from_secs(600);
 
-/// What the store may take for an operation.
+/// How long an operation of the store may take.
 const PATIENCE: Duration = Duration::from_millis(200);
 const LOAD: Duration = Duration::from_secs(1);
 
-/// What timers may add.
+/// How late timers may be.
 const SLACK: Duration = Duration::from_millis(10);
 
 fn world() -> (Arc<Staged>, CacheFence) {

@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Page {
     }
 }
 
-/// The same, for which there is no `Clone`.
+/// A value that counts how often it is decoded, and cannot be cloned.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 struct Ticket(String);

@@ -94,7 +94,7 @@ async fn a_parked_leader_holds_up_others_for_wait_for_lock_once() {
     let leader = Box::pin(call(&ours, &loads, Duration::from_secs(1)));
     let _parked = park(leader, || loads.count() == 1).await;
 
-    // Its lease runs out, because renewing it is part of the future that nobody polls.
+    // The lease runs out, because renewing it is part of the future that nobody polls.
     let begun = Instant::now();
     call(&theirs, &loads, Duration::ZERO).await;
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());

@@ -228,7 +228,7 @@ async fn a_waiters_bounded_wait_then_its_own_rebuild() {
 async fn a_dead_holders_lock_expires() {
     let server = RedisServer::start();
     let cache = connect(&server).await;
-    // What a process leaves behind that was killed in its rebuild.
+    // The lease that a process leaves behind when it is killed while it loads.
     server.cli(&["SET", "~lock:{k}", "01234567-89ab-4def-8123-456789abcdef:400", "PX", "400"]);
     let loader = Loader::default();
     let begun = Instant::now();

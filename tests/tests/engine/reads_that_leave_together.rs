@@ -15,7 +15,7 @@ const TTL: Duration = Duration::from_secs(3_600);
 /// As many callers as keys, each with a key of its own.
 const CALLERS: u64 = 64;
 
-/// So many reads go by themselves until it is known that values are small.
+/// How many reads go by themselves before the store takes values for small.
 const UNTIL_KNOWN: u64 = 256;
 
 /// A server on which every key is cached, and callers that each read a key of their own.
@@ -26,7 +26,7 @@ struct Readers {
 }
 
 impl Readers {
-    /// Every key is cached, with its number, and that values are small is known.
+    /// Every key is cached, with its number, and the store takes values for small.
     async fn new() -> Self {
         let server = RedisServer::start();
         let cache = server.cache().await;

@@ -37,7 +37,7 @@ impl Stale {
         self.pair.ours.entry("k").ttl(TTL)
     }
 
-    /// The same in the other process.
+    /// The entry as the other process sees it.
     pub(super) fn their_entry(&self) -> Entry<String> {
         self.pair.theirs.entry("k").ttl(TTL)
     }

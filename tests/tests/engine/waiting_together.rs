@@ -28,7 +28,7 @@ async fn theirs(pair: &Pair) -> (JoinHandle<u32>, Arc<Stop>) {
     (call, stop)
 }
 
-/// So many calls of ours, whose loads take long.
+/// As many calls of ours as `calls` says, whose loads would take long.
 fn ours(pair: &Pair, calls: usize) -> Vec<JoinHandle<u32>> {
     let call = |_| {
         let (entry, loads) = (pair.ours.entry("k").ttl(TTL), pair.loads.clone());

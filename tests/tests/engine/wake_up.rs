@@ -56,7 +56,8 @@ impl Processes {
 
     /// A call that waits for the lock, and is watching.
     async fn wait(&self) -> JoinHandle<String> {
-        // Its second look is the one that the server remembers.
+        // The first script is that of the holder, the second is the first look, and the third is the look that the
+        // server remembers.
         self.wait_until_asked(3).await
     }
 
@@ -135,7 +136,7 @@ async fn by_an_invalidation() {
     processes.wakes_by_an_invalidation().await;
 }
 
-/// What is none of ours wakes as well.
+/// A change of the lock wakes a waiter also when no cache has made it.
 #[tokio::test]
 async fn by_whatever_is_done_to_the_lock() {
     for command in [&["DEL", "~lock:{k}"][..], &["SET", "~lock:{k}", "x"], &["FLUSHALL"]] {
@@ -202,7 +203,7 @@ async fn a_server_that_cannot_push_is_polled() {
     assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
 }
 
-/// What it all costs: with one connection more for each process that waits.
+/// Being woken costs a handful of commands, and one connection more for each process that waits.
 #[tokio::test]
 async fn a_waiter_sends_a_handful_of_commands() {
     let processes = Processes::new(RedisServer::start()).await;
@@ -234,13 +235,13 @@ async fn whoever_waits_in_a_process_that_has_waited_looks_once_and_reads_once() 
     let holder = processes.load(Ok("loaded there".to_owned())).await;
     let waiter = processes.wait_until_asked(2).await;
     let looked = processes.server.command_stats();
-    // One of each of the two; the second one's was watched.
+    // Each of the two has read once and asked for the lock once; the waiter watches while it asks.
     assert_eq!((looked["get"], looked["evalsha"], client_commands(&looked)), (2, 2, 1));
     processes.load.go();
     holder.await.unwrap();
     assert_eq!(given(waiter, Instant::now()).await.0, "loaded there");
     let woken = processes.server.command_stats();
-    // It is filled by a script, which reads the lock.
+    // The third script fills the entry, and reads both slots with one `MGET`.
     assert_eq!((woken["get"], woken["evalsha"], client_commands(&woken)), (3, 3, 1));
     assert!(!woken.contains_key("hello"), "{woken:?}");
 }

@@ -136,7 +136,7 @@ async fn the_entry_of_another_key() {
         let other = planted.other.clone();
         planted.set(ENTRY, &other);
         planted.heals("another key's entry").await;
-        // Its header before a payload that would decode.
+        // The other entry's header before a payload of this key, which would decode.
         let mixed = [&other[..HEADER], &planted.good[HEADER..]].concat();
         planted.set(ENTRY, &mixed);
         planted.heals("another key's header").await;
@@ -169,7 +169,7 @@ async fn extreme_times_in_a_header() {
             planted.set(ENTRY, &entry);
             planted.heals(&format!("{bytes:?} at {at}")).await;
         }
-        // What may be served, is: it neither panics nor runs a body that it need not.
+        // With these times the entry may be served or not; either way no call panics or fails.
         for at in [20, 28, 44, 52] {
             let mut entry = planted.good.clone();
             entry[at..at + 8].copy_from_slice(&[255; 8]);

@@ -26,7 +26,7 @@ pub(crate) const TTL: Duration = Duration::from_secs(600);
 /// The callers of one cache, and the bodies that they run.
 pub(crate) struct Callers {
     pub(crate) cache: CacheFence,
-    /// Those of each row.
+    /// The bodies of each row, by its id.
     bodies: Mutex<BTreeMap<u64, Loads>>,
 }
 

@@ -82,7 +82,7 @@ async fn one_connection_is_made_for_all_who_come_at_once() {
     }
 }
 
-/// Whoever asked for it gives up, and the next finds it made.
+/// The callers that wait for the connection give up; it is made all the same, and the next caller uses it.
 #[tokio::test]
 async fn a_connection_that_takes_longer_than_an_operation_may() {
     let server = RedisServer::start();

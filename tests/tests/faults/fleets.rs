@@ -57,7 +57,7 @@ fn a_store_that_comes_back_empty_is_filled_by_one_load_per_key() {
         "Redis down: {loads} bodies for {} calls of {KEYS} keys in {WORKERS} processes",
         4 * each
     );
-    // Those who came while a body ran share the next one.
+    // Callers that came while a body ran share the next one, so there are up to two for each key and process.
     assert!((each..=2 * each).contains(&loads), "{loads} bodies");
 
     server.restart();

@@ -28,7 +28,7 @@ impl Database {
 
     fn cache(url: &str) -> CacheFence {
         let builder = CacheFence::builder().redis(url).op_timeout(OP_TIMEOUT).beta(0.0);
-        // Whoever joins a flight that does not end, does not return in time.
+        // A caller that wrongly joined the flight that is held would not return in time.
         builder.wait_for_lock(DEADLINE * 2).build_lazy().unwrap()
     }
 

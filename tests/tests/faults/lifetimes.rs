@@ -10,7 +10,7 @@ use cachefence_tests::RedisServer;
 /// The longest ttl.
 const LONGEST: Duration = Duration::from_millis(1 << 53);
 
-/// What Redis is told in milliseconds, and how much of it may have passed when it is looked at.
+/// The least and the most that `PTTL` may say: some of the ttl may have passed when the test looks.
 fn bounds(ttl: Duration, stale: Duration) -> (i64, i64) {
     const PASSED: i64 = 30_000;
     let most = ttl.saturating_add(stale).min(LONGEST);

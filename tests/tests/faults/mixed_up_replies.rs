@@ -26,7 +26,7 @@ impl MixedUp {
     async fn serves_none_of_them(&self, what: &str, mix_up: impl Fn(&Proxy)) {
         let connections = self.proxy.connections();
         let mut rounds = 0;
-        // What comes when nothing is under way is nobody's reply, and does no harm.
+        // A reply that comes while no command is under way belongs to nobody, and the connection stays. So again and again.
         while self.proxy.connections() == connections {
             rounds += 1;
             assert!(rounds < 50, "{what}: the connection is replaced");
@@ -67,7 +67,7 @@ async fn replies_of_rebuilds_and_invalidations() {
             let MixedUp { proxy, callers, .. } = &mixed;
             for _ in 0..2 {
                 let calls = (0..KEYS).map(|id| async move {
-                    // Its reply may be anything.
+                    // The reply to the invalidation may be any of those that were mixed up.
                     let _ = callers.cache.invalidate(format!("row:{id}")).await;
                     callers.call(true, id).await;
                     callers.call(false, (id + 1) % KEYS).await;

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::callers::{OP_TIMEOUT, TTL};
 use super::timings::watched;
 
-/// What a busy machine may add besides the time in which the runtime stands still.
+/// How much longer a call may take on a busy machine, besides the time in which the runtime stands still.
 const NOISE: Duration = Duration::from_millis(100);
 
 /// A cache that is connected to a server behind a proxy.

@@ -106,7 +106,7 @@ async fn a_replica_that_has_lost_its_primary() {
 
 #[tokio::test]
 async fn a_server_that_loads_its_data() {
-    /// So many, each of which takes so many microseconds to load.
+    /// How many rows the server loads; below, how large each is and how long loading it takes.
     const ROWS: &str = "100000";
     let (server, primary) = (RedisServer::start(), RedisServer::start());
     // Redis 6.2 cannot be told how often to answer while it loads: it does after each 2 MiB, so its rows are large.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(10);
 
-/// What a load takes, and what it takes where there is no CPU for it.
+/// How long a load takes, and how long in a process that has no processor to run it on.
 const LOAD: Duration = Duration::from_millis(40);
 const STARVED: Duration = Duration::from_secs(4);
 

@@ -37,12 +37,15 @@ pub(crate) async fn watched<F: Future>(work: F) -> (F::Output, Stalls) {
 }
 
 impl Stalls {
-    /// How long it was from `began` to `ended`, without the time in which the runtime stood still.
+    /// How long it was from `began` to `ended`, without the time in which the runtime stood still, and without what
+    /// that brought about: an operation whose timer is late is waited for once more, for as long.
     pub(crate) fn leave(&self, began: Instant, ended: Instant) -> Duration {
-        let overlap = |(from, to): &(Instant, Instant)| {
-            (*to).min(ended).saturating_duration_since((*from).max(began))
-        };
-        (ended - began).saturating_sub(self.0.iter().map(overlap).sum())
+        let stalls = self
+            .0
+            .iter()
+            .map(|(from, to)| (*to).min(ended).saturating_duration_since((*from).max(began)));
+        let excused = stalls.filter(|stall| !stall.is_zero()).map(|stall| stall + OP_TIMEOUT).sum();
+        (ended - began).saturating_sub(excused)
     }
 }
 
@@ -50,7 +53,7 @@ impl Stalls {
 #[derive(Default)]
 pub(crate) struct Timings(Vec<Duration>);
 
-/// What a machine may add on which the server or the proxy has to wait for its turn, in operations.
+/// How many operations longer a call may take where the server or the proxy waits for a processor.
 const NOISE: u32 = 4;
 
 impl Timings {
@@ -75,7 +78,7 @@ impl Timings {
         self.0.len()
     }
 
-    /// That no call waited for the store for much longer than one operation may take, besides the
+    /// Asserts that no call waited for the store for much longer than one operation may take, besides the
     /// bodies that it waited for: its own, and the one under way when it came.
     #[track_caller]
     pub(crate) fn assert_bounded(&self, what: &str) {
@@ -85,7 +88,7 @@ impl Timings {
         assert!(self.at(100) <= most + NOISE * OP_TIMEOUT, "{what}: {self}");
     }
 
-    /// That the store cost the calls next to nothing.
+    /// Asserts that the store cost the calls next to nothing.
     #[track_caller]
     pub(crate) fn assert_undelayed(&self, what: &str) {
         println!("{what}: {self}");

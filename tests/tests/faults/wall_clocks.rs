@@ -41,7 +41,7 @@ impl Clocks {
         fs::write(self.dir.path().join(name), format!("{ahead:+}")).expect("a file");
     }
 
-    /// What a process needs in order to go by it. Its monotonic clock stays the true one.
+    /// The environment of a process that goes by the clock of that name. Its monotonic clock stays the true one.
     fn env(&self, name: &str) -> Vec<(String, String)> {
         let file = self.dir.path().join(name);
         [
@@ -96,7 +96,7 @@ fn workers_an_hour_apart_share_their_entries() {
     fleet.connected();
     assert_eq!(workers.map(|worker| hours_ahead(&mut fleet, worker)), [-1, 0, 1], "they are set");
 
-    // Whoever stores it, it is valid for all.
+    // An entry that any one of them stores is valid for all of them.
     for first in workers {
         server.cli(&["FLUSHALL"]);
         assert_eq!(calls(&mut fleet, &[first], TTL), KEYS);

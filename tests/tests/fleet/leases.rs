@@ -15,11 +15,11 @@ const LONG: Duration = Duration::from_secs(10);
 /// Nobody waits this long, and no lease ends by itself.
 const NEVER: Duration = Duration::from_secs(600);
 
-/// What the design allows a waiter to notice that a lease has ended.
+/// How long a waiter may take to notice that a lease has ended.
 const NOTICED: Duration = Duration::from_millis(300);
 
-/// What a machine that is busy with other things may add to a measured time. The long form is run on
-/// one that is not.
+/// How much longer a measured time may be on a machine that is busy with other things. The long form is run on an
+/// idle one.
 fn noise() -> Duration {
     if is_long() { Duration::ZERO } else { Duration::from_secs(3) }
 }
@@ -104,7 +104,7 @@ fn a_stopped_holder_stores_nothing(server: &RedisServer) {
     let (mut fleet, workers) = fleet("a stopped holder", 2, &options);
     fleet.call(workers[0], "k", TTL, 5);
     fleet.until("the holder loads", |fleet| fleet.held().len() == 1);
-    // So that one can tell whose value is stored.
+    // The second load reads another version, so that the stored value tells which load it is from.
     fleet.change("k");
     fleet.call(workers[1], "k", TTL, 5);
     fleet.settle();

@@ -33,7 +33,7 @@ use world::World;
 const CALLERS: usize = 4;
 
 fn schedules() -> usize {
-    if std::env::var_os("CACHEFENCE_LONG").is_some() { 100_000 } else { 5_000 }
+    if cachefence_tests::is_long() { 100_000 } else { 5_000 }
 }
 
 fn run() {

@@ -5,6 +5,8 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use cachefence_tests::{DEADLINE, chosen_seed, is_long};
+
 use crate::dice::Dice;
 use crate::mutate::mutated;
 
@@ -39,15 +41,17 @@ impl Target {
     /// Checks mutations of the corpus, each from a seed of its own, until the time is over.
     pub(crate) fn explore(&self) {
         let corpus: Vec<_> = self.corpus().into_iter().map(|(_, input)| input).collect();
-        if let Ok(seed) = std::env::var("CACHEFENCE_SEED") {
-            self.explore_one(&corpus, seed.parse().expect("CACHEFENCE_SEED is a number"));
+        if let Some(seed) = chosen_seed() {
+            self.explore_one(&corpus, seed);
             return;
         }
-        let long = std::env::var_os("CACHEFENCE_LONG").is_some();
-        let (started, time) = (Instant::now(), if long { LONG } else { SHORT });
+        let (started, time) = (Instant::now(), if is_long() { LONG } else { SHORT });
         let mut seen = BTreeSet::new();
         let mut next = 0;
-        while started.elapsed() < time {
+        let all_seen =
+            |seen: &BTreeSet<_>| seen.len() == self.kinds.len() || started.elapsed() > DEADLINE;
+        // On a busy machine it takes longer until chance has found every kind.
+        while started.elapsed() < time || !all_seen(&seen) {
             seen.insert(self.explore_one(&corpus, next));
             next += 1;
         }

@@ -25,6 +25,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use cachefence_tests::chosen_seed;
 use dice::Dice;
 use shapes::SHAPES;
 
@@ -36,10 +37,7 @@ const TOTAL: u64 = 1_000_000;
 
 /// The seeds: what `CACHEFENCE_SEED` names, or as many as make up the total.
 fn seeds() -> Vec<u64> {
-    match std::env::var("CACHEFENCE_SEED") {
-        Ok(seed) => vec![seed.parse().expect("CACHEFENCE_SEED is a number")],
-        Err(_) => (0..TOTAL / PAIRS).collect(),
-    }
+    chosen_seed().map_or_else(|| (0..TOTAL / PAIRS).collect(), |seed| vec![seed])
 }
 
 #[test]

@@ -4,15 +4,12 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
+use cachefence_tests::is_long;
 use stateright::{Checker, Expectation, HasDiscoveries, Model as _};
 
 use crate::action::Action;
 use crate::protocol::Protocol;
 use crate::rules::{Bounds, Rules};
-
-pub(crate) fn is_long() -> bool {
-    std::env::var_os("CACHEFENCE_LONG").is_some_and(|value| value == "1")
-}
 
 /// Explores everything within `bounds`; every property has to hold, and each of `reached`, to
 /// occur.

@@ -67,7 +67,8 @@ mod state;
 mod symmetry;
 mod world;
 
-use explore::{assert_holds, is_long};
+use cachefence_tests::is_long;
+use explore::assert_holds;
 use protocol::{READ_SHARED, REFUSED, SHARED};
 use rules::{Bounds, Rules};
 

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use cachefence_tests::{chosen_seed, is_long};
+
 use crate::run::run;
 use crate::world::Stats;
 
@@ -61,13 +63,8 @@ pub(crate) fn run_all(seeds: &[u64]) -> Stats {
 
 /// The seeds that the environment asks for.
 pub(crate) fn chosen() -> Vec<u64> {
-    let number = |name: &str| {
-        let given = std::env::var(name).ok()?;
-        Some(given.parse().unwrap_or_else(|_| panic!("{name} is a number, not {given:?}")))
-    };
-    if let Some(seed) = number("CACHEFENCE_SEED") {
-        return vec![seed];
+    match chosen_seed() {
+        Some(seed) => vec![seed],
+        None => (0..if is_long() { LONG } else { SHORT }).collect(),
     }
-    let long = std::env::var_os("CACHEFENCE_LONG").is_some();
-    (0..if long { LONG } else { SHORT }).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// So that a rebuild has a duration, which early refreshes are measured by.
+/// How long a body takes; early refreshes are measured by that.
 const REBUILD: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Stale windows, `recompute_timeout` and `refresh`.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 
 /// A database that can be down, or slow.
