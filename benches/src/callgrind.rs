@@ -13,6 +13,13 @@ impl Profile {
         self.0.values().sum()
     }
 
+    /// All instructions but those of the C library's allocator. How much these are depends on how the heap happens to be
+    /// laid out, so they differ from process to process.
+    pub fn outside_the_allocator(&self) -> f64 {
+        let functions = self.0.iter().filter(|(function, _)| !is_of_the_allocator(function));
+        functions.map(|(_, instructions)| instructions).sum()
+    }
+
     /// Subtracts the instructions of `other`, function by function.
     #[must_use]
     pub fn less(mut self, other: &Self) -> Self {
@@ -42,6 +49,26 @@ impl Profile {
         functions.truncate(count);
         functions
     }
+}
+
+/// The functions of glibc's allocator.
+const ALLOCATOR: [&str; 10] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "free",
+    "_int_malloc",
+    "_int_realloc",
+    "_int_free",
+    "malloc_consolidate",
+    "unlink_chunk",
+    "sysmalloc",
+];
+
+/// Whether a function is the allocator's. `_int_free'2` is `_int_free` called below itself, `unlink_chunk.isra.0` a variant
+/// that the compiler made.
+fn is_of_the_allocator(function: &str) -> bool {
+    function.split(['\'', '.']).next().is_some_and(|name| ALLOCATOR.contains(&name))
 }
 
 /// Reads a file that was written with `--compress-pos=no`.
@@ -99,5 +126,12 @@ mod tests {
         .unwrap();
         let profile = read(file.path());
         assert_eq!(profile.top(2), [("inner".to_owned(), 100.0), ("outer".to_owned(), 8.0)]);
+    }
+
+    #[test]
+    fn the_allocator_is_told_apart() {
+        let names = ["_int_free'2", "unlink_chunk.isra.0", "malloc", "Pool::free"];
+        let profile = Profile(names.map(|name| (name.to_owned(), 1.0)).into());
+        assert!((profile.outside_the_allocator() - 1.0).abs() < 1e-9);
     }
 }

@@ -1,6 +1,6 @@
 //! This build of the library beside an earlier one, for the option `--before`.
 
-use super::cost::{costs, has_valgrind};
+use super::cost::{Costs, costs, has_valgrind};
 use super::rounds::{Often, Turn, take_turns};
 use crate::callgrind::Profile;
 use crate::driver::{Start, Worker};
@@ -30,6 +30,10 @@ fn before(lab: &Lab, start: &Start) -> Start {
     Start { workers: lab.before.clone(), ..start.clone() }
 }
 
+fn instructions(costs: &Costs, of: fn(&Profile) -> f64) -> Option<f64> {
+    costs.profile.as_ref().map(of)
+}
+
 /// Instructions and allocations of a hit, which need no turns.
 fn cost(lab: &Lab, report: &mut Report) {
     let valgrind = has_valgrind();
@@ -41,8 +45,13 @@ fn cost(lab: &Lab, report: &mut Report) {
         Line::new(
             kind.title(),
             vec![
-                Figure::new("instructions before", earlier.profile.as_ref().map(Profile::total)),
-                Figure::new("now", now.profile.as_ref().map(Profile::total)),
+                Figure::new("instructions before", instructions(&earlier, Profile::total)),
+                Figure::new("now", instructions(&now, Profile::total)),
+                Figure::new(
+                    "outside malloc and free before",
+                    instructions(&earlier, Profile::outside_the_allocator),
+                ),
+                Figure::new("now", instructions(&now, Profile::outside_the_allocator)),
                 Figure::new("allocations before", earlier.allocations),
                 Figure::new("now", now.allocations),
                 Figure::new("bytes before", earlier.bytes),

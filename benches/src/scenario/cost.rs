@@ -62,6 +62,10 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
                 vec![
                     Figure::new("instructions", instructions),
                     Figure::new(
+                        "of them outside malloc and free",
+                        costs.profile.as_ref().map(Profile::outside_the_allocator),
+                    ),
+                    Figure::new(
                         "against its floor",
                         instructions.zip(floor).map(|(ours, floor)| ours / floor),
                     ),
