@@ -138,7 +138,7 @@ impl Engine {
         }
         let mut pace = Pace::new();
         let mut may_look_again = self.store.traits().wakes && self.store.status().pushes;
-        let mut watch = waits.then(Watch::new);
+        let mut watch = (waits && may_look_again).then(Watch::new);
         loop {
             let begun = self.tickets.next();
             if self.owed.has(call.key) {
