@@ -223,6 +223,7 @@ impl Builder {
     }
 
     /// Where chance comes from.
+    #[cfg(feature = "testing")]
     pub(crate) fn chance(mut self, chance: Chance) -> Self {
         self.chance = chance;
         self

@@ -17,6 +17,7 @@ type Injected = Mutex<dyn Rng + Send>;
 
 impl Chance {
     /// What `generator` gives, so that its seed brings everything back.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) fn of(generator: impl Rng + Send + 'static) -> Self {
         Self(Some(Arc::new(Mutex::new(generator))))
     }

@@ -123,7 +123,7 @@ async fn the_server_ends_what_nobody_cleans_up(Fixture { store, server }: Fixtur
     }
     let token = take(&store, &key, Take::Force, None).await.unwrap();
     let mark = Outcome::Uncacheable(Duration::from_secs(1));
-    store.invalidate(&[key.clone()]).await.unwrap();
+    store.invalidate(std::slice::from_ref(&key)).await.unwrap();
     assert!(!store.finish(&key, &[token], &mark).await.unwrap());
     let token = acquire(&store, &key, None).await.unwrap();
     assert!(store.finish(&key, &[token], &mark).await.unwrap());

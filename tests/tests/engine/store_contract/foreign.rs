@@ -92,7 +92,7 @@ pub(super) async fn a_slot_that_is_written_over_is_lost(Fixture { store, server 
     let plants = plants(&store, &server, &key).await;
     for (beside, name) in [(false, key.lease_name()), (true, key.hedge_name())] {
         for words in &plants {
-            store.invalidate(&[key.clone()]).await.unwrap();
+            store.invalidate(std::slice::from_ref(&key)).await.unwrap();
             let mut token = acquire(&store, &key, None).await.unwrap();
             if beside {
                 token = take(&store, &key, Take::Beside, None).await.unwrap();
