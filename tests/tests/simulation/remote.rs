@@ -82,9 +82,10 @@ impl Store for RemoteStore {
             match self.ask(key, op).await? {
                 Reply::Lease => Ok(Acquired::Lease),
                 Reply::Newer(found) => Ok(Acquired::Newer(snapshot(found))),
-                Reply::Held([lease, hedge]) => {
-                    Ok(Acquired::Held(Held::new(lease.map(holder), hedge.map(holder))))
-                }
+                Reply::Held([lease, hedge]) => Ok(Acquired::Held(Held::new(
+                    lease.as_ref().map(holder),
+                    hedge.as_ref().map(holder),
+                ))),
                 other => Err(unexpected(&other)),
             }
         })
@@ -136,7 +137,7 @@ fn written(value: &NewValue) -> Written {
     Written { payload: value.payload.to_vec(), delta, ttl, stale }
 }
 
-fn holder(holder: Holder) -> api::Holder {
+fn holder(holder: &Holder) -> api::Holder {
     let token = holder.token.parse().expect("what was sent is a token");
     api::Holder::new(token, holder.remaining)
 }
