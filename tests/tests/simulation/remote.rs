@@ -82,9 +82,10 @@ impl Store for RemoteStore {
             match self.ask(key, op).await? {
                 Reply::Lease => Ok(Acquired::Lease),
                 Reply::Newer(found) => Ok(Acquired::Newer(snapshot(found))),
-                Reply::Held([lease, hedge]) => {
-                    Ok(Acquired::Held(Held::new(lease.as_ref().map(holder), hedge.as_ref().map(holder))))
-                }
+                Reply::Held([lease, hedge]) => Ok(Acquired::Held(Held::new(
+                    lease.as_ref().map(holder),
+                    hedge.as_ref().map(holder),
+                ))),
                 other => Err(unexpected(&other)),
             }
         })
