@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::budget::StoreBudget;
-use super::outcome::{Encoded, Origin};
+use super::landing::{Encoded, Origin};
 use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::key::Key;
@@ -160,7 +160,7 @@ impl<'a> Call<'a> {
         result
     }
 
-    /// Whether the call may have an outcome: one that was begun after the call, or a fenced one.
+    /// Whether the call may have what landed: something that was begun after the call, or a fenced one.
     pub(super) fn may_have(&self, origin: Origin) -> bool {
         origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
     }

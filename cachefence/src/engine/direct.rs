@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::outcome::Outcome;
+use super::landing::Landing;
 use super::parts::Engine;
 use super::read::send::read_entry;
 use crate::error::StoreError;
@@ -40,7 +40,7 @@ pub(super) async fn set(
             lease.fill(value.clone()).await
         };
         let set = set.await;
-        engine.loads.void(key.as_str(), Outcome::ReadAgain);
+        engine.loads.void(key.as_str(), Landing::ReadAgain);
         if set? {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::outcome::{Loads, Outcome};
+use super::landing::{Landing, Loads};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::Store;
@@ -57,7 +57,7 @@ impl Invalidations {
             self.sent(key, number);
         }
         // After the store: a flight that begins in between finds the lease free there.
-        self.loads.void(key.as_str(), Outcome::ReadAgain);
+        self.loads.void(key.as_str(), Landing::ReadAgain);
         result
     }
 

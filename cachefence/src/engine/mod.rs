@@ -27,7 +27,7 @@
 //! - *load*: one run of a recompute. A load while a value can still be served is a *refresh*.
 //! - *flight*: many callers of one key, one of whom works for all ([`flight`]). The caller that works
 //!   *leads* and holds the *baton*, the others *join*. Nobody joins a flight that is *sealed*; when it
-//!   *lands*, everybody is given its *outcome*.
+//!   *lands*, everybody is given its *landing*: a value, an error, or neither ([`landing`]).
 //! - *next read*: the flight of those who wait for a key to be read ([`read`]).
 //! - *lease*: the right to store a value, held in the store for a limited time by a *token*
 //!   (`crate::lease`). A load whose lease was unbroken is *fenced*.
@@ -45,8 +45,8 @@ mod flight;
 mod flight_tests;
 mod flights;
 mod invalidations;
+mod landing;
 mod load;
-mod outcome;
 mod parts;
 mod read;
 mod ticket;
@@ -65,10 +65,10 @@ use crate::options::Policy;
 use crate::store::NewValue;
 
 pub(crate) use self::call::Call;
+pub(crate) use self::landing::Encoded;
 pub(crate) use self::load::background::{InBackground, Task, Waits, in_background};
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
-pub(crate) use self::outcome::Encoded;
 pub(crate) use self::parts::Engine;
 pub(crate) use self::read::found::Found;
 

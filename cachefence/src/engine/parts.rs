@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::invalidations::Invalidations;
+use super::landing::{Guests, Loads};
 use super::load::limits::{KeyLimits, Limiter};
-use super::outcome::{Guests, Loads};
 use super::read::found::SharedRead;
 use super::read::slots::Slots;
 use super::ticket::Tickets;

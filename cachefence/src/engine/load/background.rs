@@ -13,7 +13,7 @@ use super::lead::lead;
 use super::next::{Next, Served};
 use crate::engine::body::Body;
 use crate::engine::call::{Attempt, Call, Purpose};
-use crate::engine::outcome::{Encoded, Joiner, Leader};
+use crate::engine::landing::{Encoded, Joiner, Leader};
 use crate::engine::parts::Engine;
 
 /// How a call goes on that holds a value, where tasks load.

@@ -4,7 +4,7 @@ use super::next::{Next, Served};
 use super::recursion;
 use crate::engine::call::{Attempt, Call, Purpose, Seen};
 use crate::engine::flight::Entered;
-use crate::engine::outcome::Encoded;
+use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::found::Found;
 use crate::freshness::{Freshness, Life, freshness};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::decide::judge_without_draw;
 use super::next::Next;
 use crate::engine::call::Call;
-use crate::engine::outcome::{Encoded, Leader, Origin, Outcome};
+use crate::engine::landing::{Encoded, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::engine::read::send::read_entry;
 use crate::engine::read::shared::read_past_loads;
@@ -30,7 +30,7 @@ pub(super) async fn store(
     payload: Option<Bytes>,
     ttl: Option<Duration>,
 ) {
-    let outcome = match payload {
+    let landing = match payload {
         Some(payload) => {
             let fenced = match (&mut baton.cargo, life(engine, call, payload.len(), ttl)) {
                 (None, _) => false,
@@ -50,12 +50,12 @@ pub(super) async fn store(
                     call.within_budget(&*engine.store, lease.release()).await.unwrap_or(false)
                 }
             };
-            Outcome::value(Encoded::for_many(payload), begun, fenced)
+            Landing::value(Encoded::for_many(payload), begun, fenced)
         }
-        None => Outcome::NotShared,
+        None => Landing::NotShared,
     };
     // A lease that the store has just failed is put right without its caller, who has waited enough.
-    if let Some(mut lease) = baton.land(outcome).filter(|lease| lease.is_held()) {
+    if let Some(mut lease) = baton.land(landing).filter(|lease| lease.is_held()) {
         call.within_budget(&*engine.store, lease.release()).await;
     }
 }
@@ -102,11 +102,11 @@ pub(super) fn fail(
             }
         };
         let fenced = in_time(limit, pin!(over)).await.unwrap_or(false);
-        let outcome = match error {
-            Some(error) => Outcome::Failed { error, origin: Origin { begun, fenced } },
-            None => Outcome::NotShared,
+        let landing = match error {
+            Some(error) => Landing::Failed { error, origin: Origin { begun, fenced } },
+            None => Landing::NotShared,
         };
-        baton.land(outcome);
+        baton.land(landing);
     })
 }
 
@@ -117,7 +117,7 @@ pub(super) fn give_up(mut baton: Leader, pause: Duration, limit: Duration) -> To
         if let Some(lease) = &mut baton.cargo {
             in_time(limit, pin!(lease.postpone(pause))).await;
         }
-        baton.land(Outcome::ReadAgain);
+        baton.land(Landing::ReadAgain);
     })
 }
 
@@ -133,33 +133,33 @@ pub(super) async fn finish_store(engine: &Engine, call: &Call<'_>, mut baton: Le
         }
         None => None,
     };
-    let outcome = match stored {
+    let landing = match stored {
         // Fenced, so it does not matter when it was begun.
-        Some(payload) => Outcome::value(Encoded::for_many(payload), engine.tickets.next(), true),
-        None => Outcome::ReadAgain,
+        Some(payload) => Landing::value(Encoded::for_many(payload), engine.tickets.next(), true),
+        None => Landing::ReadAgain,
     };
-    baton.land(outcome.clone());
-    Next::after(call, outcome)
+    baton.land(landing.clone());
+    Next::after(call, landing)
 }
 
-/// A value that has landed in the store, and the ticket after which it was read.
-pub(super) struct Landed {
+/// A value that has arrived in the store, and the ticket after which it was read.
+pub(super) struct Arrived {
     pub(super) begun: Ticket,
     pub(super) value: Encoded,
 }
 
 /// A value that can be served, read after this was called. Nothing, if the store has none or cannot be
 /// read in what is left of the call's time for it.
-pub(super) async fn landed(engine: &Engine, call: &Call<'_>) -> Option<Landed> {
-    call.within_budget(&*engine.store, landed_meanwhile(engine, call)).await.flatten()
+pub(super) async fn arrived(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
+    call.within_budget(&*engine.store, arrived_meanwhile(engine, call)).await.flatten()
 }
 
-/// As [`landed`], where nobody waits for the store.
-pub(super) async fn landed_meanwhile(engine: &Engine, call: &Call<'_>) -> Option<Landed> {
+/// As [`arrived`], where nobody waits for the store.
+pub(super) async fn arrived_meanwhile(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
     let begun = engine.tickets.next();
     let entry = read_entry(engine, call.key).await.ok().flatten()?;
     let servable = servable(engine, call, &entry);
-    servable.then(|| Landed { begun, value: Encoded::for_many(entry.payload) })
+    servable.then(|| Arrived { begun, value: Encoded::for_many(entry.payload) })
 }
 
 /// Whether an entry can be served as it is.

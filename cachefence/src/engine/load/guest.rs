@@ -2,18 +2,18 @@
 //!
 //! A guest's value is not stored, because nothing would void it if the key were invalidated meanwhile.
 //! It serves the guest's own caller, and those that called before its load began. There is one guest at
-//! a time per key and process, and a value that lands in the store meanwhile wins.
+//! a time per key and process, and a value that arrives in the store meanwhile wins.
 
 use std::pin::{Pin, pin};
 
 use super::backoff::Backoff;
-use super::ending::{Landed, landed, landed_meanwhile};
+use super::ending::{Arrived, arrived, arrived_meanwhile};
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::call::{Call, STUCK_AFTER};
 use crate::engine::flight::{Entered, Turn};
-use crate::engine::outcome::{
-    Encoded, GuestFlight, GuestJoiner, GuestLeader, GuestTurn, Origin, Outcome,
+use crate::engine::landing::{
+    Encoded, GuestFlight, GuestJoiner, GuestLeader, GuestTurn, Landing, Origin,
 };
 use crate::engine::parts::Engine;
 use crate::race::{First, race};
@@ -26,48 +26,48 @@ pub(super) async fn load_as_guest(engine: &Engine, call: &Call<'_>, body: &Body)
         Entered::Joins(joiner) => wait_while_alive(joiner).await,
     };
     match turn {
-        Turn::Landed(outcome) => Next::after(call, outcome),
+        Turn::Landed(landing) => Next::after(call, landing),
         Turn::Leads(baton) => lead(engine, call, baton, body).await,
     }
 }
 
 async fn lead(engine: &Engine, call: &Call<'_>, mut baton: GuestLeader, body: &Body) -> Next {
-    if let Some(landed) = landed(engine, call).await {
-        return land(baton, landed);
+    if let Some(arrived) = arrived(engine, call).await {
+        return land(baton, arrived);
     }
     let begun = engine.tickets.next();
     let ((), flight) = baton.split();
     let first = {
-        let landing = landing(engine, call, flight);
-        race(pin!(body.run(Use::Shared)), pin!(landing)).await
+        let arrival = arrival(engine, call, flight);
+        race(pin!(body.run(Use::Shared)), pin!(arrival)).await
     };
     let origin = Origin { begun, fenced: false };
-    let outcome = match first {
-        First::B(landed) => return land(baton, landed),
+    let landing = match first {
+        First::B(arrived) => return land(baton, arrived),
         First::A(Ended::Value { payload: Some(payload), .. }) => {
-            Outcome::value(Encoded::for_many(payload), begun, false)
+            Landing::value(Encoded::for_many(payload), begun, false)
         }
-        First::A(Ended::Failed(Some(error))) => Outcome::Failed { error, origin },
-        First::A(Ended::Value { payload: None, .. } | Ended::Failed(None)) => Outcome::NotShared,
+        First::A(Ended::Failed(Some(error))) => Landing::Failed { error, origin },
+        First::A(Ended::Value { payload: None, .. } | Ended::Failed(None)) => Landing::NotShared,
     };
-    baton.land(outcome);
+    baton.land(landing);
     Next::Serve(Served::Own)
 }
 
-/// Waits for a value to land in the store, and shows the other callers that this one is alive.
-async fn landing(engine: &Engine, call: &Call<'_>, flight: &GuestFlight) -> Landed {
+/// Waits for a value to arrive in the store, and shows the other callers that this one is alive.
+async fn arrival(engine: &Engine, call: &Call<'_>, flight: &GuestFlight) -> Arrived {
     let mut backoff = Backoff::new();
     loop {
         sleep(backoff.next(false, engine.chance.fraction())).await;
         flight.beat();
-        if let Some(landed) = landed_meanwhile(engine, call).await {
-            return landed;
+        if let Some(arrived) = arrived_meanwhile(engine, call).await {
+            return arrived;
         }
     }
 }
 
-fn land(baton: GuestLeader, Landed { begun, value }: Landed) -> Next {
-    baton.land(Outcome::value(value.clone(), begun, false));
+fn land(baton: GuestLeader, Arrived { begun, value }: Arrived) -> Next {
+    baton.land(Landing::value(value.clone(), begun, false));
     Next::Serve(Served::Value(value))
 }
 
@@ -78,7 +78,7 @@ async fn wait_while_alive(mut joiner: GuestJoiner) -> GuestTurn {
         match race(Pin::new(&mut joiner), pin!(sleep(STUCK_AFTER))).await {
             First::A(turn) => return turn,
             First::B(()) if joiner.beats() != beats => {}
-            First::B(()) => joiner.flight().dismiss(Outcome::ReadAgain),
+            First::B(()) => joiner.flight().dismiss(Landing::ReadAgain),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a load, and what its outcome means.
+//! Waiting for a load, and what comes of it.
 
 use std::pin::{Pin, pin};
 
@@ -6,7 +6,7 @@ use super::ending::stale;
 use super::next::{Next, Served};
 use crate::engine::call::{Attempt, Call};
 use crate::engine::flight::Turn;
-use crate::engine::outcome::{Joiner, Outcome};
+use crate::engine::landing::{Joiner, Landing};
 use crate::engine::parts::Engine;
 use crate::race::{First, race};
 use crate::time::sleep_until;
@@ -24,8 +24,8 @@ pub(super) async fn join(
         race(Pin::new(&mut joiner), pin!(limit)).await
     };
     match turn {
-        First::A(Turn::Landed(outcome)) => {
-            let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::NotShared);
+        First::A(Turn::Landed(landing)) => {
+            let failed = matches!(landing, Landing::Failed { .. } | Landing::NotShared);
             if failed && call.forgives() {
                 let stale = match attempt.held.take() {
                     Some(held) => Some(held),
@@ -35,7 +35,7 @@ pub(super) async fn join(
                     return Next::Serve(Served::Value(stale));
                 }
             }
-            Next::after(call, outcome)
+            Next::after(call, landing)
         }
         First::A(Turn::Leads(baton)) => Next::Lead(baton, attempt),
         First::B(()) => {

@@ -10,7 +10,7 @@ use super::next::{Next, Served};
 use super::run::run;
 use crate::engine::body::Body;
 use crate::engine::call::{Attempt, Call, Purpose, Seen};
-use crate::engine::outcome::{Encoded, Leader, Outcome};
+use crate::engine::landing::{Encoded, Landing, Leader};
 use crate::engine::parts::Engine;
 use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
@@ -65,9 +65,9 @@ pub(in crate::engine) async fn lead(
                     // A stale value that is served because it is not to be loaded yet is for each
                     // call to judge by its own windows.
                     baton.land(if is_new || entry.expiry > entry.now {
-                        Outcome::value(value.clone(), begun, false)
+                        Landing::value(value.clone(), begun, false)
                     } else {
-                        Outcome::ReadAgain
+                        Landing::ReadAgain
                     });
                     return Next::Serve(Served::Value(value));
                 }

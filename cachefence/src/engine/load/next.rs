@@ -1,7 +1,7 @@
 //! How a call goes on, and what it is served in the end.
 
 use crate::engine::call::{Attempt, Call};
-use crate::engine::outcome::{Encoded, Joiner, Leader, Outcome};
+use crate::engine::landing::{Encoded, Joiner, Landing, Leader};
 use crate::share::SharedErr;
 
 /// How a call goes on.
@@ -32,18 +32,18 @@ pub(crate) enum Served {
 }
 
 impl Next {
-    /// What the outcome of a load means for a call that waited for it.
-    pub(super) fn after(call: &Call<'_>, outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Value { origin, .. } | Outcome::Failed { origin, .. }
+    /// What the landing of a load means for a call that waited for it.
+    pub(super) fn after(call: &Call<'_>, landing: Landing) -> Self {
+        match landing {
+            Landing::Value { origin, .. } | Landing::Failed { origin, .. }
                 if !call.may_have(origin) =>
             {
                 Self::Read
             }
-            Outcome::Value { value, .. } => Self::Serve(Served::Value(value)),
-            Outcome::Failed { error, .. } => Self::Serve(Served::Failed(error)),
-            Outcome::NotShared => Self::Own,
-            Outcome::ReadAgain => Self::Read,
+            Landing::Value { value, .. } => Self::Serve(Served::Value(value)),
+            Landing::Failed { error, .. } => Self::Serve(Served::Failed(error)),
+            Landing::NotShared => Self::Own,
+            Landing::ReadAgain => Self::Read,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::ending::{fail, give_up, stale, store};
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::call::Call;
-use crate::engine::outcome::{Encoded, Leader, Outcome};
+use crate::engine::landing::{Encoded, Landing, Leader};
 use crate::engine::parts::Engine;
 use crate::race::{First, beside, race};
 use crate::time::sleep_until;
@@ -80,7 +80,7 @@ async fn run_renewed(
     let keep = async {
         lease.keep(call.policy.load_timeout).await;
         // The value of a load whose lease is lost is its own caller's; the others need not wait for it.
-        flight.dismiss(Outcome::ReadAgain);
+        flight.dismiss(Landing::ReadAgain);
     };
     beside(pin!(body.run(wanted)), pin!(keep)).await
 }

@@ -5,7 +5,7 @@ use super::next::{Next, Served};
 use super::{guest, join, lead, own};
 use crate::engine::body::Body;
 use crate::engine::call::Call;
-use crate::engine::outcome::Encoded;
+use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::shared::read;
 

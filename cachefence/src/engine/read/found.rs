@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::engine::outcome::Joiner;
+use crate::engine::landing::Joiner;
 use crate::share::Decoded;
 use crate::store::Snapshot;
 

@@ -13,7 +13,7 @@ use super::send::{read_alone, send};
 use super::slots::At;
 use crate::engine::call::Call;
 use crate::engine::flight::{Baton, Entered, Turn};
-use crate::engine::outcome::{Joiner, Loads};
+use crate::engine::landing::{Joiner, Loads};
 use crate::engine::parts::Engine;
 use crate::key::Key;
 use crate::race::{First, race};

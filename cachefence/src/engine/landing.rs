@@ -10,7 +10,7 @@ use crate::share::{Decoded, SharedErr};
 
 /// How a load ends for those who wait for it.
 #[derive(Clone)]
-pub(crate) enum Outcome {
+pub(crate) enum Landing {
     Value {
         value: Encoded,
         origin: Origin,
@@ -26,7 +26,7 @@ pub(crate) enum Outcome {
     ReadAgain,
 }
 
-impl Outcome {
+impl Landing {
     pub(super) fn value(value: Encoded, begun: Ticket, fenced: bool) -> Self {
         Self::Value { value, origin: Origin { begun, fenced } }
     }
@@ -51,7 +51,7 @@ impl Encoded {
     }
 }
 
-/// What decides who may have an outcome; see [`Call::may_have`](super::call::Call::may_have).
+/// What decides who may have a landing; see [`Call::may_have`](super::call::Call::may_have).
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
     /// When the read or the recompute behind it began.
@@ -65,15 +65,15 @@ pub(crate) struct Origin {
 pub(crate) type Cargo = Option<Box<Lease>>;
 
 /// The loads under lease, by key.
-pub(crate) type Loads = Flights<Outcome, Cargo>;
+pub(crate) type Loads = Flights<Landing, Cargo>;
 
-pub(crate) type Leader = Baton<Outcome, Cargo, Place<Outcome, Cargo>>;
-pub(crate) type Joiner = Member<Outcome, Cargo, Place<Outcome, Cargo>>;
+pub(crate) type Leader = Baton<Landing, Cargo, Place<Landing, Cargo>>;
+pub(crate) type Joiner = Member<Landing, Cargo, Place<Landing, Cargo>>;
 
 /// The loads of guests, which have no lease, by key.
-pub(crate) type Guests = Flights<Outcome, ()>;
+pub(crate) type Guests = Flights<Landing, ()>;
 
-pub(super) type GuestLeader = Baton<Outcome, (), Place<Outcome, ()>>;
-pub(super) type GuestJoiner = Member<Outcome, (), Place<Outcome, ()>>;
-pub(super) type GuestFlight = Flight<Outcome, (), Place<Outcome, ()>>;
-pub(super) type GuestTurn = Turn<Outcome, (), Place<Outcome, ()>>;
+pub(super) type GuestLeader = Baton<Landing, (), Place<Landing, ()>>;
+pub(super) type GuestJoiner = Member<Landing, (), Place<Landing, ()>>;
+pub(super) type GuestFlight = Flight<Landing, (), Place<Landing, ()>>;
+pub(super) type GuestTurn = Turn<Landing, (), Place<Landing, ()>>;
