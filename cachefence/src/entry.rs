@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
 use crate::error::{Error, InvalidOption};
-use crate::fetch::{Asked, fetch_in_background};
+use crate::fetch::Fetch;
 use crate::key::Key;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::{self, Policy};
@@ -223,14 +223,14 @@ impl<T> Entry<T> {
     {
         let key = self.request.checked_key()?;
         let policy = self.request.checked_policy(&self.cache)?;
-        let asked = Asked { key, policy, lifetime: &self.request.lifetime };
-        let fetched = fetch_in_background::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>(
+        let fetch = Fetch::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>::new(
             self.cache.engine(),
-            asked,
+            (key, policy),
+            &self.request.lifetime,
             shared,
             recompute,
         );
-        match fetched.await {
+        match fetch.fetch_in_background().await {
             Ok(result) => result.map_err(Error::Recompute),
             Err(_not_run) => Err(Error::Recursive),
         }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
 use crate::error::{Error, InvalidKey, InvalidOption};
-use crate::fetch::{Asked, fetch};
+use crate::fetch::Fetch;
 use crate::key::Key;
 use crate::lifetime::Lifetime;
 use crate::options::Policy;
@@ -82,14 +82,14 @@ impl<T> Request<T> {
         async move {
             let cache = cache.borrow();
             let (key, policy) = (self.checked_key()?, self.checked_policy(cache)?);
-            let asked = Asked { key, policy, lifetime: &self.lifetime };
-            let fetched = fetch::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>(
+            let fetch = Fetch::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>::new(
                 cache.engine(),
-                asked,
+                (key, policy),
+                &self.lifetime,
                 shared,
                 recompute,
             );
-            match fetched.await {
+            match fetch.fetch().await {
                 Ok(result) => result.map_err(Error::Recompute),
                 Err(_not_run) => Err(Error::Recursive),
             }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::CacheFence;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::fetch::{Asked, IntoResult, fetch, fetch_in_background};
+use crate::fetch::{Fetch, IntoResult};
 use crate::key::KeyWriter;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::Policy;
@@ -63,20 +63,16 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         F: Future<Output = R>,
     {
         async move {
-            let body = match self.usable() {
-                None => body,
-                Some(asked) => {
-                    let engine = self.cache.borrow().engine();
-                    match fetch::<T, E, S, R, B, F>(engine, asked, into_result, body).await {
-                        Ok(result) => return from_result(result),
-                        Err(body) => {
-                            self.not_cached(&Error::<Infallible>::Recursive);
-                            body
-                        }
-                    }
-                }
+            let policy = self.usable_policy();
+            let fetch = self.fetch::<E, S, R, B, F>(policy, into_result, body);
+            let uncached = match policy {
+                None => fetch,
+                Some(_) => match fetch.fetch().await {
+                    Ok(result) => return from_result(result),
+                    Err(fetch) => self.recursive(fetch),
+                },
             };
-            Box::pin(body()).await
+            from_result(uncached.run_uncached().await)
         }
     }
 
@@ -94,35 +90,44 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         B: FnOnce() -> F + Send + 'static,
         F: Future<Output = R> + Send + 'static,
     {
-        let body = match self.usable() {
-            None => body,
-            Some(asked) => {
-                let engine = self.cache.borrow().engine();
-                let fetched =
-                    fetch_in_background::<T, E, S, R, B, F>(engine, asked, into_result, body);
-                match fetched.await {
-                    Ok(result) => return from_result(result),
-                    Err(body) => {
-                        self.not_cached(&Error::<Infallible>::Recursive);
-                        body
-                    }
-                }
-            }
+        let policy = self.usable_policy();
+        let fetch = self.fetch::<E, S, R, B, F>(policy, into_result, body);
+        let uncached = match policy {
+            None => fetch,
+            Some(_) => match fetch.fetch_in_background().await {
+                Ok(result) => return from_result(result),
+                Err(fetch) => self.recursive(fetch),
+            },
         };
-        Box::pin(body()).await
+        from_result(uncached.run_uncached().await)
     }
 
-    /// What the engine needs, unless that cannot be used.
-    fn usable(&self) -> Option<Asked<'_, T>> {
-        let policy = self.request.checked_policy(self.cache.borrow());
-        match (self.request.checked_key(), policy) {
-            (Ok(key), Ok(policy)) => {
-                return Some(Asked { key, policy, lifetime: &self.request.lifetime });
-            }
+    /// The call's options. `None`, which is reported, if they or the key cannot be used.
+    fn usable_policy(&self) -> Option<&Policy> {
+        match (self.request.checked_key(), self.request.checked_policy(self.cache.borrow())) {
+            (Ok(_), Ok(policy)) => return Some(policy),
             (Err(error), _) => self.not_cached(&error),
             (_, Err(error)) => self.not_cached(&error),
         }
         None
+    }
+
+    /// The call as the engine serves it.
+    fn fetch<'a, E, S, R, B, F>(
+        &'a self,
+        policy: Option<&'a Policy>,
+        into_result: IntoResult<R, T, E>,
+        body: B,
+    ) -> Fetch<'a, T, E, S, R, B, F> {
+        let cache = self.cache.borrow();
+        let options = (self.request.key(), policy.unwrap_or(cache.policy()));
+        Fetch::new(cache.engine(), options, &self.request.lifetime, into_result, body)
+    }
+
+    /// Reports a call that is made from inside its own load.
+    fn recursive<F>(&self, fetch: F) -> F {
+        self.not_cached(&Error::<Infallible>::Recursive);
+        fetch
     }
 
     fn not_cached(&self, error: &(dyn std::error::Error + 'static)) {
