@@ -10,7 +10,7 @@
 //! assert_no_locks(&server);
 //! ```
 //!
-//! Every test starts its own server: it takes about 10 ms, and no test sees the keys, the command counts or the
+//! `tests/README.md` says which helper does what. Every test starts its own server: it takes about 10 ms, and no test sees the keys, the command counts or the
 //! faults of another. Everything here blocks, on loopback and for well under a millisecond, and panics with a
 //! sentence when it cannot do its job: a harness has no error to hand on.
 
