@@ -162,7 +162,7 @@ async fn a_refresh_that_panics_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_rebuild_goes_on_without_its_caller() {
+async fn a_slow_load_goes_on_without_its_caller() {
     let cached = Background::new();
     let limit = Duration::from_millis(100);
     let entry = || cached.entry("k").stale_if_error(WINDOW).recompute_timeout(limit);
@@ -176,7 +176,7 @@ async fn a_slow_rebuild_goes_on_without_its_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuild_in_time_is_served() {
+async fn a_load_in_time_is_served() {
     let cached = Background::new();
     let entry = || cached.entry("k").stale_if_error(WINDOW);
     entry().get_or_set_in_background(cached.load(Duration::ZERO)).await.unwrap();
@@ -222,7 +222,7 @@ async fn two_hundred_and_fifty_six_refreshes_run_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_for_one_rebuild_take_one_task() {
+async fn those_who_wait_for_one_load_take_one_task() {
     let cached = Background::new();
     let limit = Duration::from_millis(100);
     let entry = |key| cached.entry(key).stale_if_error(WINDOW).recompute_timeout(limit);
@@ -243,7 +243,7 @@ async fn those_who_wait_for_one_rebuild_take_one_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuild_that_hangs_is_waited_for_once() {
+async fn a_load_that_hangs_is_waited_for_once() {
     let cached = Background::new();
     let limit = Duration::from_millis(100);
     let entry = || cached.entry("k").stale_if_error(WINDOW).recompute_timeout(limit);
@@ -259,7 +259,7 @@ async fn a_rebuild_that_hangs_is_waited_for_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuild_that_never_ends_is_given_up() {
+async fn a_load_that_never_ends_is_given_up() {
     let cached = Background::with(|builder| builder.load_timeout(Duration::from_secs(10)));
     let keys: Vec<_> = (0..256).map(|key| key.to_string()).collect();
     for key in &keys {

@@ -1,4 +1,4 @@
-//! A rebuild that failed is over for all who waited for it, whatever becomes of the one who ran it.
+//! A load that failed is over for all who waited for it, whatever becomes of the one who ran it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ async fn a_mark_that_takes_too_long_is_made_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_stale_is_found_although_somebody_rebuilds() {
+async fn what_is_stale_is_found_although_somebody_loads() {
     let world = Arc::new(Stale::value(if_error).await);
     // The leader has no window, and so those who come later join it without a look.
     let (leader, load) = failing(&world, world.entry());
@@ -91,7 +91,7 @@ async fn what_is_stale_is_found_although_somebody_rebuilds() {
     let release = world.pair.staged.stop(Op::Release, Phase::Request);
     load.go();
     release.reached().await;
-    // The next one reads, and when it has, rebuilds; the forgiving one has to read after it.
+    // The next one reads, and when it has, loads; the forgiving one has to read after it.
     let read = world.pair.staged.stop(Op::Read, Phase::Request);
     let (_next, load) = failing(&world, world.entry());
     read.reached().await;

@@ -214,7 +214,7 @@ async fn a_store_that_refuses_the_lock_is_asked_once() {
     assert_eq!(pair.staged.count(Op::Fill), 0, "there is no lease to store it under");
 }
 
-/// Watching is a convenience: the store works, so nobody rebuilds without it.
+/// Watching is a convenience: the store works, so nobody loads without it.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_cannot_watch_looks_again_and_again() {
     let pair = pair();

@@ -75,7 +75,7 @@ async fn end(call: JoinHandle<Answer>) -> Answer {
 }
 
 #[tokio::test]
-async fn a_rebuild_that_read_before_keeps_its_value_to_its_own_caller() {
+async fn a_load_that_read_before_keeps_its_value_to_its_own_caller() {
     let database = Database::new();
     let (leader, load) = database.slow_call(&database.pair.ours);
     load.reached().await;
@@ -224,7 +224,7 @@ async fn an_error_reaches_all_who_wait_while_nothing_changes() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_set_wins_over_a_rebuild_under_way() {
+async fn a_value_that_is_set_wins_over_a_load_under_way() {
     let database = Database::new();
     let (leader, load) = database.slow_call(&database.pair.ours);
     load.reached().await;
@@ -266,11 +266,11 @@ async fn a_call_that_was_freed_sixteen_times_does_without_the_lock() {
         })
     };
     let calls: Vec<JoinHandle<Answer>> = (0..20).map(call).collect();
-    // Each time one of them begins another rebuild, under another lease, and the others join it.
-    for rebuilds in 1..=FREED {
+    // Each time one of them begins another load, under another lease, and the others join it.
+    for loads in 1..=FREED {
         settle().await;
-        assert_eq!(database.pair.loads.count(), rebuilds);
-        assert_eq!(database.pair.staged.count(Op::Acquire), rebuilds);
+        assert_eq!(database.pair.loads.count(), loads);
+        assert_eq!(database.pair.staged.count(Op::Acquire), loads);
         database.change(&database.pair.ours).await;
     }
     settle().await;

@@ -112,7 +112,7 @@ async fn a_parked_leader_holds_up_others_for_wait_for_lock_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overdue_rebuilds_run_one_at_a_time() {
+async fn guest_loads_run_one_at_a_time() {
     let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
     let (ours, theirs) = (cache(&staged), cache(&staged));
     // Somebody holds the lock and takes an hour.
@@ -137,13 +137,13 @@ async fn overdue_rebuilds_run_one_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parked_overdue_leader_is_replaced() {
+async fn a_parked_guest_leader_is_replaced() {
     let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
     let (ours, theirs) = (cache(&staged), cache(&staged));
     let holder = tokio::spawn(call(&theirs, &Loads::default(), Duration::from_secs(3_600)));
     sleep(Duration::from_secs(1)).await;
     let first = Box::pin(call(&ours, &loads, Duration::from_secs(12)));
-    let _parked = park(first, || loads.count() == 1).await; // overdue, and left lying
+    let _parked = park(first, || loads.count() == 1).await; // guest, and left lying
     let begun = Instant::now();
     call(&ours, &loads, Duration::ZERO).await;
     assert!(begun.elapsed() < WAIT + Duration::from_secs(5), "{:?}", begun.elapsed());
@@ -152,7 +152,7 @@ async fn a_parked_overdue_leader_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuild_that_takes_too_long_gives_the_key_free() {
+async fn a_load_that_takes_too_long_gives_the_key_free() {
     let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
     let short = cache_on(&staged, |builder| builder.load_timeout(Duration::from_secs(10)));
     let endless = tokio::spawn(call(&short, &loads, Duration::from_secs(3_600)));

@@ -197,7 +197,7 @@ async fn compare_and_delete_by_watch_and_multi() {
 }
 
 #[tokio::test]
-async fn a_waiters_bounded_wait_then_its_own_rebuild() {
+async fn a_waiters_bounded_wait_then_its_own_load() {
     let server = RedisServer::start();
     let (holder, waiter) = (connect(&server).await, connect(&server).await);
     let started = Arc::new(Notify::new());
@@ -220,7 +220,7 @@ async fn a_waiters_bounded_wait_then_its_own_rebuild() {
     let value = entry.get_or_set(|| loader.load("own")).await.unwrap();
     assert!(begun.elapsed() >= wait, "it gave the holder its time");
     assert_eq!((value.as_str(), loader.loads()), ("own", 1));
-    assert_eq!(server.scan_keys(), ["~lock:{k}"], "a rebuild without the lock is not stored");
+    assert_eq!(server.scan_keys(), ["~lock:{k}"], "a load without the lock is not stored");
     stuck.abort();
 }
 

@@ -98,7 +98,7 @@ async fn where_the_command_is_refused_each_goes_by_itself() {
 }
 
 #[tokio::test]
-async fn an_entry_of_another_type_is_rebuilt_and_no_other() {
+async fn an_entry_of_another_type_is_loaded_and_no_other() {
     let readers = Readers::new().await;
     for key in ["k7", "k8"] {
         readers.server.cli(&["DEL", key]);

@@ -54,7 +54,7 @@ async fn stale() -> Arc<Stale> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_joined_a_rebuild_that_succeeds_is_given_what_it_made() {
+async fn who_joined_a_load_that_succeeds_is_given_what_it_made() {
     let world = stale().await;
     let (leader, begun) = call(&world, if_error(world.entry()), makes("new"));
     begun.reached().await;
@@ -93,7 +93,7 @@ async fn who_takes_over_and_fails_is_served_the_stale_value_that_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_waited_for_a_rebuild_that_took_too_long_do_not_try_again() {
+async fn those_who_waited_for_a_load_that_took_too_long_do_not_try_again() {
     let (limit, patient) = (Duration::from_millis(100), Duration::from_secs(1));
     let world = stale().await;
     let entry = if_error(world.entry()).recompute_timeout(limit);

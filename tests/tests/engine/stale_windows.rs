@@ -1,4 +1,4 @@
-//! What is served after the ttl: while a value is rebuilt, and when that fails (RFC 5861).
+//! What is served after the ttl: while a value is loaded, and when that fails (RFC 5861).
 
 use std::future::{Ready, ready};
 use std::io;
@@ -101,7 +101,7 @@ async fn the_window_ends_whatever_was_served_in_between() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_who_waited_for_a_failing_rebuild_fails() {
+async fn nobody_who_waited_for_a_failing_load_fails() {
     let world = Arc::new(Stale::value(if_error).await);
     let stop = Stop::new();
     let mut callers = JoinSet::new();
@@ -169,7 +169,7 @@ async fn what_was_invalidated_is_not_served_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invalidation_during_a_failing_rebuild_leaves_no_stale_value() {
+async fn an_invalidation_during_a_failing_load_leaves_no_stale_value() {
     let world = Stale::value(if_error).await;
     let load = || async {
         world.entry().invalidate().await.unwrap();
@@ -210,12 +210,12 @@ async fn without_a_value_a_recompute_has_all_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_elses_slow_rebuild_is_not_waited_for_either() {
+async fn somebody_elses_slow_load_is_not_waited_for_either() {
     let limit = Duration::from_millis(100);
     let world = Stale::value(if_error).await;
     let begun = Stop::new();
     begun.go();
-    let rebuilding = if_error(world.their_entry()).get_or_set(|| async {
+    let loading = if_error(world.their_entry()).get_or_set(|| async {
         begun.pass().await;
         sleep(TTL / 2).await;
         world.ok("new").await
@@ -229,8 +229,8 @@ async fn somebody_elses_slow_rebuild_is_not_waited_for_either() {
         }
         assert_eq!(started.elapsed(), limit * 2);
     };
-    let (rebuilt, ()) = tokio::join!(rebuilding, others);
-    assert_eq!(rebuilt.unwrap(), "new");
+    let (loaded, ()) = tokio::join!(loading, others);
+    assert_eq!(loaded.unwrap(), "new");
     assert_eq!(world.loads(), 2);
 }
 

@@ -116,7 +116,7 @@ async fn what_a_waiter_finds_is_given_to_its_joiners() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_overdue_caller_finds_is_given_to_those_who_wait_with_it() {
+async fn what_a_guest_finds_is_given_to_those_who_wait_with_it() {
     let pair = pair(Duration::from_secs(1));
     let (theirs, load) = theirs(&pair).await;
     let joiners = ours(&pair, 10);

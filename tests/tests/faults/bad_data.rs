@@ -1,4 +1,4 @@
-//! Whatever stands under the names of an entry and its lock: a miss, healed by one rebuild (G7). Bytes that are
+//! Whatever stands under the names of an entry and its lock: a miss, healed by one load (G7). Bytes that are
 //! another key's entry are never served (G8).
 
 use std::time::Duration;

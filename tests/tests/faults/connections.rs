@@ -25,7 +25,7 @@ async fn killed_again_and_again(server: &RedisServer) {
     for kill in 0..KILLS {
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
         timings.join(callers.calls(1).await);
-        // A rebuild needs more of the connections than a hit.
+        // A load needs more of the connections than a hit.
         if kill % 4 == 0 {
             callers.cache.invalidate("row:0").await.ok();
         }

@@ -60,7 +60,7 @@ async fn each_reply_is_the_one_before() {
 }
 
 #[tokio::test]
-async fn replies_of_rebuilds_and_invalidations() {
+async fn replies_of_loads_and_invalidations() {
     for args in [&[][..], &NO_SCRIPTS] {
         for mix_up in [Proxy::lose_replies, Proxy::repeat_replies] {
             let mixed = MixedUp::new(args).await;

@@ -1,4 +1,4 @@
-//! Leases between processes: who rebuilds when the holder dies, stops or fails, and how often in all.
+//! Leases between processes: who loads when the holder dies, stops or fails, and how often in all.
 //!
 //! Each with scripts and without. `CACHEFENCE_LONG=1` runs the cold fleet at its full size.
 

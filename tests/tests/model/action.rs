@@ -37,9 +37,9 @@ pub(crate) enum Action {
     ServerReleases(CallerId),
     ReleaseArrives(CallerId),
     LosesPatience(CallerId),
-    EntersOverdue(CallerId),
-    OverdueReturns(CallerId),
-    OverdueFinds(CallerId),
+    EntersGuest(CallerId),
+    GuestReturns(CallerId),
+    GuestFinds(CallerId),
     Commits(ProcessId),
     ServerInvalidates(usize, ProcessId),
     InvalidateReturns(usize, ProcessId),
@@ -66,7 +66,7 @@ impl Action {
             Self::ServerExecutes(_) => rules.ordered,
             Self::Starts(_)
             | Self::LosesPatience(_)
-            | Self::OverdueFinds(_)
+            | Self::GuestFinds(_)
             | Self::Commits(_)
             | Self::ServerInvalidates(..)
             | Self::InvalidateReturns(..)
@@ -114,9 +114,9 @@ impl State {
                 }
             }
             Action::LosesPatience(caller) => self.lose_patience(caller),
-            Action::EntersOverdue(caller) => self.enter_overdue(caller),
-            Action::OverdueReturns(caller) => self.return_overdue(caller),
-            Action::OverdueFinds(caller) => self.find_overdue(caller),
+            Action::EntersGuest(caller) => self.enter_guest(caller),
+            Action::GuestReturns(caller) => self.return_guest(caller),
+            Action::GuestFinds(caller) => self.find_guest(caller),
             Action::Commits(process) => self.commit(process),
             Action::ServerInvalidates(index, process) => self.invalidate(rules, index, process),
             Action::InvalidateReturns(index, process) => self.end_invalidation(index, process),

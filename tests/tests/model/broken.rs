@@ -62,7 +62,7 @@ fn an_invalidation_that_leaves_the_lock_lets_its_holder_store_what_it_read_befor
 }
 
 #[test]
-fn an_acquire_that_does_not_look_at_the_entry_rebuilds_it_twice() {
+fn an_acquire_that_does_not_look_at_the_entry_loads_it_twice() {
     let rules = Rules { acquire_blindly: true, ..RIGHT };
     let bounds = Bounds { callers: 3, commits: 0, ..SMALL };
     find_violation("no look in acquire", rules, bounds, ONE_REBUILD);

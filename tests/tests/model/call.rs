@@ -170,7 +170,7 @@ impl State {
         let phase = &mut self.callers[caller].phase;
         *phase = match phase {
             Phase::Recomputes { .. } => Phase::Recomputes { read },
-            _ => Phase::RecomputesOverdue { read },
+            _ => Phase::RecomputesGuest { read },
         };
     }
 
@@ -191,13 +191,13 @@ impl State {
     }
 
     /// The leader learns that its lease is lost, or stops to renew it after a long time. What will
-    /// be made of the rebuild is its own caller's.
+    /// be made of the load is its own caller's.
     pub(crate) fn dismiss_members(&mut self, caller: CallerId, lost: bool) {
         if lost {
             let token = self.token_of(caller);
             self.flight_of(caller).lease = Lease::Idle(token);
         } else {
-            self.left.overdue -= 1;
+            self.left.guest -= 1;
         }
         self.dismiss(self.callers[caller].flight);
     }

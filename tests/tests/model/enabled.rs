@@ -113,18 +113,18 @@ impl State {
                 }
             }
             Phase::Filled { .. } => actions.push(Action::FillArrives(caller)),
-            Phase::IsOverdue => actions.push(Action::EntersOverdue(caller)),
-            Phase::RecomputesOverdue { read } => {
+            Phase::IsGuest => actions.push(Action::EntersGuest(caller)),
+            Phase::RecomputesGuest { read } => {
                 actions.push(match read {
                     None => Action::ReadsDatabase(caller),
-                    Some(_) => Action::OverdueReturns(caller),
+                    Some(_) => Action::GuestReturns(caller),
                 });
                 if self.entry.is_some() {
-                    actions.push(Action::OverdueFinds(caller));
+                    actions.push(Action::GuestFinds(caller));
                 }
             }
             Phase::SharesRead
-            | Phase::JoinedOverdue
+            | Phase::JoinedGuest
             | Phase::Done
             | Phase::Deceived
             | Phase::Gone => {}
@@ -162,7 +162,7 @@ impl State {
             if self.lock.is_none_or(|lock| lock.token != token) {
                 actions.push(Action::Dismisses { caller, lost: true });
             }
-            if self.left.overdue > 0 {
+            if self.left.guest > 0 {
                 actions.push(Action::Dismisses { caller, lost: false });
             }
         }
@@ -174,7 +174,7 @@ impl State {
         }
         let waits = phase == Phase::Joined
             || matches!(phase, Phase::Acquires { .. }) && attempt.held.is_none();
-        if waits && self.left.overdue > 0 {
+        if waits && self.left.guest > 0 {
             actions.push(Action::LosesPatience(caller));
         }
     }

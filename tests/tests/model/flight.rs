@@ -231,7 +231,7 @@ impl State {
         }
         for process in &mut self.processes {
             process.reading.iter_mut().for_each(|reading| reading.before &= !bit(caller));
-            process.overdue.iter_mut().for_each(|overdue| overdue.before &= !bit(caller));
+            process.guest.iter_mut().for_each(|guest| guest.before &= !bit(caller));
         }
     }
 }

@@ -74,6 +74,6 @@ fn every_call_ends_when_the_store_fails() {
 
 #[test]
 fn every_call_ends_when_processes_die_and_patience_ends() {
-    let bounds = Bounds { callers: 3, commits: 0, crashes: 1, overdue: 1, ..SMALL };
+    let bounds = Bounds { callers: 3, commits: 0, crashes: 1, guest: 1, ..SMALL };
     assert_every_call_ends("liveness, crashes", bounds);
 }

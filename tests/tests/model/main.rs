@@ -7,7 +7,7 @@
 //! # What is modelled
 //!
 //! - Two processes. Their callers look, share reads, join flights, lead them, ask for the lock, run
-//!   out of patience, rebuild without a lease, start again.
+//!   tired of waiting, load without a lease, start again.
 //! - One server with an entry and a lock. It executes each request in one step, as Redis does. The
 //!   request is sent before and answered after that, and anything may happen in between. A request
 //!   whose sender has given up is executed at any later time, even after requests that were sent
@@ -36,9 +36,9 @@
 //!   and so are an answer and what its receiver does at once, and the void of an invalidation and
 //!   its return. Apart, a call begins earlier or an invalidation returns later: less is promised.
 //! - *Waits that are given up for the same thing done alone*: a read that takes longer than 300 ms,
-//!   a recompute whose result cannot be passed on, an overdue rebuild that shows no life. What is
+//!   a recompute whose result cannot be passed on, a guest load that shows no life. What is
 //!   begun after the call and given to nobody else cannot break a promise to another.
-//! - *An overdue rebuild's look at the store* is answered in the step in which it is sent.
+//! - *A guest load's look at the store* is answered in the step in which it is sent.
 //! - *Lost requests.* A request that is not executed yet is as good as lost, and a waiter is never
 //!   assumed to be saved by one: a lock that nobody owns ends with its lease.
 //! - *`Entry::set` and `peek`, and the transactions that replace refused scripts.* The last are
@@ -58,8 +58,8 @@ mod call;
 mod enabled;
 mod explore;
 mod flight;
+mod guest;
 mod liveness;
-mod overdue;
 mod protocol;
 mod rules;
 mod server;
@@ -82,7 +82,7 @@ const SMALL: Bounds = Bounds {
     drops: 0,
     crashes: 0,
     failures: 0,
-    overdue: 0,
+    guest: 0,
     early: false,
 };
 
@@ -106,7 +106,7 @@ fn it_holds_when_the_store_fails_or_answers_late() {
 
 #[test]
 fn it_holds_when_processes_die_and_patience_ends() {
-    let bounds = Bounds { crashes: 1, overdue: 1, expiries: 1, ..SMALL };
+    let bounds = Bounds { crashes: 1, guest: 1, expiries: 1, ..SMALL };
     assert_holds("crashes and patience", Rules::RIGHT, bounds, &[REFUSED, SHARED]);
 }
 
@@ -142,7 +142,7 @@ fn it_holds_in_larger_worlds() {
         drops: 1,
         crashes: 1,
         failures: 1,
-        overdue: 1,
+        guest: 1,
         early: true,
         ..SMALL
     };

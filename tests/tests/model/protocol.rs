@@ -21,9 +21,9 @@ pub(crate) const FRESH_VALUES: &str = "G1: nobody is given what was invalidated 
 /// G1: once an invalidation has returned, nothing older than it is in the store.
 pub(crate) const FRESH_STORE: &str = "G1: nothing invalidated is in the store";
 /// G2: a fill is accepted from the holder of the lease only, which ends with it.
-pub(crate) const LEASED: &str = "G2: a stored rebuild has the lease";
+pub(crate) const LEASED: &str = "G2: a stored load has the lease";
 /// G2: whoever missed the same entry (or none) and got the lock later is told of the new one.
-pub(crate) const ONE_REBUILD: &str = "G2: a stored rebuild replaces what its flight saw";
+pub(crate) const ONE_REBUILD: &str = "G2: a stored load replaces what its flight saw";
 /// What was refused, or never sent to the store, goes to callers that came before its recompute
 /// began, and to nobody else.
 pub(crate) const PROVEN: &str = "a value that is not fenced goes to earlier callers only";
@@ -47,9 +47,8 @@ impl Model for Protocol {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let Bounds {
-            callers, commits, expiries, lapses, drops, crashes, failures, overdue, ..
-        } = self.bounds;
+        let Bounds { callers, commits, expiries, lapses, drops, crashes, failures, guest, .. } =
+            self.bounds;
         let caller = |index| Caller {
             phase: if index < usize::from(callers) { Phase::Idle } else { Phase::Gone },
             floor: 0,
@@ -62,11 +61,11 @@ impl Model for Protocol {
             invalidations: [Invalidation::Ahead; COMMITS],
             entry: None,
             lock: None,
-            processes: [Process { alive: true, reading: None, overdue: None }; PROCESSES],
+            processes: [Process { alive: true, reading: None, guest: None }; PROCESSES],
             callers: std::array::from_fn(caller),
             flights: [None; CALLERS],
             messages: [None; MESSAGES],
-            left: Left { commits, expiries, lapses, drops, crashes, failures, overdue },
+            left: Left { commits, expiries, lapses, drops, crashes, failures, guest },
             broken: crate::state::Broken::default(),
         }]
     }
@@ -151,8 +150,8 @@ impl State {
                 Phase::SharesRead => process
                     .reading
                     .is_some_and(|reading| self.callers[reading.holder].phase == Phase::Reads),
-                Phase::JoinedOverdue => process.overdue.is_some_and(|overdue| {
-                    matches!(self.callers[overdue.holder].phase, Phase::RecomputesOverdue { .. })
+                Phase::JoinedGuest => process.guest.is_some_and(|guest| {
+                    matches!(self.callers[guest.holder].phase, Phase::RecomputesGuest { .. })
                 }),
                 Phase::Joined => self.flights[flight].is_some_and(|joined| {
                     joined.holder.is_none_or(|holder| {

@@ -67,9 +67,9 @@ pub(crate) struct Bounds {
     /// Store operations that fail for their caller, whatever the server did, and recomputes that
     /// fail.
     pub(crate) failures: u8,
-    /// How often a caller runs out of patience, or a rebuild takes so long that its lease is not
+    /// How often a caller runs tired of waiting, or a load takes so long that its lease is not
     /// renewed any more.
-    pub(crate) overdue: u8,
+    pub(crate) guest: u8,
     /// Whether a reader may be drawn to refresh a valid entry.
     pub(crate) early: bool,
 }

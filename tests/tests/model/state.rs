@@ -105,12 +105,12 @@ pub(crate) enum Phase {
     Releases { error: Version },
     /// The server has executed the release; the answer is on its way.
     Released { error: Version, held: bool },
-    /// Has run out of patience.
-    IsOverdue,
-    /// Waits for an overdue rebuild.
-    JoinedOverdue,
-    /// Rebuilds without a lease.
-    RecomputesOverdue { read: Option<Version> },
+    /// Has run tired of waiting.
+    IsGuest,
+    /// Waits for a guest load.
+    JoinedGuest,
+    /// Loads without a lease.
+    RecomputesGuest { read: Option<Version> },
     /// Has been given a value, or an error.
     Done,
     /// Has been given a value older than its floor.
@@ -167,9 +167,9 @@ pub(crate) struct Reading {
     pub(crate) found: Option<Found>,
 }
 
-/// An overdue rebuild.
+/// A guest load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Overdue {
+pub(crate) struct Guest {
     pub(crate) holder: CallerId,
     pub(crate) before: Callers,
 }
@@ -178,7 +178,7 @@ pub(crate) struct Overdue {
 pub(crate) struct Process {
     pub(crate) alive: bool,
     pub(crate) reading: Option<Reading>,
-    pub(crate) overdue: Option<Overdue>,
+    pub(crate) guest: Option<Guest>,
 }
 
 /// A request whose sender does not wait for it. It may be executed at any time.
@@ -221,7 +221,7 @@ pub(crate) struct Left {
     pub(crate) drops: u8,
     pub(crate) crashes: u8,
     pub(crate) failures: u8,
-    pub(crate) overdue: u8,
+    pub(crate) guest: u8,
 }
 
 /// What must never happen, noted when it does.

@@ -40,9 +40,9 @@ impl State {
                 reading.holder = swapped(reading.holder);
                 reading.before = swap_all(reading.before);
             }
-            if let Some(overdue) = &mut process.overdue {
-                overdue.holder = swapped(overdue.holder);
-                overdue.before = swap_all(overdue.before);
+            if let Some(guest) = &mut process.guest {
+                guest.holder = swapped(guest.holder);
+                guest.before = swap_all(guest.before);
             }
         }
     }

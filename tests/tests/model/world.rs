@@ -86,7 +86,7 @@ impl State {
     pub(crate) fn quit(&mut self, caller: CallerId, sent: bool) {
         match self.callers[caller].phase {
             Phase::Reads => self.abandon_read(caller),
-            Phase::RecomputesOverdue { .. } => self.abandon_overdue(caller),
+            Phase::RecomputesGuest { .. } => self.abandon_guest(caller),
             Phase::Joined => self.leave(caller),
             Phase::Acquires { doubt } => {
                 let (token, seen) = (self.token_of(caller), self.callers[caller].attempt.seen);
@@ -138,13 +138,13 @@ impl State {
     }
 
     pub(crate) fn lose_patience(&mut self, caller: CallerId) {
-        self.left.overdue -= 1;
+        self.left.guest -= 1;
         if self.callers[caller].phase == Phase::Joined {
             // Whoever comes next looks for itself.
             self.flight_of(caller).cold = false;
         }
         self.quit(caller, false);
-        self.callers[caller].phase = Phase::IsOverdue;
+        self.callers[caller].phase = Phase::IsGuest;
         self.callers[caller].flight = 0;
         self.callers[caller].attempt = Attempt::default();
     }
@@ -182,7 +182,7 @@ impl State {
         let dead = &mut self.processes[process];
         dead.alive = false;
         dead.reading = None;
-        dead.overdue = None;
+        dead.guest = None;
         for invalidation in &mut self.invalidations {
             let (Invalidation::Committed(by) | Invalidation::Deleted(by)) = *invalidation else {
                 continue;

@@ -139,7 +139,7 @@ impl World {
         let fills = state.fills.entry(token.to_owned()).or_default();
         *fills += 1;
         if *fills > 1 {
-            state.violation(key, "one lease stored two rebuilds");
+            state.violation(key, "one lease stored two loads");
         }
     }
 }

@@ -80,7 +80,7 @@ impl Plan {
     }
 
     /// The longest that a call may take whose caller polls it: it waits for the lock, then for
-    /// somebody who rebuilds without it and may be left alone, then it loads for itself. Each of these
+    /// somebody who loads without it and may be left alone, then it loads for itself. Each of these
     /// asks the store a few times.
     pub(crate) fn longest_call(&self) -> Duration {
         const PATIENCE: Duration = Duration::from_secs(1);

@@ -66,7 +66,7 @@ async fn lock_timeout_is_how_long_a_lock_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rebuild_may_take_longer_than_the_lock_timeout() {
+async fn a_load_may_take_longer_than_the_lock_timeout() {
     #[cachefence(key = "renewed", ttl = 60, lock_timeout = "30ms", cache = cache, skip(cache))]
     async fn held(cache: &CacheFence) -> bool {
         sleep(Duration::from_secs(1)).await;
