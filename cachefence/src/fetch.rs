@@ -11,17 +11,20 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::codec::AnyCodec;
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::{
-    Call, Encoded, Engine, Found, InBackground, Mark, Next, Served, Task, Work, in_background,
+    Call, Encoded, Engine, Found, InBackground, Mark, Next, Served, Task, Waited, Work,
+    in_background,
 };
 use crate::key::Key;
 use crate::lifetime::Lifetime;
@@ -49,8 +52,15 @@ pub(crate) struct Fetch<'a, T, E, S, R, B, F> {
 /// another's.
 enum Run<B, F> {
     NotYet(B),
-    Running(Mark, Pin<Box<F>>),
+    Running(Pin<Box<F>>, Option<Mark>),
     Over,
+}
+
+/// Whether a body is run for a load, and so may not ask for the same key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Load,
+    NoLoad,
 }
 
 /// The result of a call's own body, as it is kept while others are told of it.
@@ -152,16 +162,17 @@ where
             let (body, mut own) = (Body::default(), None);
             loop {
                 let work = engine.serve(&mut call, next, &body);
-                let served = match self.drive(work, &body, &mut own).await {
-                    Ok(served) => served,
-                    Err(error) => return Ok(Err(error)),
+                let (served, not_kept) = match self.drive(work, &body, &mut own).await {
+                    Ok(served) => (Some(served), None),
+                    Err((error, served)) => (served, Some(error)),
                 };
                 let result = match served {
-                    Served::Own => own.take().map(|own| own.map_err(S::own)),
-                    Served::Value(value) => Self::decode(engine, &value).map(Ok),
-                    Served::Failed(error) => S::unpack(&*error).map(Err),
-                    Served::Recursive => return Err(self),
+                    Some(Served::Value(value)) => Self::decode(engine, &value).map(Ok),
+                    Some(Served::Failed(error)) => S::unpack(&*error).map(Err),
+                    Some(Served::Recursive) => return Err(self),
+                    Some(Served::Own) | None => own.take().map(|own| own.map_err(S::own)),
                 };
+                let result = result.or(not_kept.map(Err));
                 match result {
                     Some(result) => return Ok(result),
                     // A call of another type shared it, for the same key.
@@ -172,44 +183,37 @@ where
     }
 
     /// Runs the body, without the cache.
-    pub(crate) fn run_uncached(mut self) -> impl Future<Output = Result<T, E>> {
-        let mut own = None;
-        poll_fn(move |cx| {
-            let Poll::Ready((_, not_kept)) = self.poll(Use::Own, &mut own, cx) else {
-                return Poll::Pending;
-            };
-            match (own.take(), not_kept) {
-                (Some(own), _) => Poll::Ready(own.map_err(S::own)),
-                (None, Some(error)) => Poll::Ready(Err(error)),
-                (None, None) => Poll::Pending, // it is over, and has been given
-            }
-        })
+    pub(crate) fn run_uncached(mut self) -> impl Future<Output = R> {
+        poll_fn(move |cx| self.poll_body(Within::NoLoad, cx))
     }
 
     /// Polls the engine's `work` and, while the engine wants it, the body.
     ///
     /// # Errors
     ///
-    /// The body's error, if that cannot be kept while the engine tells others of it.
+    /// The body's error, if that cannot be kept while the engine tells others of it, and what the call is
+    /// served in its place, if anything.
     fn drive<O>(
         &mut self,
         mut work: Work<'_, O>,
         body: &Body,
         own: &mut Own<T, E, S>,
-    ) -> impl Future<Output = Result<O, E>> {
+    ) -> impl Future<Output = Result<O, (E, Option<O>)>> {
         poll_fn(move |cx| {
             let mut ran = false;
             loop {
                 if let Some(wanted) = body.wanted().filter(|_| !ran) {
                     ran = true;
-                    if let Poll::Ready((ended, not_kept)) = self.poll(wanted, own, cx) {
+                    if let Poll::Ready(returned) = self.poll_body(Within::Load, cx) {
+                        let (ended, not_kept) = self.end(returned, wanted, own);
                         body.end(ended);
-                        if let Some(error) = not_kept
-                            && wanted != Use::SharedWithFallback
-                        {
-                            // The engine tells others what it can at once, and goes on in a task.
-                            drop(work.as_mut().poll(cx));
-                            return Poll::Ready(Err(error));
+                        if let Some(error) = not_kept {
+                            // The engine does not wait for anything then, and goes on in a task.
+                            let served = match work.as_mut().poll(cx) {
+                                Poll::Ready(output) => Some(output),
+                                Poll::Pending => None,
+                            };
+                            return Poll::Ready(Err((error, served)));
                         }
                     }
                 }
@@ -222,28 +226,32 @@ where
         })
     }
 
-    /// Polls the body, as one of the load that it is run for. Gives how it ended, and its error if that
-    /// cannot be kept.
-    fn poll(
-        &mut self,
-        wanted: Use,
-        own: &mut Own<T, E, S>,
-        cx: &mut Context<'_>,
-    ) -> Poll<(Ended, Option<E>)> {
+    fn poll_body(&mut self, within: Within, cx: &mut Context<'_>) -> Poll<R> {
         self.run = match mem::replace(&mut self.run, Run::Over) {
-            Run::NotYet(body) => Run::Running(self.engine.mark(self.key), Box::pin(body())),
+            Run::NotYet(body) => {
+                let mark = (within == Within::Load).then(|| self.engine.mark(self.key));
+                let _inside = mark.as_ref().map(Mark::enter);
+                Run::Running(Box::pin(body()), mark)
+            }
             run => run,
         };
-        let Run::Running(mark, body) = &mut self.run else { return Poll::Pending };
-        let Poll::Ready(returned) = mark.poll(|| body.as_mut().poll(cx)) else {
-            return Poll::Pending;
-        };
-        self.run = Run::Over;
-        let (ended, not_kept) = match (self.into_result)(returned).map_err(S::part) {
+        let Run::Running(body, mark) = &mut self.run else { return Poll::Pending };
+        let inside = mark.as_ref().map(Mark::enter);
+        let polled = body.as_mut().poll(cx);
+        drop(inside);
+        if polled.is_ready() {
+            self.run = Run::Over;
+        }
+        polled
+    }
+
+    /// Takes in what the body `returned`. Gives how it ended, and its error if that cannot be kept.
+    fn end(&self, returned: R, wanted: Use, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
+        match (self.into_result)(returned).map_err(S::part) {
             Ok(value) => {
                 let ended = match wanted {
                     Use::Own => Ended::Value { payload: None, ttl: None },
-                    Use::Shared | Use::SharedWithFallback => Ended::Value {
+                    Use::Shared => Ended::Value {
                         payload: encode(self.engine.codec(), self.key, &value),
                         ttl: self.lifetime.of(&value),
                     },
@@ -255,9 +263,8 @@ where
                 *own = Some(Err(kept));
                 (Ended::Failed(shared), None)
             }
-            Err(Err(error)) => (Ended::Failed(None), Some(error)),
-        };
-        Poll::Ready((ended, not_kept))
+            Err(Err(error)) => (Ended::FailedNotKept, Some(error)),
+        }
     }
 }
 
@@ -281,38 +288,63 @@ where
             (next, Some(held)) => (next, held),
             (next, None) => return Box::pin(self.serve(call, next)).await,
         };
-        let waits = match in_background(next) {
-            Ok(InBackground::Wait(waits)) => Some(waits),
-            Ok(InBackground::Lead(task, waits)) => engine.background_permit().and_then(|permit| {
-                self.lead_in_task(task, permit);
-                waits
-            }),
+        let mut next = match in_background(next) {
+            Ok(next) => next,
             Err(next) => return Box::pin(self.serve(call, next)).await,
         };
-        let served = match waits {
-            Some(waits) => engine.wait_for_task(&mut call, waits).await,
+        let task = loop {
+            match next {
+                InBackground::Lead(task) => break task,
+                InBackground::Wait(waits) => match engine.wait_for_task(&mut call, waits).await {
+                    Waited::Value(value) => {
+                        return Ok(Ok(Self::decode(engine, &value).unwrap_or(held)));
+                    }
+                    Waited::Lead(task) => next = InBackground::Lead(task),
+                    Waited::InVain => return Ok(Ok(held)),
+                },
+            }
+        };
+        let (waits, limit) = (task.is_waited_for(), self.policy.recompute_timeout);
+        let led = engine.background_permit().and_then(|permit| self.lead_in_task(task, permit));
+        let loaded = match led.filter(|_| waits) {
+            // A panic is reported by the panic hook.
+            Some(led) => {
+                timeout(limit.unwrap_or(Duration::MAX), led).await.ok().and_then(Result::ok)
+            }
             None => None,
         };
-        Ok(Ok(served.and_then(|value| Self::decode(engine, &value)).unwrap_or(held)))
+        Ok(Ok(loaded.flatten().unwrap_or(held)))
     }
 
-    /// Leads a load in a task. A load that takes longer than `load_timeout` is dropped: nobody can be
-    /// given its value, since its lease is not renewed any more.
-    fn lead_in_task(self, task: Task, permit: OwnedSemaphorePermit) {
+    /// Leads a load in a task, if there is a runtime for one. It gives its value, if it comes to one. A
+    /// load that takes longer than `load_timeout` is dropped: nobody can be given its value, since its
+    /// lease is not renewed any more.
+    fn lead_in_task(
+        self,
+        task: Task,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<JoinHandle<Option<T>>> {
         let Self { into_result, run, share, .. } = self;
         let engine = Arc::clone(self.engine);
         let (key, policy, lifetime) = (self.key.clone(), *self.policy, *self.lifetime);
-        // Where there is no runtime, nobody refreshes.
-        let _ = spawn(async move {
+        spawn(async move {
             let _permit = permit;
             let (engine, key, policy, lifetime) = (&engine, &key, &policy, &lifetime);
             let mut fetch = Fetch { engine, key, policy, lifetime, into_result, run, share };
             let mut call = Call::in_background(key, policy, decodes::<T>);
             let (body, mut own) = (Body::default(), None);
             let work = engine.lead_in_task(&mut call, task, &body);
-            // A panic is reported by the panic hook, and an error is left for the next reader.
-            drop(timeout(policy.load_timeout, fetch.drive(work, &body, &mut own)).await);
-        });
+            // An error is left for the next reader.
+            match timeout(policy.load_timeout, fetch.drive(work, &body, &mut own))
+                .await
+                .ok()?
+                .ok()?
+            {
+                Some(Served::Value(value)) => Self::decode(engine, &value),
+                Some(Served::Own) => own?.ok(),
+                Some(Served::Failed(_) | Served::Recursive) | None => None,
+            }
+        })
     }
 }
 

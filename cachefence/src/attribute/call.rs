@@ -72,7 +72,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
                     Err(fetch) => self.recursive(fetch),
                 },
             };
-            from_result(uncached.run_uncached().await)
+            uncached.run_uncached().await
         }
     }
 
@@ -99,7 +99,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
                 Err(fetch) => self.recursive(fetch),
             },
         };
-        from_result(uncached.run_uncached().await)
+        uncached.run_uncached().await
     }
 
     /// The call's options. `None`, which is reported, if they or the key cannot be used.

@@ -37,6 +37,8 @@ pub(crate) enum Ended {
     },
     /// The error that others are given, if it can be shared.
     Failed(Option<SharedErr>),
+    /// As `Failed(None)`, by a caller that cannot keep its error and so will not be polled again.
+    FailedNotKept,
 }
 
 /// What a body is run for.
@@ -46,8 +48,6 @@ pub(crate) enum Use {
     Own,
     /// For all who wait.
     Shared,
-    /// For all who wait, by a call that holds a value which it is served if the body fails.
-    SharedWithFallback,
 }
 
 impl Body {

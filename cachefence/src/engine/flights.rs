@@ -65,7 +65,7 @@ impl<O, C: Default> Flights<O, C> {
     /// The holder of the baton goes on without them.
     pub(crate) fn void(&self, key: &str, outcome: O) {
         let flight = self.shard(key).get(key).cloned();
-        if let Some(flight) = flight {
+        if let Some(flight) = flight.filter(|flight| !flight.is_sealed()) {
             flight.dismiss(outcome);
         }
     }

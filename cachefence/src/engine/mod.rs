@@ -66,7 +66,7 @@ use crate::store::NewValue;
 
 pub(crate) use self::call::Call;
 pub(crate) use self::landing::Encoded;
-pub(crate) use self::load::background::{InBackground, Task, Waits, in_background};
+pub(crate) use self::load::background::{InBackground, Task, Waited, Waits, in_background};
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
 pub(crate) use self::parts::Engine;
@@ -117,22 +117,22 @@ impl Engine {
         load::background::permit(self)
     }
 
-    /// Leads a load in a task.
+    /// Leads a load in a task. Gives what the call that began it is served, if it waits.
     pub(crate) fn lead_in_task<'a>(
         &'a self,
         call: &'a mut Call<'_>,
         task: Task,
         body: &'a Body,
-    ) -> Work<'a, ()> {
+    ) -> Work<'a, Option<Served>> {
         Box::pin(load::background::lead_in_task(self, call, task, body))
     }
 
-    /// Waits for the load of a task; `None` if the call is to serve what it holds.
+    /// Waits for the load of another's task.
     pub(crate) fn wait_for_task<'a>(
         &'a self,
         call: &'a mut Call<'_>,
         waits: Waits,
-    ) -> Work<'a, Option<Encoded>> {
+    ) -> Work<'a, Waited> {
         Box::pin(load::background::wait(self, call, waits))
     }
 

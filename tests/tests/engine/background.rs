@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::{Builder, CacheFence, Entry};
-use cachefence_tests::{Loads, Op, Staged, Stop, cache_on, settle, until};
+use cachefence_tests::{Loads, Op, Phase, Staged, Stop, cache_on, settle, until};
 use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(60);
@@ -275,4 +275,50 @@ async fn a_load_that_never_ends_is_given_up() {
     let load = cached.load(Duration::from_millis(1));
     cached.entry("0").beta(ALWAYS).get_or_set_in_background(load).await.unwrap();
     cached.until_loads(2 * 256 + 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_goes_on_where_a_leader_has_left() {
+    let cached = Background::new();
+    let entry = || cached.entry("k").stale_if_error(WINDOW);
+    entry().get_or_set_in_background(cached.load(Duration::ZERO)).await.unwrap();
+    sleep(TTL).await;
+    let leader = tokio::spawn(entry().get_or_set(cached.load(WINDOW)));
+    cached.until_loads(2).await;
+    let waiting = tokio::spawn(entry().get_or_set_in_background(cached.load(Duration::ZERO)));
+    settle().await;
+    leader.abort();
+    assert_eq!(waiting.await.unwrap().unwrap(), 3, "it is not content with the stale value");
+    cached.until_stored(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_panics_is_followed_by_another_while_a_call_waits() {
+    let cached = Background::new();
+    let entry = || cached.entry("k").stale_if_error(WINDOW);
+    entry().get_or_set_in_background(cached.load(Duration::ZERO)).await.unwrap();
+    sleep(TTL).await;
+    let stop = cached.staged.stop(Op::Acquire, Phase::Reply);
+    let panics = || async { panic!("on purpose") };
+    let panics = move || -> Load { Box::pin(panics()) };
+    let first = tokio::spawn(entry().get_or_set_in_background(panics));
+    stop.reached().await;
+    let second = tokio::spawn(entry().get_or_set_in_background(cached.load(Duration::ZERO)));
+    settle().await;
+    stop.go();
+    assert_eq!(first.await.unwrap().unwrap(), 1, "what it holds");
+    assert_eq!(second.await.unwrap().unwrap(), 2, "the load of a task of its own");
+    cached.until_stored(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_cannot_be_stored_is_served_by_the_call_whose_task_made_it() {
+    #![allow(clippy::option_option)] // it is what JSON cannot hold
+    let cached = Background::new();
+    let entry = || cached.cache.entry::<Option<Option<u8>>>("k").ttl(TTL).stale_if_error(WINDOW);
+    let load = |value| move || async move { Ok::<_, io::Error>(value) };
+    entry().get_or_set_in_background(load(Some(Some(1)))).await.unwrap();
+    sleep(TTL).await;
+    let served = entry().get_or_set_in_background(load(Some(None))).await;
+    assert_eq!(served.unwrap(), Some(None));
 }

@@ -1,5 +1,6 @@
 //! A recompute that asks for its own key gets an answer, not a deadlock.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use cachefence::{CacheFence, Error, cachefence};
@@ -58,4 +59,29 @@ async fn a_function_that_calls_itself_with_the_same_key_runs_its_body() {
     }
 
     assert_eq!(tokio::time::timeout(SOON, countdown(5)).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn a_closure_that_asks_before_it_makes_its_future_is_inside() {
+    let cache = CacheFence::in_memory();
+    let outer = || {
+        let mut inner =
+            Box::pin(cache.get_or_set("k", TTL, || async { Ok::<u32, std::io::Error>(1) }));
+        let polled =
+            inner.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        async move { Ok::<bool, std::io::Error>(matches!(polled, Poll::Ready(Err(Error::Recursive)))) }
+    };
+    assert!(cache.get_or_set("k", TTL, outer).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_function_that_runs_without_the_cache_may_ask_for_its_key() {
+    #[cachefence(key = "uncached", ttl = ttl, skip(ttl))]
+    async fn uncached(ttl: Duration) -> u32 {
+        let inner = || async { Ok::<u32, std::io::Error>(7) };
+        // Its own ttl cannot be used, so nothing loads the key.
+        uncached_entry(TTL).get_or_set(inner).await.unwrap()
+    }
+
+    assert_eq!(uncached(Duration::ZERO).await, 7);
 }

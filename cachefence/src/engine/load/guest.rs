@@ -48,7 +48,9 @@ async fn lead(engine: &Engine, call: &Call<'_>, mut baton: GuestLeader, body: &B
             Landing::value(Encoded::for_many(payload), begun, false)
         }
         First::A(Ended::Failed(Some(error))) => Landing::Failed { error, origin },
-        First::A(Ended::Value { payload: None, .. } | Ended::Failed(None)) => Landing::NotShared,
+        First::A(
+            Ended::Value { payload: None, .. } | Ended::Failed(None) | Ended::FailedNotKept,
+        ) => Landing::NotShared,
     };
     baton.land(landing);
     Next::Serve(Served::Own)

@@ -5,6 +5,7 @@
 //! call is not seen: that call waits for `wait_for_lock` and then loads as a guest.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::engine::parts::Engine;
@@ -23,11 +24,10 @@ impl Mark {
         Self(address(engine), key.as_str().into())
     }
 
-    /// Polls a body as one of this load.
-    pub(crate) fn poll<O>(&self, body: impl FnOnce() -> O) -> O {
+    /// Until the guard is dropped, what runs on this thread runs inside this load.
+    pub(crate) fn enter(&self) -> Inside {
         STACK.with_borrow_mut(|stack| stack.push(self.clone()));
-        let _pop = Pop;
-        body()
+        Inside(PhantomData)
     }
 }
 
@@ -44,10 +44,10 @@ fn address(engine: &Engine) -> usize {
     std::ptr::from_ref(engine).addr()
 }
 
-/// Takes the last mark off the stack, also when the body panics.
-struct Pop;
+/// Takes the last mark off the stack, also when the body panics. It stays on its thread.
+pub(crate) struct Inside(PhantomData<*const ()>);
 
-impl Drop for Pop {
+impl Drop for Inside {
     fn drop(&mut self) {
         STACK.with_borrow_mut(|stack| drop(stack.pop()));
     }
@@ -69,17 +69,22 @@ mod tests {
 
     #[test]
     fn a_mark_is_there_while_the_body_is_polled_and_not_after() {
-        mark(1, "outer").poll(|| {
-            assert_eq!(depth(), 1);
-            mark(1, "inner").poll(|| assert_eq!(depth(), 2));
-            assert_eq!(depth(), 1);
-        });
+        let outer = mark(1, "outer").enter();
+        assert_eq!(depth(), 1);
+        let inner = mark(1, "inner").enter();
+        assert_eq!(depth(), 2);
+        drop(inner);
+        assert_eq!(depth(), 1);
+        drop(outer);
         assert_eq!(depth(), 0);
     }
 
     #[test]
     fn a_panic_leaves_nothing_behind() {
-        let panics = || mark(1, "k").poll(|| panic!("on purpose"));
+        let panics = || {
+            let _inside = mark(1, "k").enter();
+            panic!("on purpose");
+        };
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
         assert_eq!(depth(), 0);
     }

@@ -25,12 +25,8 @@ pub(super) async fn run(
     let begun = engine.tickets.next();
     let started = Instant::now();
     let limit = held.as_ref().and_then(|_| call.soft_limit(started));
-    let wanted = match &held {
-        Some(_) if call.forgives() => Use::SharedWithFallback,
-        _ => Use::Shared,
-    };
     let ended = {
-        let run = pin!(run_renewed(engine, call, &mut baton, body, wanted));
+        let run = pin!(run_renewed(engine, call, &mut baton, body));
         race(run, pin!(sleep_until(limit))).await
     };
     let took = started.elapsed();
@@ -49,6 +45,10 @@ pub(super) async fn run(
             store(engine, call, baton, (begun, took), payload, ttl).await;
             Served::Own
         }
+        First::A(Ended::FailedNotKept) => {
+            drop(fail(baton, None, begun, call.postpones(), call.left(&*engine.store)));
+            held.filter(|_| call.forgives()).map_or(Served::Own, Served::Value)
+        }
         First::A(Ended::Failed(error)) => {
             let sent = Instant::now();
             fail(baton, error, begun, call.postpones(), call.left(&*engine.store)).await;
@@ -66,21 +66,15 @@ pub(super) async fn run(
 
 /// Runs the body, and renews the lease meanwhile. Without a lease, which is to say without the store, it
 /// takes a permit.
-async fn run_renewed(
-    engine: &Engine,
-    call: &Call<'_>,
-    baton: &mut Leader,
-    body: &Body,
-    wanted: Use,
-) -> Ended {
+async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body: &Body) -> Ended {
     let (Some(lease), flight) = baton.split() else {
         let _permit = engine.bypass.permit(call.stuck_after()).await;
-        return body.run(wanted).await;
+        return body.run(Use::Shared).await;
     };
     let keep = async {
         lease.keep(call.policy.load_timeout).await;
         // The value of a load whose lease is lost is its own caller's; the others need not wait for it.
         flight.dismiss(Landing::ReadAgain);
     };
-    beside(pin!(body.run(wanted)), pin!(keep)).await
+    beside(pin!(body.run(Use::Shared)), pin!(keep)).await
 }
