@@ -29,7 +29,9 @@ async fn plants(store: &Arc<dyn Store>, server: &RedisServer, key: &Key) -> Vec<
     let strings = [
         format!("{token}"),
         format!("{token}:"),
-        format!("{token}:59999x"),
+        format!("{token}:60000x"),
+        format!("x{token}:60000"),
+        "garbage:60000".to_owned(),
         format!("{token}:59"), // what is left of it is more than its term
     ];
     let strings = strings.map(String::into_bytes).into_iter().chain([
