@@ -19,7 +19,7 @@ const RENEWALS_PER_LEASE: u32 = 3;
 
 /// A lease that cleans up after itself.
 ///
-/// A token serves one lease. Where it is not known whether the store gave the lock to a token, because
+/// A token is sent to the store once, and serves one lease. Where it is not known whether the store gave the lock to a token, because
 /// the reply was lost, the token is given up: the request may still be on its way, and an invalidation
 /// that has returned by the time it arrives would not void what it sets.
 ///
@@ -34,6 +34,8 @@ pub(crate) struct Lease {
     key: Key,
     chance: Chance,
     token: Token,
+    /// Whether the token has been sent to the store.
+    was_asked: bool,
     term: Duration,
     state: State,
 }
@@ -56,6 +58,7 @@ impl Lease {
             key: key.clone(),
             chance: chance.clone(),
             token: Token::random(chance),
+            was_asked: false,
             term,
             state: State::Idle,
         }
@@ -106,8 +109,9 @@ impl Lease {
     /// Prepares to ask for the lock. The term runs from before the store starts it, so that this side
     /// ends first.
     fn ask(&mut self) -> Instant {
-        if !matches!(self.state, State::Idle) {
-            self.settle();
+        self.settle();
+        // Also after a refusal: a store without scripts may have set the token, and taken it back.
+        if mem::replace(&mut self.was_asked, true) {
             self.token = Token::random(&self.chance);
         }
         self.state = State::Asked;
@@ -251,6 +255,19 @@ mod tests {
         let first = lease.token;
         assert!(acquires(&mut lease), "what the first one held was given back");
         assert_ne!(lease.token, first);
+    }
+
+    #[test]
+    fn so_it_is_after_a_refusal() {
+        let lease = leases();
+        let (mut first, mut second) = (lease(), lease());
+        assert!(acquires(&mut first));
+        let mut tokens = Vec::new();
+        for _ in 0..3 {
+            assert!(!acquires(&mut second));
+            assert!(!tokens.contains(&second.token), "a guest may have been told it");
+            tokens.push(second.token);
+        }
     }
 
     #[test]

@@ -186,14 +186,15 @@ macro_rules! on_each {
 }
 
 use foreign::{
-    a_slot_that_is_written_over_is_lost, foreign_data_is_no_entry_and_no_slot,
-    holding_off_changes_nothing_but_entries,
+    a_slot_that_is_written_over_is_lost, an_entry_that_outlives_its_life_gives_way,
+    foreign_data_is_no_entry_and_no_slot, holding_off_changes_nothing_but_entries,
 };
 
 on_each!(redis, redis_without_scripts, redis_with_scripts_forbidden => [
     the_contract,
     foreign_data_is_no_entry_and_no_slot,
     a_slot_that_is_written_over_is_lost,
+    an_entry_that_outlives_its_life_gives_way,
     holding_off_changes_nothing_but_entries,
     the_server_ends_what_nobody_cleans_up,
     what_is_held_off_keeps_its_life,

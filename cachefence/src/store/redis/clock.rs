@@ -137,6 +137,11 @@ impl ServerClock {
     }
 }
 
+/// What `TIME` answers: seconds and microseconds.
+pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
+    Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

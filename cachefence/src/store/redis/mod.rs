@@ -28,11 +28,12 @@ use std::time::Duration;
 use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
+use self::clock::timestamp;
 use self::failure::Failure;
 use self::link::Link;
 use self::protocol::{At, Ending, Entry, HeldOff, Protocol};
 use self::record::Record;
-use self::server::{Server, timestamp};
+use self::server::Server;
 use super::{
     Acquire, Acquired, Outcome, Revision, Snapshot, Status, Store, StoreFuture, StoreResult,
     Timestamp, Token, Traits,

@@ -11,7 +11,7 @@ use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Val
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, How, Probe};
-use super::clock::ServerClock;
+use super::clock::{ServerClock, timestamp};
 use super::connection::CONNECT_TIMEOUT;
 use super::failure::{Counted, Failure};
 use super::link::{Link, Links};
@@ -311,8 +311,4 @@ async fn well(connection: &mut MultiplexedConnection) -> RedisResult<(u64, u64)>
         }
         Err((_, error)) => Err(error),
     }
-}
-
-pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
-    Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
+use super::clock::timestamp;
 use super::protocol::{
     At, Ending, Entry, HeldOff, Protocol, Reply, Step, Timed, holder, holds_any, is_header, millis,
     slot,
 };
-use super::record::{self, HEADER, RETRY_AT, REVISION_AT};
+use super::record::{self, HEADER, RETRY_AT, REVISION_AT, Record};
 use crate::store::{Acquire, Held, Take, Timestamp, Token};
 
 pub(super) struct Transactions;
@@ -100,8 +101,12 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
             Ok::<_, redis::RedisError>(())
         };
         let newer = entry.filter(|entry| {
-            record::revision_of(at.key, at.codec, entry)
-                .is_some_and(|found| Some(found) != request.seen)
+            // Read as a whole, since a token that is given back must not be asked for again.
+            let entry = entry.clone().into();
+            match Record::decode(at.key, at.codec, entry, timestamp(time)) {
+                Record::Entry(found) => Some(found.revision) != request.seen,
+                Record::Stray | Record::Foreign => false,
+            }
         });
         if let Some(entry) = newer {
             give_back().await?;

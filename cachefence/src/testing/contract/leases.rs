@@ -14,6 +14,7 @@ checks![
     only_the_holder_renews,
     a_renewal_may_be_for_longer_and_fills_no_slot,
     a_lease_ends_by_itself,
+    a_lease_that_has_ended_is_of_no_use,
     postponing_holds_the_entry_off_and_releases,
     only_the_holder_postpones,
     postponing_without_an_entry_only_releases,
@@ -117,6 +118,22 @@ async fn a_lease_ends_by_itself(site: Site<'_>) {
     assert!(!site.renews(dead).await);
     assert!(!site.stores(dead, "too late").await);
     assert!(site.stores(token, "v").await);
+}
+
+async fn a_lease_that_has_ended_is_of_no_use(site: Site<'_>) {
+    let seen = site.put(value("old")).await;
+    for outcome in [Outcome::Store(value("too late")), Outcome::Postpone(TERM), Outcome::Release] {
+        let token = super::super::token();
+        let request = Acquire::new(token, Duration::from_millis(5)).seen(Some(seen));
+        let acquired = site.store.acquire(&site.key, &request).await.unwrap();
+        assert!(matches!(acquired, Acquired::Lease), "{acquired:?}");
+        let begun = site.entry().await.now;
+        let later = begun.after(Duration::from_millis(100));
+        site.until(|found| found.is_some_and(|found| found.now > later)).await;
+        assert!(!site.finishes(&[token], outcome).await && !site.renews(token).await);
+    }
+    let found = site.entry().await;
+    assert_eq!((&*found.payload, found.revision), (&b"old"[..], seen));
 }
 
 async fn postponing_holds_the_entry_off_and_releases(site: Site<'_>) {

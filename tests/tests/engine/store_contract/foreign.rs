@@ -29,7 +29,9 @@ async fn plants(store: &Arc<dyn Store>, server: &RedisServer, key: &Key) -> Vec<
     let strings = [
         format!("{token}"),
         format!("{token}:"),
-        format!("{token}:59999x"),
+        format!("{token}:60000x"),
+        format!("x{token}:60000"),
+        "garbage:60000".to_owned(),
         format!("{token}:59"), // what is left of it is more than its term
     ];
     let strings = strings.map(String::into_bytes).into_iter().chain([
@@ -129,5 +131,27 @@ pub(super) async fn holding_off_changes_nothing_but_entries(Fixture { store, ser
         let mark = Outcome::Uncacheable(LEASE);
         assert!(store.finish(&key, &[token], &mark).await.unwrap(), "{words:?}");
         assert_eq!(read(&store, &key).await.unwrap().payload, "", "{words:?}");
+    }
+}
+
+/// It begins as an entry of its key does, and lives for longer than it says.
+pub(super) async fn an_entry_that_outlives_its_life_gives_way(Fixture { store, server }: Fixture) {
+    let key = key("k");
+    for mark in [false, true] {
+        let seen = put(&store, &key, value("v")).await;
+        let mut connection = server.connection();
+        let mut expire_never = redis::cmd("SETRANGE");
+        expire_never.arg(key.as_str()).arg(36).arg(&[127_u8; 8][..]);
+        expire_never.exec(&mut connection).unwrap();
+        assert!(read(&store, &key).await.is_none());
+        for seen in [None, seen] {
+            let token = acquire(&store, &key, seen).await.expect("it is in nobody's way");
+            assert!(store.finish(&key, &[token], &Outcome::Release).await.unwrap());
+        }
+        let token = acquire(&store, &key, None).await.unwrap();
+        let outcome = if mark { Outcome::Uncacheable(LEASE) } else { stored("healed") };
+        assert!(store.finish(&key, &[token], &outcome).await.unwrap());
+        let healed = read(&store, &key).await.unwrap();
+        assert_eq!(healed.payload, if mark { "" } else { "healed" });
     }
 }
