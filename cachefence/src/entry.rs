@@ -1,5 +1,6 @@
 //! One key of one cache.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::fetch::Fetch;
 use crate::key::Key;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::{self, Policy};
-use crate::request::{Request, shared};
+use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{ByClone, DecodeEach};
 use crate::store::NewValue;
@@ -95,7 +96,7 @@ impl CacheFence {
         let mut request = Request::new(Key::given(self.prefix(), key.as_ref()));
         request.lifetime = Lifetime::fixed(ttl);
         // Without an entry, which would count one more user of this cache for as long as it lives.
-        request.get_or_set(self, recompute)
+        get_or_set(self, request, recompute)
     }
 
     /// The entry of `key`, for options of a single call and for more than reading.
@@ -191,7 +192,7 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.request.get_or_set(self.cache, recompute)
+        get_or_set(self.cache, self.request, recompute)
     }
 
     /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
@@ -221,16 +222,17 @@ impl<T> Entry<T> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let key = self.request.checked_key()?;
-        let policy = self.request.checked_policy(&self.cache)?;
-        let fetch = Fetch::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>::new(
-            self.cache.engine(),
-            (key, policy),
-            &self.request.lifetime,
+        let policy = self.request.checked(&self.cache)?;
+        match Fetch::<T, Arc<E>, Shared, _, _, _>::new(
+            &self.cache,
+            &self.request,
+            policy,
             shared,
             recompute,
-        );
-        match fetch.fetch_in_background().await {
+        )
+        .fetch_in_background()
+        .await
+        {
             Ok(result) => result.map_err(Error::Recompute),
             Err(_not_run) => Err(Error::Recursive),
         }
@@ -310,6 +312,41 @@ impl<T> Entry<T> {
     fn policy_mut(&mut self) -> &mut Policy {
         self.request.policy_mut(&self.cache)
     }
+}
+
+/// Serves one call, from `cache` or by `recompute`.
+fn get_or_set<C, T, E, F, Fut>(
+    cache: C,
+    request: Request<T>,
+    recompute: F,
+) -> impl Future<Output = Result<T, Error<E>>>
+where
+    C: Borrow<CacheFence>,
+    T: Serialize + DeserializeOwned,
+    E: Send + Sync + 'static,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    // The block alone holds what a call needs; an `async fn` would hold its arguments twice.
+    async move {
+        let cache = cache.borrow();
+        let policy = request.checked(cache)?;
+        match Fetch::<T, Arc<E>, Shared, _, _, _>::new(cache, &request, policy, shared, recompute)
+            .fetch()
+            .await
+        {
+            Ok(result) => result.map_err(Error::Recompute),
+            Err(_not_run) => Err(Error::Recursive),
+        }
+    }
+}
+
+/// How the callers of one load share what it comes to: nothing is known of `T` here, so each decodes.
+type Shared = (DecodeEach, ByClone);
+
+/// A result of which every caller of a flight is given the same error.
+fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {
+    result.map_err(Arc::new)
 }
 
 impl<T> fmt::Debug for Entry<T> {

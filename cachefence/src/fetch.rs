@@ -20,6 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::cache::CacheFence;
 use crate::codec::AnyCodec;
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::{
@@ -27,9 +28,9 @@ use crate::engine::{
     in_background,
 };
 use crate::key::Key;
-use crate::lifetime::Lifetime;
 use crate::options::Policy;
 use crate::report;
+use crate::request::Request;
 use crate::share::{KeepError, Share};
 use crate::time::spawn;
 
@@ -40,9 +41,8 @@ pub(crate) type IntoResult<R, T, E> = fn(R) -> Result<T, E>;
 /// result is shared.
 pub(crate) struct Fetch<'a, T, E, S, R, B, F> {
     engine: &'a Arc<Engine>,
-    key: &'a Key,
+    request: &'a Request<T>,
     policy: &'a Policy,
-    lifetime: &'a Lifetime<T>,
     into_result: IntoResult<R, T, E>,
     run: Run<B, F>,
     share: PhantomData<fn() -> S>,
@@ -66,25 +66,16 @@ enum Within {
 /// The result of a call's own body, as it is kept while others are told of it.
 type Own<T, E, S> = Option<Result<T, <S as KeepError<E>>::Kept>>;
 
-/// What a call comes to that does not wait.
-enum Begun<'a, T> {
-    Served(T),
-    /// In a box, for which a call that reads next has little room.
-    Goes(Box<(Call<'a>, Next)>),
-    /// The store does not answer at once.
-    Reads,
-}
-
 impl<'a, T, E, S, R, B, F> Fetch<'a, T, E, S, R, B, F> {
     pub(crate) fn new(
-        engine: &'a Arc<Engine>,
-        (key, policy): (&'a Key, &'a Policy),
-        lifetime: &'a Lifetime<T>,
+        cache: &'a CacheFence,
+        request: &'a Request<T>,
+        policy: &'a Policy,
         into_result: IntoResult<R, T, E>,
         body: B,
     ) -> Self {
-        let run = Run::NotYet(body);
-        Self { engine, key, policy, lifetime, into_result, run, share: PhantomData }
+        let (engine, run) = (cache.engine(), Run::NotYet(body));
+        Self { engine, request, policy, into_result, run, share: PhantomData }
     }
 }
 
@@ -105,14 +96,11 @@ where
     /// The call, its body not run, if it is made from inside the load that it would have to wait for.
     pub(crate) fn fetch(self) -> impl Future<Output = Result<Result<T, E>, Self>> {
         async move {
-            let begun = match self.begin() {
-                Begun::Served(value) => return Ok(Ok(value)),
-                Begun::Goes(begun) => Some(begun),
-                Begun::Reads => None,
-            };
-            let (call, next) = if let Some(begun) = begun {
-                *begun
-            } else {
+            if let Some(value) = self.fresh_at_once() {
+                return Ok(Ok(value));
+            }
+            // In a block of its own: a local that was borrowed has room in the future until it is dropped.
+            let (call, next) = {
                 let (mut call, found) = self.engine.read(self.call()).await;
                 match self.decide(&mut call, found) {
                     (Next::Serve(Served::Value(_)), Some(value)) => return Ok(Ok(value)),
@@ -124,17 +112,14 @@ where
         }
     }
 
-    fn begin(&self) -> Begun<'a, T> {
-        let Some(found) = self.engine.read_at_once(self.key) else { return Begun::Reads };
-        let mut call = self.call();
-        match self.decide(&mut call, found) {
-            (Next::Serve(Served::Value(_)), Some(value)) => Begun::Served(value),
-            (next, _) => Begun::Goes(Box::new((call, next))),
-        }
+    /// The value that is there, if it is fresh and the store answers at once.
+    fn fresh_at_once(&self) -> Option<T> {
+        let payload = self.engine.fresh_at_once(self.request.key(), self.policy)?;
+        self.engine.codec().decode(&payload).ok()
     }
 
     fn call(&self) -> Call<'a> {
-        Call::new(self.key, self.policy, decodes::<T>)
+        Call::new(self.request.key(), self.policy, decodes::<T>)
     }
 
     /// Decides how the call goes on, and decodes what was found if that may be served.
@@ -229,7 +214,7 @@ where
     fn poll_body(&mut self, within: Within, cx: &mut Context<'_>) -> Poll<R> {
         self.run = match mem::replace(&mut self.run, Run::Over) {
             Run::NotYet(body) => {
-                let mark = (within == Within::Load).then(|| self.engine.mark(self.key));
+                let mark = (within == Within::Load).then(|| self.engine.mark(self.request.key()));
                 let _inside = mark.as_ref().map(Mark::enter);
                 Run::Running(Box::pin(body()), mark)
             }
@@ -252,8 +237,8 @@ where
                 let ended = match wanted {
                     Use::Own => Ended::Value { payload: None, ttl: None },
                     Use::Shared => Ended::Value {
-                        payload: encode(self.engine.codec(), self.key, &value),
-                        ttl: self.lifetime.of(&value),
+                        payload: encode(self.engine.codec(), self.request.key(), &value),
+                        ttl: self.request.lifetime.of(&value),
                     },
                 };
                 *own = Some(Ok(value));
@@ -326,12 +311,12 @@ where
     ) -> Option<JoinHandle<Option<T>>> {
         let Self { into_result, run, share, .. } = self;
         let engine = Arc::clone(self.engine);
-        let (key, policy, lifetime) = (self.key.clone(), *self.policy, *self.lifetime);
+        let (request, policy) = (self.request.clone(), *self.policy);
         spawn(async move {
             let _permit = permit;
-            let (engine, key, policy, lifetime) = (&engine, &key, &policy, &lifetime);
-            let mut fetch = Fetch { engine, key, policy, lifetime, into_result, run, share };
-            let mut call = Call::in_background(key, policy, decodes::<T>);
+            let (engine, request, policy) = (&engine, &request, &policy);
+            let mut fetch = Fetch { engine, request, policy, into_result, run, share };
+            let mut call = Call::in_background(request.key(), policy, decodes::<T>);
             let (body, mut own) = (Body::default(), None);
             let work = engine.lead_in_task(&mut call, task, &body);
             // An error is left for the next reader.

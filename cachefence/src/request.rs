@@ -1,20 +1,12 @@
 //! What a call asks for: which key, and on which options.
 
-use std::borrow::Borrow;
 use std::fmt;
-use std::future::Future;
-use std::sync::Arc;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
 use crate::error::{Error, InvalidKey, InvalidOption};
-use crate::fetch::Fetch;
 use crate::key::Key;
 use crate::lifetime::Lifetime;
 use crate::options::Policy;
-use crate::share::{ByClone, DecodeEach};
 
 /// A key and the options of one entry. Every call that waits holds its own, so what few have is boxed.
 pub(crate) struct Request<T> {
@@ -53,6 +45,12 @@ impl<T> Request<T> {
         }
     }
 
+    /// The options of a call that may store a value, if they and the key can be used.
+    pub(crate) fn checked<'a, E>(&'a self, cache: &'a CacheFence) -> Result<&'a Policy, Error<E>> {
+        self.checked_key()?;
+        Ok(self.checked_policy(cache)?)
+    }
+
     /// The options of a call that may store a value.
     pub(crate) fn checked_policy<'a>(
         &'a self,
@@ -64,42 +62,6 @@ impl<T> Request<T> {
             Some(policy) => policy.check().map(|()| policy),
         }
     }
-
-    /// Serves one call, from `cache` or by `recompute`.
-    pub(crate) fn get_or_set<C, E, F, Fut>(
-        self,
-        cache: C,
-        recompute: F,
-    ) -> impl Future<Output = Result<T, Error<E>>>
-    where
-        C: Borrow<CacheFence>,
-        T: Serialize + DeserializeOwned,
-        E: Send + Sync + 'static,
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-    {
-        // The block alone holds what a call needs; an `async fn` would hold its arguments twice.
-        async move {
-            let cache = cache.borrow();
-            let (key, policy) = (self.checked_key()?, self.checked_policy(cache)?);
-            let fetch = Fetch::<T, Arc<E>, (DecodeEach, ByClone), _, _, _>::new(
-                cache.engine(),
-                (key, policy),
-                &self.lifetime,
-                shared,
-                recompute,
-            );
-            match fetch.fetch().await {
-                Ok(result) => result.map_err(Error::Recompute),
-                Err(_not_run) => Err(Error::Recursive),
-            }
-        }
-    }
-}
-
-/// A result of which every caller of a flight is given the same error.
-pub(crate) fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {
-    result.map_err(Arc::new)
 }
 
 impl<T> Clone for Request<T> {

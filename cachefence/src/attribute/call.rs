@@ -104,12 +104,8 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
 
     /// The call's options. `None`, which is reported, if they or the key cannot be used.
     fn usable_policy(&self) -> Option<&Policy> {
-        match (self.request.checked_key(), self.request.checked_policy(self.cache.borrow())) {
-            (Ok(_), Ok(policy)) => return Some(policy),
-            (Err(error), _) => self.not_cached(&error),
-            (_, Err(error)) => self.not_cached(&error),
-        }
-        None
+        let checked = self.request.checked::<Infallible>(self.cache.borrow());
+        checked.map_err(|error| self.not_cached(&error)).ok()
     }
 
     /// The call as the engine serves it.
@@ -120,8 +116,8 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         body: B,
     ) -> Fetch<'a, T, E, S, R, B, F> {
         let cache = self.cache.borrow();
-        let options = (self.request.key(), policy.unwrap_or(cache.policy()));
-        Fetch::new(cache.engine(), options, &self.request.lifetime, into_result, body)
+        let policy = policy.unwrap_or(cache.policy());
+        Fetch::new(cache, &self.request, policy, into_result, body)
     }
 
     /// Reports a call that is made from inside its own load.

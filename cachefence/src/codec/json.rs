@@ -25,9 +25,7 @@ impl Codec for Json {
     }
 
     fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
-        let formatter = NoticingNulls(&mut nulls);
-        value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
+        let (bytes, nulls) = encode(value)?;
         // Most values hold no null, and are not looked at a second time.
         if nulls {
             value.serialize(Walk)?;
@@ -44,6 +42,25 @@ impl Codec for Json {
         deserializer.end()?;
         Ok(value)
     }
+}
+
+/// As [`Json::encode`](Codec::encode), which this is for the engine: the walk that a null takes is compiled
+/// once rather than for each type.
+pub(super) fn encode_once_compiled<T: Serialize>(value: &T) -> Result<Vec<u8>, BoxError> {
+    let (bytes, nulls) = encode(value)?;
+    if nulls {
+        let value: &dyn erased_serde::Serialize = value;
+        value.serialize(Walk)?;
+    }
+    Ok(bytes)
+}
+
+/// The text of `value`, and whether it holds a `null`.
+fn encode<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, bool), serde_json::Error> {
+    let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
+    let formatter = NoticingNulls(&mut nulls);
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
+    Ok((bytes, nulls))
 }
 
 /// Formats as compactly as `serde_json` does, and says whether a `null` was written.

@@ -89,7 +89,7 @@ impl AnyCodec {
 
     pub(crate) fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
         match self {
-            Self::Json => Json.encode(value),
+            Self::Json => json::encode_once_compiled(value),
             Self::Other(codec) => codec.encode_erased(value),
         }
     }

@@ -55,6 +55,7 @@ mod wakers;
 use std::future::Future;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -78,10 +79,9 @@ pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
 
 /// What the rest of the crate asks of the engine.
 impl Engine {
-    /// Reads a store that answers at once; `None` for any other.
-    #[inline]
-    pub(crate) fn read_at_once(&self, key: &Key) -> Option<Found> {
-        read::shared::read_at_once(self, key)
+    /// The value under `key`, if it is fresh and the store answers at once.
+    pub(crate) fn fresh_at_once(&self, key: &Key, policy: &Policy) -> Option<Bytes> {
+        load::decide::fresh_at_once(self, key, policy)
     }
 
     /// Reads for a call that begins, sharing the read with others.

@@ -24,13 +24,14 @@ const HEDGE: &str = "~hedge:";
 
 /// Marks `name`, whose first `prefix` bytes are a namespace, if its text cannot stand as it is.
 pub(super) fn mark(prefix: usize, name: &mut String) {
-    let text = name.get(prefix..).unwrap_or_default();
     // Nearly all keys hold no brace and begin with something else, and nothing more is asked of them.
-    let is_marked = (text.starts_with('~') && (text.starts_with(LEASE) || text.starts_with(HEDGE)))
-        || (may_hold_braces(name)
-            && (text.starts_with(MARK) || (name.contains('}') && hash_tag(name).is_none())));
-    if is_marked {
-        name.insert_str(prefix, MARK);
+    if name.as_bytes().get(prefix) == Some(&b'~') || may_hold_braces(name) {
+        let text = name.get(prefix..).unwrap_or_default();
+        let is_marked = [LEASE, HEDGE, MARK].iter().any(|mark| text.starts_with(mark))
+            || (name.contains('}') && hash_tag(name).is_none());
+        if is_marked {
+            name.insert_str(prefix, MARK);
+        }
     }
 }
 

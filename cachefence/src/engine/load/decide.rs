@@ -1,35 +1,47 @@
 //! What a call does about what it has found.
 
 use super::next::{Next, Served};
+use bytes::Bytes;
+
 use super::recursion;
 use crate::engine::call::{Attempt, Call, Purpose, Seen};
 use crate::engine::flight::Entered;
 use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::found::Found;
+use crate::engine::read::shared::read_at_once;
 use crate::freshness::{Freshness, Life, freshness};
+use crate::key::Key;
 use crate::options::Policy;
 use crate::store::{Kind, Snapshot};
 
-/// How fresh an entry is to `call`, with the draw for an early refresh.
-#[inline]
-pub(in crate::engine) fn judge(engine: &Engine, call: &Call<'_>, entry: &Snapshot) -> Freshness {
-    let draw = || engine.draws.draw(call.key.fingerprint(), entry.delta, entry.now);
-    freshness_of(call, entry, draw)
+/// The value under `key`, if it is fresh and the store answers at once.
+pub(in crate::engine) fn fresh_at_once(
+    engine: &Engine,
+    key: &Key,
+    policy: &Policy,
+) -> Option<Bytes> {
+    let entry = read_at_once(engine, key)?.ok()??;
+    (judge(engine, key, policy, &entry) == Freshness::Fresh).then_some(entry.payload)
+}
+
+/// How fresh an entry is, with the draw for an early refresh.
+fn judge(engine: &Engine, key: &Key, policy: &Policy, entry: &Snapshot) -> Freshness {
+    freshness_of(policy, entry, || engine.draws.draw(key.fingerprint(), entry.delta, entry.now))
 }
 
 /// How fresh an entry is where nothing is refreshed early.
 pub(super) fn judge_without_draw(call: &Call<'_>, entry: &Snapshot) -> Freshness {
-    freshness_of(call, entry, || 1.0)
+    freshness_of(call.policy, entry, || 1.0)
 }
 
-fn freshness_of(call: &Call<'_>, entry: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
+fn freshness_of(policy: &Policy, entry: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
     // A mark is no value, and no window reaches through it.
     if entry.kind != Kind::Value {
         return Freshness::Expired;
     }
     let Snapshot { delta, expiry, retry_at, .. } = *entry;
-    let Policy { beta, stale, .. } = *call.policy;
+    let Policy { beta, stale, .. } = *policy;
     freshness(Life { delta, expiry, retry_at }, beta, stale, entry.now, draw)
 }
 
@@ -43,7 +55,7 @@ pub(in crate::engine) fn decide(
 ) -> Next {
     let mut attempt = match found {
         Found::Entry(entry, decoded) => {
-            let freshness = judge(engine, call, &entry);
+            let freshness = judge(engine, call.key, call.policy, &entry);
             let mut attempt = Attempt::miss(Seen::Revision(entry.revision));
             if freshness != Freshness::Expired {
                 let value = Encoded { payload: entry.payload, decoded };

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sixteen_permit_at_a_time() {
+    async fn sixteen_are_permitted_at_a_time() {
         let limiter = Limiter::new(MOST_AT_A_TIME);
         let mut inside = Vec::new();
         for _ in 0..MOST_AT_A_TIME {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_at_a_time_permites_a_limiter_that_is_stuck() {
+    async fn a_limiter_that_is_stuck_lets_one_through_at_a_time() {
         let limiter = Arc::new(Limiter::new(MOST_AT_A_TIME));
         let mut stuck = Vec::new();
         for _ in 0..MOST_AT_A_TIME {

@@ -13,7 +13,7 @@ use crate::key::Key;
 
 /// A load, by the address of its engine and its key.
 #[derive(Clone)]
-pub(crate) struct Mark(usize, Arc<str>);
+pub(crate) struct Mark(Arc<(usize, Box<str>)>);
 
 thread_local! {
     static STACK: RefCell<Vec<Mark>> = const { RefCell::new(Vec::new()) };
@@ -21,7 +21,7 @@ thread_local! {
 
 impl Mark {
     pub(in crate::engine) fn new(engine: &Engine, key: &Key) -> Self {
-        Self(address(engine), key.as_str().into())
+        Self(Arc::new((address(engine), key.as_str().into())))
     }
 
     /// Until the guard is dropped, what runs on this thread runs inside this load.
@@ -35,7 +35,7 @@ impl Mark {
 pub(in crate::engine) fn is_inside(engine: &Engine, key: &Key) -> bool {
     let engine = address(engine);
     STACK.with_borrow(|stack| {
-        stack.iter().any(|Mark(of, name)| *of == engine && **name == *key.as_str())
+        stack.iter().any(|Mark(load)| load.0 == engine && *load.1 == *key.as_str())
     })
 }
 
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn mark(engine: usize, key: &str) -> Mark {
-        Mark(engine, key.into())
+        Mark(Arc::new((engine, key.into())))
     }
 
     fn depth() -> usize {

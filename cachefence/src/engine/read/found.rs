@@ -26,10 +26,10 @@ pub(in crate::engine) struct SharedRead {
 
 /// The store cannot be read, which has been reported.
 #[derive(Clone)]
-pub(super) struct Unavailable;
+pub(in crate::engine) struct Unavailable;
 
 /// What a read comes to.
-pub(super) type ReadEntry = Result<Option<Snapshot>, Unavailable>;
+pub(in crate::engine) type ReadEntry = Result<Option<Snapshot>, Unavailable>;
 
 /// What a call is told that waited for a read, or sent it.
 pub(super) fn found(entry: ReadEntry, decoded: Decoded) -> Found {
