@@ -24,7 +24,7 @@ use crate::cache::CacheFence;
 use crate::codec::AnyCodec;
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::{
-    Call, Encoded, Engine, Found, InBackground, Mark, Next, Served, Task, Waited, Work,
+    Call, Encoded, Engine, FirstRead, InBackground, Mark, Next, Served, Task, Waited, Work,
     in_background,
 };
 use crate::key::Key;
@@ -63,6 +63,9 @@ enum Within {
     NoLoad,
 }
 
+/// How a call goes on that its first read does not serve, with the value that it holds meanwhile.
+type NotServed<'a, T> = (Call<'a>, Next, Option<T>);
+
 /// The result of a call's own body, as it is kept while others are told of it.
 type Own<T, E, S> = Option<Result<T, <S as KeepError<E>>::Kept>>;
 
@@ -99,13 +102,10 @@ where
             if let Some(value) = self.fresh_at_once() {
                 return Ok(Ok(value));
             }
-            // In a block of its own: a local that was borrowed has room in the future until it is dropped.
-            let (call, next) = {
-                let (mut call, found) = self.engine.read(self.call()).await;
-                match self.decide(&mut call, found) {
-                    (Next::Serve(Served::Value(_)), Some(value)) => return Ok(Ok(value)),
-                    (next, _) => (call, next),
-                }
+            let read = self.engine.read(self.call()).await;
+            let (call, next) = match self.take(read) {
+                Ok(value) => return Ok(Ok(value)),
+                Err(not_served) => (not_served.0, not_served.1),
             };
             // In a box: a call that is served at once does not carry what waiting takes.
             Box::pin(self.serve(call, next)).await
@@ -122,14 +122,29 @@ where
         Call::new(self.request.key(), self.policy, decodes::<T>)
     }
 
-    /// Decides how the call goes on, and decodes what was found if that may be served.
-    fn decide(&self, call: &mut Call<'_>, found: Found) -> (Next, Option<T>) {
+    /// Takes in what the first read came to: the value, or how the call goes on, with the value that it
+    /// holds meanwhile.
+    fn take(&self, read: FirstRead<'a>) -> Result<T, Box<NotServed<'a, T>>> {
         let mut value = None;
-        let next = self.engine.decide(call, found, &mut |encoded| {
-            value = Self::decode(self.engine, encoded);
-            value.is_some()
-        });
-        (next, value)
+        let (call, next) = match read {
+            FirstRead::Fresh(encoded) => {
+                // A value that does not decode is read again, as one that is to be loaded.
+                let value = Self::decode(self.engine, &encoded);
+                return value.ok_or_else(|| Box::new((self.call(), Next::Read, None)));
+            }
+            FirstRead::NotFresh(read) => {
+                let (mut call, found) = *read;
+                let next = self.engine.decide(&mut call, found, &mut |encoded| {
+                    value = Self::decode(self.engine, encoded);
+                    value.is_some()
+                });
+                (call, next)
+            }
+        };
+        match (next, value) {
+            (Next::Serve(Served::Value(_)), Some(value)) => Ok(value),
+            (next, held) => Err(Box::new((call, next, held))),
+        }
     }
 
     fn decode(engine: &Engine, value: &Encoded) -> Option<T> {
@@ -267,11 +282,11 @@ where
     /// call refreshes it.
     pub(crate) async fn fetch_in_background(self) -> Result<Result<T, E>, Self> {
         let engine = self.engine;
-        let (mut call, found) = engine.read(self.call()).await;
-        let (next, held) = match self.decide(&mut call, found) {
-            (Next::Serve(Served::Value(_)), Some(value)) => return Ok(Ok(value)),
-            (next, Some(held)) => (next, held),
-            (next, None) => return Box::pin(self.serve(call, next)).await,
+        let read = engine.read(self.call()).await;
+        let (mut call, next, held) = match self.take(read).map_err(|not_served| *not_served) {
+            Ok(value) => return Ok(Ok(value)),
+            Err((call, next, Some(held))) => (call, next, held),
+            Err((call, next, None)) => return Box::pin(self.serve(call, next)).await,
         };
         let mut next = match in_background(next) {
             Ok(next) => next,

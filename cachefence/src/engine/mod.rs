@@ -68,10 +68,11 @@ use crate::store::NewValue;
 pub(crate) use self::call::Call;
 pub(crate) use self::landing::Encoded;
 pub(crate) use self::load::background::{InBackground, Task, Waited, Waits, in_background};
+pub(crate) use self::load::decide::FirstRead;
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
 pub(crate) use self::parts::Engine;
-pub(crate) use self::read::found::Found;
+use self::read::found::Found;
 
 /// Work of the engine for one call, in a box: a call that is served at once does not carry what waiting
 /// takes.
@@ -80,16 +81,14 @@ pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
 /// What the rest of the crate asks of the engine.
 impl Engine {
     /// The value under `key`, if it is fresh and the store answers at once.
+    #[inline]
     pub(crate) fn fresh_at_once(&self, key: &Key, policy: &Policy) -> Option<Bytes> {
-        load::decide::fresh_at_once(self, key, policy)
+        if self.answers_at_once { load::decide::fresh_at_once(self, key, policy) } else { None }
     }
 
     /// Reads for a call that begins, sharing the read with others.
-    pub(crate) fn read<'a>(&'a self, mut call: Call<'a>) -> Work<'a, (Call<'a>, Found)> {
-        Box::pin(async move {
-            let found = read::shared::read(self, &mut call).await;
-            (call, found)
-        })
+    pub(crate) fn read<'a>(&'a self, call: Call<'a>) -> Work<'a, FirstRead<'a>> {
+        Box::pin(load::decide::first_read(self, call))
     }
 
     /// How a call goes on that has `found` this; `can_decode` is asked of a value that may be served.

@@ -9,11 +9,32 @@ use crate::engine::flight::Entered;
 use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::found::Found;
-use crate::engine::read::shared::read_at_once;
+use crate::engine::read::shared::{read, read_at_once};
 use crate::freshness::{Freshness, Life, freshness};
 use crate::key::Key;
 use crate::options::Policy;
 use crate::store::{Kind, Snapshot};
+
+/// What the first read of a call comes to. A hit has little to move about, so the rest is in a box.
+pub(crate) enum FirstRead<'a> {
+    Fresh(Encoded),
+    NotFresh(Box<(Call<'a>, Found)>),
+}
+
+/// Reads for a call that begins.
+pub(in crate::engine) async fn first_read<'a>(
+    engine: &Engine,
+    mut call: Call<'a>,
+) -> FirstRead<'a> {
+    match read(engine, &mut call).await {
+        Found::Entry(entry, decoded)
+            if judge(engine, call.key, call.policy, &entry) == Freshness::Fresh =>
+        {
+            FirstRead::Fresh(Encoded { payload: entry.payload, decoded })
+        }
+        found => FirstRead::NotFresh(Box::new((call, found))),
+    }
+}
 
 /// The value under `key`, if it is fresh and the store answers at once.
 pub(in crate::engine) fn fresh_at_once(
