@@ -29,7 +29,7 @@ pub struct Key {
     name: String,
     template: Option<&'static str>,
     /// How much of the name is the namespace and its `:`, or the beginning of a long one.
-    prefix: u32,
+    prefix: usize,
 }
 
 impl Key {
@@ -67,7 +67,6 @@ impl Key {
         if name.len() > MAX_WHOLE_KEY_BYTES {
             name = long::shorten(prefix, &name);
         }
-        let prefix = u32::try_from(prefix.min(long::LONGEST_PREFIX)).unwrap_or_default();
         (Self { name, template, prefix }, Ok(()))
     }
 
@@ -87,7 +86,7 @@ impl Key {
     }
 
     fn prefix(&self) -> &str {
-        usize::try_from(self.prefix).ok().and_then(|end| self.name.get(..end)).unwrap_or_default()
+        self.name.get(..self.prefix.min(long::LONGEST_PREFIX)).unwrap_or_default()
     }
 
     /// A number that is stored with the entry, so that a reply which belongs to another key is

@@ -23,15 +23,20 @@ const LEASE: &str = "~lock:";
 const HEDGE: &str = "~hedge:";
 
 /// Marks `name`, whose first `prefix` bytes are a namespace, if its text cannot stand as it is.
+#[inline]
 pub(super) fn mark(prefix: usize, name: &mut String) {
     // Nearly all keys hold no brace and begin with something else, and nothing more is asked of them.
     if name.as_bytes().get(prefix) == Some(&b'~') || may_hold_braces(name) {
-        let text = name.get(prefix..).unwrap_or_default();
-        let is_marked = [LEASE, HEDGE, MARK].iter().any(|mark| text.starts_with(mark))
-            || (name.contains('}') && hash_tag(name).is_none());
-        if is_marked {
-            name.insert_str(prefix, MARK);
-        }
+        mark_if_needed(prefix, name);
+    }
+}
+
+fn mark_if_needed(prefix: usize, name: &mut String) {
+    let text = name.get(prefix..).unwrap_or_default();
+    let is_marked = [LEASE, HEDGE, MARK].iter().any(|mark| text.starts_with(mark))
+        || (name.contains('}') && hash_tag(name).is_none());
+    if is_marked {
+        name.insert_str(prefix, MARK);
     }
 }
 

@@ -9,7 +9,8 @@ use crate::engine::flight::Entered;
 use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::found::Found;
-use crate::engine::read::shared::{read, read_at_once};
+use crate::engine::read::send::read_entry;
+use crate::engine::read::shared::read;
 use crate::freshness::{Freshness, Life, freshness};
 use crate::key::Key;
 use crate::options::Policy;
@@ -42,7 +43,8 @@ pub(in crate::engine) fn fresh_at_once(
     key: &Key,
     policy: &Policy,
 ) -> Option<Bytes> {
-    let entry = read_at_once(engine, key)?.ok()??;
+    // A store that fails is reported by the call that reads it next.
+    let entry = read_entry(engine, key).now().ok()?.ok()??;
     (judge(engine, key, policy, &entry) == Freshness::Fresh).then_some(entry.payload)
 }
 

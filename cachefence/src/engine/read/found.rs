@@ -26,10 +26,10 @@ pub(in crate::engine) struct SharedRead {
 
 /// The store cannot be read, which has been reported.
 #[derive(Clone)]
-pub(in crate::engine) struct Unavailable;
+pub(super) struct Unavailable;
 
 /// What a read comes to.
-pub(in crate::engine) type ReadEntry = Result<Option<Snapshot>, Unavailable>;
+pub(super) type ReadEntry = Result<Option<Snapshot>, Unavailable>;
 
 /// What a call is told that waited for a read, or sent it.
 pub(super) fn found(entry: ReadEntry, decoded: Decoded) -> Found {

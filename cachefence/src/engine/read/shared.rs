@@ -4,28 +4,21 @@ use std::future::Future;
 
 use tokio::time::Instant;
 
-use super::found::{Found, ReadEntry, found};
+use super::found::{Found, found};
 use super::next::{OnLoad, join_load, read_next};
 use super::send::{read_alone, read_entry, reported};
 use crate::engine::call::Call;
 use crate::engine::parts::Engine;
-use crate::key::Key;
 use crate::share::Decoded;
 use crate::store::Snapshot;
-
-/// Reads a store that answers at once, where callers have nothing to share; `None` for any other.
-pub(in crate::engine) fn read_at_once(engine: &Engine, key: &Key) -> Option<ReadEntry> {
-    if !engine.answers_at_once {
-        return None;
-    }
-    Some(reported(key, read_entry(engine, key).now().ok()?))
-}
 
 /// Reads, or finds that a load is under way here.
 pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Future<Output = Found> {
     async move {
-        if let Some(entry) = read_at_once(engine, call.key) {
-            return found(entry, Decoded::for_one());
+        // Where the store answers at once, callers have nothing to share.
+        if engine.answers_at_once {
+            let entry = read_entry(engine, call.key).await;
+            return found(reported(call.key, entry), Decoded::for_one());
         }
         call.ticket.get_or_insert_with(|| engine.tickets.next());
         if let Some(joiner) = join_load(&engine.loads, call.key, OnLoad::Join) {
