@@ -1,4 +1,9 @@
 //! One read of an entry, shared with other callers where there are any.
+//!
+//! A call first looks for a cold load of its key in this process, and joins that without reading. Else
+//! it reads: alone if nobody else reads the key, which is the usual hit and needs no allocation, or by
+//! the key's next read. A store that answers at once is simply read, because such a read leaves
+//! nothing to share.
 
 use std::future::Future;
 
@@ -13,7 +18,8 @@ use crate::key::Key;
 use crate::share::Decoded;
 use crate::store::Snapshot;
 
-/// Reads a store that answers at once, where callers have nothing to share; `None` for any other.
+/// Reads a store that answers at once, where callers have nothing to share; `None` for any other
+/// store.
 #[inline]
 pub(in crate::engine) fn read_at_once(engine: &Engine, key: &Key) -> Option<Found> {
     if !engine.answers_at_once {
@@ -23,7 +29,7 @@ pub(in crate::engine) fn read_at_once(engine: &Engine, key: &Key) -> Option<Foun
     Some(found(reported(key, entry), Decoded::for_one()))
 }
 
-/// Reads, or finds that a load is under way here.
+/// Reads the entry, or finds that a load of it is under way here.
 pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Future<Output = Found> {
     async move {
         if let Some(found) = read_at_once(engine, call.key) {
@@ -41,7 +47,8 @@ pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Futu
     }
 }
 
-/// Reads also where a load is under way.
+/// Reads the entry even if a load of it is under way, for a call that needs the value that is stored
+/// now.
 pub(in crate::engine) async fn read_past_loads(
     engine: &Engine,
     call: &Call<'_>,
@@ -56,8 +63,8 @@ pub(in crate::engine) async fn read_past_loads(
     }
 }
 
-/// Reads alone where nobody else reads the key, else joins its next read. Also gives when the read was
-/// sent, if the call's budget does not hold its time yet.
+/// Reads alone where nobody else reads the key, else joins its next read. Also returns when the read
+/// was sent, if the call's budget does not hold its time yet.
 async fn read_shared(
     engine: &Engine,
     call: &Call<'_>,
