@@ -148,8 +148,8 @@ async fn obtain(
         // charged to the budget.
         call.budget.set(spent);
         if may_ask_again && watch.as_ref().is_some_and(|watch| !watch.is_armed()) {
-            // The watch is not armed by a first acquire. The lease may be released before it is, so
-            // the store is asked again at once.
+            // A store may arm the watch only of a caller that turns out to wait. The lease may have
+            // been given back meanwhile, so the store is asked again at once.
             may_ask_again = false;
             continue;
         }
