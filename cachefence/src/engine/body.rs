@@ -1,9 +1,13 @@
 //! The recompute of one call, as the engine sees it.
 //!
-//! The engine does not know a call's types, so it does not poll the call's body: it says that it
-//! [wants it run](Body::run) and waits for what it came to. The caller's own future, which knows the
-//! types, polls the engine and the body in turn, in one task; see `crate::fetch`. So the engine is
-//! compiled once rather than for each function, and a body is polled a few frames below its caller.
+//! The engine does not know a call's types, so it cannot poll the call's body. It says that it [wants
+//! the body run](Body::run) and waits until the body has ended. The caller's own future, which knows
+//! the types, polls the engine and the body in turn, in one task; see `crate::fetch`. So the engine
+//! is compiled once rather than for each function, and a body is polled a few frames below its
+//! caller.
+//!
+//! The body's result stays with the caller's future. The engine is told only what other callers need
+//! of it ([`Ended`]): the encoded value and its ttl, or an error that can be shared.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +19,7 @@ use bytes::Bytes;
 
 use crate::share::SharedErr;
 
-/// One body, between the engine and the caller's future.
+/// One call's body, shared by the engine and the caller's future, which polls it.
 #[derive(Default)]
 pub(crate) struct Body(Mutex<State>);
 
@@ -30,28 +34,31 @@ enum State {
 /// How a body ended, as far as the engine has to know: the caller keeps the result itself.
 pub(crate) enum Ended {
     Value {
-        /// What others are given; `None` if the value cannot be encoded, which has been reported.
+        /// The encoded value, for the other callers; `None` if it could not be encoded, which has
+        /// been reported, or if nobody else is to have it.
         payload: Option<Bytes>,
-        /// How long the value lives, where anything says so.
+        /// The value's ttl; `None` if the value is not to be stored.
         ttl: Option<Duration>,
     },
     /// The error that others are given, if it can be shared.
     Failed(Option<SharedErr>),
-    /// As `Failed(None)`, by a caller that cannot keep its error and so will not be polled again.
+    /// As `Failed(None)`, of a call that cannot keep its error: it returns the error at once, and
+    /// does not poll the engine again.
     FailedNotKept,
 }
 
 /// What a body is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// For its call only: nobody is given what it comes to.
+    /// For its own call only: nobody else is given the result.
     Own,
-    /// For all who wait.
+    /// For its own call and for all callers that wait for the load.
     Shared,
 }
 
 impl Body {
-    /// Has the body run, and waits for its end. Dropped before that, the body is not wanted any more.
+    /// Asks for the body to be run, and waits for its end. If this future is dropped before, the body
+    /// is not wanted any more.
     pub(super) fn run(&self, wanted: Use) -> Run<'_> {
         *self.state() = State::Wanted(wanted);
         Run(self)
@@ -65,7 +72,7 @@ impl Body {
         }
     }
 
-    /// The body has ended; the engine is to be polled next.
+    /// Says how the body `ended`. The caller's future polls the engine next.
     pub(crate) fn end(&self, ended: Ended) {
         *self.state() = State::Ended(ended);
     }
@@ -75,7 +82,7 @@ impl Body {
     }
 }
 
-/// The run of a body.
+/// The wait for the end of a body; see [`Body::run`].
 #[must_use = "futures do nothing unless polled"]
 pub(super) struct Run<'a>(&'a Body);
 

@@ -1,18 +1,24 @@
-//! How long a call waits for its store in all, whatever it asks of it.
+//! The store budget: how long a call waits for its store, over all of its operations together.
+//!
+//! A call may read, acquire a lease, read again and store. Each operation has a time limit of its own,
+//! but a call that met this limit in every operation would be delayed several times over. So the call
+//! adds up the time that it has waited, and no operation may take longer than what is left of the
+//! store's `call_budget`. Waiting for another caller's load is not waiting for the store, and does not
+//! count.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a call has waited for its store so far.
+/// The time that a call has waited for its store so far.
 ///
-/// A hit waits for one read and has no use for the sum. So the first read only notes when it was sent,
-/// and a call that is not served by it [settles](Self::settle) that before it goes on.
+/// A hit waits for one read, and nothing asks for the sum. So the first read only notes when it was
+/// sent, and a call that this read does not serve [settles](Self::settle) the time before it goes on.
 #[derive(Debug, Default)]
 pub(super) struct StoreBudget {
     spent_micros: AtomicU64,
-    /// When a read was sent whose time is not in the sum yet.
+    /// When the read was sent whose time is not in the sum yet.
     unsettled: Option<Instant>,
 }
 
@@ -29,18 +35,19 @@ impl StoreBudget {
         self.add(sent.elapsed());
     }
 
-    /// Takes `spent` as the sum: what was waited for since was not the store.
+    /// Sets the sum back to `spent`, because the call has waited for something other than the store
+    /// since that was the sum.
     pub(super) fn set(&self, spent: Duration) {
         let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
         self.spent_micros.store(micros, Ordering::Relaxed);
     }
 
-    /// Notes that a read which has just ended was `sent` then.
+    /// Notes when the read that has just ended was `sent`, and leaves its time out of the sum.
     pub(super) fn leave_unsettled(&mut self, sent: Instant) {
         self.unsettled = Some(sent);
     }
 
-    /// Adds what was left unsettled.
+    /// Adds the time of a read that was left unsettled.
     pub(super) fn settle(&mut self) {
         if let Some(sent) = self.unsettled.take() {
             self.add_since(sent);

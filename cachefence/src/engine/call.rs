@@ -1,4 +1,9 @@
-//! One call's view of itself: which key, on which options, since when, for how long.
+//! One call on its way through the engine.
+//!
+//! A call reads, decides, and is served, or loads, or waits, perhaps several times over. [`Call`] holds
+//! what stays with it all the way: its key and options, the ticket that says when it began, its
+//! deadlines, and the time that it has waited for the store. [`Attempt`] holds what the call knows when
+//! it loads or waits for a load, and passes from one step to the next.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,27 +20,31 @@ use crate::options::Policy;
 use crate::store::{Revision, Store};
 use crate::time::in_time;
 
-/// After so long a caller takes others for stuck, at the earliest.
+/// How long another caller may show no progress, at least, before it is taken for stuck: its future may
+/// not be polled any more.
 pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// Whether bytes decode to a value of the call's type, which the engine does not know.
 pub(crate) type Decodes = fn(&AnyCodec, &[u8]) -> bool;
 
+/// One call: its key and options, when it began, and how long it may wait.
 pub(crate) struct Call<'a> {
     pub(super) key: &'a Key,
     pub(crate) policy: &'a Policy,
     pub(super) decodes: Decodes,
     pub(super) audience: Audience,
-    /// Taken before the first read; `None` while no order matters yet.
+    /// When the call began, in the order of calls, reads and loads. It is taken before the first read,
+    /// except of a store that answers at once: there it is `None` until the call loads or waits.
     pub(super) ticket: Option<Ticket>,
-    /// When `wait_for_lock` is over; starts with the first miss.
+    /// When `wait_for_lock` is over, counted from the call's first miss. `None` before that, and for a
+    /// limit without an end.
     pub(super) deadline: Option<Instant>,
-    /// When a stale value is served rather than waited for a fresh one; starts with the first that was
-    /// found.
+    /// When the call serves its stale value rather than wait for a fresh one: `recompute_timeout` after
+    /// the first stale value was found, or after the start of the task's load that the call waits for.
     pub(super) soft_deadline: Option<Instant>,
-    /// What it has waited for the store.
+    /// How long the call has waited for the store.
     pub(super) budget: StoreBudget,
-    /// How often it has read again.
+    /// How often the call has read again.
     pub(super) rounds: u32,
 }
 
@@ -43,37 +52,37 @@ pub(crate) struct Call<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     Caller,
-    /// It is the task of a background load.
+    /// The call runs in the task of a background load.
     Nobody,
 }
 
-/// What a call knows when it loads or waits for somebody who does.
+/// What a call knows when it loads, or waits for another caller's load.
 #[derive(Clone)]
 pub(crate) struct Attempt {
     pub(super) seen: Seen,
     pub(super) purpose: Purpose,
-    /// What the call serves if there is nothing better.
+    /// The value that the call serves if the load gives it nothing better.
     pub(super) held: Option<Encoded>,
 }
 
 /// What a call has seen of the entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// It has not read.
+    /// The call has not read the entry.
     Unread,
     /// The store did not answer.
     Unavailable,
     Nothing,
-    /// This revision, which it cannot use or is to refresh.
+    /// The entry had this revision, which the call cannot serve or is to refresh.
     Revision(Revision),
 }
 
 /// Why a call loads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// There is nothing that it could serve: it waits for whoever loads.
+    /// The call has no valid value: it waits for the load, whoever runs it.
     Miss,
-    /// There is a value to serve: it waits for nobody.
+    /// The call has a value to serve, and waits for nobody else's load.
     Refresh,
 }
 
@@ -97,7 +106,7 @@ impl<'a> Call<'a> {
         Self { audience: Audience::Nobody, ..Self::new(key, policy, decodes) }
     }
 
-    /// From here on the order of things matters, and the clock of `wait_for_lock` runs.
+    /// Takes the call's ticket and starts the clock of `wait_for_lock`, unless that has been done.
     pub(super) fn start_waiting(&mut self, tickets: &Tickets) {
         self.ticket.get_or_insert_with(|| tickets.next());
         if self.deadline.is_none() {
@@ -105,38 +114,42 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// From here on the clock of `recompute_timeout` runs.
+    /// Starts the clock of `recompute_timeout`, unless it runs.
     pub(super) fn may_give_up(&mut self) {
         if self.soft_deadline.is_none() {
             self.soft_deadline = self.soft_limit(Instant::now());
         }
     }
 
-    /// Until when the call waits for others: less long if it holds a value to serve instead.
+    /// Until when the call waits for other callers' loads: less long if it holds a stale value to serve
+    /// instead. `None` is for ever.
     pub(super) fn waits_until(&self, attempt: &Attempt) -> Option<Instant> {
         let soft = self.soft_deadline.filter(|_| attempt.held.is_some());
         match (self.deadline, soft) {
             (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b), // `None` is never
+            (a, b) => a.or(b), // `None` is no limit
         }
     }
 
-    /// After how long the call takes those before it in a queue for stuck.
+    /// How long the callers before this one in a queue may make no progress before the call takes them
+    /// for stuck.
     pub(super) fn stuck_after(&self) -> Duration {
         self.policy.wait_for_lock.max(STUCK_AFTER)
     }
 
-    /// Until when a recompute that begins at `begun` is waited for where there is a stale value.
+    /// Until when a recompute that began at `begun` is waited for, where there is a value to serve
+    /// instead. `None` is for ever.
     pub(super) fn soft_limit(&self, begun: Instant) -> Option<Instant> {
         begun.checked_add(self.policy.recompute_timeout?)
     }
 
-    /// Whether a stale value is served rather than an error.
+    /// Whether there is a stale window, in which case the call serves a value rather than an error.
     pub(super) fn forgives(&self) -> bool {
         !self.policy.stale.longest().is_zero()
     }
 
-    /// For how long nobody is to try again after a failure.
+    /// For how long no process loads the key again after this call's load has failed; `None` if any may
+    /// at once.
     pub(super) fn postpones(&self) -> Option<Duration> {
         let postpones = self.forgives() || self.audience == Audience::Nobody;
         postpones.then_some(self.policy.retry_after)
@@ -147,8 +160,8 @@ impl<'a> Call<'a> {
         store.traits().call_budget.saturating_sub(self.budget.spent())
     }
 
-    /// Waits for an `operation` of the `store`, no longer than the call may still wait for it; `None` if
-    /// that is over. Dropped then, the operation may take effect all the same.
+    /// Waits for an `operation` of the `store`, no longer than what is left of the call's budget. `None`
+    /// if the budget is used up first: the operation is dropped then, and may take effect all the same.
     pub(super) async fn within_budget<T>(
         &self,
         store: &dyn Store,
@@ -160,7 +173,8 @@ impl<'a> Call<'a> {
         result
     }
 
-    /// Whether the call may have what landed: something that was begun after the call, or a fenced one.
+    /// Whether the call may be given a landing of this `origin`: its read or recompute began after the
+    /// call, or it is fenced.
     pub(super) fn may_have(&self, origin: Origin) -> bool {
         origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
     }
@@ -171,7 +185,7 @@ impl Attempt {
         Self { seen, purpose: Purpose::Miss, held: None }
     }
 
-    /// The revision that is not to be given to the call again.
+    /// The revision that the call has seen, and that the store need not give it again.
     pub(super) fn seen_revision(&self) -> Option<Revision> {
         match self.seen {
             Seen::Revision(revision) => Some(revision),

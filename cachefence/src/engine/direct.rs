@@ -1,4 +1,8 @@
-//! What is asked of one entry directly, without a recompute.
+//! The operations on one entry that need no recompute: `peek` and `set`.
+//!
+//! Neither joins a flight. `peek` reads for its caller only, and never waits for a load. `set` has its
+//! value already; it takes the lease by force, so that its store is fenced as the store of a load is,
+//! and so that a load which holds older data is refused.
 
 use serde::de::DeserializeOwned;
 
@@ -23,7 +27,7 @@ pub(super) async fn peek<T: DeserializeOwned>(
 
 /// Stores `value` whatever is there, and voids every load that is under way.
 ///
-/// The lease is taken first, whoever holds it, so that this is fenced as well: it cannot arrive late and
+/// The lease is seized first, whoever holds it, so that the store is fenced: it cannot arrive late and
 /// undo an invalidation that came after it.
 pub(super) async fn set(
     engine: &Engine,
@@ -31,7 +35,7 @@ pub(super) async fn set(
     policy: &Policy,
     value: NewValue,
 ) -> Result<(), StoreError> {
-    /// Each refusal is an invalidation or another `set` that came in between.
+    /// Each refusal means that an invalidation or another `set` came between the two steps.
     const MOST_ATTEMPTS: u32 = 3;
     let mut lease = engine.lease(key, policy.lock_timeout);
     for _ in 0..MOST_ATTEMPTS {

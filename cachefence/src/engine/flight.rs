@@ -8,15 +8,16 @@
 //! - The holder is dropped (cancelled, or unwound by a panic): the baton, with the cargo that it
 //!   carries, is offered to the members, and the first that is polled goes on with it. If there is
 //!   none, the flight is over and the cargo is dropped.
-//! - It is *dismissed*: every member is given an outcome that says so, and the holder goes on alone.
+//! - The flight is *dismissed*: every member is given an outcome that says so, and the holder goes on
+//!   alone.
 //!
-//! A flight is *sealed* when nobody may join it any more, which is before its outcome is known to be
-//! good. A sealed flight refuses to be joined; a caller that finds one begins another in its place.
-//! Sealing is therefore a matter of the flight alone, and the map that it stands in only forgets it.
+//! A flight is *sealed* when nobody may join it any more, which is before its outcome is known. A
+//! sealed flight refuses to be joined, and a caller that finds one begins another in its place. So
+//! only the flight itself decides whether it is sealed; the map that it stands in merely forgets it.
 //!
-//! Nothing here sleeps or does I/O, and no lock is held while a waker or a destructor of somebody
-//! else's runs. A map may call [`Flight::join`] with its own lock held, and a flight calls
-//! [`Home::forget`] with no lock held.
+//! Nothing here sleeps or does I/O, and no lock is held while a waker or a destructor from outside
+//! runs. A map may call [`Flight::join`] with its own lock held, and a flight calls [`Home::forget`]
+//! with no lock held.
 
 use std::future::Future;
 use std::mem;
@@ -28,15 +29,17 @@ use tokio::time::Instant;
 use super::wakers::Wakers;
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One flight of a map `H`. `O` is how it ends, `C` the cargo that its baton carries.
+/// One flight, which stands in a map `H`. `O` is the outcome that it ends with, `C` the cargo that its
+/// baton carries.
 pub(crate) struct Flight<O, C, H> {
     home: H,
     state: Mutex<State<O, C>>,
 }
 
-/// Where a flight is found by those who may join it.
+/// The place where callers find a flight to join it.
 pub(crate) trait Home<O, C>: Sized {
-    /// The flight is sealed: nobody has to find it any more. There may be another in its place.
+    /// Removes `flight`, which has been sealed, so that nobody finds it any more. If another flight
+    /// stands in its place, that one stays.
     fn forget(&self, flight: &Arc<Flight<O, C, Self>>);
 }
 
@@ -53,7 +56,7 @@ struct State<O, C> {
     wakers: Wakers,
 }
 
-/// What came of entering.
+/// How a caller entered a flight.
 pub(crate) enum Entered<O, C: Default, H: Home<O, C>> {
     /// There was no flight: the caller has begun one.
     Leads(Baton<O, C, H>),
@@ -61,7 +64,7 @@ pub(crate) enum Entered<O, C: Default, H: Home<O, C>> {
     Joins(Member<O, C, H>),
 }
 
-/// What a member waited for.
+/// The end of a member's wait.
 pub(crate) enum Turn<O, C: Default, H: Home<O, C>> {
     /// The flight has ended.
     Landed(O),
@@ -85,7 +88,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         Baton { flight, cargo: C::default(), done: false }
     }
 
-    /// Joins the flight, unless it is sealed. It is cold from then on if the caller is.
+    /// Joins the flight, unless it is sealed. A `cold` caller makes the flight cold.
     pub(crate) fn join(self: &Arc<Self>, cold: bool) -> Option<Member<O, C, H>> {
         let mut state = self.state();
         state.cold |= cold;
@@ -134,7 +137,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         }
     }
 
-    /// Shows the members that somebody is at work.
+    /// Shows the members that the holder of the baton is alive.
     pub(crate) fn beat(&self) {
         self.state().beats += 1;
     }
@@ -144,8 +147,8 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
     fn pass_on(self: &Arc<Self>, cargo: C) -> Option<C> {
         let mut state = self.state();
         if state.outcome.is_some() || state.wakers.members() == 0 {
-            // Sealed under the same lock as the members are counted: nobody joins a flight that is
-            // given up for want of members.
+            // The flight is sealed under the same lock under which its members are counted, so that
+            // nobody joins a flight that is given up for want of members.
             let sealed = mem::replace(&mut state.sealed, true);
             drop(state);
             if !sealed {
@@ -156,8 +159,8 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         state.offer = Some(cargo);
         let wakers = state.wakers.take_all();
         drop(state);
-        // All of them, not one: a single member that is never polled again (parked in a `select`)
-        // would keep the baton from the others.
+        // All members are woken, not one: a single member that is never polled again (parked in a
+        // `select`) would keep the baton from the others.
         wakers.into_iter().for_each(Waker::wake);
         None
     }
@@ -186,12 +189,12 @@ impl<O, C: Default, H: Home<O, C>> Baton<O, C, H> {
         self.flight.seal();
     }
 
-    /// How many wait for it.
+    /// How many members wait for the flight.
     pub(crate) fn members(&self) -> usize {
         self.flight.state().wakers.members()
     }
 
-    /// Cargo and flight, to be used at the same time.
+    /// The cargo and the flight, for use at the same time.
     pub(crate) fn split(&mut self) -> (&mut C, &Arc<Flight<O, C, H>>) {
         (&mut self.cargo, &self.flight)
     }
@@ -223,7 +226,7 @@ impl<O, C: Default, H: Home<O, C>> Drop for Baton<O, C, H> {
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Member<O, C: Default, H: Home<O, C>> {
     flight: Arc<Flight<O, C, H>>,
-    /// `None` once it has had its turn.
+    /// `None` once the member has had its turn.
     place: Option<usize>,
 }
 
@@ -273,15 +276,15 @@ impl<O, C: Default, H: Home<O, C>> Member<O, C, H> {
         self.flight.state().beats
     }
 
-    /// Has later callers read for themselves before they join.
+    /// Makes the flight cold no longer: later callers read before they join.
     pub(crate) fn cool(&self) {
         self.flight.state().cold = false;
     }
 }
 
 impl<O, C: Default, H: Home<O, C>> Drop for Member<O, C, H> {
-    /// Leaves. The waker, and the cargo of an offer that nobody is left to take, are dropped with no
-    /// lock held.
+    /// Leaves the flight. The waker, and the cargo of an offer that nobody is left to take, are
+    /// dropped with no lock held.
     fn drop(&mut self) {
         let Some(place) = self.place.take() else { return };
         let mut state = self.flight.state();

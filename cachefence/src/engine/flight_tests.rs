@@ -1,4 +1,5 @@
-//! One behaviour each; interleavings are explored elsewhere.
+//! Tests of single flights, one behaviour each. `tests/tests/flight_interleavings` explores the
+//! interleavings.
 
 use std::future::Future;
 use std::pin::Pin;

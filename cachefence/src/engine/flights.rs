@@ -1,4 +1,9 @@
 //! The flights of one kind, by key: at most one that can be joined for each.
+//!
+//! Loads, and the loads of guests, each have such a map. It serves only to find a flight; how a
+//! flight is joined, sealed and landed is decided in [`flight`](super::flight). A flight leaves the
+//! map when it is sealed, so an idle cache holds no flights. The map is split into shards, each with
+//! a lock of its own, so that calls for different keys seldom wait for each other.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
@@ -6,20 +11,21 @@ use std::hash::BuildHasher as _;
 use super::flight::{Baton, Entered, Flight, Home, Member};
 use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// The flights of one kind. `O` is how they end, `C` the cargo that their batons carry.
+/// The flights of one kind. `O` is the outcome that they end with, `C` the cargo that their batons
+/// carry.
 pub(crate) struct Flights<O, C> {
     shards: [Mutex<Shard<O, C>>; SHARDS],
-    /// How many are in the maps, for callers that only want to know that there are none.
+    /// How many flights the shards hold: a caller that finds 0 locks none.
     open: AtomicUsize,
     hasher: DefaultHashBuilder,
 }
 
-/// Enough that two threads seldom meet in one.
+/// How many shards there are: enough that two threads seldom need the same one.
 const SHARDS: usize = 32;
 
 type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C, Place<O, C>>>, DefaultHashBuilder>;
 
-/// Where a flight stands in the maps.
+/// A flight's place in the shards.
 pub(crate) struct Place<O, C> {
     flights: Arc<Flights<O, C>>,
     key: Arc<str>,
@@ -34,8 +40,8 @@ impl<O, C: Default> Flights<O, C> {
         }
     }
 
-    /// Joins the flight of `key`, or begins one. It is `cold` if the caller has found nothing that
-    /// it could serve; later callers then join without reading first.
+    /// Joins the flight of `key`, or begins one. The flight is `cold` if the caller has found nothing
+    /// that it could serve; later callers then join without reading first.
     pub(crate) fn enter(self: &Arc<Self>, key: &str, cold: bool) -> Entered<O, C, Place<O, C>> {
         let mut shard = self.shard(key);
         match shard.get(key).and_then(|flight| flight.join(cold)) {
@@ -46,7 +52,8 @@ impl<O, C: Default> Flights<O, C> {
 
     /// Joins the flight of `key`, if there is one and it is cold.
     pub(crate) fn join_cold(self: &Arc<Self>, key: &str) -> Option<Member<O, C, Place<O, C>>> {
-        // A caller that overlooks a flight which is just beginning reads for itself.
+        // Relaxed: a caller that overlooks a flight which is just beginning reads for itself, which
+        // is right too.
         if self.open.load(Ordering::Relaxed) == 0 {
             return None;
         }

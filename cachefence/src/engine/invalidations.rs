@@ -16,24 +16,27 @@ use crate::key::Key;
 use crate::store::Store;
 use crate::time::{detach, sleep};
 
-/// How many may be pending at a time: a list of keys has to have an end.
+/// How many invalidations may be pending at a time, so that the list is bounded while the store is
+/// down.
 const MOST: usize = 100_000;
 
-/// The first pause between two tries, and the longest.
+/// The first pause between two tries. The pause doubles each time, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The invalidations of one cache, with those that are pending.
 pub(super) struct Invalidations {
     store: Arc<dyn Store>,
     loads: Arc<Loads>,
     pending: Mutex<Pending>,
-    /// How many are pending, for callers that only want to know that none is.
+    /// How many invalidations are pending: a caller that finds 0 does not lock the list.
     count: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Pending {
-    /// With the number of the last call that asked for it, or of the last try that failed.
+    /// The pending keys, each with the number of the last call that asked for its invalidation, or of
+    /// the last try that failed.
     numbers: HashMap<Key, u64>,
     last_number: u64,
     /// Whether there is a task that retries.
@@ -56,17 +59,18 @@ impl Invalidations {
         if let (Ok(()), Some(number)) = (&result, number) {
             self.sent(key, number);
         }
-        // After the store: a flight that begins in between finds the lease free there.
+        // Loads are voided after the store has answered: a flight that begins in between finds the
+        // lease free.
         self.loads.void(key.as_str(), Landing::ReadAgain);
         result
     }
 
-    /// Removes the entry now or, if the store cannot be reached, as soon as it can. Gives whether it is
-    /// removed already.
+    /// Removes the entry now or, if the store cannot be reached, as soon as it can be. Returns whether
+    /// the entry is removed already.
     ///
     /// # Errors
     ///
-    /// The store's, if too many are pending already.
+    /// The store's error, if too many invalidations are pending already.
     pub(super) async fn invalidate_eventually(
         self: &Arc<Self>,
         key: &Key,
@@ -79,27 +83,31 @@ impl Invalidations {
         Ok(false)
     }
 
-    /// Has a task send what is pending, unless one does: it ends with the runtime that it runs on.
+    /// Starts a task that sends the pending invalidations, unless there is one. The task ends with the
+    /// runtime that it runs on, so every reader of a pending key calls this again.
     pub(super) fn retry(self: &Arc<Self>) {
         let mut pending = self.pending();
         if !std::mem::replace(&mut pending.retrying, true) {
             let retrying = Retrying { invalidations: Arc::downgrade(self), done: false };
-            drop(pending); // which a task that cannot be started takes at once
+            drop(pending); // a task that cannot be started takes this lock when dropped
             detach(retrying.run());
         }
     }
 
-    /// The number of a pending invalidation: to be asked for before one is sent, and given to
-    /// [`sent`](Self::sent) after.
+    /// The number of the key's pending invalidation. It is asked for before an invalidation is sent,
+    /// and given to [`sent`](Self::sent) afterwards.
     fn number(&self, key: &Key) -> Option<u64> {
-        // A pending invalidation was added before its caller was told of it.
+        // Acquire: an invalidation is counted before the call that asked for it returns, so no call
+        // that starts later misses it.
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         self.pending().numbers.get(key).copied()
     }
 
-    /// The store has taken an invalidation that was sent when the pending one had this number.
+    /// Removes the pending invalidation, because the store has taken one that was sent when the pending
+    /// one had this `number`. If its number has changed since, another call has asked meanwhile, and it
+    /// stays.
     fn sent(&self, key: &Key, number: u64) {
         let mut pending = self.pending();
         if pending.numbers.get(key) == Some(&number) {
@@ -108,7 +116,7 @@ impl Invalidations {
         }
     }
 
-    /// Notes `key`; `false` if there are too many.
+    /// Makes the invalidation of `key` pending; `false` if too many are.
     fn add(&self, key: &Key) -> bool {
         let mut pending = self.pending();
         if pending.numbers.len() >= MOST && !pending.numbers.contains_key(key) {
@@ -120,7 +128,7 @@ impl Invalidations {
         true
     }
 
-    /// Has the others come before `key`, whose invalidation has failed again.
+    /// Moves `key`, whose invalidation has failed again, behind the others.
     fn requeue(&self, key: &Key) {
         let mut pending = self.pending();
         let number = pending.next_number();
@@ -129,7 +137,7 @@ impl Invalidations {
         }
     }
 
-    /// What is to be sent, the oldest first; when that is nothing, the task that retries has to end.
+    /// The pending keys, the oldest first. If there are none, the task that retries has to end.
     fn queue(&self) -> Vec<Key> {
         let mut pending = self.pending();
         pending.retrying = !pending.numbers.is_empty();
@@ -151,7 +159,7 @@ impl Pending {
     }
 }
 
-/// The task that retries. It does not keep the cache alive.
+/// The task that sends pending invalidations. It does not keep the cache alive.
 struct Retrying {
     invalidations: Weak<Invalidations>,
     done: bool,
@@ -167,7 +175,7 @@ impl Retrying {
                 return;
             }
             for key in queue {
-                // One failure says enough about the others, for now.
+                // The others would probably fail too, so they are left for the next round.
                 if invalidations.invalidate(&key).await.is_err() {
                     invalidations.requeue(&key);
                     break;
@@ -182,8 +190,8 @@ impl Retrying {
 }
 
 impl Drop for Retrying {
-    /// With its runtime gone, the next pending invalidation or the next reader of a pending key starts
-    /// another task.
+    /// If the task is dropped with its runtime, the next pending invalidation or the next reader of a
+    /// pending key starts another.
     fn drop(&mut self) {
         if let Some(invalidations) = self.invalidations.upgrade().filter(|_| !self.done) {
             invalidations.pending().retrying = false;

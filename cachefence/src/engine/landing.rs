@@ -1,4 +1,10 @@
-//! How a load ends for the callers that did not run it, and which of them may have what it came to.
+//! Landings: how a load ends for the callers that did not run it, and which of them may be given its
+//! result.
+//!
+//! A landing that is a value or an error carries its [`Origin`]: when its load began, and whether it
+//! was fenced. By these two each caller tells whether the result may be older than an invalidation
+//! that it knows of. Such a caller reads again instead. The other two landings carry nothing: each
+//! caller runs its own recompute, or reads again.
 
 use bytes::Bytes;
 
@@ -8,7 +14,7 @@ use super::ticket::Ticket;
 use crate::lease::Lease;
 use crate::share::{Decoded, SharedErr};
 
-/// How a load ends for those who wait for it.
+/// The outcome of a load for the callers that wait for it.
 #[derive(Clone)]
 pub(crate) enum Landing {
     Value {
@@ -19,7 +25,7 @@ pub(crate) enum Landing {
         error: SharedErr,
         origin: Origin,
     },
-    /// The load came to nothing that could be passed on: an error that cannot be shared, or a value
+    /// The load ended in nothing that could be passed on: an error that cannot be shared, or a value
     /// that cannot be encoded. Each caller runs its own recompute, a few at a time.
     NotShared,
     /// Every caller reads again.
@@ -32,7 +38,7 @@ impl Landing {
     }
 }
 
-/// A value as bytes, and where the first of several callers leaves what it decodes them to.
+/// An encoded value, and the place where the first of several callers leaves the decoded one.
 #[derive(Clone)]
 pub(crate) struct Encoded {
     pub(crate) payload: Bytes,
@@ -45,23 +51,25 @@ impl Encoded {
         Self { payload, decoded: Decoded::for_one() }
     }
 
-    /// A value for all who wait.
+    /// A value for all callers that wait.
     pub(super) fn for_many(payload: Bytes) -> Self {
         Self { payload, decoded: Decoded::for_many() }
     }
 }
 
-/// What decides who may have a landing; see [`Call::may_have`](super::call::Call::may_have).
+/// What a landing comes from, which decides who may be given it; see
+/// [`Call::may_have`](super::call::Call::may_have).
 #[derive(Clone, Copy)]
 pub(crate) struct Origin {
     /// When the read or the recompute behind it began.
     pub(super) begun: Ticket,
-    /// Whether its lease was unbroken from before it began until it was stored or released.
+    /// Whether the lease was unbroken from before the load began until its value was stored or the
+    /// lease released.
     pub(super) fenced: bool,
 }
 
-/// What passes from one leader of a load to the next: the lease, if it has come to one. Boxed, since
-/// every joiner has room for it.
+/// What passes from one leader of a load to the next: the lease, if the load has one. The lease is
+/// boxed, because every joiner has room for the cargo.
 pub(crate) type Cargo = Option<Box<Lease>>;
 
 /// The loads under lease, by key.

@@ -13,10 +13,10 @@
 //!                          └ wait_for_lock is over: load as a guest, without a lease
 //! ```
 //!
-//! What a load came to, a value or an error, may be given to a call if it was begun after the call, or
-//! if its lease was unbroken from before it began until it was stored or released ("fenced"). Every path
-//! below is one of the two, and so no call that starts after an `invalidate` returned is given anything
-//! that was read before it.
+//! The result of a load, a value or an error, may be given to a call if the load began after the call,
+//! or if the load's lease was unbroken from before it began until its value was stored or the lease
+//! released ("fenced"). On every path below one of the two holds, and so no call that starts after an
+//! `invalidate` returned is given anything that was read before it.
 //!
 //! The engine knows no types: it moves bytes about, and says when it wants a body run. The generic part
 //! of a call is `crate::fetch`.
@@ -74,11 +74,11 @@ pub(crate) use self::load::recursion::Mark;
 pub(crate) use self::parts::Engine;
 use self::read::found::Found;
 
-/// Work of the engine for one call, in a box: a call that is served at once does not carry what waiting
-/// takes.
+/// A piece of the engine's work for one call. It is boxed so that the future of a call that is served at
+/// once has no room for what waiting needs.
 pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
 
-/// What the rest of the crate asks of the engine.
+/// The engine's interface to the rest of the crate.
 impl Engine {
     /// The value under `key`, if it is fresh and the store answers at once.
     #[inline]
@@ -91,7 +91,8 @@ impl Engine {
         Box::pin(load::decide::first_read(self, call))
     }
 
-    /// How a call goes on that has `found` this; `can_decode` is asked of a value that may be served.
+    /// How a call goes on after its read; `can_decode` is asked about a `found` value that may be
+    /// served.
     pub(crate) fn decide(
         &self,
         call: &mut Call<'_>,
@@ -111,12 +112,13 @@ impl Engine {
         Box::pin(load::serve::serve(self, call, next, body))
     }
 
-    /// The right to one more load in a task; `None` if there are as many as may be.
+    /// The right to one more load in a task; `None` if the most that may run at a time are running.
     pub(crate) fn background_permit(&self) -> Option<OwnedSemaphorePermit> {
         load::background::permit(self)
     }
 
-    /// Leads a load in a task. Gives what the call that began it is served, if it waits.
+    /// Leads a load in a task. Returns what the call that started the task is to be served, if the load
+    /// ended in something for it.
     pub(crate) fn lead_in_task<'a>(
         &'a self,
         call: &'a mut Call<'_>,
@@ -126,7 +128,7 @@ impl Engine {
         Box::pin(load::background::lead_in_task(self, call, task, body))
     }
 
-    /// Waits for the load of another's task.
+    /// Waits for a load that another call, or its task, leads.
     pub(crate) fn wait_for_task<'a>(
         &'a self,
         call: &'a mut Call<'_>,
@@ -135,7 +137,7 @@ impl Engine {
         Box::pin(load::background::wait(self, call, waits))
     }
 
-    /// What marks a body as one of a load of `key`, while it is polled.
+    /// The mark of a load of `key`, which stands on the thread's stack while the load's body is polled.
     pub(crate) fn mark(&self, key: &Key) -> Mark {
         Mark::new(self, key)
     }

@@ -1,4 +1,5 @@
-//! What the engine of one cache consists of.
+//! The parts of one cache's engine. They are made when the cache is built, and all its calls share
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,26 +19,27 @@ use crate::key::Key;
 use crate::lease::Lease;
 use crate::store::Store;
 
-/// How many refreshes of one cache run in tasks of their own at a time.
+/// How many loads of one cache run in tasks of their own at a time.
 const MOST_IN_BACKGROUND: usize = 256;
 
+/// The engine of one cache: its store and codec, and the state that its calls share.
 pub(crate) struct Engine {
     pub(super) store: Arc<dyn Store>,
-    /// What the store says of itself, for every hit to know.
+    /// The store's trait of the same name, kept here because every hit asks for it.
     pub(super) answers_at_once: bool,
     pub(super) codec: AnyCodec,
     pub(super) chance: Chance,
     pub(super) draws: Draws,
     pub(super) tickets: Tickets,
-    /// The reads that callers share. One that comes to nothing has each of its callers read again.
+    /// The reads that callers share. After one that lands `None`, each of its callers reads again.
     pub(super) reads: Arc<Slots<Option<SharedRead>>>,
     pub(super) loads: Arc<Loads>,
     pub(super) guests: Arc<Guests>,
-    /// Those who run recomputes of their own, by key.
+    /// Limits the recomputes that callers run for themselves only, per key.
     pub(super) own_bodies: KeyLimits,
-    /// Those who run recomputes because the store cannot be asked.
+    /// Limits the recomputes that run because the store cannot be asked.
     pub(super) bypass: Limiter,
-    /// Refreshes in tasks of their own.
+    /// Limits the loads that run in tasks of their own.
     pub(super) background: Arc<Semaphore>,
     pub(super) invalidations: Arc<Invalidations>,
 }
@@ -77,7 +79,7 @@ impl Engine {
         &self.codec
     }
 
-    /// A lease of `key` that is not asked for yet.
+    /// A lease of `key` that has not been asked for yet.
     pub(super) fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
         Box::new(Lease::new(&self.store, key, &self.chance, term))
     }

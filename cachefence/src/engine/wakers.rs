@@ -1,7 +1,12 @@
-//! The wakers of those who wait for one flight. A member keeps its number until it leaves.
+//! The wakers of the members that wait for one flight.
+//!
+//! Each member has a place, whose number it keeps until it leaves; a free place goes to the next
+//! member. No waker is called or dropped here, because wakers are code from outside: they are handed
+//! back, so that the flight calls and drops them with no lock held.
 
 use std::task::Waker;
 
+/// The places of the members of one flight, with their wakers.
 #[derive(Default)]
 pub(crate) struct Wakers {
     places: Vec<Option<Waker>>,
@@ -13,8 +18,8 @@ impl Wakers {
     pub(crate) fn enter(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
             if self.places.len() == self.places.capacity() {
-                // Growing by an eighth, not twofold: with a crowd, spare room is a good part of what
-                // a waiting caller costs.
+                // The list grows by an eighth, not twofold: in a crowd, spare room is a good part of
+                // what a waiting caller costs.
                 self.places.reserve_exact(self.places.len() / 8 + 4);
             }
             self.places.push(None);
@@ -22,7 +27,7 @@ impl Wakers {
         })
     }
 
-    /// Gives a place back, with its waker, which is to be dropped with no lock held.
+    /// Frees a place and returns its waker, which is to be dropped with no lock held.
     pub(crate) fn leave(&mut self, place: usize) -> Option<Waker> {
         self.free.push(place);
         self.places[place].take()
@@ -33,8 +38,8 @@ impl Wakers {
         self.places.len() - self.free.len()
     }
 
-    /// Remembers whom to wake, and gives the waker that it forgets, which is to be dropped with no
-    /// lock held.
+    /// Keeps `waker` for the member at `place`, and returns the one that it replaces, which is to be
+    /// dropped with no lock held.
     pub(crate) fn wait(&mut self, place: usize, waker: &Waker) -> Option<Waker> {
         match &self.places[place] {
             Some(current) if current.will_wake(waker) => None,
@@ -42,7 +47,7 @@ impl Wakers {
         }
     }
 
-    /// Everybody's, to be woken with no lock held.
+    /// Takes all wakers, to be called with no lock held.
     pub(crate) fn take_all(&mut self) -> Vec<Waker> {
         self.places.iter_mut().filter_map(Option::take).collect()
     }

@@ -1,20 +1,20 @@
-//! Taking a slot.
+//! Acquiring a slot: what is asked for, and the answer.
 
 use std::time::Duration;
 
 use super::{Revision, Snapshot, Token, Watch};
 
-/// What a flight asks for that wants to load an entry.
+/// A flight's request for the right to load an entry.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Acquire<'a> {
-    /// What the slot is to hold: a token that was in no slot before.
+    /// The token that the slot is to hold. It was in no slot before.
     pub token: Token,
     /// The slot's term.
     pub lease: Duration,
     /// Which slot.
     pub take: Take,
-    /// The entry that the caller has seen; `None` if it saw none.
+    /// The revision of the entry that the caller has seen; `None` if the caller saw none.
     pub seen: Option<Revision>,
     /// What is to be woken if the caller has to wait.
     pub watch: Option<&'a Watch>,
@@ -60,7 +60,7 @@ impl<'a> Acquire<'a> {
     }
 }
 
-/// What [`Store::acquire`](super::Store::acquire) did.
+/// The answer to [`Store::acquire`](super::Store::acquire).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Acquired {
@@ -83,7 +83,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// These holders.
+    /// The holders of the lease and of the hedge; `None` for a slot that is free.
     pub fn new(lease: Option<Holder>, hedge: Option<Holder>) -> Self {
         Self { lease, hedge }
     }
@@ -99,9 +99,10 @@ impl Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// Its token. A caller that was told it before it began a load of its own may finish by it.
+    /// The holder's token. A caller that was told this token before its own load began may finish that
+    /// load by it.
     pub token: Token,
-    /// What is left of its term.
+    /// What is left of the slot's term.
     pub remaining: Duration,
 }
 

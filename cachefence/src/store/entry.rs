@@ -1,4 +1,9 @@
 //! Entries: as they are read, and as they are written.
+//!
+//! A store holds at most one entry for each key: a value, or the mark that the value is not to be
+//! cached. A [`Snapshot`] is an entry as it was read, together with the store's time, so that the
+//! reader needs no clock of its own. A [`NewValue`] is a value to be written, and an [`Outcome`] the
+//! end of a load, by which entries are written.
 
 use std::time::Duration;
 
@@ -14,18 +19,18 @@ pub struct Snapshot {
     pub payload: Bytes,
     /// A value, or the mark that there is none.
     pub kind: Kind,
-    /// How long its recompute took.
+    /// How long the value's recompute took.
     pub delta: Duration,
-    /// When its ttl ends, by the store's clock. A store keeps an entry for as long as it may be
-    /// served after that; see [`NewValue::stale`].
+    /// When the entry's ttl ends, by the store's clock. A store keeps the entry for as long as it may
+    /// be served after that; see [`NewValue::stale`].
     pub expiry: Timestamp,
-    /// How long it was valid when it was written: its ttl.
+    /// The ttl with which the entry was written.
     pub life: Duration,
-    /// Until when no reader is to load it anew; see [`Outcome::Postpone`].
+    /// Until when no reader is to load the entry anew; see [`Outcome::Postpone`].
     pub retry_at: Option<Timestamp>,
-    /// Which entry this is.
+    /// The entry's revision, which tells it from others under the same key.
     pub revision: Revision,
-    /// The moment, by the store's clock.
+    /// When the entry was read, by the store's clock.
     pub now: Timestamp,
 }
 
@@ -55,7 +60,7 @@ impl Snapshot {
         Self { kind: Kind::Uncacheable, ..Self::new(nothing, revision, written, now) }
     }
 
-    /// Sets until when no reader is to load it anew.
+    /// Sets until when no reader is to load the entry anew.
     #[must_use]
     pub fn retry_at(self, retry_at: Option<Timestamp>) -> Self {
         Self { retry_at, ..self }
@@ -68,12 +73,13 @@ impl Snapshot {
 pub enum Kind {
     /// A value.
     Value,
-    /// The mark that the value is not to be cached: as long as it is there, nobody waits for another
-    /// process to load the key. It holds no data, and its expiry is its end.
+    /// The mark that the value is not to be cached: as long as the mark is there, nobody waits for
+    /// another process to load the key. A mark holds no data, and is gone when it expires.
     Uncacheable,
 }
 
-/// Tells an entry from the one that was there before: any number that differs when the entry does.
+/// Tells an entry from the one that was there before it: any number that changes whenever the entry
+/// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(pub u64);
 
@@ -83,35 +89,35 @@ pub struct Revision(pub u64);
 pub struct NewValue {
     /// The encoded value.
     pub payload: Bytes,
-    /// How long its recompute took.
+    /// How long the value's recompute took.
     pub delta: Duration,
-    /// How long it is valid from the moment at which it is written. Between 1 ms and 2^53 ms.
+    /// How long the value is valid, from the moment at which it is written. Between 1 ms and 2^53 ms.
     pub ttl: Duration,
-    /// How long it is kept after that, to be served while it is loaded anew or when that fails. With
-    /// `ttl` no more than 2^53 ms.
+    /// How long the value is kept after its ttl, to be served while it is loaded anew or when that load
+    /// fails. `ttl` and `stale` together are at most 2^53 ms.
     pub stale: Duration,
 }
 
 impl NewValue {
-    /// A value that is valid for `ttl`, took no time and is not kept longer.
+    /// A value that is valid for `ttl`. Its `delta` and `stale` are zero.
     pub fn new(payload: impl Into<Bytes>, ttl: Duration) -> Self {
         let payload = payload.into();
         Self { payload, delta: Duration::ZERO, ttl, stale: Duration::ZERO }
     }
 
-    /// Sets how long its recompute took.
+    /// Sets how long the value's recompute took.
     #[must_use]
     pub fn delta(self, delta: Duration) -> Self {
         Self { delta, ..self }
     }
 
-    /// Sets how long it is valid.
+    /// Sets how long the value is valid.
     #[must_use]
     pub fn ttl(self, ttl: Duration) -> Self {
         Self { ttl, ..self }
     }
 
-    /// Sets how long it is kept after its ttl.
+    /// Sets how long the value is kept after its ttl.
     #[must_use]
     pub fn stale(self, stale: Duration) -> Self {
         Self { stale, ..self }
@@ -122,14 +128,15 @@ impl NewValue {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// By a value: it becomes the entry, and both slots are emptied.
+    /// With a value, which becomes the entry. Both slots are emptied.
     Store(NewValue),
-    /// In failure: as [`Release`](Self::Release), and the entry, if there is one, gets another revision
-    /// and a [`retry_at`](Snapshot::retry_at) so much later.
+    /// With a failure: as [`Release`](Self::Release), and the entry, if there is one, gets another
+    /// revision and a [`retry_at`](Snapshot::retry_at) this long from now.
     Postpone(Duration),
-    /// In nothing: the slots are emptied that hold one of the tokens, and no other.
+    /// With nothing: the slots that hold one of the tokens are emptied, and no other.
     Release,
-    /// By a value that is not to be cached. Both slots are emptied. A value that is valid stays, and is
-    /// changed as by [`Postpone`](Self::Postpone); otherwise a mark of that ttl becomes the entry.
+    /// With a value that is not to be cached. Both slots are emptied. If the entry is a valid value, it
+    /// stays, and is changed as by [`Postpone`](Self::Postpone); otherwise a mark with this ttl becomes
+    /// the entry.
     Uncacheable(Duration),
 }

@@ -1,4 +1,4 @@
-//! What the engine asks of a store.
+//! The interface of a store: the steps that the engine asks for.
 
 use std::time::Duration;
 
@@ -33,36 +33,36 @@ use super::{
 ///
 /// # Errors
 ///
-/// An error means that the store could not do it, or that nobody knows whether it did. The engine
-/// then serves the caller by running the recompute.
+/// An error means that the store could not do what it was asked, or that nobody knows whether it did. The
+/// engine then serves the caller by running the recompute.
 pub trait Store: Send + Sync + 'static {
     /// Whether the store can be used; called once by [`build`](crate::Builder::build).
     fn check(&self) -> StoreResult<'_, ()> {
         StoreFuture::ready(Ok(()))
     }
 
-    /// What the engine may rely on. Always the same for one store: it is asked for when a cache is built.
+    /// What the engine may rely on. The answer is always the same for one store.
     fn traits(&self) -> Traits {
         Traits::new()
     }
 
-    /// How the store is. It does no I/O and takes no time.
+    /// How the store is now. This does no I/O and takes no time.
     fn status(&self) -> Status {
         Status::up()
     }
 
-    /// Reads the entry, not before the future is polled for the first time: other callers share the
-    /// result who came until then.
+    /// Reads the entry; `None` if there is none. The read must not begin before the future is polled for
+    /// the first time, because its result is given to all callers that have come until then.
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>>;
 
     /// Takes a slot, as [`Take`](super::Take) describes.
     ///
     /// A store that can tell when an entry or a slot changes [arms](super::Watch::arm) the watch of the
-    /// request before it looks. It does so if that takes no longer than not to, and otherwise unless the
-    /// watch [is new](super::Watch::is_new): then the caller may never have to wait.
+    /// request before it looks at them. If arming takes longer than not arming, it leaves a watch that [is
+    /// new](super::Watch::is_new) unarmed, because the caller of such a watch may never have to wait.
     fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired>;
 
-    /// Prolongs the slot that holds `token` to `lease` from now; `false` if none does.
+    /// Prolongs the slot that holds `token` to `lease` from now; `false` if no slot does.
     fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool>;
 
     /// Ends a load that was run under one of `tokens`; `false`, and nothing done, if no slot holds any of
@@ -74,7 +74,7 @@ pub trait Store: Send + Sync + 'static {
         outcome: &'a Outcome,
     ) -> StoreResult<'a, bool>;
 
-    /// Removes the entry and both slots of each key. Where one cannot be removed the others are removed
-    /// all the same, and the error is the first one's.
+    /// Removes the entry and both slots of each key. If one of the keys cannot be removed, the others are
+    /// removed all the same, and the error is that of the first.
     fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()>;
 }

@@ -1,4 +1,9 @@
-//! The store inside the process.
+//! The memory store: entries and slots inside this process.
+//!
+//! Entries live in a bounded cache, slots in a map beside it. Each step that touches a slot runs under
+//! the lock of that map, and so is atomic over entry and slots; a read does not take this lock. Time is
+//! the process's monotonic clock, counted from the making of the store. Every operation is ready at
+//! once, so the engine shares no reads of this store.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +33,9 @@ const DEFAULT_ENTRIES: usize = 10_000;
 /// A bounded store inside the process.
 ///
 /// When it is full, the entries that are used least make room (S3-FIFO, by `quick_cache`). Expired
-/// entries are never served; they stay in place until they are overwritten or make room.
+/// entries are never served; they stay in place until they are overwritten or make room. Other
+/// processes do not see the store, and nothing is left of it when the process ends. Clones of one
+/// `Arc<MemoryStore>` may serve several caches.
 ///
 /// # Examples
 ///
@@ -54,7 +61,7 @@ struct Entry {
     expiry: Timestamp,
     life: Duration,
     retry_at: Option<Timestamp>,
-    /// When it is gone.
+    /// When the entry is gone: its expiry, and its stale time after that.
     until: Timestamp,
     revision: u64,
 }
@@ -71,7 +78,7 @@ impl MemoryStore {
     /// The bound is divided among shards of at least 16 MiB. A value that alone is larger than a
     /// shard is not kept.
     pub fn with_bytes(bytes: u64) -> Self {
-        /// A guess that only sizes the first allocation.
+        /// A guess at the size of an entry, which only sizes the first allocation.
         const TYPICAL_ENTRY: u64 = 512;
         let entries = usize::try_from(bytes / TYPICAL_ENTRY).unwrap_or(usize::MAX);
         Self::with(entries.clamp(1, 1_000_000), bytes.max(1), Weigh::Bytes)
@@ -94,7 +101,7 @@ impl MemoryStore {
                     (DefaultHashBuilder::default(), DefaultLifecycle::default());
                 Cache::with_options(options, weigh, hasher, lifecycle)
             }
-            // Both capacities are given, so this is not reached; it would serve as well.
+            // Both capacities are given, so this branch is not reached. It would serve as well.
             Err(_) => Cache::with_weighter(entries, capacity, weigh),
         };
         Self {
@@ -109,7 +116,8 @@ impl MemoryStore {
         Timestamp::from_micros(0).after(self.epoch.elapsed())
     }
 
-    /// Every operation that touches a slot runs under this one, so each is atomic over entry and slots.
+    /// Locks the slots. Every operation that touches a slot holds this lock, and so is atomic over
+    /// entry and slots.
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,7 +154,7 @@ impl MemoryStore {
         );
     }
 
-    /// Has readers leave the entry alone for `pause`.
+    /// Marks the entry not to be loaded anew for `pause`.
     fn hold_off(&self, key: &Key, pause: Duration) {
         if let Some(entry) = self.entries.get(key.as_str()) {
             let (retry_at, revision) = (Some(self.now().after(pause)), self.new_revision());
@@ -195,7 +203,7 @@ impl MemoryStore {
         true
     }
 
-    /// Marks the key as not to be cached; a value that is valid stays.
+    /// Marks the key as not to be cached. A value that is valid stays, and is held off.
     fn mark(&self, key: &Key, ttl: Duration) {
         let is_value = |found: &Snapshot| found.kind == Kind::Value && found.expiry > found.now;
         if self.snapshot(key).as_ref().is_some_and(is_value) {
@@ -259,7 +267,7 @@ impl fmt::Debug for MemoryStore {
     }
 }
 
-/// What an entry counts as against the store's bound.
+/// How much an entry counts against the store's bound.
 #[derive(Clone, Copy)]
 enum Weigh {
     Entries,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A moment of the store's own clock, in microseconds since an epoch of its choice.
 ///
-/// Only moments of one store compare. No worker's wall clock is ever one.
+/// Only moments of the same store can be compared. A worker's wall clock never gives one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 

@@ -1,4 +1,4 @@
-//! The names of flights.
+//! Tokens: the names of flights as holders of slots.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::chance::Chance;
 
-/// Names one flight as the holder of a slot: a UUID of version 4. Its text is the UUID's, hyphenated and
-/// in lower case.
+/// Names one flight as the holder of a slot: a UUID of version 4. The token's text is the UUID's,
+/// hyphenated and in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(Uuid);
 

@@ -1,4 +1,4 @@
-//! Being woken when an entry or one of its slots changes.
+//! Watches: how a waiter is woken when an entry or one of its slots changes.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,21 +8,22 @@ use tokio::sync::Notify;
 
 /// One waiter's interest in an entry and its slots.
 ///
-/// The waiter hands it to each [`Store::acquire`](super::Store::acquire). A store that can tell when any of
-/// them changes [arms](Self::arm) it before it looks, and wakes it when they do: once or more, and for no
-/// reason if it likes. A watch that is not armed has its waiter look again and again.
+/// The waiter hands its watch to each [`Store::acquire`](super::Store::acquire). A store that can tell when
+/// the entry or a slot changes [arms](Self::arm) the watch before it looks at them, and wakes it after a
+/// change: once or more often, and for no reason if it likes. A waiter whose watch is not armed asks again
+/// and again.
 pub struct Watch(Arc<State>);
 
-/// What wakes a waiter.
+/// A store's handle to a watch, by which it wakes the waiter.
 #[derive(Clone)]
 pub struct Wake(Weak<State>);
 
 #[derive(Default)]
 struct State {
     armed: AtomicBool,
-    /// Whether it was ever armed.
+    /// Whether the watch was ever armed.
     was_armed: AtomicBool,
-    /// Whether an acquire has been answered that had it.
+    /// Whether an acquire that was handed the watch has ended.
     used: AtomicBool,
     changed: Notify,
 }
@@ -33,22 +34,22 @@ impl Watch {
         Self(Arc::default())
     }
 
-    /// Whether this is the first acquire that it is handed to.
+    /// Whether no acquire that was handed the watch has ended yet.
     pub fn is_new(&self) -> bool {
         !self.0.used.load(Ordering::Relaxed)
     }
 
-    /// An acquire has ended that it was handed to.
+    /// Notes that an acquire which was handed the watch has ended.
     pub(crate) fn was_used(&self) {
         self.0.used.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a store has ever armed it, though it may have taken that back.
+    /// Whether a store has ever armed the watch, even if it has disarmed it since.
     pub(crate) fn was_armed(&self) -> bool {
         self.0.was_armed.load(Ordering::Acquire)
     }
 
-    /// Promises that [`Wake::wake`] will be called.
+    /// Arms the watch. The store promises to call [`Wake::wake`] when the entry or a slot changes.
     pub fn arm(&self) -> Wake {
         self.0.was_armed.store(true, Ordering::Release);
         self.0.armed.store(true, Ordering::Release);
@@ -79,7 +80,7 @@ impl Wake {
         }
     }
 
-    /// Takes the promise back, and wakes the waiter.
+    /// Takes the promise of [`Watch::arm`] back, and wakes the waiter, which then asks by itself.
     pub fn disarm(&self) {
         if let Some(state) = self.0.upgrade() {
             state.armed.store(false, Ordering::Release);
@@ -92,7 +93,7 @@ impl Wake {
         self.0.strong_count() == 0
     }
 
-    /// Whether both wake the same waiter.
+    /// Whether both handles wake the same waiter.
     pub fn is(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
     }

@@ -1,8 +1,9 @@
 //! Loads in tasks of their own, so that no call that holds a value waits for its body.
 //!
-//! A call decides as any other. If it is to lead a load and holds a value, a task leads in its place:
-//! the call then serves the value that it holds, or waits for the task. There is one task for a key,
-//! however many calls come.
+//! A call decides as it would without tasks. If it is to lead a load and holds a value, a task leads in
+//! its place: the call then serves the value that it holds or, where only a failure would allow that,
+//! waits for the task. A task leads a flight as a caller does, so there is at most one task per key and
+//! process, however many calls come.
 
 use std::sync::Arc;
 
@@ -16,11 +17,11 @@ use crate::engine::call::{Attempt, Call, Purpose};
 use crate::engine::landing::{Encoded, Joiner, Leader};
 use crate::engine::parts::Engine;
 
-/// How a call goes on that holds a value, where tasks load.
+/// How a call that holds a value goes on, where loads run in tasks.
 pub(crate) enum InBackground {
-    /// A task is to lead.
+    /// A task is to lead a load.
     Lead(Task),
-    /// Somebody leads already.
+    /// Another call, or its task, leads a load already.
     Wait(Waits),
 }
 
@@ -30,16 +31,16 @@ pub(crate) struct Task {
     attempt: Attempt,
 }
 
-/// A call's wait for the load of another's task.
+/// A call's wait for a load that another call, or its task, leads.
 pub(crate) struct Waits {
     joiner: Joiner,
     attempt: Attempt,
 }
 
-/// What a call's wait came to.
+/// The end of a call's wait for a load.
 pub(crate) enum Waited {
     Value(Encoded),
-    /// The task that led is gone: another is to go on.
+    /// The leader is gone: a task of this call is to go on.
     Lead(Task),
     /// The load failed, or takes longer than the call waits.
     InVain,
@@ -47,17 +48,18 @@ pub(crate) enum Waited {
 
 impl Task {
     fn new(baton: Leader, mut attempt: Attempt) -> Self {
-        attempt.held = None; // which the call serves, not its task
+        attempt.held = None; // the call serves it, not its task
         Self { baton, attempt }
     }
 
-    /// Whether the call that begins it waits for it.
+    /// Whether the call that starts the task waits for it.
     pub(crate) fn is_waited_for(&self) -> bool {
         self.attempt.purpose == Purpose::Miss
     }
 }
 
-/// Has a task lead in place of a call that holds a value. Gives `next` back if no load is to come of it.
+/// Has a task lead in place of a call that holds a value. Returns `next` if that is neither to lead nor
+/// to join a load.
 pub(crate) fn in_background(next: Next) -> Result<InBackground, Next> {
     match next {
         Next::Lead(baton, attempt) => Ok(InBackground::Lead(Task::new(baton, attempt))),
@@ -66,18 +68,20 @@ pub(crate) fn in_background(next: Next) -> Result<InBackground, Next> {
     }
 }
 
-/// The right to one more task; `None` if there are as many as may be.
+/// The right to one more task; `None` if the most that may run at a time are running.
 pub(in crate::engine) fn permit(engine: &Engine) -> Option<OwnedSemaphorePermit> {
     Arc::clone(&engine.background).try_acquire_owned().ok()
 }
 
-/// Waits for the load of another's task, until that has taken as long as `recompute_timeout` says.
+/// Waits for a load that another call, or its task, leads, until `recompute_timeout` after the load
+/// began.
 pub(in crate::engine) async fn wait(
     engine: &Engine,
     call: &mut Call<'_>,
     Waits { joiner, attempt }: Waits,
 ) -> Waited {
-    // Calls that come to a load which hangs do not each wait for it anew.
+    // The limit counts from the start of the load: calls that come to a load which hangs do not each
+    // wait for it anew.
     call.soft_deadline = call.soft_limit(joiner.since());
     match join(engine, call, joiner, attempt).await {
         Next::Serve(Served::Value(value)) => Waited::Value(value),
@@ -86,7 +90,8 @@ pub(in crate::engine) async fn wait(
     }
 }
 
-/// Leads in a task. Gives what the call that began it is served, if it waits.
+/// Leads in a task. Returns what the call that started the task is to be served, if the load ended in
+/// something for it.
 pub(in crate::engine) async fn lead_in_task(
     engine: &Engine,
     call: &mut Call<'_>,

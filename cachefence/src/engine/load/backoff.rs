@@ -1,15 +1,19 @@
-//! How often a waiter looks again.
+//! Backoff: how long a waiter pauses before it asks the store again.
+//!
+//! A waiter of another process's load asks soon at first, because most loads are short, and then less
+//! often. The pauses are partly random, so that the waiters of a fleet do not all ask at the same
+//! moment. A waiter that the store wakes asks too, though seldom, in case a wake-up is lost.
 
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(200);
 
-/// The pause of a waiter that is woken when there is something to see: a safety net.
+/// The pause of a waiter that the store wakes: a safety net, in case a wake-up is lost.
 const WATCHING: Duration = Duration::from_secs(1);
 
-/// The pauses between one waiter's looks: from 20 ms, each half as long again, up to 200 ms, less a
-/// random quarter so that the waiters of a fleet do not look in step.
+/// The pauses of one waiter: from 20 ms on, each half as long again as the one before, up to 200 ms, and
+/// each shortened at random by up to a quarter.
 #[derive(Debug)]
 pub(super) struct Backoff(Duration);
 
@@ -18,7 +22,8 @@ impl Backoff {
         Self(FIRST)
     }
 
-    /// The next pause; `drawn` is uniform in [0, 1). A waiter that is `watched` for need not look often.
+    /// The next pause; `drawn` is uniform in [0, 1). `watched` says that the store will wake the waiter,
+    /// which then need not ask often.
     pub(super) fn next(&mut self, watched: bool, drawn: f64) -> Duration {
         let pause = if watched { WATCHING } else { self.0 };
         if !watched {

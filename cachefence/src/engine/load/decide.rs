@@ -1,4 +1,10 @@
-//! What a call does about what it has found.
+//! The decision: how a call goes on after its read.
+//!
+//! A fresh value is served. A value that is due for a refresh is served too, unless this call is the
+//! one that leads the load. A call that has found nothing, an expired entry or a value that may only
+//! stand in for an error leads the key's flight or joins it. A call made inside a load of the same
+//! key is refused, because it would wait for itself. No I/O happens here, so a hit is decided without
+//! an await.
 
 use super::next::{Next, Served};
 use bytes::Bytes;
@@ -59,7 +65,8 @@ pub(super) fn judge_without_draw(call: &Call<'_>, entry: &Snapshot) -> Freshness
 }
 
 fn freshness_of(policy: &Policy, entry: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
-    // A mark is no value, and no window reaches through it.
+    // A mark, which says that the value is not to be cached, holds no value that a stale window could
+    // apply to.
     if entry.kind != Kind::Value {
         return Freshness::Expired;
     }
@@ -68,8 +75,8 @@ fn freshness_of(policy: &Policy, entry: &Snapshot, draw: impl FnOnce() -> f64) -
     freshness(Life { delta, expiry, retry_at }, beta, stale, entry.now, draw)
 }
 
-/// Decides, and enters the flight where there is one to enter. `can_decode` is asked about the entry
-/// that was found, unless that has expired.
+/// Decides how a call goes on with what it has `found`, and enters the key's flight if it is to load
+/// or to wait. `can_decode` is asked about the entry that was found, unless that has expired.
 pub(in crate::engine) fn decide(
     engine: &Engine,
     call: &mut Call<'_>,
@@ -117,7 +124,8 @@ pub(in crate::engine) fn decide(
         return Next::Serve(Served::Recursive);
     }
     call.start_waiting(&engine.tickets);
-    // A caller that comes later and reads may find something to fall back on.
+    // Where this call holds a stale value, the flight is not cold: later callers read first, and find
+    // that value to fall back on.
     let cold = attempt.held.is_none();
     match engine.loads.enter(call.key.as_str(), cold) {
         Entered::Leads(baton) => Next::Lead(baton, attempt),

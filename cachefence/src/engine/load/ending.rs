@@ -1,4 +1,10 @@
 //! The end of a load: store its value, or share its error, and say what may be served instead.
+//!
+//! The flight is sealed by now; see [`run`](super::run). The store is asked first, and the flight lands
+//! afterwards, because its members have to be told whether the load was *fenced*: whether the lease was
+//! still unbroken when the store took the value or the release. No ending takes longer than the caller's
+//! budget, and none fails because of the store: where the store does not answer, the result is landed as
+//! one that is not fenced, and [`Lease`](crate::lease::Lease) finishes in a task.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,7 +27,7 @@ use crate::share::SharedErr;
 use crate::store::{NewValue, Snapshot};
 use crate::time::{ToItsEnd, in_time};
 
-/// Ends a load that made a value: stores it, if there is a lease that still holds.
+/// Ends a load that gave a value: stores the value if the lease still holds, and lands it.
 pub(super) async fn store(
     engine: &Engine,
     call: &Call<'_>,
@@ -38,7 +44,7 @@ pub(super) async fn store(
                     let delta = capped_delta(took, ttl);
                     let stale = call.policy.stale.longest();
                     let value = NewValue { payload: payload.clone(), delta, ttl, stale };
-                    // A store that is not waited for any longer is carried to its end in a task.
+                    // If the budget ends first, the lease carries the store to its end in a task.
                     let filled = call.within_budget(&*engine.store, lease.fill(value)).await;
                     let filled = filled.unwrap_or_else(|| Err(StoreError::too_slow()));
                     filled.unwrap_or_else(|error| {
@@ -54,17 +60,18 @@ pub(super) async fn store(
         }
         None => Landing::NotShared,
     };
-    // A lease that the store has just failed is put right without its caller, who has waited enough.
+    // A value that could not be encoded leaves the lease held. A lease whose store has just failed is
+    // not released here: it puts itself right in a task, because its caller has waited enough.
     if let Some(mut lease) = baton.land(landing).filter(|lease| lease.is_held()) {
         call.within_budget(&*engine.store, lease.release()).await;
     }
 }
 
-/// How long a value of `bytes` bytes is to live, jitter included; `None` if it is not to be kept.
+/// How long a value of `bytes` bytes is valid, jitter included; `None` if it is not to be stored.
 fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -> Option<Duration> {
     let ttl = ttl?;
     if ttl.is_zero() {
-        // The value itself says so.
+        // A ttl of zero is how a value says that it is not to be cached, so there is nothing to report.
         return None;
     }
     if !options::is_storable(ttl) {
@@ -82,10 +89,10 @@ fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -
     Some(shortened.max(SHORTEST))
 }
 
-/// Ends a load that failed, whether or not that is waited for: nobody has to fail again because the
-/// caller that failed is gone. The lease, released first, tells whether there was an invalidation
-/// meanwhile, because an error may say as much about the data as a value does. That takes no longer than
-/// `limit`.
+/// Ends a load that failed: gives the lease back, which takes no longer than `limit`, and then lands the
+/// error. If the caller is dropped, a task goes on, so that no other caller has to run into the same
+/// failure. The lease goes first because the store's answer tells whether the key was invalidated
+/// meanwhile: an error may say as much about the data as a value does.
 pub(super) fn fail(
     mut baton: Leader,
     error: Option<SharedErr>,
@@ -110,8 +117,9 @@ pub(super) fn fail(
     })
 }
 
-/// Ends a load that took too long, likewise. Callers that can make do with a stale value find it
-/// marked.
+/// Ends a load that took longer than `recompute_timeout`, with the same limit and also in a task if need
+/// be. The entry is marked not to be loaded for `pause`, and the members read again: those that may
+/// serve a stale value find it with that mark, and serve it.
 pub(super) fn give_up(mut baton: Leader, pause: Duration, limit: Duration) -> ToItsEnd {
     ToItsEnd::new(async move {
         if let Some(lease) = &mut baton.cargo {
@@ -134,7 +142,7 @@ pub(super) async fn finish_store(engine: &Engine, call: &Call<'_>, mut baton: Le
         None => None,
     };
     let landing = match stored {
-        // Fenced, so it does not matter when it was begun.
+        // The value is fenced, so it does not matter when its load began.
         Some(payload) => Landing::value(Encoded::for_many(payload), engine.tickets.next(), true),
         None => Landing::ReadAgain,
     };
@@ -142,19 +150,19 @@ pub(super) async fn finish_store(engine: &Engine, call: &Call<'_>, mut baton: Le
     Next::after(call, landing)
 }
 
-/// A value that has arrived in the store, and the ticket after which it was read.
+/// A value that has arrived in the store, and a ticket from before it was read.
 pub(super) struct Arrived {
     pub(super) begun: Ticket,
     pub(super) value: Encoded,
 }
 
-/// A value that can be served, read after this was called. Nothing, if the store has none or cannot be
-/// read in what is left of the call's time for it.
+/// Reads the store for a value that can be served. `None` if there is none, or if the store cannot be
+/// read in what is left of the call's budget.
 pub(super) async fn arrived(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
     call.within_budget(&*engine.store, arrived_meanwhile(engine, call)).await.flatten()
 }
 
-/// As [`arrived`], where nobody waits for the store.
+/// As [`arrived`], but outside the call's budget, for a call that waits for something else meanwhile.
 pub(super) async fn arrived_meanwhile(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
     let begun = engine.tickets.next();
     let entry = read_entry(engine, call.key).await.ok().flatten()?;
@@ -162,7 +170,7 @@ pub(super) async fn arrived_meanwhile(engine: &Engine, call: &Call<'_>) -> Optio
     servable.then(|| Arrived { begun, value: Encoded::for_many(entry.payload) })
 }
 
-/// Whether an entry can be served as it is.
+/// Whether an entry is fresh, and of the call's type.
 pub(super) fn servable(engine: &Engine, call: &Call<'_>, entry: &Snapshot) -> bool {
     judge_without_draw(call, entry) == Freshness::Fresh
         && (call.decodes)(&engine.codec, &entry.payload)

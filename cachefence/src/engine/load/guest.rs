@@ -1,8 +1,9 @@
 //! Loading as a guest: without the lease, when its holder has been waited for long enough.
 //!
 //! A guest's value is not stored, because nothing would void it if the key were invalidated meanwhile.
-//! It serves the guest's own caller, and those that called before its load began. There is one guest at
-//! a time per key and process, and a value that arrives in the store meanwhile wins.
+//! The value serves the guest's own caller, and the callers that came before the guest's load began.
+//! There is one guest at a time per key and process. It looks into the store from time to time, and if
+//! a value has arrived there, that is served instead.
 
 use std::pin::{Pin, pin};
 
@@ -56,7 +57,7 @@ async fn lead(engine: &Engine, call: &Call<'_>, mut baton: GuestLeader, body: &B
     Next::Serve(Served::Own)
 }
 
-/// Waits for a value to arrive in the store, and shows the other callers that this one is alive.
+/// Waits for a value to arrive in the store, and shows the other callers that the guest is alive.
 async fn arrival(engine: &Engine, call: &Call<'_>, flight: &GuestFlight) -> Arrived {
     let mut backoff = Backoff::new();
     loop {
@@ -73,7 +74,8 @@ fn land(baton: GuestLeader, Arrived { begun, value }: Arrived) -> Next {
     Next::Serve(Served::Value(value))
 }
 
-/// Waits for a guest, unless it shows no life: it may be a caller that is not polled any more.
+/// Waits for a guest. A guest that shows no life for [`STUCK_AFTER`] may be a caller that is not polled
+/// any more, so its flight is dismissed, and its joiners read again.
 async fn wait_while_alive(mut joiner: GuestJoiner) -> GuestTurn {
     loop {
         let beats = joiner.beats();

@@ -1,4 +1,10 @@
-//! Waiting for a load, and what comes of it.
+//! Joining: waiting for a load as a member of its flight.
+//!
+//! The wait ends in one of three ways. The flight lands, and the joiner is given the landing if it
+//! may have it. The leader is gone, and the joiner takes the baton and leads. Or the joiner's own
+//! limit is over: `recompute_timeout` where it holds a stale value, which it then serves, else
+//! `wait_for_lock`, after which it loads as a guest. A joiner reads nothing and sends nothing while
+//! it waits, so ten thousand of them cost the store no command.
 
 use std::pin::{Pin, pin};
 
@@ -18,7 +24,7 @@ pub(super) async fn join(
     mut joiner: Joiner,
     mut attempt: Attempt,
 ) -> Next {
-    // In a block of its own, so that the timer ends with it.
+    // The timer lives in a block of its own, so that the steps below do not carry it.
     let turn = {
         let limit = sleep_until(call.waits_until(&attempt));
         race(Pin::new(&mut joiner), pin!(limit)).await
@@ -42,7 +48,8 @@ pub(super) async fn join(
             if let Some(held) = attempt.held {
                 return Next::Serve(Served::Value(held));
             }
-            // The leader may never end. Another process may, so it is worth reading again.
+            // The leader's body may never end. Another process's load may, so later callers are to
+            // read before they join.
             joiner.cool();
             Next::Guest
         }

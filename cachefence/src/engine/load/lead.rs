@@ -1,4 +1,13 @@
-//! Leading a load: get the lease, and run the body.
+//! Leading a load: getting the lease, then running the body.
+//!
+//! The leader asks the store for the key's lease. While another process holds it, a leader that has
+//! nothing to serve waits: for a wake-up from the store, for the end of that lease, or until its own
+//! limit is over. A leader that holds a value serves it instead. With the lease, or if the store
+//! cannot be asked, the leader runs the body; see [`run`](super::run). If another process has stored a
+//! newer entry meanwhile, the leader serves that and lands it.
+//!
+//! The lease travels in the baton as its cargo. So a leader that is dropped leaves the lease to the
+//! next one, and nothing is acquired twice.
 
 use std::future::pending;
 use std::pin::pin;
@@ -32,7 +41,7 @@ enum Obtained {
 }
 
 /// Works for the flight of `baton`. Whenever this future is dropped, the baton passes on, with the
-/// lease that it has come to.
+/// lease if there is one.
 pub(in crate::engine) async fn lead(
     engine: &Engine,
     call: &Call<'_>,
@@ -49,8 +58,9 @@ pub(in crate::engine) async fn lead(
                 return run(engine, call, baton, attempt.held, body).await;
             }
             Obtained::Newer { begun, entry } => {
-                // What was written after the call read is new, however short it lives. A call that has
-                // not read does not know, and a mark may have been all that was written.
+                // An entry that was written after the call read is new, and may be served however
+                // short its ttl is. A call that has not read does not know whether the entry is new,
+                // and where there is a retry-at or a mark, that may have been all that was written.
                 let is_new = attempt.seen != Seen::Unread
                     && entry.retry_at.is_none()
                     && entry.kind == Kind::Value;
@@ -62,8 +72,8 @@ pub(in crate::engine) async fn lead(
                 };
                 if is_servable {
                     let value = Encoded::for_many(entry.payload);
-                    // A stale value that is served because it is not to be loaded yet is for each
-                    // call to judge by its own windows.
+                    // A stale value that is served because of its retry-at is not landed: each joiner
+                    // judges it by its own stale windows.
                     baton.land(if is_new || entry.expiry > entry.now {
                         Landing::value(value.clone(), begun, false)
                     } else {
@@ -82,7 +92,7 @@ pub(in crate::engine) async fn lead(
     }
 }
 
-/// Asks for the lease until there is one, or something better.
+/// Asks for the lease until it is granted, a newer entry is there, or the call's limit is over.
 async fn obtain(
     engine: &Engine,
     call: &Call<'_>,
@@ -104,8 +114,9 @@ async fn obtain(
     loop {
         let begun = engine.tickets.next();
         if engine.invalidations.is_pending(call.key) {
-            // The store holds what was to be removed. An invalidation that is asked for after `begun`
-            // is newer than whatever is found.
+            // The store still holds what was to be removed, so it is not asked. An invalidation that
+            // is asked for after this check does no harm: the calls that know of it are later than
+            // `begun`, and so are not given what is found here.
             baton.cargo = None;
             return without_store;
         }
@@ -120,28 +131,31 @@ async fn obtain(
             Ok(Acquired::Held(_)) if !waits => return Obtained::HeldElsewhere,
             Ok(Acquired::Held(held)) => held.remaining(),
             Err(_) if watch.as_ref().is_some_and(Watch::was_armed) => {
-                // Being woken takes a connection of its own. Without it, once more.
+                // A watch needs a connection of its own, which may be what failed. The lease is asked
+                // for once more, without a watch.
                 (may_ask_again, watch) = (false, None);
                 continue;
             }
             Err(error) => {
                 report::store_failed("acquire", call.key, &error);
-                // The lease that was asked for may still be granted, and then proves nothing: an
-                // invalidation may have come in between.
+                // The store may still grant the lease that was asked for. Such a lease proves nothing,
+                // because an invalidation may have come before the grant, so it is given up.
                 baton.cargo = None;
                 return without_store;
             }
         };
-        // Another's load is waited for from here on, not the store.
+        // The call now waits for another process's load, not for the store, so this acquire is not
+        // charged to the budget.
         call.budget.set(spent);
         if may_ask_again && watch.as_ref().is_some_and(|watch| !watch.is_armed()) {
-            // Asks again at once, to be woken: the lease may have been given back in between.
+            // A store may arm the watch only of a caller that turns out to wait. The lease may have
+            // been given back meanwhile, so the store is asked again at once.
             may_ask_again = false;
             continue;
         }
         let watched = watch.as_ref().filter(|watch| watch.is_armed());
         let pause = backoff.next(watched.is_some(), engine.chance.fraction());
-        // Not before the store has counted the millisecond in which the lease ends.
+        // The store counts whole milliseconds, so the lease is over one millisecond after `remaining`.
         let pause = sleep(pause.min(remaining.saturating_add(Duration::from_millis(1))));
         let changed = async {
             match watched {

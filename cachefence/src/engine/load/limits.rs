@@ -1,4 +1,10 @@
-//! How many callers of one key run recomputes of their own at a time.
+//! Limits: how many recomputes run at a time where callers cannot share one.
+//!
+//! [`KeyLimits`] bounds the callers of one key that run recomputes for themselves only, after a load
+//! that could not be shared. A single [`Limiter`] bounds those that run because the store cannot be
+//! asked (`max_bypass`). The holder of a permit may be a caller that is not polled any more. So a
+//! limiter in which nothing moves lets one waiter at a time go ahead: it delays callers, but stops
+//! none for ever.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -11,18 +17,19 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::race::{First, race};
 use crate::time::sleep;
 
-/// The bound, per key.
+/// How many callers of one key run recomputes of their own at a time.
 const MOST_AT_A_TIME: usize = 16;
 
-/// One limiter per key, for as long as somebody is at it.
+/// One limiter per key, for as long as a caller uses it.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct KeyLimits(Mutex<HashMap<String, Weak<Limiter>>>);
 
-/// Lets a few through at a time.
+/// Gives out a limited number of permits at a time.
 #[derive(Debug)]
 pub(in crate::engine) struct Limiter {
     permits: Semaphore,
-    /// How many have come out, or been let in without a permit.
+    /// How many permits have been given back, or given out beyond the limit. While this does not
+    /// change, the holders may be stuck.
     moves: AtomicU64,
 }
 
@@ -58,8 +65,8 @@ impl Limiter {
 
     /// Waits for a permit.
     ///
-    /// Whoever holds one may be a caller that is not polled any more. When nobody has come out for
-    /// `stuck_after`, one of those who wait goes ahead.
+    /// The holder of a permit may be a caller that is not polled any more. When no permit has been
+    /// given back for `stuck_after`, one waiter is given a permit beyond the limit.
     pub(in crate::engine) async fn permit(&self, stuck_after: Duration) -> Permit<'_> {
         loop {
             let moves = self.moves.load(Ordering::Relaxed);

@@ -1,4 +1,8 @@
-//! How a call goes on, and what it is served in the end.
+//! The steps of a call: how it goes on, and what it is served in the end.
+//!
+//! Each step returns a [`Next`], and [`serve`](super::serve) takes it. So no step calls another, and
+//! the future of one step need not hold that of the next. [`Next::after`] is the one place where a
+//! call that waited for a load is told whether it may have the landing.
 
 use crate::engine::call::{Attempt, Call};
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader};
@@ -7,12 +11,12 @@ use crate::share::SharedErr;
 /// How a call goes on.
 pub(crate) enum Next {
     Serve(Served),
-    /// Load, for all who join.
+    /// Lead a load, for this call and all that join.
     Lead(Leader, Attempt),
-    /// Wait for somebody's load.
+    /// Wait for another caller's load.
     Join(Joiner, Attempt),
-    /// Load without a lease, or wait for the guest that does: somebody else's load has been waited for
-    /// long enough.
+    /// Load as a guest, or wait for the guest that does: the call has waited long enough for another
+    /// caller's load.
     Guest,
     /// Run the body for this call only.
     Own,
@@ -25,14 +29,14 @@ pub(crate) enum Served {
     Own,
     /// A value for the caller's future to decode.
     Value(Encoded),
-    /// The error of another's body.
+    /// The error of another caller's body.
     Failed(SharedErr),
-    /// Nothing: it is made by the load that it would wait for.
+    /// Nothing: the call is made inside the load that it would wait for.
     Recursive,
 }
 
 impl Next {
-    /// What the landing of a load means for a call that waited for it.
+    /// How a call goes on after the landing that it waited for.
     pub(super) fn after(call: &Call<'_>, landing: Landing) -> Self {
         match landing {
             Landing::Value { origin, .. } | Landing::Failed { origin, .. }

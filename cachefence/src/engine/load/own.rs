@@ -1,4 +1,8 @@
-//! Running the body for one call only, where what a load came to could not be shared.
+//! Running the body for one call only, because the result of a load could not be shared.
+//!
+//! That is so for an error that cannot be shared, and for a value that cannot be encoded. Each caller
+//! that waited for the load then runs its own body, a few at a time per key. The result is neither
+//! stored nor given to anybody else.
 
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Use};
@@ -6,7 +10,7 @@ use crate::engine::call::Call;
 use crate::engine::load::ending::arrived;
 use crate::engine::parts::Engine;
 
-/// Runs the body, unless somebody else's value has arrived meanwhile.
+/// Runs the body, unless a value has arrived in the store while the call waited for its turn.
 pub(super) async fn run_own(engine: &Engine, call: &Call<'_>, body: &Body) -> Next {
     let limiter = engine.own_bodies.of(call.key.as_str());
     let _permit = limiter.permit(call.stuck_after()).await;

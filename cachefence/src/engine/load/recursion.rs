@@ -1,8 +1,9 @@
-//! Which loads a piece of code runs inside of.
+//! Recursion: whether a call is made inside a load of its own key.
 //!
 //! A body that asks for its own key would wait for itself. While a body is polled, the mark of its load
-//! is on a stack of the thread, so a call can see that it is made inside. A body that *spawns* such a
-//! call is not seen: that call waits for `wait_for_lock` and then loads as a guest.
+//! is on a stack of the thread, so a call that the body makes sees that it is inside. A call that the
+//! body *spawns* as a task does not see it: that call waits for `wait_for_lock` and then loads as a
+//! guest.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -39,12 +40,13 @@ pub(in crate::engine) fn is_inside(engine: &Engine, key: &Key) -> bool {
     })
 }
 
-/// Tells an engine from others.
+/// The address of an engine, which tells it from others.
 fn address(engine: &Engine) -> usize {
     std::ptr::from_ref(engine).addr()
 }
 
-/// Takes the last mark off the stack, also when the body panics. It stays on its thread.
+/// Takes the last mark off the stack when it is dropped, also if the body panics. It is not `Send`,
+/// because the stack is its thread's.
 pub(crate) struct Inside(PhantomData<*const ()>);
 
 impl Drop for Inside {

@@ -1,4 +1,10 @@
-//! Running a body for a flight, under its lease where there is one.
+//! Running the body for a flight, under the lease if there is one.
+//!
+//! The lease is renewed while the body runs, in the same task, so a leader that is not polled loses it.
+//! When the body has ended, the flight is sealed before anything is stored, and
+//! [`ending`](super::ending) does the rest. A lease that is lost does not stop the body: its value may
+//! be older than what the joiners know, so they start again at once, and the value goes to the leader's
+//! own caller.
 
 use std::pin::pin;
 
@@ -13,8 +19,8 @@ use crate::engine::parts::Engine;
 use crate::race::{First, beside, race};
 use crate::time::sleep_until;
 
-/// Runs the body, and shares what it comes to. A call that holds a value does not fail, where a stale
-/// window says so, and waits no longer than `recompute_timeout`.
+/// Runs the body and shares its result. A call that holds a value waits for the body no longer than
+/// `recompute_timeout`, and serves that value if the body fails and there is a stale window.
 pub(super) async fn run(
     engine: &Engine,
     call: &Call<'_>,
@@ -30,8 +36,9 @@ pub(super) async fn run(
         race(run, pin!(sleep_until(limit))).await
     };
     let took = started.elapsed();
-    // Nobody may join any more: a caller that comes now would be given what was read before it came,
-    // and the store may accept that although the caller knows of a change since.
+    // The flight is sealed before the value is stored. A caller that joined now would be given what was
+    // read before it came, and the store may accept that value although the caller knows of a later
+    // change.
     baton.seal();
     let served = match ended {
         First::B(()) => {
@@ -64,8 +71,8 @@ pub(super) async fn run(
     Next::Serve(served)
 }
 
-/// Runs the body, and renews the lease meanwhile. Without a lease, which is to say without the store, it
-/// takes a permit.
+/// Runs the body, and renews the lease meanwhile. If there is no lease, because the store cannot be
+/// asked, the body needs a permit.
 async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body: &Body) -> Ended {
     let (Some(lease), flight) = baton.split() else {
         let _permit = engine.bypass.permit(call.stuck_after()).await;
@@ -73,7 +80,8 @@ async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body:
     };
     let keep = async {
         lease.keep(call.policy.load_timeout).await;
-        // The value of a load whose lease is lost is its own caller's; the others need not wait for it.
+        // The lease is lost, so the value is for the leader's own caller only, and the joiners need not
+        // wait for it.
         flight.dismiss(Landing::ReadAgain);
     };
     beside(pin!(body.run(Use::Shared)), pin!(keep)).await

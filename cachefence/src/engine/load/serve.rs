@@ -1,4 +1,8 @@
-//! One call, step by step, until it is served.
+//! Serving one call that its first read did not serve, step by step.
+//!
+//! The loop takes the step that the one before has returned. Only reading again could make it
+//! endless: a load that a call waits for may be voided each time. So the rounds are counted, and
+//! after [`MOST_ROUNDS`] of them the call loads as a guest.
 
 use super::decide::decide;
 use super::next::{Next, Served};
@@ -9,13 +13,14 @@ use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::shared::read;
 
-/// How often a call reads again before it does without the lease: each time, the load that it waited
-/// for was not stored.
+/// How often a call reads before it loads as a guest. It reads again where the load that it waited
+/// for gave it nothing that it may be served.
 const MOST_ROUNDS: u32 = 16;
 
 /// Takes a call from `next` to its end, with its `body`.
 ///
-/// Each step that loads is in a box, since it is large and the calls that wait should not be.
+/// Each step that loads is boxed, because its future is large, and calls that only wait should not
+/// carry it.
 pub(in crate::engine) async fn serve(
     engine: &Engine,
     call: &mut Call<'_>,

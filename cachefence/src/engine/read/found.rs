@@ -1,4 +1,8 @@
-//! What a read finds, for one caller and for all who wait for it.
+//! The result of a read, for one caller and for all that wait for it.
+//!
+//! A [`SharedRead`] is what a next read lands for its members, and a [`Found`] what each of them goes
+//! on with. The payload is shared and not copied, and [`Decoded`] is where the first caller may leave
+//! its decoded value for the others.
 
 use tokio::time::Instant;
 
@@ -6,17 +10,17 @@ use crate::engine::landing::Joiner;
 use crate::share::Decoded;
 use crate::store::Snapshot;
 
-/// What a call finds when it reads.
+/// The result of a call's read.
 pub(crate) enum Found {
     Entry(Snapshot, Decoded),
     Nothing,
     /// The store cannot be read, which has been reported.
     Unavailable,
-    /// A load is under way here, so there was no need to read.
+    /// A load of the key is under way in this process, so there was no need to read.
     Loading(Joiner),
 }
 
-/// What a read comes to for all who wait for it.
+/// The result of a read for all callers that wait for it.
 #[derive(Clone)]
 pub(in crate::engine) struct SharedRead {
     pub(super) entry: ReadEntry,
@@ -28,10 +32,10 @@ pub(in crate::engine) struct SharedRead {
 #[derive(Clone)]
 pub(super) struct Unavailable;
 
-/// What a read comes to.
+/// An entry as it was read; `None` if there is none.
 pub(super) type ReadEntry = Result<Option<Snapshot>, Unavailable>;
 
-/// What a call is told that waited for a read, or sent it.
+/// The result of a read, for a call that sent it or waited for it.
 pub(super) fn found(entry: ReadEntry, decoded: Decoded) -> Found {
     match entry {
         Ok(Some(entry)) => Found::Entry(entry, decoded),

@@ -1,15 +1,21 @@
-//! What is remembered of a few keys that have had several readers at a time: how they are read best.
+//! Hints: how a key that several callers read at a time is read best.
+//!
+//! Several reads of a small entry are served sooner side by side than one after another, while a hot
+//! key is read best once for a whole crowd. Which is better for a key shows only when a read of it is
+//! over, so each shard of the slots remembers this for a few keys. A hint may be wrong or forgotten:
+//! it changes how many reads are sent, but never what a caller may be given.
 
 /// How a key is read best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hint {
-    /// Its entry is there, and small: reads of it may go side by side.
+    /// The entry is there, and small: reads of it may go side by side.
     Small,
-    /// So many callers share a read of it that a reader does well to wait for company.
+    /// Many callers share a read of the key, so a reader joins the next read even if no read is under
+    /// way.
     Hot,
 }
 
-/// What a read found out about the next one.
+/// What a read shows of the way to read its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadResult {
     /// The entry is there, and small.
@@ -22,14 +28,15 @@ pub(super) enum ReadResult {
     Unknown,
 }
 
-/// So many callers make a key hot when they wait for one read; it stays so for half as many.
+/// How many callers have to wait for one read to make its key hot. The key stays hot while at least
+/// half as many wait.
 const CROWD: usize = 16;
 
-/// Remembered keys.
+/// How many keys one shard remembers.
 const KEYS: usize = 16;
 
-/// By the low bits of the keys' hashes, which are kept with them: a later key takes the place of an
-/// earlier one.
+/// The hints of one shard. A key's place is given by the low bits of its hash, and the whole hash is
+/// kept with the hint. A later key takes the place of an earlier one.
 #[derive(Default)]
 pub(super) struct Hints([Option<(u64, Hint)>; KEYS]);
 
@@ -38,7 +45,7 @@ impl Hints {
         self.0[place(key)].filter(|(of, _)| *of == key).map(|(_, hint)| hint)
     }
 
-    /// Takes in how many callers waited for one read.
+    /// Learns how many callers waited for one read.
     pub(super) fn shared(&mut self, key: u64, waiting: usize) {
         let is_hot = self.of(key) == Some(Hint::Hot);
         if waiting >= if is_hot { CROWD / 2 } else { CROWD } {
@@ -48,7 +55,7 @@ impl Hints {
         }
     }
 
-    /// Takes in the result of a read that was not the only one.
+    /// Learns the result of a read that had others beside it, or waiting for it.
     pub(super) fn learn(&mut self, key: u64, result: ReadResult) {
         match (result, self.of(key)) {
             (ReadResult::Small, None) => self.0[place(key)] = Some((key, Hint::Small)),

@@ -1,8 +1,9 @@
 //! Reading an entry, once for many callers.
 //!
-//! [`shared`] is one call's read. [`slots`] says who reads a key now and who waits for its next read,
-//! [`hints`] which keys are better read otherwise; [`next`] waits for a next read, and [`send`] sends one.
-//! What a read [`found`] may be given to the callers that came before it was sent, and to nobody else.
+//! [`shared`] is one call's read. [`slots`] says who reads a key now and who waits for its next read, and
+//! [`hints`] how a key with many readers is read best. [`next`] waits for a next read, and [`send`] sends
+//! a read. The result of a read ([`found`]) may be given to the callers that came before the read was
+//! sent, and to nobody else.
 
 pub(super) mod found;
 mod hints;

@@ -1,4 +1,12 @@
-//! Waiting for the next read of a key, or sending it for all who wait.
+//! Waiting for the next read of a key, or sending it for all callers that wait.
+//!
+//! The next read is a flight; [`slots`](super::slots) says why. Its leader waits until the read under
+//! way is over, seals the flight, and reads for itself and all its members. Before it reads it looks
+//! for a load of the key that has begun meanwhile: joining that makes the read unnecessary.
+//!
+//! Every wait here has an end. A store bounds its reads itself, but only while they are polled, and the
+//! caller that sent a read may not be polled any more. So a wait that takes longer than a read may take
+//! counts as stuck: the flight is dismissed, and its callers read again without waiting for their turn.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -20,9 +28,8 @@ use crate::race::{First, race};
 use crate::share::Decoded;
 use crate::time::{sleep, sleep_until};
 
-/// How long a caller waits for a read that another one sent, where the store does not say how long it
-/// takes. Stores bound their reads themselves, but only while they are polled, and a caller that is not
-/// polled any more may be the one that sent it.
+/// How long a caller waits for a read that another caller sent, where the store does not say how long a
+/// call may wait for it.
 const READ_LIMIT: Duration = Duration::from_millis(300);
 
 type Sender = Baton<Option<SharedRead>, (), At<Option<SharedRead>>>;
@@ -36,14 +43,15 @@ pub(super) enum OnLoad {
 
 /// What became of a caller that waited for the next read.
 enum Waited {
-    /// It is the one that sends it.
+    /// The caller sends the next read.
     Sends(Sender),
-    /// It reads without waiting for its turn.
+    /// The caller reads without waiting for its turn.
     ForcesStart,
     InVain,
 }
 
-/// Joins the next read. Nothing large is held meanwhile, since this is where most callers wait.
+/// Joins the next read of a key. The future holds nothing large while it waits, because this is where
+/// most callers wait.
 pub(super) fn read_next(
     engine: &Engine,
     call: &Call<'_>,
@@ -57,7 +65,8 @@ pub(super) fn read_next(
             let waited = match slots.enter_next(slot, call.key.as_str()) {
                 Some(Entered::Leads(baton)) => Waited::Sends(baton),
                 Some(Entered::Joins(mut member)) => {
-                    // The leader waits as long for the read before its own, and then reads.
+                    // Twice the limit of one read: the leader waits for the read before its own, and
+                    // then reads.
                     let limit = read_limit(engine).saturating_mul(2);
                     let mut limit = sleep_until(since.checked_add(limit));
                     match race(Pin::new(&mut member), Pin::new(&mut limit)).await {
@@ -67,7 +76,7 @@ pub(super) fn read_next(
                         }
                         First::A(Turn::Landed(None)) => Waited::InVain,
                         First::A(Turn::Leads(baton)) => Waited::Sends(baton),
-                        // It is one slow read after another: this caller waits for no more of them.
+                        // This caller has waited in vain before, so it waits for no further read.
                         First::B(()) if stuck => Waited::ForcesStart,
                         First::B(()) => {
                             since = Instant::now();
@@ -76,7 +85,7 @@ pub(super) fn read_next(
                         }
                     }
                 }
-                // Another key has this slot.
+                // The slot's next read is of another key, which has the same hash.
                 None => Waited::ForcesStart,
             };
             match waited {
@@ -104,8 +113,8 @@ pub(super) fn read_next(
     }
 }
 
-/// Sends the next read when the one before is over, `stuck` at once. In a box: a caller that waits does
-/// not carry what sending takes.
+/// Sends the next read when the read before it is over or, if that is `stuck`, at once. The future is
+/// boxed, so that a caller that only waits does not carry what sending needs.
 fn read_for_all<'a>(
     engine: &'a Engine,
     call: &'a Call<'_>,
@@ -129,14 +138,16 @@ fn read_for_all<'a>(
             }
         };
         let Some(guard) = guard else {
-            // Nobody has to wait twice to learn that the store is unavailable.
+            // The read before has found the store unavailable, and its waiters need not wait once more
+            // to learn that.
             let (entry, decoded) = (Err(Unavailable), Decoded::for_one());
             baton.land(Some(SharedRead { entry, decoded, landed: Instant::now() }));
             return Found::Unavailable;
         };
-        // Callers that the last read served may want the key again: they come before this one is sent.
+        // Callers that the last read served may want the key again. This lets them join before the read
+        // is sent.
         yield_now().await;
-        // The read before may have found nothing, and its caller have begun a load.
+        // The read before may have found nothing, and its caller may have begun a load.
         if let Some(joiner) = join_load(&engine.loads, call.key, on_load) {
             baton.land(None);
             return Found::Loading(joiner);
@@ -144,7 +155,7 @@ fn read_for_all<'a>(
         baton.seal();
         let members = baton.members();
         slots.shared(slot, members);
-        // Without time of its own, this call leaves the read to the others.
+        // If this call has no budget left, its baton is dropped here, and a member sends the read.
         let Some((entry, sent)) = send(engine, call, guard).await else {
             return Found::Unavailable;
         };
@@ -158,7 +169,7 @@ fn read_for_all<'a>(
     })
 }
 
-/// The load of `key` that is under way here and that a reader may join unseen.
+/// The cold load of `key` that is under way here, which a reader may join instead of reading.
 pub(super) fn join_load(loads: &Arc<Loads>, key: &Key, on_load: OnLoad) -> Option<Joiner> {
     match on_load {
         OnLoad::Join => loads.join_cold(key.as_str()),
@@ -166,7 +177,7 @@ pub(super) fn join_load(loads: &Arc<Loads>, key: &Key, on_load: OnLoad) -> Optio
     }
 }
 
-/// How long a caller waits for a read that another one sent: a little longer than it may take.
+/// How long a caller waits for a read that another caller sent: a little longer than a read may take.
 fn read_limit(engine: &Engine) -> Duration {
     match engine.store.traits().call_budget {
         Duration::MAX => READ_LIMIT,

@@ -1,4 +1,9 @@
-//! Sending one read, and what it finds.
+//! Sending one read to the store.
+//!
+//! A read is not sent while an invalidation of its key is pending, because the store still holds what
+//! was to be removed. The end of each read is told to its slot, by the [`ReadGuard`], whatever the
+//! read found: that lets the next read begin, and teaches how the key is read best. A failed read is
+//! reported here, once for all its callers.
 
 use std::future::Future;
 
@@ -15,10 +20,11 @@ use crate::report;
 use crate::share::Decoded;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
 
-/// The payload up to which a read costs about as much as waiting for another one, in bytes.
+/// How long the payload of a small entry is at most, in bytes. Up to this, a read costs about as much
+/// as waiting for another one.
 const SMALL: usize = 2 * 1024;
 
-/// Asks the store for the entry, unless an invalidation of it has not reached the store yet.
+/// Reads the entry from the store, unless an invalidation of it is pending.
 pub(in crate::engine) fn read_entry<'a>(
     engine: &'a Engine,
     key: &'a Key,
@@ -31,7 +37,8 @@ pub(in crate::engine) fn read_entry<'a>(
     engine.store.read(key)
 }
 
-/// Reads for this call only.
+/// Reads for this call only. Also returns when the read was sent, if the call's budget does not hold
+/// its time yet.
 pub(super) async fn read_alone(
     engine: &Engine,
     call: &Call<'_>,
@@ -43,8 +50,8 @@ pub(super) async fn read_alone(
     }
 }
 
-/// Sends a read and waits for it. `None` if this call has no time left for it, which says nothing of
-/// the store. Also gives when the read was sent, if the call's budget does not hold its time yet.
+/// Sends a read and waits for it. `None` if this call has no budget left, which says nothing of the
+/// store. Also returns when the read was sent, if the call's budget does not hold its time yet.
 pub(super) fn send(
     engine: &Engine,
     call: &Call<'_>,
@@ -53,7 +60,8 @@ pub(super) fn send(
     async move {
         let (entry, sent) = if call.budget.spent().is_zero() {
             let sent = Instant::now();
-            // The store itself allows for no more.
+            // The first read needs no limit here, because the store itself allows no more than the
+            // whole budget.
             (read_entry(engine, call.key).await, Some(sent))
         } else {
             let read = read_entry(engine, call.key);
@@ -68,7 +76,7 @@ pub(super) fn send(
     }
 }
 
-/// Reports why a read failed.
+/// Reports the error of a read that failed.
 pub(super) fn reported(key: &Key, entry: Result<Option<Snapshot>, StoreError>) -> ReadEntry {
     entry.map_err(|error| {
         report::store_failed("read", key, &error);

@@ -1,4 +1,9 @@
 //! One read of an entry, shared with other callers where there are any.
+//!
+//! A call first looks for a cold load of its key in this process, and joins that without reading. Else
+//! it reads: alone if nobody else reads the key, which is the usual hit and needs no allocation, or by
+//! the key's next read. A store that answers at once is simply read, because such a read leaves
+//! nothing to share.
 
 use std::future::Future;
 
@@ -12,7 +17,7 @@ use crate::engine::parts::Engine;
 use crate::share::Decoded;
 use crate::store::Snapshot;
 
-/// Reads, or finds that a load is under way here.
+/// Reads the entry, or finds that a load of it is under way here.
 pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Future<Output = Found> {
     async move {
         // Where the store answers at once, callers have nothing to share.
@@ -32,7 +37,8 @@ pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Futu
     }
 }
 
-/// Reads also where a load is under way.
+/// Reads the entry even if a load of it is under way, for a call that needs the value that is stored
+/// now.
 pub(in crate::engine) async fn read_past_loads(
     engine: &Engine,
     call: &Call<'_>,
@@ -47,8 +53,8 @@ pub(in crate::engine) async fn read_past_loads(
     }
 }
 
-/// Reads alone where nobody else reads the key, else joins its next read. Also gives when the read was
-/// sent, if the call's budget does not hold its time yet.
+/// Reads alone where nobody else reads the key, else joins its next read. Also returns when the read
+/// was sent, if the call's budget does not hold its time yet.
 async fn read_shared(
     engine: &Engine,
     call: &Call<'_>,

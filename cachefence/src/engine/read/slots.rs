@@ -2,11 +2,11 @@
 //!
 //! A key has a *slot* while somebody reads it. A caller that finds the slot idle starts a read at once:
 //! that is a hit with nobody else about, and costs a lookup and no allocation. A caller that finds a
-//! read under way may not have what it finds, since that read may have passed an invalidation which
-//! the caller knows of. So the caller joins the *next read*, a [flight](crate::engine::flight) that
-//! stands in the slot: its leader waits until the read under way is over, seals the flight, and reads
-//! for all its members. When the read under way found the store unavailable, the leader is told so and
-//! does not read.
+//! read under way may not have the result of that read, since the read may have passed an invalidation
+//! which the caller knows of. So the caller joins the *next read*, a [flight](crate::engine::flight)
+//! that stands in the slot: its leader waits until the read under way is over, seals the flight, and
+//! reads for all its members. When the read under way found the store unavailable, the leader is told
+//! so and does not read.
 //!
 //! A call that waits for the next read takes twice as long as one that reads. That is worth it where a
 //! read is large or many callers share it. So a few reads of a small entry may go side by side, and
@@ -28,36 +28,37 @@ use super::hints::{Hint, Hints, ReadResult};
 use crate::engine::flight::{Entered, Flight, Home};
 use crate::sync::DefaultHashBuilder;
 
-/// The slots of one cache. `O` is what a shared read comes to.
+/// The slots of one cache. `O` is the result of a shared read.
 pub(in crate::engine) struct Slots<O> {
     shards: [Mutex<Shard<O>>; SHARDS],
     hasher: DefaultHashBuilder,
 }
 
-/// Enough that two threads seldom meet in one.
+/// How many shards there are: enough that two threads seldom need the same one.
 const SHARDS: usize = 32;
 
 /// The most reads of a small entry at a time.
 pub(super) const SIDE_BY_SIDE: u32 = 32;
 
 struct Shard<O> {
-    /// A key that is read by one caller and waited for by none, with the number of its read. It gets a
-    /// slot in the map when there is more to say of it.
+    /// The slot of a key that one caller reads and nobody waits for, with the number of the read. It
+    /// moves into `slots` when a second caller comes.
     single: Option<(u64, u64)>,
     slots: HashMap<u64, Slot<O>, BuildHasherDefault<Unhashed>>,
     hints: Hints,
-    /// How many reads have been started, and turns waited for.
+    /// The last number that was given to a read or a turn.
     numbers: u64,
 }
 
 struct Slot<O> {
     state: ReadState,
-    /// How many reads are under way beside the one that is waited for, or were overtaken by it.
+    /// How many reads are under way beside the read of `state`: started side by side with it, or
+    /// overtaken by it.
     beside: u32,
     /// The next read, while it may be joined.
     next: Option<Arc<NextRead<O>>>,
-    /// The leaders of next reads who wait for their turn, by their numbers: mostly one, and nobody
-    /// unless a read is under way.
+    /// The leaders of next reads that wait for their turn, by their numbers. There is mostly one, and
+    /// none unless a read is under way.
     turns: Vec<(u64, Waker)>,
 }
 
@@ -66,8 +67,8 @@ enum ReadState {
     Idle,
     /// The read of this number is under way.
     Reading(u64),
-    /// Kept for the leaders that wait for their turn, by a read that perhaps found the store
-    /// `unavailable`.
+    /// A read is over, and the slot is kept for a leader that waited for its turn. `unavailable` says
+    /// that the read found the store so.
     Reserved {
         unavailable: bool,
     },
@@ -76,7 +77,7 @@ enum ReadState {
 /// The next read of a key, and the callers that wait for it.
 pub(super) type NextRead<O> = Flight<O, (), At<O>>;
 
-/// Where a next read stands.
+/// The slot in which a next read stands.
 pub(super) struct At<O> {
     slots: Arc<Slots<O>>,
     slot: u64,
@@ -134,7 +135,7 @@ impl<O> Slots<O> {
         Some(ReadGuard { slots: self, slot, read })
     }
 
-    /// The right to read now, whoever reads.
+    /// The right to read now, even if other callers read.
     pub(super) fn force_start(&self, slot: u64) -> ReadGuard<'_, O> {
         let mut shard = self.shard(slot);
         let read = shard.next_number();
@@ -178,7 +179,7 @@ impl<O> Slots<O> {
         self.shard(slot).hints.shared(slot, waiting);
     }
 
-    /// A read is over.
+    /// Ends a read: the slot is then kept for the leaders that wait, or idle.
     fn finish(&self, slot: u64, read: u64, result: ReadResult) {
         let mut shard = self.shard(slot);
         if shard.single.take_if(|single| *single == (slot, read)).is_some() {
@@ -211,7 +212,7 @@ impl<O> Slots<O> {
     }
 
     fn shard(&self, slot: u64) -> MutexGuard<'_, Shard<O>> {
-        // Not the bits by which the map tells its buckets.
+        // Not the low bits, by which the map chooses its buckets.
         #[allow(clippy::cast_possible_truncation)] // any bits will do
         let shard = (slot >> 32) as usize % SHARDS;
         // Nothing that panics runs under this lock.
@@ -235,7 +236,8 @@ impl<O> Default for Shard<O> {
 }
 
 impl<O> Shard<O> {
-    /// The slot of a key of which there is more to say than that one caller reads it.
+    /// The slot in the map, which is made if there is none. If the slot was the `single` one, its read
+    /// moves along.
     fn slot(&mut self, slot: u64) -> &mut Slot<O> {
         let found = self.slots.entry(slot).or_insert_with(|| Slot {
             state: ReadState::Idle,
@@ -249,7 +251,7 @@ impl<O> Shard<O> {
         found
     }
 
-    /// Keeps an idle slot that nobody waits for no longer.
+    /// Removes the slot if it is idle and nobody waits for it.
     fn tidy(&mut self, slot: u64) {
         if let Entry::Occupied(entry) = self.slots.entry(slot)
             && entry.get().is_over()
@@ -275,7 +277,7 @@ impl<O> Home<O, ()> for At<O> {
     }
 }
 
-/// The right to read. Dropped before the read's end, it says nothing of the store.
+/// The right to read. If it is dropped before the read's end, the result of the read is unknown.
 pub(super) struct ReadGuard<'a, O> {
     slots: &'a Slots<O>,
     slot: u64,
@@ -283,9 +285,9 @@ pub(super) struct ReadGuard<'a, O> {
 }
 
 impl<O> ReadGuard<'_, O> {
-    /// Ends the read, and tells the next one what it found.
+    /// Ends the read, and tells the slot its result.
     pub(super) fn finish(self, result: ReadResult) {
-        // Once, also if a waker panics.
+        // The read is ended once only, even if a waker panics.
         let this = ManuallyDrop::new(self);
         this.slots.finish(this.slot, this.read, result);
     }
@@ -297,12 +299,12 @@ impl<O> Drop for ReadGuard<'_, O> {
     }
 }
 
-/// Waits until no read is under way: `None` if the last one found the store unavailable.
+/// Waits until no read is under way: `None` if the last read found the store unavailable.
 #[must_use = "futures do nothing unless polled"]
 pub(super) struct Turn<'a, O> {
     slots: &'a Slots<O>,
     slot: u64,
-    /// Under which it waits, once it does.
+    /// The number under which the leader waits, once it does.
     number: Option<u64>,
 }
 
@@ -343,7 +345,7 @@ impl<'a, O> Future for Turn<'a, O> {
 }
 
 impl<O> Drop for Turn<'_, O> {
-    /// The slot is not reserved for this leader, now or when the read under way is over.
+    /// Gives the turn up: the slot is not kept for this leader, now or when the read under way is over.
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut shard = self.slots.shard(self.slot);
@@ -364,7 +366,7 @@ impl<O> Drop for Turn<'_, O> {
     }
 }
 
-/// A slot is named by a hash already.
+/// The hasher of a map whose keys are hashes already.
 #[derive(Default)]
 struct Unhashed(u64);
 

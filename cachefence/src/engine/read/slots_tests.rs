@@ -1,4 +1,4 @@
-//! What holds of the slots, whoever reads.
+//! Tests of the slots, one behaviour each, without a store.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ const SMALL: ReadResult = ReadResult::Small;
 const LARGE: ReadResult = ReadResult::Large;
 const UNAVAILABLE: ReadResult = ReadResult::Unavailable;
 
-/// What a future comes to when it is polled once.
+/// The output of a future if it is ready when it is polled once.
 fn poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     match Pin::new(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
@@ -99,7 +99,7 @@ fn a_leader_that_no_longer_waits_keeps_nobody() {
     assert!(slots.is_empty());
 }
 
-/// So many wait for one read.
+/// How many callers wait for one read of a hot key.
 const MANY: usize = 100;
 
 #[test]
@@ -114,7 +114,7 @@ fn a_reader_of_a_hot_key_waits_for_company() {
     assert!(slots.try_start(1).is_some(), "nobody shared that one");
 }
 
-/// Has the runslots see that a read, for which another one waited, comes to `result`.
+/// Has the slots learn that a read, for which another one waited, ended with `result`.
 fn learn(slots: &Slots, result: ReadResult) {
     let first = slots.try_start(1).unwrap();
     let mut next = slots.turn(1);

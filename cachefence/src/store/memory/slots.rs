@@ -1,10 +1,14 @@
-//! The leases and hedges of a memory store.
+//! The slots of a memory store: the lease and the hedge of each key.
+//!
+//! A slot whose term is over counts as free. It stays in the map until it is taken again or swept, so
+//! no timer is needed.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::store::{Held, Holder, Take, Timestamp, Token};
 
+/// The slots of all keys.
 #[derive(Default)]
 pub(super) struct Slots(HashMap<String, Pair>);
 
@@ -21,7 +25,7 @@ struct Slot {
 }
 
 impl Slots {
-    /// Puts `token` into a slot for `term`, or says who holds them.
+    /// Puts `token` into a slot for `term`. The error says who holds the slots.
     pub(super) fn take(
         &mut self,
         key: &str,

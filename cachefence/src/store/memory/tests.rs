@@ -1,4 +1,4 @@
-//! What is exact, and what only the store itself can see.
+//! Tests of what is exact in the memory store, and of what only the store itself can see.
 
 use super::*;
 use crate::chance::Chance;

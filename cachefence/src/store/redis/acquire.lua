@@ -1,4 +1,5 @@
--- Puts a token into a slot of a key, unless there is a newer entry or what was asked for is held.
+-- Acquires a slot of a key for a token, unless there is a newer entry or others hold what was asked for.
+-- One script does it, so that nobody comes between the look at the entry and the taking of the slot.
 --
 -- KEYS  entry, lease, hedge
 -- ARGV  'free': the lease, if both slots are free
@@ -27,8 +28,8 @@ if take == 'force' then
     return put_into(KEYS[2])
 end
 
--- `MGET` gives nothing for what is no string: whatever somebody has put under these names is no entry
--- and no slot, and is written over.
+-- `MGET` gives nothing for a value that is no string. Such a value is no entry and no slot, and is written
+-- over.
 local found = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
 local entry = found[1]
 if entry
@@ -43,8 +44,8 @@ end
 local x = '%x%x%x%x'
 local FORM = '^' .. x .. x .. '%-' .. x .. '%-' .. x .. '%-' .. x .. '%-' .. x .. x .. x .. ':(%d+)$'
 
--- What is left of the slot's term; false if it is free, as one is that holds something else, or has no end,
--- or one further away than its term.
+-- What is left of the slot's term; false if the slot is free. A slot is also free if it holds something else,
+-- has no end, or ends later than its term allows.
 local function left_of(at)
     local own_term = found[at] and string.match(found[at], FORM)
     if not own_term then

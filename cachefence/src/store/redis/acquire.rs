@@ -1,4 +1,10 @@
-//! Taking a slot, and being woken when it cannot be had.
+//! Acquiring a slot on Redis, and being woken where others hold it.
+//!
+//! An acquire whose caller waits goes over the tracking connection, on which the server tells when what the
+//! script has read changes. Any other acquire goes over the shared connection, and so does the first one of
+//! a caller as long as there is no tracking connection, because most callers never have to wait. A tracking
+//! connection that fails says nothing about the server. It is given half of the time, and the engine then
+//! asks over the shared connection.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -45,7 +51,8 @@ impl RedisStore {
             if let Some(newer) = self.snapshot(key, Some(bytes), now) {
                 return Ok(Acquired::Newer(newer));
             }
-            // It begins as an entry does and is none, so that it is written over like any garbage.
+            // The bytes begin as an entry does, but are none. With their revision as the one that was seen,
+            // the next round passes over them, and a load overwrites them like any garbage.
             if revision.is_none() || revision == request.seen {
                 return Err(StoreError::new("the store gave an entry that is none"));
             }
@@ -53,7 +60,7 @@ impl RedisStore {
         }
     }
 
-    /// The entry, if it is another than the caller saw.
+    /// The entry, if it is not the one that the caller saw.
     async fn changed(&self, key: &Key, seen: Option<Revision>) -> Option<Snapshot> {
         let found = in_time(self.server.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
         (Some(found.revision) != seen).then_some(found)
@@ -72,8 +79,8 @@ impl RedisStore {
         self.acquire_once(key, request).await
     }
 
-    /// Whether the caller of an acquire is to be woken: if that takes no longer than not to, or if it turned
-    /// out that it waits.
+    /// Whether an acquire is to arm its watch: if the tracking connection is there, so that this takes no
+    /// longer, or if an earlier acquire has shown that the caller has to wait.
     fn arms(&self, watch: &Watch) -> bool {
         let server = &self.server;
         let is_there = || server.links.here().is_ok_and(|link| link.tracking.is_taken());
@@ -95,8 +102,8 @@ impl RedisStore {
         server.step(acquire).await
     }
 
-    /// As [`acquire_once`](Self::acquire_once), over the connection on which the server tells what has
-    /// changed. `None` if there is no such connection, or not yet: then nothing was asked.
+    /// As [`acquire_once`](Self::acquire_once), over the tracking connection. `None` if there is no such
+    /// connection, or not yet: then nothing was asked.
     async fn acquire_tracked(
         &self,
         key: &Key,
@@ -118,13 +125,13 @@ impl RedisStore {
                     return Ok(None);
                 }
             };
-            // Before it looks: what happens after that is not missed.
+            // The watch is added before the script reads, so that no later change is missed.
             tracked.add(key, watch);
             let mut connection = tracked.connection();
             scripts::acquire_tracked(&mut connection, self.at(&link, key), request).await.map(Some)
         };
-        // It has a connection of its own, so it says nothing about the server, and may take only a
-        // part of the time: what is left is for the shared one.
+        // The tracking connection may fail by itself, which says nothing about the server. It is given half
+        // of the time, and the rest is left for the shared connection.
         let reply = in_time(server.op_timeout / 2, pin!(reply)).await;
         let tracked = used?;
         let error = match reply {

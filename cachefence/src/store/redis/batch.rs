@@ -1,12 +1,14 @@
 //! Reads that come close together go together: one `MGET` for all of them.
 //!
-//! With many reads under way, what each takes the client and the server is mostly the same for each: a
-//! command to be queued, sent, parsed, answered and handed back. So beyond a few, reads gather until all
-//! tasks that can run have run, and then leave as one command. None waits for another to come back, so
-//! this costs no round trip; and it is what came before it was sent that a command reads.
+//! Where many reads are under way, most of what a read costs the client and the server is the command
+//! itself, to be queued, sent, parsed, answered and handed back. So beyond a few, reads gather until all
+//! tasks that can run have run, and then leave as one command. No read waits for another to come back,
+//! so this costs no round trip. And a command is sent after all its callers have asked, so none of them
+//! is given anything older than its call.
 //!
-//! It is worth nothing where the reads turn out to come one by one, and values that are large would all
-//! have to arrive before the first can be used: then the next reads go by themselves again for a while.
+//! Gathering is worth nothing where reads come one by one. And where values are large, all of them have
+//! to arrive before the first can be used. In either case the next reads go by themselves again for a
+//! while.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,27 +23,29 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use crate::time::{detach, in_time, in_time_from};
 
-/// So many reads go by themselves before others gather.
+/// How many reads may be under way before others gather.
 const MOST_APART: usize = 8;
 
-/// The most reads in one command: a server does nothing else meanwhile.
+/// The most reads in one command, because the server does nothing else meanwhile.
 const MOST_TOGETHER: usize = 64;
 
-/// How long reads gather at the most: on a thread that does not come back to them, others send them.
+/// How long reads gather at most. If the task that is to send them does not run in this time, the next
+/// reader sends them.
 const GATHERING: Duration = Duration::from_millis(1);
 
-/// The largest entry that may keep others waiting until all of it is there, in bytes.
+/// The largest value, in bytes, whose arrival other reads may wait for.
 const LARGE: usize = 4 * 1024;
 
-/// How many of the next reads go by themselves after one that gathered with no other.
+/// How many of the next reads go by themselves after a read that gathered with no other.
 const ALONE: usize = 16;
 
-/// The same, after a large entry, or none at all.
+/// How many go by themselves after a large value or a failure, and at first.
 const APART: usize = 256;
 
-/// The same, after a server that has refused the command.
+/// How many go by themselves after the server has refused `MGET`.
 const REFUSED: usize = 10_000;
 
+/// The reads over one connection, and those of them that gather.
 pub(super) struct ReadBatch {
     connection: Connection,
     under_way: AtomicUsize,
@@ -53,26 +57,26 @@ pub(super) struct ReadBatch {
 /// Reads that have not been sent.
 struct Batch {
     command: Cmd,
-    /// When the first of them was asked for.
+    /// When the first of the reads was asked for.
     since: Instant,
-    /// In the order of the keys.
+    /// The readers, in the order of their keys.
     readers: Vec<oneshot::Sender<Found>>,
 }
 
-/// What one of them comes to.
+/// The result of one read of a batch.
 #[derive(Clone)]
 enum Found {
     Value(Value),
-    /// The server does not read this way.
+    /// The server gave no usable reply to `MGET`, so the reader asks by itself.
     Refused,
-    /// Nothing in time.
+    /// No reply came in time.
     Late,
     Failed(RedisError),
 }
 
 impl ReadBatch {
     pub(super) fn new(connection: Connection) -> Self {
-        // Until it is known how large values are.
+        // The first reads go by themselves, until it is known how large values are.
         let apart = AtomicUsize::new(APART);
         Self { connection, under_way: AtomicUsize::new(0), apart, gathering: Mutex::default() }
     }
@@ -105,7 +109,7 @@ impl ReadBatch {
         in_time_from(asked, limit, pin!(get)).await
     }
 
-    /// Joins those that gather, if that is worth it now.
+    /// Joins the reads that gather, if gathering is worth it now.
     fn gather(
         self: &Arc<Self>,
         key: &str,
@@ -142,7 +146,7 @@ impl ReadBatch {
         }
     }
 
-    /// Has so many of the next reads go by themselves, if not more already.
+    /// Has at least `count` of the next reads go by themselves.
     fn next_apart(&self, count: usize) {
         self.apart.fetch_max(count, Ordering::Relaxed);
     }
@@ -162,7 +166,7 @@ impl Batch {
         found
     }
 
-    /// Reads for all.
+    /// Sends the command, and gives each reader its value.
     async fn leave(self, reads: &ReadBatch, limit: Duration) {
         let Self { command, readers, .. } = self;
         let reply = in_time(limit, pin!(reads.connection.send(&command))).await;
@@ -173,7 +177,7 @@ impl Batch {
                 }
                 for (reader, value) in readers.into_iter().zip(values) {
                     reads.learn(&value);
-                    // Who is gone wants nothing.
+                    // A reader that is gone needs no value.
                     let _ = reader.send(Found::Value(value));
                 }
                 return;
@@ -181,7 +185,8 @@ impl Batch {
             Some(Ok(Ok(_))) => {
                 let what = "the reply to MGET is no list of as many";
                 let failed = Found::Failed((ErrorKind::UnexpectedReturnType, what).into());
-                // It is told once: by the others, a connection would be let go that is new.
+                // One reader is told, and lets the connection go. If the others were told too, they
+                // would let the new connection go.
                 (failed, Found::Refused)
             }
             Some(Ok(Err(error))) => {
@@ -204,22 +209,22 @@ impl Batch {
     }
 }
 
-/// Whether the server will never read this way.
+/// Whether the server will never answer such an `MGET`.
 fn is_refused(error: &RedisError) -> bool {
     use ServerErrorKind::{CrossSlot, NoPerm, ResponseError};
     matches!(error.kind(), ErrorKind::Server(CrossSlot | NoPerm | ResponseError))
 }
 
-/// The task that is to send what gathers. Dropped before it has, as the runtime ends, it leaves each to
-/// read for itself.
+/// The task that is to send the reads that gather. If it is dropped before that, because the runtime
+/// ends, each reader reads by itself.
 struct Sender(Option<Arc<ReadBatch>>);
 
 impl Sender {
     async fn send(mut self, limit: Duration) {
-        // All that can run now may have something to read.
+        // Every task that can run now may have something to read, so they all run first.
         yield_now().await;
         let Some(reads) = self.0.take() else { return };
-        // Its own, or those that came after, if it has left.
+        // The batch that this task was started for or, if that has left already, a later one.
         let gathering = lock(&reads.gathering).take();
         if let Some(gathering) = gathering {
             gathering.leave(&reads, limit).await;

@@ -1,4 +1,4 @@
-//! When to leave a server alone that does not answer, and when to ask it again.
+//! The circuit breaker: when a server that does not answer is left alone, and when it is asked again.
 //!
 //! ```text
 //! closed ── 5 failures in a row ──► open ── a probe is answered ──► closed
@@ -6,13 +6,14 @@
 //!                                    └─┘ a probe fails: a longer pause
 //! ```
 //!
-//! While it is open no call waits for the server. One task at a time asks it, after a pause: short
-//! where failing costs nothing, because the server's machine refuses at once, and growing where
-//! nothing comes back at all. A server that is restarted is found again a moment after it listens.
+//! While the breaker is open, no call waits for the server. One task at a time probes the server after
+//! a pause. The pause is short where a failure costs nothing, because the server's machine refuses at
+//! once, and grows where nothing comes back at all. So a server that is restarted is found again a
+//! moment after it listens.
 //!
-//! Not everything that fails is news. What was asked before the breaker closed may fail after it, and
-//! says nothing of the server that has just answered. A connection that is lost fails all that is under
-//! way on it, and is one failure.
+//! Not every failure counts. An operation that was asked before the breaker closed may fail after that,
+//! but says nothing of the server that has just answered. A connection that is lost fails all
+//! operations under way on it, but counts as one failure.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,16 +21,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many failures in a row open it.
+/// How many failures in a row open the breaker.
 const MOST_FAILURES: u32 = 5;
 
-/// The pause after a failure that came at once.
+/// The pause before the next probe, after a failure that came at once.
 const SHORT: Duration = Duration::from_millis(100);
 
-/// The first pause after a failure that took its time, and the longest.
+/// The first pause after a failure that took its time. The pause doubles with each such failure, up to
+/// [`LONGEST`].
 const LONG: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// The circuit breaker of one server.
 #[derive(Debug)]
 pub(super) struct Breaker {
     failures: AtomicU32,
@@ -42,9 +45,9 @@ struct Probes {
     next: Instant,
     pause: Duration,
     under_way: bool,
-    /// When it was closed.
+    /// When the breaker closed last.
     closed: Instant,
-    /// When a connection was lost, of which that was counted.
+    /// When a lost connection was counted last.
     lost: Instant,
 }
 
@@ -59,21 +62,21 @@ impl Breaker {
         }
     }
 
-    /// Whether the server is to be left alone.
+    /// Whether the breaker is open: the server is to be left alone.
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// An operation was answered.
+    /// Notes that an operation was answered.
     pub(super) fn succeeded(&self) {
-        // A hit writes nothing that other cores read.
+        // The count is looked at first, so that a hit writes nothing that other cores read.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
     }
 
-    /// What was asked at `asked` failed. Gives whether that opened the breaker. `drawn` is uniform in
-    /// [0, 1).
+    /// Notes that an operation which was asked at `asked` failed. Returns whether that opened the
+    /// breaker. `drawn` is uniform in [0, 1).
     pub(super) fn failed(&self, asked: Instant, how: How, drawn: f64) -> bool {
         let mut probes = self.probes();
         if self.is_open() || !probes.is_news(asked, how) {
@@ -89,8 +92,8 @@ impl Breaker {
         true
     }
 
-    /// Whether to probe now: it is time, and nobody does. Then the caller has to, and to tell by
-    /// [`probed`](Self::probed).
+    /// Whether to probe now: the pause is over, and no probe is under way. If so, the caller has to
+    /// probe, and to tell the outcome to [`probed`](Self::probed).
     pub(super) fn is_due(&self) -> bool {
         let mut probes = self.probes();
         let due = self.is_open() && !probes.under_way && Instant::now() >= probes.next;
@@ -98,7 +101,7 @@ impl Breaker {
         due
     }
 
-    /// A probe came to an end. Gives whether that closed the breaker.
+    /// Notes how a probe ended. Returns whether that closed the breaker.
     pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> bool {
         let mut probes = self.probes();
         probes.under_way = false;
@@ -122,11 +125,11 @@ impl Breaker {
 /// How an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// With its connection.
+    /// Its connection was lost.
     Lost { at_once: bool },
-    /// At once, by itself.
+    /// It failed at once, by itself.
     Refused,
-    /// By waiting in vain.
+    /// It was waited for in vain.
     InVain,
 }
 
@@ -137,12 +140,12 @@ pub(super) enum Probe {
     Failed {
         at_once: bool,
     },
-    /// Its task was dropped.
+    /// The probe's task was dropped.
     Abandoned,
 }
 
 impl Probes {
-    /// Whether the failure of what was asked at `asked` says something that was not known.
+    /// Whether the failure of an operation that was asked at `asked` counts.
     fn is_news(&mut self, asked: Instant, how: How) -> bool {
         let lost = matches!(how, How::Lost { .. });
         if asked < self.closed || (lost && asked < self.lost) {
@@ -162,7 +165,8 @@ impl Probes {
             self.pause = (pause * 2).min(LONGEST);
             pause
         };
-        // Up to a half is taken off: the processes of a fleet do not ask in step.
+        // Up to half of the pause is taken off at random, so that the processes of a fleet do not probe
+        // in step.
         self.next = Instant::now() + pause.mul_f64(1.0 - drawn / 2.0);
     }
 }

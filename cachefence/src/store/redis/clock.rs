@@ -1,9 +1,9 @@
 //! The server's clock, as this process knows it.
 //!
-//! A reply brings the server's time, when it is asked for. It was read at some point between sending and
-//! receiving, so it places the server's clock against the monotonic one here with an uncertainty of
-//! one round trip. The most certain sample is kept, and ages: clocks drift apart. No wall clock of
-//! this machine is ever read.
+//! A reply brings the server's time, if that was asked for. The server read its clock at some point
+//! between sending and receiving, so the reply places that clock against the monotonic one here with an
+//! uncertainty of one round trip. The most certain sample is kept. It becomes less certain with age,
+//! because clocks drift apart. No wall clock of this machine is ever read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,20 +13,21 @@ use tokio::time::Instant;
 
 use crate::store::Timestamp;
 
-/// When this has passed since the server was asked, the next read asks again, in the same round trip; and
-/// twice as long after each answer that was as expected, up to the longest.
+/// How long after the server was asked for its time the next read asks again, in the same round trip.
+/// This time doubles after each answer that was as expected, up to [`LONGEST_STALE`].
 const STALE: Duration = Duration::from_secs(5);
 const LONGEST_STALE: Duration = Duration::from_secs(30);
 
-/// How fast two clocks may drift apart: 1 in this. Ordinary oscillators are ten times better.
+/// How fast two clocks may drift apart: one part in this many. Ordinary oscillators are ten times better.
 const DRIFT: u32 = 1_000;
 
+/// What this process knows of one server's clock.
 #[derive(Debug)]
 pub(super) struct ServerClock {
     base: Instant,
-    /// What the server's clock said at `base`, as is known by now; zero if it is not.
+    /// The server's time at `base` in microseconds, by the sample that counts; zero if there is none.
     at_base: AtomicU64,
-    /// Until when it need not be asked for again, in microseconds from `base` on.
+    /// Until when the server's time need not be asked for again, in microseconds from `base` on.
     known_until: AtomicU64,
     state: Mutex<State>,
 }
@@ -36,7 +37,7 @@ struct State {
     sample: Option<Sample>,
     /// When the server was last asked; `None` if the answer may have come from another one.
     asked: Option<Instant>,
-    /// How long after that it is to be asked again.
+    /// How long after `asked` the server is to be asked again.
     stale: Duration,
 }
 
@@ -70,7 +71,8 @@ impl ServerClock {
         }
     }
 
-    /// Takes in the server's time `server`, asked for at `sent` and received just now.
+    /// Takes in the server's time `server`, which was asked for at `sent` and received just now. Returns
+    /// the server's time now.
     pub(super) fn learn(&self, sent: Instant, server: Timestamp) -> Timestamp {
         let now = Instant::now();
         let uncertainty = now.saturating_duration_since(sent) / 2;
@@ -82,8 +84,8 @@ impl ServerClock {
             let believed = old.project(new.at);
             let apart = believed.since(server).or(server.since(believed)).unwrap_or_default();
             let old_uncertainty = old.uncertainty_at(now);
-            // Two samples that contradict each other: the server's clock was set, or it is
-            // another server. The new one counts.
+            // If two samples contradict each other, the server's clock was set, or this is another
+            // server. The new sample counts.
             let contradicts = apart > old_uncertainty + uncertainty;
             if contradicts {
                 state.stale = STALE;
@@ -98,7 +100,7 @@ impl ServerClock {
         let at_base = counts.project(now).as_micros().saturating_sub(self.micros(now));
         self.at_base.store(at_base.max(1), Ordering::Relaxed);
         let known_until = self.micros(now.checked_add(state.stale).unwrap_or(now));
-        // Who sees that it is known sees what is.
+        // Release: a reader that sees this `known_until` also sees the `at_base` stored above.
         self.known_until.store(known_until, Ordering::Release);
         counts.project(now)
     }
@@ -114,19 +116,20 @@ impl ServerClock {
         }
     }
 
-    /// Whether the server's time is known, and need not be asked for, `now`, by the next read.
+    /// Whether the server's time is known, so that a read which is sent `now` need not ask for it.
     pub(super) fn is_known(&self, now: Instant) -> bool {
         self.micros(now) <= self.known_until.load(Ordering::Acquire)
     }
 
-    /// Has the next read ask: the server that answers it may have another clock.
+    /// Has the next read ask for the time, because the server that answers it may have another clock.
     pub(super) fn doubt(&self) {
         let mut state = self.state();
         (state.asked, state.stale) = (None, STALE);
         self.known_until.store(0, Ordering::Relaxed);
     }
 
-    /// How far `now` is from the base; never zero, which is the time before all.
+    /// The microseconds from `base` to `now`, and one more: never zero, because a `known_until` of zero
+    /// is in the past.
     fn micros(&self, now: Instant) -> u64 {
         let micros = now.saturating_duration_since(self.base).as_micros();
         u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
@@ -185,7 +188,7 @@ mod tests {
             assert!(!clock.is_known(Instant::now()), "{seconds} s");
         };
         sample(&clock, server(), Duration::ZERO).await;
-        // What is learned before it was due says nothing of how long it lasts.
+        // A sample that came before one was due says nothing of how long a sample lasts.
         sample(&clock, server(), Duration::ZERO).await;
         for seconds in [5, 10, 20, 30, 30] {
             lasts(&clock, seconds).await;
@@ -206,7 +209,7 @@ mod tests {
     async fn the_more_certain_sample_is_kept() {
         let clock = ServerClock::new();
         sample(&clock, EPOCH, Duration::from_millis(1)).await;
-        // The reply of this one was 100 ms late, all of it on the way back.
+        // The reply with this sample was 100 ms late, all of it on the way back.
         let sent = Instant::now();
         let server = EPOCH.after(Duration::from_millis(1));
         advance(Duration::from_millis(100)).await;

@@ -1,7 +1,9 @@
-//! The connection that everybody shares: made when it is first needed, and anew when it is lost.
+//! The shared connection: made when it is first needed, and made anew when it is lost.
 //!
-//! The client's own manager does the same, and has each command pass through a future that is shared and
-//! one that is boxed, which a hit would notice.
+//! A task makes the connection, so that a caller which gives up does not stop the attempt of the others.
+//! A command that fails is not sent again, because the server may have run it. The client's own
+//! `ConnectionManager` does much the same, but passes each command through a shared future and a boxed
+//! one, which would make a hit slower.
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,14 +25,14 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many commands may queue for the shared connection before callers wait for their turn.
 const PIPELINE: usize = 1_024;
 
-/// How any connection is made. Replies are waited for by whoever asked.
+/// The options of every connection. No response timeout is set, because each caller bounds its own wait.
 pub(super) fn plain_config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(None)
 }
 
-/// A handle to the shared connection. What fails is not sent again.
+/// A handle to the shared connection. A command that fails is not sent again.
 #[derive(Clone)]
 pub(super) struct Connection(Arc<Place>);
 
@@ -41,7 +43,7 @@ struct Place {
     made: AtomicU64,
 }
 
-/// One that was made, and its number.
+/// A connection that was made, and its number.
 #[derive(Clone)]
 struct Here {
     connection: MultiplexedConnection,
@@ -50,16 +52,16 @@ struct Here {
 
 enum State {
     Gone,
-    /// In a task: it goes on when whoever asked for it does not.
+    /// A task is connecting. It goes on if the caller that started it does not.
     Connecting(Attempt),
     Here(Here),
 }
 
-/// What an attempt to connect comes to.
+/// The outcome of an attempt to connect, once there is one.
 type Attempt = watch::Receiver<Option<RedisResult<Here>>>;
 
 impl Connection {
-    /// One that is not made yet.
+    /// A connection that is not made yet.
     pub(super) fn new(client: Client) -> Self {
         let config = plain_config().set_pipeline_buffer_size(PIPELINE);
         let (state, made) = (Mutex::new(State::Gone), AtomicU64::new(0));
@@ -70,10 +72,10 @@ impl Connection {
     pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         let Here { mut connection, number } = match self.here() {
             Ok(here) => here,
-            // In a box, since it is seldom.
+            // Boxed, because connecting is rare, and a hit should not carry its future.
             Err(attempt) => Box::pin(outcome(attempt)).await?,
         };
-        // The client's own future is large; in its box, it is not moved again and again.
+        // The client's own future is large. The client boxes it, so it is not moved again and again.
         let reply = connection.req_packed_command(command).await;
         if let Err(error) = &reply {
             self.0.failed(number, error);
@@ -86,7 +88,7 @@ impl Connection {
         let mut state = self.0.state();
         match &*state {
             State::Here(here) => return Ok(here.clone()),
-            // Without its task it comes to nothing.
+            // An attempt whose task is gone has no outcome.
             State::Connecting(attempt) if attempt.has_changed().is_ok() => {
                 return Err(attempt.clone());
             }

@@ -1,4 +1,9 @@
-//! What an error of the Redis client means here.
+//! Failures: what an error of the Redis client means for the store.
+//!
+//! An error is sorted by its kind and code into one kind of [`Failure`]. The table in
+//! [`Failure::meaning`] then says in one place what each kind means for the breaker, the connections,
+//! the clock and a read. The messages are for those who operate the program: they say what happened
+//! and what to do, but quote neither a key nor a password.
 
 use std::time::Duration;
 
@@ -13,15 +18,16 @@ pub(super) enum Failure {
     WrongType,
     /// The server refuses to run scripts, now and later.
     NoScripting,
-    /// The connection is of no use: it was not accepted, or its replies are none to what was asked.
+    /// The connection is of no use: it was not accepted, or its replies do not answer what was asked.
     BadConnection(StoreError),
-    /// The connection is gone, and what was under way on it; there is another one already or soon.
+    /// The connection is gone, with all commands under way on it. Another connection is there
+    /// already, or will be soon.
     Lost(StoreError),
-    /// It is a write, and the server takes none: it is full, or a replica. Reading goes on.
+    /// The server takes no writes: it is full, or a replica. Reads go on.
     ReadOnly(StoreError),
     /// Anything else.
     Failed(StoreError),
-    /// It was not asked: it has failed too often.
+    /// The server was not asked, because it has failed too often.
     LeftAlone,
 }
 
@@ -56,9 +62,9 @@ pub(super) enum Counted {
 pub(super) enum Read {
     /// There is no entry; the next load writes over what is there.
     Miss,
-    /// It is asked once more, on the next connection.
+    /// The read is sent once more, on the next connection.
     Again,
-    /// It fails.
+    /// The read fails.
     Error,
 }
 
@@ -95,8 +101,8 @@ impl Failure {
         Self::Failed(StoreError::new(format!("Redis at {server} did not answer within {limit:?}")))
     }
 
-    /// Sorts by kind and code. The text of a server's error may quote the command, and so the key:
-    /// it is looked at here and never passed on.
+    /// Sorts an error by its kind and code. The text of a server's error may quote the command, and
+    /// so the key: the text is looked at here, and never passed on.
     pub(super) fn classify(server: &ConnectionAddr, error: RedisError) -> Self {
         let code = error.code().unwrap_or_default().to_owned();
         let detail = error.detail().unwrap_or_default();
@@ -151,7 +157,7 @@ impl Failure {
             }
             code => {
                 let error = StoreError::new(format!("Redis at {server} answered {code}"));
-                // The last is how a transaction tells of the others.
+                // `EXECABORT` is how a transaction tells of the others.
                 match code {
                     "OOM" | "READONLY" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => {
                         Self::ReadOnly(error)
@@ -168,7 +174,7 @@ impl Failure {
         )))
     }
 
-    /// The error to hand out.
+    /// The error that the store returns for this failure.
     pub(super) fn into_store_error(self, server: &ConnectionAddr) -> StoreError {
         match self {
             Self::BadConnection(error)

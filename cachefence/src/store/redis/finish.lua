@@ -1,4 +1,5 @@
--- Ends a load that was run under one of some tokens, if a slot holds one of them.
+-- Ends a load that was run under one of several tokens, if a slot still holds one of them. This check and the
+-- writes are one step, so nothing is stored by a load whose slots an invalidation has emptied.
 --
 -- KEYS  entry, lease, hedge
 -- ARGV  'store': writes the entry, and empties both slots
@@ -27,7 +28,7 @@ if #held == 0 then
     return {0, ARGV[FIRST_TOKEN]}
 end
 
--- The header of the entry, if it is one of this key.
+-- The header of what stands under the key, if that is an entry of this key; else false.
 local function header()
     local bytes = redis.pcall('GETRANGE', KEYS[1], 0, HEADER - 1)
     return type(bytes) == 'string' and #bytes == HEADER and string.sub(bytes, 1, #prefix) == prefix and bytes
@@ -43,12 +44,12 @@ end
 
 local function is_valid_value(bytes)
     local now, expiry = tonumber(ARGV[7]), number(bytes, EXPIRY)
-    -- A second more than its life: the clocks are known to a round trip.
+    -- An expiry may be a second further away than its life, because clocks are known only to a round trip.
     return string.byte(bytes, KIND + 1) == 0 and expiry > now and expiry <= now + number(bytes, LIFE) + 1000000
 end
 
 local function hold_off()
-    -- What is written in place keeps the entry's own life.
+    -- The entry is changed in place, so that it keeps its own time to live.
     redis.call('SETRANGE', KEYS[1], #prefix, ARGV[5])
     redis.call('SETRANGE', KEYS[1], RETRY_AT, ARGV[6])
 end

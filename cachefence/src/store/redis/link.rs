@@ -1,8 +1,8 @@
-//! Connections: one shared and one of its own for transactions, per tokio runtime and node.
+//! Links: the connections of a store, one link per tokio runtime and node.
 //!
-//! A connection's tasks die with the runtime that they run on, while a cache in a static outlives
-//! it. So connections belong to a runtime, are made when a call first needs them there, and are let
-//! go when the runtime shuts down.
+//! A connection's tasks die with the runtime that they run on, while a cache in a static outlives it.
+//! So a link belongs to a runtime. Its connections are made when a call first needs them there, and
+//! let go when the runtime shuts down.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,13 +26,13 @@ pub(super) struct Links {
     built: AtomicU64,
 }
 
-/// The connections of one place.
+/// The link of one place.
 #[derive(Debug)]
 struct Home {
     number: u64,
     place: Place,
     link: Arc<Link>,
-    /// Dropped with the home, it ends the task that watches the runtime.
+    /// Ends the task that watches the runtime, when it is dropped with the home.
     _watched: oneshot::Sender<()>,
 }
 
@@ -51,11 +51,11 @@ struct Node;
 pub(super) struct Link {
     /// For everything that is one command, one script or one transaction without a condition.
     pub(super) shared: Connection,
-    /// Reads over it.
+    /// The reads over the shared connection.
     pub(super) reads: Arc<ReadBatch>,
-    /// For those who wait to be woken; made when somebody does.
+    /// For waiters that are to be woken; made when a caller first waits.
     pub(super) tracking: Arc<Tracking>,
-    /// For WATCH, which belongs to a connection and not to a caller: used by one at a time.
+    /// For `WATCH`, which belongs to a connection and not to a caller: one caller at a time uses it.
     pub(super) own: tokio::sync::Mutex<Option<MultiplexedConnection>>,
 }
 
@@ -92,7 +92,8 @@ impl Links {
         drop(homes);
         let leaving = Leaving { homes: Arc::downgrade(&self.homes), number };
         runtime.spawn(async move {
-            // Ends with the home, or is dropped with the runtime; either way `leaving` runs.
+            // The task ends with the home, or is dropped with the runtime. Either way `leaving` is
+            // dropped.
             let _ = dropped.await;
             drop(leaving);
         });

@@ -1,8 +1,8 @@
 //! The store on a Redis server.
 //!
-//! An operation is read straight down: [`RedisStore`] turns it into bytes (`record`), a `protocol` (`scripts`,
-//! or `transactions` where those are refused) sends it over a `link`, and `server` judges what comes back
-//! (`failure`, `breaker`, `clock`). Reads go by themselves or in a `batch`; those who wait are woken by
+//! An operation is read straight down: [`RedisStore`] turns it into bytes (`record`), a `protocol`
+//! (`scripts`, or `transactions` where those are refused) sends it over a `link`, and `server` judges what
+//! comes back (`failure`, `breaker`, `clock`). Reads go by themselves or in a `batch`; waiters are woken by
 //! `tracking`.
 
 mod acquire;
@@ -50,9 +50,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries and slots on one Redis server.
 pub(crate) struct RedisStore {
     server: Arc<Server>,
-    /// What its entries are encoded by.
+    /// The codec by which the store's values are encoded.
     codec: CodecId,
-    /// Where revisions come from.
+    /// The source of revisions.
     chance: Chance,
 }
 
@@ -64,7 +64,7 @@ impl RedisStore {
         codec: CodecId,
     ) -> Result<Self, InvalidOption> {
         let client = Client::open(url).map_err(|_| {
-            // What the client says may quote the URL, and with it the password.
+            // The client's own error may quote the URL, and with it the password.
             InvalidOption::url(
                 "redis",
                 "it must be `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`",
@@ -74,7 +74,7 @@ impl RedisStore {
         Ok(Self { server, codec, chance: Chance::default() })
     }
 
-    /// The entry in `bytes`, if they are one of `key`.
+    /// The entry in `bytes`, if they hold one of `key`.
     fn snapshot(&self, key: &Key, bytes: Option<Vec<u8>>, now: Timestamp) -> Option<Snapshot> {
         match Record::decode(key, self.codec, bytes?.into(), now) {
             Record::Entry(entry) => Some(entry),
@@ -90,7 +90,7 @@ impl RedisStore {
         At { links: &self.server.links, link, key, codec: self.codec }
     }
 
-    /// How a load ended, in bytes.
+    /// The outcome of a load, in bytes.
     async fn ending(&self, key: &Key, outcome: &Outcome) -> Result<Ending, StoreError> {
         let revision = Revision(self.chance.number());
         let held_off = |pause, now: Timestamp| HeldOff { revision, retry_at: now.after(pause) };
@@ -135,8 +135,8 @@ impl RedisStore {
         let server = &self.server;
         let mut shared = server.links.here()?.shared.clone();
         let names = |key: &Key| [key.lease_name(), key.hedge_name(), key.as_str().to_owned()];
-        // A count, and no other reply: on a connection whose replies have slipped, that would be
-        // another's, and the entry still there.
+        // Each reply has to be a count. On a connection whose replies have slipped, any other reply belongs
+        // to another command, and the entry may still be there.
         let deleted = match keys {
             [] => Ok(()),
             [key] => {
@@ -168,7 +168,7 @@ impl RedisStore {
         let time = time.query_async(&mut shared);
         let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
         server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
-        // This may be polled elsewhere by now.
+        // The link is asked for anew, because another runtime may be polling this future by now.
         let mut shared = server.links.here()?.shared.clone();
         let load = scripts::load(&mut shared);
         match server.with_timeout(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {

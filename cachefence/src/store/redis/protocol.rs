@@ -1,4 +1,7 @@
-//! The steps of the protocol, whichever way the server takes them: as scripts or as transactions.
+//! The steps of the protocol, whichever way the server takes them: as `scripts` or as `transactions`.
+//!
+//! What a step does is said by [`Store`](crate::store::Store). Here is what both ways have in common: the
+//! form of a request and its reply, and what stands in a slot.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,9 +15,10 @@ use crate::codec::CodecId;
 use crate::key::Key;
 use crate::store::{Acquire, Held, Holder, Revision, Timestamp, Token};
 
-/// A way to take the steps: one atomic step over an entry and its slots each.
+/// A way to take the steps, each of which is atomic over an entry and its slots.
 ///
-/// Boxed, since it is not known before the first refusal which way a server takes. No hit comes here.
+/// The futures are boxed, because which way a server allows is known only after its first refusal. No hit
+/// takes a step.
 pub(super) trait Protocol: Sync {
     fn acquire<'a>(
         &'a self,
@@ -30,7 +34,7 @@ pub(super) trait Protocol: Sync {
 
 pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = RedisResult<T>> + Send + 'a>>;
 
-/// Where a step is taken.
+/// Where a step is taken: the key, and the connections to use.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     pub(super) links: &'a Links,
@@ -46,7 +50,7 @@ impl At<'_> {
     }
 }
 
-/// What an acquire comes to.
+/// The answer to an acquire.
 pub(super) enum Reply {
     Lease,
     Newer(Vec<u8>),
@@ -56,10 +60,10 @@ pub(super) enum Reply {
 /// A result and, if that was asked for, the server's time in seconds and microseconds.
 pub(super) type Timed<T> = (T, Option<(u64, u64)>);
 
-/// How a load ends, in bytes.
+/// The end of a load, in bytes.
 pub(super) enum Ending {
     Store(Entry),
-    /// The mark, or where a value is valid `now`, that value held off.
+    /// The mark. But if the entry is a value that is valid `now`, that value stays, and is held off.
     Mark(Entry, HeldOff, Timestamp),
     Postpone(HeldOff),
     Release,
@@ -93,8 +97,8 @@ pub(super) fn slot(token: Token, term: Duration) -> String {
     format!("{token}:{}", millis(term))
 }
 
-/// Who holds a slot under whose name `value` stands, for `left` more milliseconds. It is free if it holds
-/// something else, or has no end, or one further away than its term.
+/// The holder of a slot under whose name `value` stands, for `left` more milliseconds. The slot is free
+/// if it holds something else, has no end, or ends later than its term allows.
 pub(super) fn holder(value: Option<&[u8]>, left: Option<i64>) -> Option<Holder> {
     let (token, term) = std::str::from_utf8(value?).ok()?.split_once(':')?;
     let token = token.parse().ok().filter(|_| token.len() == 36)?;
@@ -117,7 +121,8 @@ pub(super) fn is_header(bytes: &[u8], prefix: &[u8]) -> bool {
     bytes.len() == HEADER && bytes.starts_with(prefix)
 }
 
-/// Whole milliseconds, which the bounds of the options keep above zero and within Redis's reach.
+/// A duration in whole milliseconds, which the bounds of the options keep above zero and within Redis's
+/// reach.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,8 @@
-//! Reading an entry.
+//! Reading an entry from Redis.
+//!
+//! A hit is one `GET`, or one key of an `MGET` (`batch`). If the server's time is not known well
+//! enough, `TIME` goes along in the same round trip. A read whose connection was lost is sent once
+//! more, which does no harm, and a key that holds something else than a string counts as a miss.
 
 use std::pin::pin;
 
@@ -17,7 +21,7 @@ impl RedisStore {
         let server = &self.server;
         let asked = Instant::now();
         if !server.clock.is_known(asked) {
-            // In a box, since it is seldom: what a hit moves around is small.
+            // Boxed, because this is rare, and a hit's future should be small.
             return Box::pin(self.get_with_time(key)).await;
         }
         let link = server.links.here()?;
@@ -58,7 +62,7 @@ impl RedisStore {
         Ok(self.snapshot(key, entry, now))
     }
 
-    /// What a read comes to that failed for a `failure`.
+    /// The result of a read that ended in `failure`: a miss, the result of a second try, or an error.
     async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.server;
         let failure = match failure.meaning().read {

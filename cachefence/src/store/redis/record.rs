@@ -15,8 +15,8 @@
 //! | 61 | zero |
 //! | 62..64 | how long the tags are, in bytes; none are written yet, and a reader skips them |
 //!
-//! Numbers are big-endian. The first 20 bytes are the same in every entry of a key: the scripts tell by
-//! them what an entry is. `finish.lua` has the positions that it needs once more.
+//! Numbers are big-endian. The first 20 bytes are the same in every entry of a key, and the scripts know
+//! an entry by them. `finish.lua` repeats the positions that it needs.
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ use crate::store::{Kind, NewValue, Revision, Snapshot, Timestamp};
 
 pub(crate) const HEADER: usize = 64;
 
-/// Where the revision stands, which is also how much tells that it is an entry of its key.
+/// Where the revision stands, which is also the length of what all entries of a key begin with.
 pub(crate) const REVISION_AT: usize = 20;
 
-/// Where it stands when the entry may be loaded again.
+/// Where the retry-at stands: when the entry may be loaded again.
 pub(crate) const RETRY_AT: usize = 52;
 
 const FORMAT: [u8; 4] = *b"CF2\0";
@@ -44,14 +44,14 @@ const UNCACHEABLE: u8 = 1;
 /// a round trip.
 const UNCERTAINTY: u64 = 1_000_000;
 
-/// What a key's bytes are.
+/// What the bytes under a key are.
 #[derive(Debug)]
 pub(crate) enum Record {
-    /// An entry, as it is at the moment that was given.
+    /// An entry of the key, as it is at the moment that was given.
     Entry(Snapshot),
     /// An entry of another key: this is not the reply to what was asked.
     Stray,
-    /// Anything else, an entry of another format or codec among it.
+    /// Anything else, including an entry of another format or codec.
     Foreign,
 }
 
@@ -79,7 +79,7 @@ impl Record {
         if bytes.len() - HEADER < tags || expiry > latest {
             return Self::Foreign;
         }
-        // Not `slice`, which counts references from then on, and allocates for that.
+        // `advance` and not `slice`, which would allocate in order to count references.
         bytes.advance(HEADER + tags);
         Self::Entry(Snapshot {
             payload: bytes,
@@ -94,7 +94,7 @@ impl Record {
     }
 }
 
-/// The revision of what stands under a key, if it begins as its entries do.
+/// The revision in `bytes` that stand under a key, if they begin as the key's entries do.
 pub(crate) fn revision_of(key: &Key, codec: CodecId, bytes: &[u8]) -> Option<Revision> {
     let header = bytes.first_chunk::<HEADER>().filter(|head| head.starts_with(&prefix(key, codec)));
     header.map(|header| Revision(number::<REVISION_AT>(header)))
@@ -145,7 +145,7 @@ pub(crate) fn encode(
     bytes
 }
 
-/// Writes the mark that the value of `key` is not to be cached, which is to live for `ttl` from `now` on.
+/// Writes the mark that the value of `key` is not to be cached, which is valid for `ttl` from `now` on.
 pub(crate) fn encode_mark(
     key: &Key,
     codec: CodecId,

@@ -1,4 +1,5 @@
--- Prolongs the slot that holds a token.
+-- Prolongs the slot that holds a token. It never fills a slot that does not, so no lease comes back to life
+-- after an invalidation.
 --
 -- KEYS  lease, hedge
 -- ARGV  token; term from now in ms

@@ -1,4 +1,8 @@
 //! The steps as scripts: one round trip each.
+//!
+//! A script sees and changes an entry and both slots with nobody else in between. It is sent by its hash,
+//! and as a whole only if the server does not know it. A reply of `renew.lua` and `finish.lua` repeats
+//! the token that was sent, so that the reply to another command is not taken for it.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -79,7 +83,8 @@ impl Protocol for Scripts {
     }
 }
 
-/// As [`Protocol::acquire`], over a connection on which the server tells when what it has read changes.
+/// As [`Protocol::acquire`], over a tracking connection: the server tells when a key that the script has
+/// read changes.
 pub(super) async fn acquire_tracked(
     tracking: &mut MultiplexedConnection,
     at: At<'_>,
@@ -114,8 +119,8 @@ fn acquire_script(at: At<'_>, request: &Acquire<'_>, with_time: bool) -> ScriptI
     script
 }
 
-/// What `acquire.lua` gives: kind, lease or entry, what is left of it, hedge, what is left of it, and the
-/// time.
+/// What `acquire.lua` gives: kind, lease or entry, what is left of the lease, hedge, what is left of the
+/// hedge, and the time.
 type Acquired = (u8, Value, Option<i64>, Option<Vec<u8>>, Option<i64>, Option<u64>, Option<u64>);
 
 fn read_acquired(reply: Acquired) -> RedisResult<Timed<Reply>> {
@@ -135,7 +140,7 @@ fn read_acquired(reply: Acquired) -> RedisResult<Timed<Reply>> {
 }
 
 /// The reply to what the holder of `token` asked. On a connection whose replies have slipped, "done" may
-/// be another's.
+/// be the reply to another request.
 fn reply_to(token: Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
     if asked_by == token.to_string() {
         return Ok(done);

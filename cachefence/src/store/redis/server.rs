@@ -1,4 +1,9 @@
 //! One Redis server: asked within a time limit, and left alone while it does not answer.
+//!
+//! Every operation has a time limit here, because the client waits for ever on a connection whose other
+//! end is gone. What comes back is judged here too: a failure may end the connections, throw doubt on
+//! the clock, or show that the server takes no scripts or no writes, and it counts for the breaker.
+//! While the breaker is open, nothing is sent but probes.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -28,10 +33,10 @@ use crate::time::{detach, in_time_from};
 pub(super) struct Server {
     pub(super) links: Links,
     pub(super) clock: ServerClock,
-    /// Turned off for good by a server that cannot push.
+    /// Whether waiters can be woken; turned off for good if the server cannot push.
     pushes: AtomicBool,
     breaker: Breaker,
-    /// Turned off for good by the first refusal.
+    /// Whether the server runs scripts; turned off for good by the first refusal.
     scripting: AtomicBool,
     /// Whether the last write was taken.
     writes: AtomicBool,
@@ -64,7 +69,7 @@ impl Server {
         failure.into_store_error(self.address())
     }
 
-    /// Whether it is not asked now.
+    /// Whether the server is not asked now, because the breaker is open.
     pub(super) fn is_left_alone(&self) -> bool {
         self.breaker.is_open()
     }
@@ -77,7 +82,7 @@ impl Server {
         self.ask_at(Instant::now(), pin!(reply)).await
     }
 
-    /// As [`ask`](Self::ask), at a moment that is known.
+    /// As [`ask`](Self::ask), for an operation that begins at `asked`.
     async fn ask_at<T>(
         self: &Arc<Self>,
         asked: Instant,
@@ -86,8 +91,9 @@ impl Server {
         self.ask_in_time(asked, pin!(in_time_from(asked, self.op_timeout, reply))).await
     }
 
-    /// Asks for a `reply` that ends when an operation asked at `asked` has taken as long as it may.
-    /// Pinned, since each function on the way down would have room for it otherwise.
+    /// As [`ask`](Self::ask), for a `reply` that ends by itself when an operation asked at `asked` has
+    /// taken as long as it may. The reply is pinned, because each function on the way down would have
+    /// room for it otherwise.
     pub(super) fn ask_in_time<T>(
         self: &Arc<Self>,
         asked: Instant,
@@ -108,7 +114,8 @@ impl Server {
         }
     }
 
-    /// Counts what was asked at `asked`. What is [`Failure::Lost`] still after that, was lost at once.
+    /// Counts the `failure` of an operation that was asked at `asked`. A failure that is returned as
+    /// [`Failure::Lost`] came at once, so there is time to ask again.
     fn count(&self, asked: Instant, failure: Failure) -> Failure {
         let late = asked.elapsed() >= self.op_timeout / 2;
         let how = match failure.meaning().breaker {
@@ -152,7 +159,7 @@ impl Server {
         self.judge(limit, in_time_from(begun, limit, reply).await)
     }
 
-    /// What a `reply` comes to that was waited for until `limit` was over.
+    /// The result of a `reply` that was waited for no longer than `limit`; `None` if it did not come.
     fn judge<T>(&self, limit: Duration, reply: Option<RedisResult<T>>) -> Result<T, Failure> {
         match reply {
             Some(Ok(reply)) => Ok(reply),
@@ -161,7 +168,7 @@ impl Server {
         }
     }
 
-    /// Takes in what a `failure` says of what is known of the server.
+    /// Takes in what a `failure` says of the server.
     fn fails(&self, failure: Failure) -> Failure {
         let meaning = failure.meaning();
         if meaning.renews_link {
@@ -194,7 +201,7 @@ impl Server {
         result.map_err(|failure| self.report(failure))
     }
 
-    /// A write was taken.
+    /// Notes that a write was taken.
     pub(super) fn wrote(&self) {
         if !self.writes.load(Ordering::Relaxed) {
             self.writes.store(true, Ordering::Relaxed);
@@ -212,7 +219,8 @@ impl Server {
         Status::up().health(health).scripts(scripts).pushes(self.pushes()).writes(writes)
     }
 
-    /// Whether waiters can be woken: by a script that reads what they wait for.
+    /// Whether waiters can be woken. This takes scripts too, because the server tells of changes only of
+    /// what a script has read.
     pub(super) fn pushes(&self) -> bool {
         self.pushes.load(Ordering::Relaxed) && self.scripting.load(Ordering::Relaxed)
     }
@@ -225,10 +233,11 @@ impl Server {
         self.scripting.store(false, Ordering::Relaxed);
     }
 
-    /// A reply held the entry of another key than `key`.
+    /// Notes that a reply held the entry of another key than `key`.
     pub(super) fn strayed(&self, key: &Key) {
         let count = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
-        // What comes next on this connection belongs to others as well.
+        // The replies have slipped, so those that come next on this connection belong to other commands
+        // as well.
         self.links.renew();
         report::stray_reply(key, count);
     }
@@ -245,7 +254,7 @@ impl Server {
         Ok(self.clock.learn(sent, timestamp(time)))
     }
 
-    /// Asks the server in a task of its own whether it is well, if it is time to.
+    /// Starts a task that probes the server, if a probe is due.
     fn probe_if_due(self: &Arc<Self>) {
         if !self.breaker.is_due() {
             return;
@@ -257,8 +266,9 @@ impl Server {
         });
     }
 
-    /// On a connection of its own: one that exists may look well for minutes although its other end is
-    /// gone, and one that reconnects by itself does so once more after each failure.
+    /// Probes the server on a connection of its own. A connection that exists may look well for minutes
+    /// although its other end is gone, and one that reconnects by itself does so once more after each
+    /// failure.
     async fn probe(&self) -> Probe {
         let begun = Instant::now();
         let reply = async {
@@ -266,7 +276,8 @@ impl Server {
             let asked = Instant::now();
             Ok((asked, well(&mut connection).await?))
         };
-        // Nobody waits for it, and it makes a connection, which no operation has to.
+        // A probe may take longer than an operation: nobody waits for it, and it has to make a
+        // connection first.
         match self.with_timeout(begun, CONNECT_TIMEOUT + self.op_timeout, pin!(reply)).await {
             Ok((asked, time)) => {
                 self.links.renew();
@@ -297,15 +308,15 @@ async fn time(link: &Link) -> RedisResult<(u64, u64)> {
     redis::cmd("TIME").query_async(&mut link.shared.clone()).await
 }
 
-/// The time, from a server that takes commands. One that loads its data tells the time all the same,
-/// and so does a replica that has lost its primary.
+/// The server's time, if the server takes commands. The time alone would not show that: a server that is
+/// loading its data tells it, and so does a replica that has lost its primary.
 async fn well(connection: &mut MultiplexedConnection) -> RedisResult<(u64, u64)> {
     let mut pipeline = redis::pipe();
     pipeline.ignore_errors().cmd("PING").cmd("TIME");
     let (ping, time): (RedisResult<Value>, _) = pipeline.query_async(connection).await?;
     match ping.map_err(|error| (error.kind(), error)) {
         Ok(_) => Ok(time),
-        // It is only not for this user, or has another name.
+        // The server takes commands, but not this one from this user, or not under this name.
         Err((ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError), _)) => {
             Ok(time)
         }

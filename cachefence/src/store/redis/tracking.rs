@@ -1,10 +1,10 @@
-//! Waking those who wait, by `CLIENT TRACKING`.
+//! Tracking: waking waiters by `CLIENT TRACKING`.
 //!
-//! A waiter's `acquire` goes over a connection of its own kind: RESP3, where the server tells a client
-//! which of the keys that it has read have changed (`CLIENT TRACKING` with `OPTIN`). The script reads
-//! the entry and both slots, so a store, a release, an expiry and an invalidation all come as pushes.
-//! Such a connection is made when somebody first has to wait, by one for all of a runtime. A server
-//! without RESP3 has none, and waiters look again and again.
+//! A waiter's `acquire` goes over a tracking connection. This speaks RESP3, in which the server tells
+//! a client which of the keys that it has read have changed (`CLIENT TRACKING` with `OPTIN`). The
+//! script reads the entry and both slots, so a store, a release, an expiry and an invalidation all
+//! come as pushes. A runtime has one tracking connection, which is made when a caller first has to
+//! wait. A server without RESP3 allows none, and its waiters ask again and again.
 
 use std::collections::HashMap;
 use std::mem;
@@ -27,7 +27,7 @@ pub(super) struct Tracking<C = MultiplexedConnection>(Mutex<State<C>>);
 #[derive(Debug)]
 struct State<C> {
     place: Place<C>,
-    /// How many connections there have been.
+    /// How many connections have been begun, which numbers them.
     made: u64,
 }
 
@@ -38,10 +38,10 @@ enum Place<C> {
     Taken(Arc<Tracked<C>>),
 }
 
-/// What somebody finds who wants to be woken.
+/// What a caller that wants to be woken finds.
 pub(super) enum Found {
     Here(Arc<Tracked>),
-    /// It is not there, or not yet; another attempt may find it.
+    /// There is no connection, or not yet; another attempt may find one.
     NotNow,
     /// The server cannot push.
     Never,
@@ -55,7 +55,8 @@ impl Tracking {
             Claim::Connecting => Found::NotNow,
             Claim::Yours(maker) => {
                 let client = client.clone();
-                // In a task: whoever comes next is not made to begin again by a caller that gives up.
+                // A task makes the connection, so that a caller which gives up does not make the next
+                // one begin again.
                 let made = spawn(async move { maker.make(client).await });
                 match made {
                     Some(made) => made.await.unwrap_or(Found::NotNow),
@@ -108,13 +109,15 @@ impl<C> Default for Tracking<C> {
 
 enum Claim<C> {
     Here(Arc<Tracked<C>>),
-    /// Somebody is making it; not worth waiting for, since looking again and again does as well.
+    /// Another caller's task is making the connection. It is not waited for, because asking again and
+    /// again does as well.
     Connecting,
-    /// The caller has to make it.
+    /// The caller has to make the connection.
     Yours(Maker<C>),
 }
 
-/// The right to make the connection. Dropped without one, it passes to whoever asks next.
+/// The right to make the connection. If it is dropped without one, the next caller that asks is given
+/// it.
 #[derive(Debug)]
 struct Maker<C> {
     tracking: Arc<Tracking<C>>,
@@ -144,7 +147,7 @@ impl Maker<MultiplexedConnection> {
 }
 
 impl<C> Maker<C> {
-    /// Puts `connection` there, whose pushes `waiters` take in.
+    /// Puts `connection`, whose pushes `waiters` takes in, into its place.
     fn made(self, connection: C, waiters: Arc<Waiters>) -> Arc<Tracked<C>> {
         let tracked = Arc::new(Tracked { number: self.number, connection, waiters });
         self.tracking.state().place = Place::Taken(Arc::clone(&tracked));
@@ -161,8 +164,8 @@ impl<C> Drop for Maker<C> {
     }
 }
 
-/// A connection on which the server tells what has changed of what was read with `CLIENT CACHING YES`
-/// before; `push` takes that in.
+/// Makes a connection on which the server tells which keys have changed that were read after
+/// `CLIENT CACHING YES`; `push` takes that in.
 async fn connect(
     client: &Client,
     push: impl Fn(&PushInfo) + Send + Sync + 'static,
@@ -183,9 +186,9 @@ async fn connect(
     Ok(connection)
 }
 
-/// A connection on which the server tells what has changed, and who waits for that.
+/// A tracking connection, and the waiters that its pushes wake.
 ///
-/// When it is let go, whoever trusted in it looks by itself again.
+/// When the connection is let go, its waiters are disarmed, and ask by themselves again.
 #[derive(Debug)]
 pub(super) struct Tracked<C = MultiplexedConnection> {
     number: u64,
@@ -216,7 +219,7 @@ impl<C> Drop for Tracked<C> {
     }
 }
 
-/// Who waits for which name.
+/// The waiters, by the names that they wait for.
 #[derive(Debug, Default)]
 struct Waiters(Mutex<HashMap<String, Vec<Wake>>>);
 
@@ -234,7 +237,7 @@ impl Waiters {
         }
     }
 
-    /// Takes in what the server, or the end of the connection, has to say.
+    /// Takes in a push of the server, or the end of the connection.
     fn push(&self, info: &PushInfo) {
         match (&info.kind, info.data.first()) {
             (PushKind::Invalidate, Some(Value::Array(names))) => {
@@ -246,14 +249,14 @@ impl Waiters {
                     of_name.into_iter().flatten().for_each(|wake| wake.wake());
                 }
             }
-            // `FLUSHALL` names no keys.
+            // `FLUSHALL` names no keys, so all waiters are woken.
             (PushKind::Invalidate, _) => self.take().iter().for_each(Wake::wake),
             (PushKind::Disconnection, _) => self.disarm(),
             _ => {}
         }
     }
 
-    /// Has everybody look by themselves: there will be no more pushes.
+    /// Has all waiters ask by themselves, because there will be no more pushes.
     fn disarm(&self) {
         self.take().iter().for_each(Wake::disarm);
     }

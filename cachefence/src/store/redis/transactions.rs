@@ -1,7 +1,8 @@
-//! The steps where scripts are refused: transactions, and WATCH for those with a condition.
+//! The steps as transactions, where scripts are refused; `WATCH` guards those with a condition.
 //!
-//! `WATCH` belongs to a connection: on the shared one, a caller's `EXEC` would end the watch of
-//! another. So conditional transactions go over a connection of their own, one at a time.
+//! `WATCH` belongs to a connection: on the shared one, a caller's `EXEC` would end the watch of another. So
+//! transactions with a condition go over a connection of their own, one at a time. They take several round
+//! trips, and repeat if what they have read changes meanwhile.
 
 use std::time::Duration;
 
@@ -66,15 +67,16 @@ async fn force(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
     Ok((Reply::Lease, None))
 }
 
-/// Takes a slot if nobody holds it, and looks at the entry and at both: one round trip, unless the hedge is
+/// Takes a slot if nobody holds it, and reads the entry and both slots: one round trip, unless the hedge is
 /// asked for as well, or what stands under a slot's name has to be removed first.
 ///
-/// A slot that turns out not to be due is given back. Until then others see it held, which costs them a
-/// look.
+/// A slot that was taken, but may not be kept because of a newer entry or a hedge, is given back. Until
+/// then others see it held, and have to ask once more.
 async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
     let names = [at.key.lease_name(), at.key.hedge_name()];
     let mine = slot(request.token, request.lease);
-    // The lease first; another time if what was no slot has been removed, or for the hedge.
+    // The lease is asked for first. The next rounds are for the hedge, or follow the removal of what was no
+    // slot.
     let mut wanted = 0;
     loop {
         let mut pipeline = redis::pipe();
@@ -101,7 +103,8 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
             Ok::<_, redis::RedisError>(())
         };
         let newer = entry.filter(|entry| {
-            // Read as a whole, since a token that is given back must not be asked for again.
+            // The entry is decoded as a whole here, so that garbage does not count as newer: the token
+            // would be given back, and it must not be sent again.
             let entry = entry.clone().into();
             match Record::decode(at.key, at.codec, entry, timestamp(time)) {
                 Record::Entry(found) => Some(found.revision) != request.seen,
@@ -125,7 +128,7 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
             return Ok((Reply::Lease, Some(time)));
         }
         match holder_of(wanted) {
-            // No flight wrote this, or it never ends: it is no slot of ours.
+            // No flight wrote what stands there, or it never ends: it is no slot of ours.
             None => remove_foreign_slot(at, &names[wanted], found[wanted].clone()).await?,
             Some(_) if request.take == Take::Beside && wanted == 0 => wanted = 1,
             // The lease has become free since it was asked for.
@@ -143,7 +146,7 @@ fn three(reply: Value) -> RedisResult<Found> {
     Ok((entry, [lease, hedge]))
 }
 
-/// The transaction by which a load ends, whose tokens the slots `held` hold, and whose entry has `header`.
+/// The transaction that ends a load. The slots `held` hold its tokens, and its entry begins with `header`.
 fn finish(at: At<'_>, ending: &Ending, held: &[String], header: &[u8]) -> Pipeline {
     let mut change = transaction();
     let names = [at.key.lease_name(), at.key.hedge_name()];
@@ -170,7 +173,7 @@ fn store(change: &mut Pipeline, at: At<'_>, entry: &Entry, names: &[String]) {
     change.cmd("DEL").arg(names).ignore();
 }
 
-/// What is written in place keeps the entry's own life.
+/// Changes the entry in place, so that it keeps its own time to live.
 fn hold_off(change: &mut Pipeline, at: At<'_>, held_off: HeldOff) {
     let mut put = |position: usize, bytes: [u8; 8]| {
         change.cmd("SETRANGE").arg(at.key.as_str()).arg(position).arg(&bytes[..]).ignore();
@@ -183,15 +186,16 @@ fn is_valid_value(at: At<'_>, header: &[u8], now: Timestamp) -> bool {
     record::is_valid_value(at.key, at.codec, header, now)
 }
 
-/// Whether the entry matters for a change, and has to be the same when it is made.
+/// Whether a change depends on the entry, which then has to be the same when the change is made.
 #[derive(Clone, Copy, PartialEq)]
 enum Entries {
     Ignored,
     Watched,
 }
 
-/// Runs what `change` makes of the slots that hold one of `tokens`, and of the entry's header, if nothing has
-/// changed until then; if something has, looks again.
+/// Runs the transaction that `change` makes of the slots that hold one of `tokens` and of the entry's
+/// header. If any of these changes before the transaction runs, all of it is read and made again. `false`
+/// if no slot holds a token.
 async fn if_held(
     at: At<'_>,
     tokens: &[Token],
@@ -200,8 +204,8 @@ async fn if_held(
 ) -> RedisResult<bool> {
     let names = [at.key.lease_name(), at.key.hedge_name()];
     let mut own = at.link.own.lock().await;
-    // Taken out, and put back only when no watch is left: a caller that is dropped half way drops
-    // the connection with it.
+    // The connection is taken out, and put back only when no watch is left: a caller that is dropped half
+    // way drops the connection with it.
     let mut connection = match own.take() {
         Some(connection) => connection,
         None => at.links.connect().await?,
@@ -231,11 +235,11 @@ async fn if_held(
             Entries::Watched => {
                 let mut look = redis::cmd("GETRANGE");
                 look.arg(at.key.as_str()).arg(0).arg(HEADER - 1);
-                // Whatever is no string is no entry.
+                // What is no string is no entry.
                 text(look.query_async(&mut connection).await).unwrap_or_default()
             }
         };
-        // Nil if the watch was broken.
+        // The reply is nil if a watched key has changed.
         let changed: Option<Value> = change(&held, &header).query_async(&mut connection).await?;
         if changed.is_some() {
             break true;
@@ -265,7 +269,7 @@ async fn remove_foreign_slot(at: At<'_>, name: &str, found: Option<Vec<u8>>) -> 
     Ok(())
 }
 
-/// A string that a key holds; whatever is none is no slot and no entry.
+/// The string that a key holds; `None` for any other type, which is no slot and no entry.
 fn text(reply: RedisResult<Value>) -> Option<Vec<u8>> {
     reply.ok().and_then(|value| Option::from_redis_value(value).ok()).flatten()
 }
