@@ -1,10 +1,12 @@
 //! Where chance comes from: the generators of `uuid` and `rand`, or one that a simulation can repeat.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rand::{Rng, RngExt as _};
 use uuid::{Builder, Uuid};
+
+use crate::sync::lock;
 
 /// A source of tokens, of draws and of jitter.
 ///
@@ -39,10 +41,6 @@ impl Chance {
         lock(injected).fill_bytes(&mut bytes);
         Builder::from_random_bytes(bytes).into_uuid()
     }
-}
-
-fn lock(injected: &Injected) -> MutexGuard<'_, dyn Rng + Send + 'static> {
-    injected.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A fraction in [0, 1): as many bits of a number as an `f64` holds.

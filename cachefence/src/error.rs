@@ -1,11 +1,11 @@
 //! What can go wrong, written for the person who reads it at 3 a.m.: what happened, to which
 //! template, what to do. Never a key's value, never a password.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Any error, in a box.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -98,37 +98,26 @@ impl<E> From<StoreError> for Error<E> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidKey {
     template: Option<&'static str>,
-    problem: KeyProblem,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum KeyProblem {
-    Empty,
-    Unwritten,
+    problem: &'static str,
 }
 
 impl InvalidKey {
     pub(crate) fn empty(template: Option<&'static str>) -> Self {
-        Self { template, problem: KeyProblem::Empty }
+        Self { template, problem: "is empty" }
     }
 
     pub(crate) fn unwritten(template: &'static str) -> Self {
-        Self { template: Some(template), problem: KeyProblem::Unwritten }
+        let problem = "holds a value whose `Display` returned an error, so it might be taken for \
+                       another; write its `KeyPart` by its fields, or mend its `Display`";
+        Self { template: Some(template), problem }
     }
 }
 
 impl fmt::Display for InvalidKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.template {
-            Some(template) => write!(f, "a key of `{template}` ")?,
-            None => f.write_str("the key ")?,
-        }
-        match self.problem {
-            KeyProblem::Empty => f.write_str("is empty"),
-            KeyProblem::Unwritten => f.write_str(
-                "holds a value whose `Display` returned an error, so it might be taken for \
-                 another; write its `KeyPart` by its fields, or mend its `Display`",
-            ),
+            Some(template) => write!(f, "a key of `{template}` {}", self.problem),
+            None => write!(f, "the key {}", self.problem),
         }
     }
 }
@@ -136,51 +125,20 @@ impl fmt::Display for InvalidKey {
 impl StdError for InvalidKey {}
 
 /// An option whose value cannot be used.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidOption {
     option: &'static str,
-    problem: OptionProblem,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum OptionProblem {
-    TooShort { given: Duration, shortest: Duration },
-    TooLong { given: Duration, longest: Duration },
-    NotANumber(f64),
-    NotAShare(f64),
-    Zero,
-    Missing,
-    Url(&'static str),
+    problem: Cow<'static, str>,
 }
 
 impl InvalidOption {
-    pub(crate) fn too_short(option: &'static str, given: Duration, shortest: Duration) -> Self {
-        Self { option, problem: OptionProblem::TooShort { given, shortest } }
-    }
-
-    pub(crate) fn too_long(option: &'static str, given: Duration, longest: Duration) -> Self {
-        Self { option, problem: OptionProblem::TooLong { given, longest } }
-    }
-
-    pub(crate) fn not_a_factor(option: &'static str, given: f64) -> Self {
-        Self { option, problem: OptionProblem::NotANumber(given) }
-    }
-
-    pub(crate) fn not_a_share(option: &'static str, given: f64) -> Self {
-        Self { option, problem: OptionProblem::NotAShare(given) }
-    }
-
-    pub(crate) fn zero(option: &'static str) -> Self {
-        Self { option, problem: OptionProblem::Zero }
+    /// The `option` of this name has a `problem`, which is the predicate of a sentence about it.
+    pub(crate) fn new(option: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self { option, problem: problem.into() }
     }
 
     pub(crate) fn missing(option: &'static str) -> Self {
-        Self { option, problem: OptionProblem::Missing }
-    }
-
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
-    pub(crate) fn url(option: &'static str, problem: &'static str) -> Self {
-        Self { option, problem: OptionProblem::Url(problem) }
+        Self::new(option, "is not set, and it has no default")
     }
 
     /// The option's name, as the builder and the attribute call it.
@@ -191,24 +149,7 @@ impl InvalidOption {
 
 impl fmt::Display for InvalidOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let option = self.option;
-        match self.problem {
-            OptionProblem::TooShort { given, shortest } => {
-                write!(f, "`{option}` is {given:?}; the shortest is {shortest:?}")
-            }
-            OptionProblem::TooLong { given, longest } => {
-                write!(f, "`{option}` is {given:?}; the longest that Redis can hold is {longest:?}")
-            }
-            OptionProblem::NotANumber(given) => {
-                write!(f, "`{option}` is {given}; it must be a finite number, zero or above")
-            }
-            OptionProblem::NotAShare(given) => {
-                write!(f, "`{option}` is {given}; it must be a number from 0 to 1")
-            }
-            OptionProblem::Zero => write!(f, "`{option}` is 0; it must be 1 or more"),
-            OptionProblem::Missing => write!(f, "`{option}` is not set, and it has no default"),
-            OptionProblem::Url(problem) => write!(f, "`{option}` is not a usable URL: {problem}"),
-        }
+        write!(f, "`{}` {}", self.option, self.problem)
     }
 }
 

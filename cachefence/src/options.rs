@@ -73,31 +73,34 @@ pub(crate) fn is_storable(ttl: Duration) -> bool {
 }
 
 pub(crate) fn span(option: &'static str, given: Duration) -> Result<(), InvalidOption> {
-    match given {
-        given if given < SHORTEST => Err(InvalidOption::too_short(option, given, SHORTEST)),
-        given if given > LONGEST => Err(InvalidOption::too_long(option, given, LONGEST)),
-        _ => Ok(()),
-    }
+    let problem = match given {
+        given if given < SHORTEST => format!("is {given:?}; the shortest is {SHORTEST:?}"),
+        given if given > LONGEST => {
+            format!("is {given:?}; the longest that Redis can hold is {LONGEST:?}")
+        }
+        _ => return Ok(()),
+    };
+    Err(InvalidOption::new(option, problem))
 }
 
 pub(crate) fn at_least_one(option: &'static str, given: usize) -> Result<(), InvalidOption> {
-    if given == 0 { Err(InvalidOption::zero(option)) } else { Ok(()) }
+    if given == 0 { Err(InvalidOption::new(option, "is 0; it must be 1 or more")) } else { Ok(()) }
 }
 
 fn factor(option: &'static str, given: f64) -> Result<(), InvalidOption> {
     if given.is_finite() && given >= 0.0 {
-        Ok(())
-    } else {
-        Err(InvalidOption::not_a_factor(option, given))
+        return Ok(());
     }
+    let problem = format!("is {given}; it must be a finite number, zero or above");
+    Err(InvalidOption::new(option, problem))
 }
 
 fn share(option: &'static str, given: f64) -> Result<(), InvalidOption> {
     if (0.0..=1.0).contains(&given) {
-        Ok(())
-    } else {
-        Err(InvalidOption::not_a_share(option, given))
+        return Ok(());
     }
+    let problem = format!("is {given}; it must be a number from 0 to 1");
+    Err(InvalidOption::new(option, problem))
 }
 
 #[cfg(test)]

@@ -5,3 +5,8 @@
 pub(crate) use quick_cache::DefaultHashBuilder;
 pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Locks a `mutex`, poisoned or not: nothing that panics runs under the locks of this crate.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

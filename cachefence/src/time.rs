@@ -36,26 +36,14 @@ pub(crate) async fn in_time<T>(
     limit: Duration,
     work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
-    let begun = Instant::now();
-    timed(begun, limit, work).await
+    in_time_from(Instant::now(), limit, work).await
 }
 
 /// As [`in_time`], with a `limit` that counts from `begun` on. Panics if it is first polled outside a tokio
 /// runtime.
 ///
 /// No function on a hit's path is an `async fn`, because its future would keep room for its arguments twice.
-#[cfg(feature = "redis")]
 pub(crate) fn in_time_from<T>(
-    begun: Instant,
-    limit: Duration,
-    work: Pin<&mut impl Future<Output = T>>,
-) -> impl Future<Output = Option<T>> {
-    timed(begun, limit, work)
-}
-
-/// Waits for `work` until `limit` has passed since `begun`, and once more as long if the process stood still
-/// in that time.
-fn timed<T>(
     begun: Instant,
     limit: Duration,
     mut work: Pin<&mut impl Future<Output = T>>,
@@ -132,7 +120,5 @@ impl Drop for ToItsEnd {
 
 /// Runs `work` in a task of its own, if there is a runtime to run it on.
 pub(crate) fn detach(work: impl Future<Output = ()> + Send + 'static) {
-    if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(work);
-    }
+    drop(spawn(work));
 }

@@ -11,13 +11,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::share::SharedErr;
+use crate::sync::lock;
 
 /// One call's body, shared by the engine and the caller's future, which polls it.
 #[derive(Default)]
@@ -78,7 +79,7 @@ impl Body {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

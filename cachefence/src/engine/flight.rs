@@ -27,12 +27,12 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::Instant;
 
 use super::wakers::Wakers;
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
 
 /// One flight, which stands in a map `H`. `O` is the outcome that it ends with, `C` the cargo that its
 /// baton carries.
 pub(crate) struct Flight<O, C, H> {
-    home: H,
+    pub(crate) home: H,
     state: Mutex<State<O, C>>,
 }
 
@@ -113,10 +113,6 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         self.state().sealed
     }
 
-    pub(crate) fn home(&self) -> &H {
-        &self.home
-    }
-
     /// Closes the flight to further callers.
     fn seal(self: &Arc<Self>) {
         if !mem::replace(&mut self.state().sealed, true) {
@@ -166,24 +162,19 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<O, C>> {
-        // Nothing that panics runs under this lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 /// The right, and the duty, to work for a flight. Dropped, it passes to a member.
 pub(crate) struct Baton<O, C: Default, H: Home<O, C>> {
-    flight: Arc<Flight<O, C, H>>,
+    pub(crate) flight: Arc<Flight<O, C, H>>,
     /// What the next holder needs to go on where this one stopped.
     pub(crate) cargo: C,
     done: bool,
 }
 
 impl<O, C: Default, H: Home<O, C>> Baton<O, C, H> {
-    pub(crate) fn flight(&self) -> &Arc<Flight<O, C, H>> {
-        &self.flight
-    }
-
     /// Closes the flight to further callers.
     pub(crate) fn seal(&self) {
         self.flight.seal();
@@ -192,11 +183,6 @@ impl<O, C: Default, H: Home<O, C>> Baton<O, C, H> {
     /// How many members wait for the flight.
     pub(crate) fn members(&self) -> usize {
         self.flight.state().wakers.members()
-    }
-
-    /// The cargo and the flight, for use at the same time.
-    pub(crate) fn split(&mut self) -> (&mut C, &Arc<Flight<O, C, H>>) {
-        (&mut self.cargo, &self.flight)
     }
 
     /// Ends the flight with `outcome` for all its members, and gives the cargo back.
@@ -225,7 +211,7 @@ impl<O, C: Default, H: Home<O, C>> Drop for Baton<O, C, H> {
 /// A caller that waits for a flight. Dropped, it leaves.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Member<O, C: Default, H: Home<O, C>> {
-    flight: Arc<Flight<O, C, H>>,
+    pub(crate) flight: Arc<Flight<O, C, H>>,
     /// `None` once the member has had its turn.
     place: Option<usize>,
 }
@@ -238,21 +224,20 @@ impl<O: Clone, C: Default, H: Home<O, C>> Future for Member<O, C, H> {
             return Poll::Pending;
         };
         let mut state = self.flight.state();
-        if let Some(outcome) = &state.outcome {
-            let outcome = outcome.clone();
+        let turn = match (state.outcome.clone(), state.offer.is_some()) {
+            (Some(outcome), _) => Some(Turn::Landed(outcome)),
+            (None, true) => state.offer.take().map(|cargo| {
+                let flight = Arc::clone(&self.flight);
+                Turn::Leads(Baton { flight, cargo, done: false })
+            }),
+            (None, false) => None,
+        };
+        if let Some(turn) = turn {
             let waker = state.wakers.leave(place);
             drop(state);
-            drop(waker);
+            drop(waker); // with the lock released
             self.place = None;
-            return Poll::Ready(Turn::Landed(outcome));
-        }
-        if let Some(cargo) = state.offer.take() {
-            let waker = state.wakers.leave(place);
-            drop(state);
-            drop(waker);
-            self.place = None;
-            let flight = Arc::clone(&self.flight);
-            return Poll::Ready(Turn::Leads(Baton { flight, cargo, done: false }));
+            return Poll::Ready(turn);
         }
         let replaced = state.wakers.wait(place, cx.waker());
         drop(state);
@@ -262,10 +247,6 @@ impl<O: Clone, C: Default, H: Home<O, C>> Future for Member<O, C, H> {
 }
 
 impl<O, C: Default, H: Home<O, C>> Member<O, C, H> {
-    pub(crate) fn flight(&self) -> &Arc<Flight<O, C, H>> {
-        &self.flight
-    }
-
     /// When the flight was begun.
     pub(crate) fn since(&self) -> Instant {
         self.flight.state().since

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 
 use super::flight::{Baton, Entered, Flight, Home, Member};
-use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, PoisonError};
+use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, lock};
 
 /// The flights of one kind. `O` is the outcome that they end with, `C` the cargo that their batons
 /// carry.
@@ -91,7 +91,7 @@ impl<O, C: Default> Flights<O, C> {
     ) -> Baton<O, C, Place<O, C>> {
         let key: Arc<str> = key.into();
         let baton = Flight::begin(Place { flights: Arc::clone(self), key: Arc::clone(&key) }, cold);
-        if shard.insert(key, Arc::clone(baton.flight())).is_none() {
+        if shard.insert(key, Arc::clone(&baton.flight)).is_none() {
             self.open.fetch_add(1, Ordering::Relaxed);
         }
         baton
@@ -114,9 +114,4 @@ impl<O, C: Default> Home<O, C> for Place<O, C> {
             drop(forgotten); // with the lock released
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that panics runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

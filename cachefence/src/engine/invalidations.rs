@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use super::landing::{Landing, Loads};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::Store;
+use crate::sync::lock;
 use crate::time::{detach, sleep};
 
 /// How many invalidations may be pending at a time, so that the list is bounded while the store is
@@ -148,7 +149,7 @@ impl Invalidations {
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pending)
     }
 }
 

@@ -72,16 +72,10 @@ pub(crate) struct Origin {
 /// boxed, because every joiner has room for the cargo.
 pub(crate) type Cargo = Option<Box<Lease>>;
 
-/// The loads under lease, by key.
+/// Loads by key: those under lease, or those of guests, which carry none.
 pub(crate) type Loads = Flights<Landing, Cargo>;
 
 pub(crate) type Leader = Baton<Landing, Cargo, Place<Landing, Cargo>>;
 pub(crate) type Joiner = Member<Landing, Cargo, Place<Landing, Cargo>>;
-
-/// The loads of guests, which have no lease, by key.
-pub(crate) type Guests = Flights<Landing, ()>;
-
-pub(super) type GuestLeader = Baton<Landing, (), Place<Landing, ()>>;
-pub(super) type GuestJoiner = Member<Landing, (), Place<Landing, ()>>;
-pub(super) type GuestFlight = Flight<Landing, (), Place<Landing, ()>>;
-pub(super) type GuestTurn = Turn<Landing, (), Place<Landing, ()>>;
+pub(super) type LoadTurn = Turn<Landing, Cargo, Place<Landing, Cargo>>;
+pub(super) type LoadFlight = Flight<Landing, Cargo, Place<Landing, Cargo>>;

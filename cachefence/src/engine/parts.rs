@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::invalidations::Invalidations;
-use super::landing::{Guests, Loads};
+use super::landing::Loads;
 use super::load::limits::{KeyLimits, Limiter};
 use super::read::found::SharedRead;
 use super::read::slots::Slots;
@@ -34,7 +34,7 @@ pub(crate) struct Engine {
     /// The reads that callers share. After one that lands `None`, each of its callers reads again.
     pub(super) reads: Arc<Slots<Option<SharedRead>>>,
     pub(super) loads: Arc<Loads>,
-    pub(super) guests: Arc<Guests>,
+    pub(super) guests: Arc<Loads>,
     /// Limits the recomputes that callers run for themselves only, per key.
     pub(super) own_bodies: KeyLimits,
     /// Limits the recomputes that run because the store cannot be asked.
@@ -63,7 +63,7 @@ impl Engine {
             tickets: Tickets::default(),
             reads: Arc::new(Slots::new()),
             loads,
-            guests: Arc::new(Guests::new()),
+            guests: Arc::new(Loads::new()),
             own_bodies: KeyLimits::default(),
             bypass: Limiter::new(max_bypass),
             background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),

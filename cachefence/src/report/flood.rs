@@ -2,10 +2,12 @@
 //!
 //! A store that is full refuses every cold load, and a line in the log for each would hide all others.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::lock;
 
 /// The least time between two reports of the same trouble.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -38,7 +40,7 @@ impl Flood {
     /// have been left out since the last one.
     pub(super) fn admits(&self, operation: &'static str, message: &str) -> Option<u64> {
         let now = Instant::now();
-        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut troubles = lock(&self.0);
         let known = troubles
             .iter_mut()
             .find(|trouble| trouble.operation == operation && trouble.message == message);

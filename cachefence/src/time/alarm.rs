@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::mem;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Handle, Id};
@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use self::list::{List, Timer};
 use crate::race::race;
+use crate::sync::lock;
 
 /// A future that is ready at its deadline, by the clock of the runtime that polls it. Outside a runtime, and
 /// without a deadline, it is never ready.
@@ -190,13 +191,12 @@ impl Alarms {
     }
 
     fn list(&self) -> MutexGuard<'_, List> {
-        // Nothing that panics runs under this lock.
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.list)
     }
 }
 
 fn everywhere() -> MutexGuard<'static, Vec<Arc<Alarms>>> {
-    EVERYWHERE.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&EVERYWHERE)
 }
 
 /// The task that rings the alarms of one runtime; dropped with the runtime.

@@ -13,9 +13,7 @@ use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::call::{Call, STUCK_AFTER};
 use crate::engine::flight::{Entered, Turn};
-use crate::engine::landing::{
-    Encoded, GuestFlight, GuestJoiner, GuestLeader, GuestTurn, Landing, Origin,
-};
+use crate::engine::landing::{Encoded, Joiner, Landing, Leader, LoadFlight, LoadTurn, Origin};
 use crate::engine::parts::Engine;
 use crate::race::{First, race};
 use crate::time::sleep;
@@ -32,14 +30,13 @@ pub(super) async fn load_as_guest(engine: &Engine, call: &Call<'_>, body: &Body)
     }
 }
 
-async fn lead(engine: &Engine, call: &Call<'_>, mut baton: GuestLeader, body: &Body) -> Next {
+async fn lead(engine: &Engine, call: &Call<'_>, baton: Leader, body: &Body) -> Next {
     if let Some(arrived) = arrived(engine, call).await {
         return land(baton, arrived);
     }
     let begun = engine.tickets.next();
-    let ((), flight) = baton.split();
     let first = {
-        let arrival = arrival(engine, call, flight);
+        let arrival = arrival(engine, call, &baton.flight);
         race(pin!(body.run(Use::Shared)), pin!(arrival)).await
     };
     let origin = Origin { begun, fenced: false };
@@ -58,7 +55,7 @@ async fn lead(engine: &Engine, call: &Call<'_>, mut baton: GuestLeader, body: &B
 }
 
 /// Waits for a value to arrive in the store, and shows the other callers that the guest is alive.
-async fn arrival(engine: &Engine, call: &Call<'_>, flight: &GuestFlight) -> Arrived {
+async fn arrival(engine: &Engine, call: &Call<'_>, flight: &LoadFlight) -> Arrived {
     let mut backoff = Backoff::new();
     loop {
         sleep(backoff.next(false, engine.chance.fraction())).await;
@@ -69,20 +66,20 @@ async fn arrival(engine: &Engine, call: &Call<'_>, flight: &GuestFlight) -> Arri
     }
 }
 
-fn land(baton: GuestLeader, Arrived { begun, value }: Arrived) -> Next {
+fn land(baton: Leader, Arrived { begun, value }: Arrived) -> Next {
     baton.land(Landing::value(value.clone(), begun, false));
     Next::Serve(Served::Value(value))
 }
 
 /// Waits for a guest. A guest that shows no life for [`STUCK_AFTER`] may be a caller that is not polled
 /// any more, so its flight is dismissed, and its joiners read again.
-async fn wait_while_alive(mut joiner: GuestJoiner) -> GuestTurn {
+async fn wait_while_alive(mut joiner: Joiner) -> LoadTurn {
     loop {
         let beats = joiner.beats();
         match race(Pin::new(&mut joiner), pin!(sleep(STUCK_AFTER))).await {
             First::A(turn) => return turn,
             First::B(()) if joiner.beats() != beats => {}
-            First::B(()) => joiner.flight().dismiss(Landing::ReadAgain),
+            First::B(()) => joiner.flight.dismiss(Landing::ReadAgain),
         }
     }
 }

@@ -9,12 +9,13 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::race::{First, race};
+use crate::sync::lock;
 use crate::time::sleep;
 
 /// How many callers of one key run recomputes of their own at a time.
@@ -43,7 +44,7 @@ pub(in crate::engine) struct Permit<'a> {
 impl KeyLimits {
     /// The limiter of `key`.
     pub(in crate::engine) fn of(&self, key: &str) -> Arc<Limiter> {
-        let mut limits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limits = lock(&self.0);
         if let Some(limiter) = limits.get(key).and_then(Weak::upgrade) {
             return limiter;
         }

@@ -74,7 +74,7 @@ pub(super) async fn run(
 /// Runs the body, and renews the lease meanwhile. If there is no lease, because the store cannot be
 /// asked, the body needs a permit.
 async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body: &Body) -> Ended {
-    let (Some(lease), flight) = baton.split() else {
+    let Some(lease) = &mut baton.cargo else {
         let _permit = engine.bypass.permit(call.stuck_after()).await;
         return body.run(Use::Shared).await;
     };
@@ -82,7 +82,7 @@ async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body:
         lease.keep(call.policy.load_timeout).await;
         // The lease is lost, so the value is for the leader's own caller only, and the joiners need not
         // wait for it.
-        flight.dismiss(Landing::ReadAgain);
+        baton.flight.dismiss(Landing::ReadAgain);
     };
     beside(pin!(body.run(Use::Shared)), pin!(keep)).await
 }

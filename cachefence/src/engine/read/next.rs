@@ -80,7 +80,7 @@ pub(super) fn read_next(
                         First::B(()) if stuck => Waited::ForcesStart,
                         First::B(()) => {
                             since = Instant::now();
-                            member.flight().dismiss(None);
+                            member.flight.dismiss(None);
                             Waited::InVain
                         }
                     }
@@ -124,7 +124,7 @@ fn read_for_all<'a>(
 ) -> Pin<Box<dyn Future<Output = Found> + Send + 'a>> {
     Box::pin(async move {
         let slots = &engine.reads;
-        let slot = baton.flight().home().slot();
+        let slot = baton.flight.home.slot;
         let guard = if stuck {
             Some(slots.force_start(slot))
         } else {

@@ -21,12 +21,12 @@ use std::future::Future;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
 use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use super::hints::{Hint, Hints, ReadResult};
 use crate::engine::flight::{Entered, Flight, Home};
-use crate::sync::DefaultHashBuilder;
+use crate::sync::{DefaultHashBuilder, lock};
 
 /// The slots of one cache. `O` is the result of a shared read.
 pub(in crate::engine) struct Slots<O> {
@@ -80,14 +80,8 @@ pub(super) type NextRead<O> = Flight<O, (), At<O>>;
 /// The slot in which a next read stands.
 pub(super) struct At<O> {
     slots: Arc<Slots<O>>,
-    slot: u64,
+    pub(super) slot: u64,
     key: Box<str>,
-}
-
-impl<O> At<O> {
-    pub(super) fn slot(&self) -> u64 {
-        self.slot
-    }
 }
 
 impl<O> Slot<O> {
@@ -154,7 +148,7 @@ impl<O> Slots<O> {
         let mut shard = self.shard(slot);
         let found = shard.slot(slot);
         if let Some(next) = &found.next {
-            if *next.home().key != *key {
+            if *next.home.key != *key {
                 return None;
             }
             if let Some(member) = next.join(false) {
@@ -163,7 +157,7 @@ impl<O> Slots<O> {
         }
         let at = At { slots: Arc::clone(self), slot, key: key.into() };
         let baton = Flight::begin(at, false);
-        let sealed = found.next.replace(Arc::clone(baton.flight()));
+        let sealed = found.next.replace(Arc::clone(&baton.flight));
         drop(shard);
         drop(sealed); // with the lock released
         Some(Entered::Leads(baton))
@@ -215,8 +209,7 @@ impl<O> Slots<O> {
         // Not the low bits, by which the map chooses its buckets.
         #[allow(clippy::cast_possible_truncation)] // any bits will do
         let shard = (slot >> 32) as usize % SHARDS;
-        // Nothing that panics runs under this lock.
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shards[shard])
     }
 
     #[cfg(test)]

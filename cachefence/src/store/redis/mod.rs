@@ -65,9 +65,10 @@ impl RedisStore {
     ) -> Result<Self, InvalidOption> {
         let client = Client::open(url).map_err(|_| {
             // The client's own error may quote the URL, and with it the password.
-            InvalidOption::url(
+            InvalidOption::new(
                 "redis",
-                "it must be `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`",
+                "is not a usable URL: it must be `redis://[user:password@]host[:port][/db]` or \
+                 `unix:///path/to/socket`",
             )
         })?;
         let server = Arc::new(Server::new(client, op_timeout));
