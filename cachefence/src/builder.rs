@@ -199,7 +199,8 @@ impl Builder {
         self
     }
 
-    /// Builds the cache, and checks that its store can be used.
+    /// Builds the cache, and checks that its store can be used. A Redis server is asked for its time
+    /// and given the scripts, each of which may take 5 seconds.
     ///
     /// # Errors
     ///

@@ -240,7 +240,8 @@ impl<T> Entry<T> {
 
     /// The value, if there is one that is valid; runs nothing.
     ///
-    /// An entry that holds something else than a `T` counts as empty.
+    /// An entry that holds something else than a `T` counts as empty, and so does one that is past
+    /// its ttl, even within a stale window. The future may be dropped at any time, to no effect.
     ///
     /// # Errors
     ///

@@ -4,8 +4,9 @@
 /// Setters of a [`Policy`](crate::options::Policy), for a type with a `policy_mut`.
 macro_rules! policy_setters {
     () => {
-        /// How eagerly values are refreshed before they expire: the factor of the recompute's duration
-        /// in `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never.
+        /// How eagerly values are refreshed before they expire: the factor of the recompute's duration in
+        /// `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never. It must be finite, and
+        /// not negative.
         pub fn beta(mut self, beta: f64) -> Self {
             self.policy_mut().beta = beta;
             self

@@ -12,11 +12,12 @@ pub struct Acquire<'a> {
     pub token: Token,
     /// The slot's term.
     pub lease: Duration,
-    /// Which slot.
+    /// Which slot is asked for.
     pub take: Take,
     /// The revision of the entry that the caller has seen; `None` if the caller saw none.
     pub seen: Option<Revision>,
-    /// What is to be woken if the caller has to wait.
+    /// The watch that is to be woken when the entry or a slot changes; `None` if the caller does not
+    /// wait.
     pub watch: Option<&'a Watch>,
 }
 
@@ -41,19 +42,19 @@ impl Acquire<'_> {
 }
 
 impl<'a> Acquire<'a> {
-    /// Which slot.
+    /// Sets which slot is asked for.
     #[must_use]
     pub fn take(self, take: Take) -> Self {
         Self { take, ..self }
     }
 
-    /// The entry that the caller has seen.
+    /// Sets the revision of the entry that the caller has seen.
     #[must_use]
     pub fn seen(self, seen: Option<Revision>) -> Self {
         Self { seen, ..self }
     }
 
-    /// What is to be woken if the caller has to wait.
+    /// Sets the watch that is to be woken when the entry or a slot changes.
     #[must_use]
     pub fn watch(self, watch: Option<&'a Watch>) -> Self {
         Self { watch, ..self }
