@@ -1,7 +1,7 @@
 //! The default cache, which annotated functions that name none use.
 //!
-//! It is set once, by [`CacheFence::install`]. A function that is called before that would otherwise
-//! have to fail, so a cache in memory takes the place of the default then, with one warning.
+//! It is set once, by [`CacheFence::install`]. If a function needs it before that, a cache in memory
+//! becomes the default, with one warning, so that a forgotten `install` fails no call.
 
 use std::sync::OnceLock;
 

@@ -2,7 +2,7 @@
 //!
 //! A name of more than [`MAX_WHOLE_KEY_BYTES`] is cut there, and the SHA-256 of the whole takes the place
 //! of the rest: `user:aaaa..aaaa~sha256:9f86d0..`. Two keys that share such a name would be a collision of
-//! SHA-256, of which none is known.
+//! SHA-256, of which none is known. Of such a shortened name three things hold:
 //!
 //! - *It is no other key's own name*, because all shortened names are longer than any that is not
 //!   shortened, which no choice of characters in a key can undo.

@@ -1,4 +1,9 @@
 //! Acquiring a slot: what is asked for, and the answer.
+//!
+//! A caller sends a token that it has never sent before, and the store puts the token into a slot if that
+//! is free. The request also says which entry the caller has seen: if another is there, somebody has
+//! loaded the key meanwhile, and the caller needs no slot. If the slot is held, the answer names the
+//! holders' tokens, so that the caller knows whom it waits for.
 
 use std::time::Duration;
 
