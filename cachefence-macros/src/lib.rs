@@ -7,7 +7,7 @@
 //! key literal       -> template    text and placeholders, with byte ranges
 //! function          -> item        signature parsed, body opaque
 //! the three         -> bind        every name resolved
-//!                   -> check       the rules: coverage, separators, hash tags
+//!                   -> check       the rules: coverage, parameters, separators, no borrows in the background
 //!                   -> expand      the function and its companion
 //!                   or fallback    every mistake, and the item untouched
 //! ```
@@ -436,8 +436,8 @@ use proc_macro2::TokenStream;
 ///
 /// # Cancel safety
 ///
-/// A call can be dropped at any await: the value is then either stored or not, another call that waits for it goes on, and no
-/// lock is left behind for longer than its release takes.
+/// A call can be dropped at any await: the value is then either stored or not, another call that waits for
+/// it goes on, and no lease is left behind for longer than its release takes.
 #[proc_macro_attribute]
 pub fn cachefence(
     args: proc_macro::TokenStream,

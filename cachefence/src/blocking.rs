@@ -9,7 +9,7 @@ use std::panic::resume_unwind;
 ///
 /// # Panics
 ///
-/// A panic in `f` goes on in the caller. Called outside a tokio runtime, it panics.
+/// A panic in `f` goes on in the caller. Outside a tokio runtime this function panics.
 ///
 /// # Cancel safety
 ///
@@ -38,7 +38,8 @@ where
         Ok(value) => value,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime is shutting down and never started `f`; so is whoever waits here.
+            // The runtime is shutting down and never started `f`. The task that waits here ends with
+            // the runtime.
             Err(_cancelled) => std::future::pending().await,
         },
     }

@@ -1,4 +1,4 @@
-//! How a cache is put together.
+//! Building a cache: its options, their defaults and their bounds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::store::{MemoryStore, Store};
 /// The options of a cache.
 ///
 /// Every option has a default but the store: choose one of [`redis`](Self::redis),
-/// [`in_memory`](Self::in_memory) and [`store`](Self::store). Chosen twice, the last one counts.
-/// Values are checked once, by [`build`](Self::build) and [`build_lazy`](Self::build_lazy).
+/// [`in_memory`](Self::in_memory) and [`store`](Self::store). If more than one is chosen, the last one
+/// counts. Values are checked once, by [`build`](Self::build) and [`build_lazy`](Self::build_lazy).
 ///
 /// # Examples
 ///
@@ -66,7 +66,7 @@ impl CacheFence {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a URL that is none, [`Error::Store`] for a server that cannot be
+    /// [`Error::Option`] for a URL that cannot be used, [`Error::Store`] for a server that cannot be
     /// reached or refuses: at once, and saying what is wrong with it.
     #[cfg(feature = "redis")]
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
@@ -79,7 +79,7 @@ impl CacheFence {
     }
 }
 
-/// Which store.
+/// The store that was chosen.
 enum Choice {
     #[cfg(feature = "redis")]
     Redis(String),
@@ -100,7 +100,8 @@ impl Builder {
     }
 
     /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]` or
-    /// `unix:///path/to/socket`. Redis 6.2 and later, and what speaks its protocol.
+    /// `unix:///path/to/socket`. The server is Redis 6.2 or later, or another that speaks its
+    /// protocol.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, url: impl AsRef<str>) -> Self {
         self.store = Some(Choice::Redis(url.as_ref().to_owned()));
@@ -136,9 +137,9 @@ impl Builder {
 
     /// How long a lease is renewed for one load. 60 seconds by default.
     ///
-    /// A recompute that is polled but never ends gives its key free after this and less than two more
-    /// [`lock_timeout`](Self::lock_timeout)s. What a recompute that takes longer returns goes to its
-    /// own caller and is not stored, so keep this above the longest one.
+    /// A recompute that is polled but never ends blocks its key no longer than this and two
+    /// [`lock_timeout`](Self::lock_timeout)s. If a recompute takes longer and then returns, its value
+    /// goes to its own caller and is not stored, so keep this limit above the longest recompute.
     pub fn load_timeout(mut self, longest: Duration) -> Self {
         self.policy.load_timeout = longest;
         self
@@ -161,11 +162,13 @@ impl Builder {
     /// How long one operation of the Redis store may take, waiting for a connection included. 250 ms
     /// by default; at least 1 ms. It is the most that Redis in trouble adds to a call.
     ///
-    /// A load asks three things of the store, and they share this: it should be several round trips.
-    /// A value that takes longer to be stored is stored in a task, and its caller does not wait.
+    /// A load has three operations of the store, which share this limit, so it should allow for
+    /// several round trips. A value that takes longer to be stored is stored in a task, and its caller
+    /// does not wait.
     ///
-    /// After 5 failures in a row the server is left alone: calls are served without it and without
-    /// waiting, until it answers a probe. A store of your own bounds its operations itself.
+    /// After 5 failures in a row a circuit breaker opens: calls no longer contact Redis, and run their
+    /// recomputes without waiting, until Redis answers a probe. This option does not concern a store
+    /// of your own, which bounds its operations itself.
     pub fn op_timeout(mut self, limit: Duration) -> Self {
         self.op_timeout = limit;
         self
@@ -174,8 +177,8 @@ impl Builder {
     /// How many recomputes of this cache may run at a time while the store cannot be reached. No bound
     /// by default: there is one per key and process in any case. At least 1.
     ///
-    /// The others wait for their turn. One whose caller is not polled any more does not hold them up
-    /// for longer than [`wait_for_lock`](Self::wait_for_lock).
+    /// Further recomputes wait for their turn. A recompute whose caller is not polled any more holds
+    /// them up no longer than [`wait_for_lock`](Self::wait_for_lock), or 1 second if that is longer.
     pub fn max_bypass(mut self, recomputes: usize) -> Self {
         self.most_bypassing = recomputes;
         self
@@ -183,20 +186,21 @@ impl Builder {
 
     /// How values become bytes. [`Json`](crate::Json) by default.
     ///
-    /// Entries that another codec wrote count as missing when they do not decode.
+    /// Entries in Redis that a codec of another name wrote count as missing.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.codec = AnyCodec::other(codec);
         self
     }
 
-    /// Where chance comes from.
+    /// Sets the source of tokens, draws and jitter.
     #[cfg(feature = "testing")]
     pub(crate) fn chance(mut self, chance: Chance) -> Self {
         self.chance = chance;
         self
     }
 
-    /// Builds the cache and sees that its store can be used.
+    /// Builds the cache, and checks that its store can be used. A Redis server is asked for its time
+    /// and given the scripts, each of which may take 5 seconds.
     ///
     /// # Errors
     ///

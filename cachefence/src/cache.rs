@@ -1,4 +1,4 @@
-//! The cache, as its users hold it.
+//! The handle by which users hold a cache.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::options::Policy;
 /// [`invalidate`](Self::invalidate) removed is never served again, and a store that fails costs no
 /// call its result.
 ///
-/// A `CacheFence` is a handle: cloning it is cheap, and all clones are one cache. It may be used
-/// from any thread and task, and outlives the tokio runtime that it was made on: connections are
-/// made again on the next one. The waits of a miss use tokio's timers, so calls belong inside a
-/// tokio runtime with time enabled.
+/// A `CacheFence` is a handle: cloning it is cheap, and all clones are one cache. It may be used from
+/// any thread and task, and outlives the tokio runtime that it was made on: connections are made
+/// again on the next one. The waits of a miss use tokio's timers, so call it inside a tokio runtime
+/// with time enabled.
 ///
 /// # Examples
 ///
@@ -50,12 +50,12 @@ impl CacheFence {
         &self.0.engine
     }
 
-    /// What every key of this cache begins with.
+    /// The namespace as every key of this cache begins with it.
     pub(crate) fn prefix(&self) -> &str {
         &self.0.prefix
     }
 
-    /// What decides a call that does not say otherwise.
+    /// The options of calls that set none of their own.
     pub(crate) fn policy(&self) -> &Policy {
         &self.0.policy
     }

@@ -1,4 +1,5 @@
-//! Where chance comes from: the generators of `uuid` and `rand`, or one that a simulation can repeat.
+//! Chance: random numbers from the generators of `uuid` and `rand`, or from one that a simulation can
+//! repeat.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -11,14 +12,14 @@ use crate::sync::lock;
 /// A source of tokens, of draws and of jitter.
 ///
 /// By default tokens come from the operating system's generator and all else from `rand`'s generator
-/// of the thread. One that is injected gives both, in the order in which it is asked.
+/// of the thread. An injected generator gives both, in the order in which they are asked for.
 #[derive(Clone, Default)]
 pub(crate) struct Chance(Option<Arc<Injected>>);
 
 type Injected = Mutex<dyn Rng + Send>;
 
 impl Chance {
-    /// What `generator` gives, so that its seed brings everything back.
+    /// Chance that is drawn from `generator`, so that its seed repeats a whole run.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn of(generator: impl Rng + Send + 'static) -> Self {
         Self(Some(Arc::new(Mutex::new(generator))))

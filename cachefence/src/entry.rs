@@ -23,9 +23,9 @@ use crate::store::NewValue;
 
 /// One key of one cache, holding a `T`.
 ///
-/// It comes from [`CacheFence::entry`], where `T` is whatever the value turns out to be, and from
-/// the `<name>_entry` companion of an annotated function, where key, ttl and `T` are the
-/// function's own: so reads and invalidations share one template.
+/// An `Entry` comes from [`CacheFence::entry`], where the caller chooses `T`, and from the
+/// `<name>_entry` companion of an annotated function, where key, ttl and `T` are the function's own:
+/// so reads and invalidations share one template.
 ///
 /// # Examples
 ///
@@ -53,10 +53,10 @@ pub struct Entry<T> {
 impl CacheFence {
     /// Returns the value of `key`, running `recompute` if there is none.
     ///
-    /// A value that is found is valid for `ttl` from when it was stored. Of the callers that miss
-    /// at the same time, in all processes, one runs its `recompute` and the others are given what
-    /// it returned; with some luck none of them ever waits, because a reader that draws high
-    /// enough refreshes the value before it expires.
+    /// A value that is found is valid for `ttl` from when it was stored. Of the callers that miss at
+    /// the same time, in all processes, one runs its `recompute` and the others are given what it
+    /// returned; mostly none of them has to wait, because one reader refreshes the value shortly
+    /// before it expires.
     ///
     /// `recompute` runs in the caller's task, at most once. If it is synchronous, pass
     /// `|| async { f() }`, or [`blocking(f)`](crate::blocking) if it blocks its thread.
@@ -75,7 +75,7 @@ impl CacheFence {
     ///
     /// # Panics
     ///
-    /// A panic in `recompute` goes on in the caller that ran it; another one takes over.
+    /// A panic in `recompute` goes on in the caller that ran it; another caller takes over.
     ///
     /// # Cancel safety
     ///
@@ -95,7 +95,7 @@ impl CacheFence {
     {
         let mut request = Request::new(Key::given(self.prefix(), key.as_ref()));
         request.lifetime = Lifetime::fixed(ttl);
-        // Without an entry, which would count one more user of this cache for as long as it lives.
+        // A request is enough: an `Entry` would hold a clone of this handle.
         get_or_set(self, request, recompute)
     }
 
@@ -136,17 +136,18 @@ impl CacheFence {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returned, it may or may not have removed the key.
+    /// If the future is dropped before it is ready, the key may or may not have been removed.
     pub async fn invalidate(&self, key: impl AsRef<str>) -> Result<(), Error> {
         self.entry::<()>(key).invalidate().await
     }
 
     /// As [`invalidate`](Self::invalidate); if the store cannot be reached, the invalidation is sent
-    /// again until the store has taken it. Gives whether it has already.
+    /// again until the store has taken it. Returns whether the store has taken it already.
     ///
-    /// Until then this process serves the key without the store. What other processes serve is what
-    /// the store holds: they may serve the old value for as long as they can reach the store and this
-    /// process cannot. The process has to live, and the runtime with it: a debt is not written down.
+    /// Until then this process serves the key without the store. Other processes serve what the store
+    /// holds, so they may serve the old value for as long as they can reach the store and this
+    /// process cannot. Pending invalidations are kept in memory only: those that the store has not
+    /// taken when the process ends are lost.
     ///
     /// # Errors
     ///
@@ -155,7 +156,8 @@ impl CacheFence {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returned, it may or may not have removed the key, and owes nothing.
+    /// If the future is dropped before it is ready, the key may or may not have been removed, and the
+    /// invalidation is not sent again.
     pub async fn invalidate_eventually(&self, key: impl AsRef<str>) -> Result<bool, Error> {
         self.entry::<()>(key).invalidate_eventually().await
     }
@@ -198,11 +200,11 @@ impl<T> Entry<T> {
     /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
     /// served never runs `recompute` itself: a task does, and so that caller neither waits nor fails.
     ///
-    /// That is the early refresh of a value that is still valid, and the load of one within
-    /// [`stale_while_revalidate`](Self::stale_while_revalidate). Within
-    /// [`stale_if_error`](Self::stale_if_error) only, the caller waits for the task, no longer than
-    /// [`recompute_timeout`](Self::recompute_timeout). Up to 256 such tasks of a cache run at a time;
-    /// beyond that the value is served, and a later call refreshes it.
+    /// This holds for the early refresh of a value that is still valid, and for the load of a value
+    /// within [`stale_while_revalidate`](Self::stale_while_revalidate). Within
+    /// [`stale_if_error`](Self::stale_if_error) only, the caller waits for the task, but no longer
+    /// than [`recompute_timeout`](Self::recompute_timeout). Up to 256 such tasks of a cache run at a
+    /// time; beyond that the value is served, and a later call refreshes it.
     ///
     /// # Errors
     ///
@@ -240,7 +242,8 @@ impl<T> Entry<T> {
 
     /// The value, if there is one that is valid; runs nothing.
     ///
-    /// An entry that holds something else than a `T` counts as empty.
+    /// An entry that holds something else than a `T` counts as empty, and so does one that is past
+    /// its ttl, even within a stale window. The future may be dropped at any time, to no effect.
     ///
     /// # Errors
     ///
@@ -255,9 +258,9 @@ impl<T> Entry<T> {
     /// Stores `value` for the ttl, whatever is there, and voids every load that is under way:
     /// what it recomputes was read before.
     ///
-    /// The value carries no recompute time, so it is not refreshed before it expires. It is stored
-    /// whenever it was read: a value that was read before an invalidation and set after it undoes
-    /// that. Where that can happen, [`invalidate`](Self::invalidate) instead.
+    /// The value carries no recompute time, so it is not refreshed before it expires. It is stored no
+    /// matter when it was read: a value that was read before an invalidation and set after it undoes
+    /// the invalidation. Where that can happen, [`invalidate`](Self::invalidate) instead.
     ///
     /// # Errors
     ///
@@ -268,7 +271,7 @@ impl<T> Entry<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it returned, it may or may not have stored the value.
+    /// If the future is dropped before it is ready, the value may or may not have been stored.
     pub async fn set(&self, value: &T) -> Result<(), Error>
     where
         T: Serialize,

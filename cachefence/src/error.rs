@@ -1,5 +1,5 @@
-//! What can go wrong, written for the person who reads it at 3 a.m.: what happened, to which
-//! template, what to do. Never a key's value, never a password.
+//! Errors, written for the person who reads them at 3 a.m.: each says what happened, to which
+//! template, and what to do. None holds the text of a key, or a password.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -36,7 +36,7 @@ pub enum Error<E = Infallible> {
 }
 
 impl<E> Error<E> {
-    /// The recompute's error, if that is what this is.
+    /// The recompute's error; `None` for any other error.
     pub fn recompute(&self) -> Option<&E> {
         match self {
             Self::Recompute(cause) => Some(cause),
@@ -160,7 +160,8 @@ impl StdError for InvalidOption {}
 pub struct StoreError {
     message: Arc<str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// Whether it is worth a line in a log: one that follows from another is not.
+    /// Whether the error only follows from one that has been reported, and so is not worth a line in
+    /// a log.
     unsaid: bool,
 }
 
@@ -175,7 +176,7 @@ impl StoreError {
         Self { unsaid: true, ..Self::new(message) }
     }
 
-    /// What a call says that has waited for its store long enough.
+    /// The error of a call that has waited for its store long enough.
     pub(crate) fn too_slow() -> Self {
         Self::new("the store takes longer than a call may wait for all of its operations together")
     }
@@ -184,7 +185,7 @@ impl StoreError {
         self.unsaid
     }
 
-    /// Adds what caused it, reachable through `source()`.
+    /// Adds the cause of the error, which `source()` returns.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(Arc::from(source.into()));

@@ -4,6 +4,10 @@
 //! [`crate::engine::body`]). [`Fetch`] is the rest: it decodes what was found, runs the body while the
 //! engine wants it, and encodes what the body returns. All of it is compiled for each function that is
 //! cached, so it is thin.
+//!
+//! The future of a caller that waits has to be small, because there may be many of them. So what only
+//! some callers need is boxed when they need it, and functions return an `async` block rather than being
+//! `async fn`s, whose futures hold their arguments twice.
 
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
@@ -34,10 +38,10 @@ use crate::request::Request;
 use crate::share::{KeepError, Share};
 use crate::time::spawn;
 
-/// Makes a result of what a body returns.
+/// Turns what a body returns into a result.
 pub(crate) type IntoResult<R, T, E> = fn(R) -> Result<T, E>;
 
-/// A call: which key it asks for on which options, and its body, which returns an `R`. `S` is how its
+/// A call: which key it asks for on which options, and its body, which returns an `R`. `S` says how its
 /// result is shared.
 pub(crate) struct Fetch<'a, T, E, S, R, B, F> {
     engine: &'a Arc<Engine>,
@@ -48,8 +52,8 @@ pub(crate) struct Fetch<'a, T, E, S, R, B, F> {
     share: PhantomData<fn() -> S>,
 }
 
-/// A body, and whether it runs. In a box, which only a call that runs it needs: most calls wait for
-/// another's.
+/// A body, before, while and after it runs. Only a running body takes room, in a box, because most calls
+/// never run theirs.
 enum Run<B, F> {
     NotYet(B),
     Running(Pin<Box<F>>, Option<Mark>),
@@ -66,7 +70,7 @@ enum Within {
 /// How a call goes on that its first read does not serve, with the value that it holds meanwhile.
 type NotServed<'a, T> = (Call<'a>, Next, Option<T>);
 
-/// The result of a call's own body, as it is kept while others are told of it.
+/// The result of a call's own body, as it is kept while other callers are told of it.
 type Own<T, E, S> = Option<Result<T, <S as KeepError<E>>::Kept>>;
 
 impl<'a, T, E, S, R, B, F> Fetch<'a, T, E, S, R, B, F> {
@@ -92,11 +96,11 @@ where
     /// Serves the call: from the store, from another caller's load, or by its body, which is polled in
     /// this future only.
     ///
-    /// Not an `async fn`, here and below: that would hold its arguments twice.
+    /// This is no `async fn`, here and below, because its future would hold its arguments twice.
     ///
     /// # Errors
     ///
-    /// The call, its body not run, if it is made from inside the load that it would have to wait for.
+    /// `self`, its body not run, if the call is made from inside the load that it would have to wait for.
     pub(crate) fn fetch(self) -> impl Future<Output = Result<Result<T, E>, Self>> {
         async move {
             if let Some(value) = self.fresh_at_once() {
@@ -107,7 +111,7 @@ where
                 Ok(value) => return Ok(Ok(value)),
                 Err(not_served) => (not_served.0, not_served.1),
             };
-            // In a box: a call that is served at once does not carry what waiting takes.
+            // Boxed, so that a call that is served at once does not carry what waiting needs.
             Box::pin(self.serve(call, next)).await
         }
     }
@@ -175,7 +179,8 @@ where
                 let result = result.or(not_kept.map(Err));
                 match result {
                     Some(result) => return Ok(result),
-                    // A call of another type shared it, for the same key.
+                    // A call for the same key, but of another type, has shared its result. This call runs
+                    // its own body instead.
                     None => next = Next::Own,
                 }
             }
@@ -192,7 +197,7 @@ where
     /// # Errors
     ///
     /// The body's error, if that cannot be kept while the engine tells others of it, and what the call is
-    /// served in its place, if anything.
+    /// served instead of it, if anything.
     fn drive<O>(
         &mut self,
         mut work: Work<'_, O>,
@@ -208,7 +213,8 @@ where
                         let (ended, not_kept) = self.end(returned, wanted, own);
                         body.end(ended);
                         if let Some(error) = not_kept {
-                            // The engine does not wait for anything then, and goes on in a task.
+                            // After `FailedNotKept` the engine waits for nothing: it ends the load in a
+                            // task.
                             let served = match work.as_mut().poll(cx) {
                                 Poll::Ready(output) => Some(output),
                                 Poll::Pending => None,
@@ -245,7 +251,8 @@ where
         polled
     }
 
-    /// Takes in what the body `returned`. Gives how it ended, and its error if that cannot be kept.
+    /// Takes in what the body `returned`: keeps the result in `own`. Returns how the body ended, and its
+    /// error if that cannot be kept.
     fn end(&self, returned: R, wanted: Use, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
         match (self.into_result)(returned).map_err(S::part) {
             Ok(value) => {
@@ -278,8 +285,8 @@ where
     F: Future<Output = R> + Send + 'static,
 {
     /// As [`fetch`](Self::fetch), except that a call that holds a value never runs its body itself: a
-    /// task does, of which there are up to 256 at a time. Beyond that the value is served, and a later
-    /// call refreshes it.
+    /// task does. Up to 256 such tasks run at a time; beyond that the value is served, and a later call
+    /// refreshes it.
     pub(crate) async fn fetch_in_background(self) -> Result<Result<T, E>, Self> {
         let engine = self.engine;
         let read = engine.read(self.call()).await;
@@ -307,7 +314,7 @@ where
         let (waits, limit) = (task.is_waited_for(), self.policy.recompute_timeout);
         let led = engine.background_permit().and_then(|permit| self.lead_in_task(task, permit));
         let loaded = match led.filter(|_| waits) {
-            // A panic is reported by the panic hook.
+            // A panic in the task has been reported by the panic hook.
             Some(led) => {
                 timeout(limit.unwrap_or(Duration::MAX), led).await.ok().and_then(Result::ok)
             }
@@ -316,9 +323,9 @@ where
         Ok(Ok(loaded.flatten().unwrap_or(held)))
     }
 
-    /// Leads a load in a task, if there is a runtime for one. It gives its value, if it comes to one. A
-    /// load that takes longer than `load_timeout` is dropped: nobody can be given its value, since its
-    /// lease is not renewed any more.
+    /// Leads a load in a task, if there is a runtime for one. The task's output is the value, if the load
+    /// gives one. A load that takes longer than `load_timeout` is dropped: nobody can be given its value,
+    /// since its lease is not renewed any more.
     fn lead_in_task(
         self,
         task: Task,
@@ -348,7 +355,7 @@ where
     }
 }
 
-/// What others are given for `value`; nothing, if it cannot be encoded.
+/// The encoded `value`, for other callers; `None` if it cannot be encoded, which is reported.
 fn encode<T: Serialize>(codec: &AnyCodec, key: &Key, value: &T) -> Option<Bytes> {
     match codec.encode(value) {
         Ok(payload) => Some(payload.into()),

@@ -19,10 +19,10 @@ use crate::chance;
 use crate::options::Windows;
 use crate::store::Timestamp;
 
-/// What to do with a value that was found.
+/// How fresh a value that was found is, and so what to do with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// Serve it.
+    /// Valid: serve it.
     Fresh,
     /// Valid, but this reader has been drawn to refresh it.
     Early,
@@ -30,23 +30,23 @@ pub(crate) enum Freshness {
     Revalidate,
     /// Past its ttl: serve it if it cannot be loaded.
     IfError,
-    /// Gone.
+    /// Gone: do not serve it.
     Expired,
 }
 
 /// The times that a value carries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Life {
-    /// How long its recompute took.
+    /// How long the value's recompute took.
     pub(crate) delta: Duration,
-    /// When its ttl ends, by the store's clock.
+    /// When the value's ttl ends, by the store's clock.
     pub(crate) expiry: Timestamp,
-    /// Until when it is not to be loaded again, because that failed.
+    /// Until when the value is not to be loaded again, because a load has failed.
     pub(crate) retry_at: Option<Timestamp>,
 }
 
-/// Decides by the store's time `now` and the draw of a `u`, uniform in (0, 1], which is only made where
-/// it matters.
+/// Decides how fresh a value is, by the store's time `now` and by a draw `u`, uniform in (0, 1], which is
+/// made only where it matters.
 ///
 /// A `beta` of 0 never refreshes early. A value whose load failed is not loaded again before its
 /// `retry_at`, as long as it may be served.
@@ -60,7 +60,7 @@ pub(crate) fn freshness(
     let held_off = life.retry_at.is_some_and(|retry_at| retry_at > now);
     if let Some(remaining) = life.expiry.since(now) {
         let (delta, remaining) = (life.delta.as_secs_f64() * beta, remaining.as_secs_f64());
-        // Most of the time not even the highest draw would be high enough.
+        // Most of the time not even the highest draw would be high enough, and none is made.
         let may_be_early = delta * HIGHEST >= remaining && !held_off;
         let early = may_be_early && delta * -u().ln() >= remaining;
         return if early { Freshness::Early } else { Freshness::Fresh };
@@ -119,7 +119,7 @@ fn mix(number: u64) -> u64 {
 /// takes longer than this is refreshed a little later than the paper would have it.
 const LARGEST_DELTA: u32 = 10;
 
-/// What is stored as the delta of a value whose recompute took `measured`.
+/// The delta that is stored with a value whose recompute took `measured`.
 pub(crate) fn capped_delta(measured: Duration, ttl: Duration) -> Duration {
     measured.min(ttl / LARGEST_DELTA)
 }

@@ -1,4 +1,10 @@
-//! One flight's hold on a key's lock, from before it is asked for until it is given back.
+//! The lease of one flight: its hold on a slot of a key, from before it is asked for until it is given
+//! back.
+//!
+//! A flight that holds a lease may store what it loads. The store refuses this to all others, and to a
+//! flight whose lease an invalidation has removed meanwhile. The lease is renewed while the load runs, so
+//! its term can be short: a process that dies blocks the key no longer than one term. A lease is given back
+//! together with the outcome of the load, in one step of the store.
 
 use std::mem;
 use std::slice;
@@ -13,22 +19,21 @@ use crate::key::Key;
 use crate::store::{Acquire, Acquired, NewValue, Outcome, Revision, Store, Take, Token, Watch};
 use crate::time::{detach, sleep};
 
-/// A lease is renewed each time that this part of it has passed: two renewals may fail before it
-/// ends.
+/// A lease is renewed this many times in each term: two renewals may fail before it ends.
 const RENEWALS_PER_LEASE: u32 = 3;
 
 /// A lease that cleans up after itself.
 ///
-/// A token is sent to the store once, and serves one lease. Where it is not known whether the store gave the lock to a token, because
-/// the reply was lost, the token is given up: the request may still be on its way, and an invalidation
-/// that has returned by the time it arrives would not void what it sets.
+/// A token is sent to the store once, and serves one lease. Where it is not known whether the store granted
+/// the lease to a token, because the reply was lost, the token is given up: the request may still be on its
+/// way, and an invalidation that has returned by the time it arrives would not void what it sets.
 ///
 /// # Cancel safety
 ///
-/// Any of its futures may be dropped, and so may the lease itself. Whatever the store may have been
-/// left with is then put right: a lock that was asked for or held is released, and a store or a mark that
-/// was under way is carried to its end, in a task of its own unless the store answers at once. Where
-/// there is no runtime to run the task, the lock ends with its lease.
+/// The lease and any of its futures may be dropped. What the store may have been left with is then put
+/// right: a lease that was asked for or held is released, and a store or a mark that was under way is
+/// carried to its end, in a task of its own unless the store answers at once. If there is no runtime to run
+/// the task, the slot is free when its term is over.
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
     key: Key,
@@ -43,11 +48,13 @@ pub(crate) struct Lease {
 enum State {
     /// The store holds nothing of this lease.
     Idle,
-    /// It may hold the lock: the reply has not come.
+    /// The store may have granted the lease: the reply has not come.
     Asked,
-    /// It holds the lock, unless the term has passed since or somebody has invalidated the key.
+    /// The store has granted the lease. It is held unless the term has passed since then, or somebody has
+    /// invalidated the key.
     Held { since: Instant },
-    /// The load has ended, and how it did is on its way: a value, or that there will be none.
+    /// The load has ended, and its outcome is on the way to the store: a value, or that there will be none
+    /// for a while.
     Finishing(Outcome),
 }
 
@@ -64,7 +71,7 @@ impl Lease {
         }
     }
 
-    /// Whether the lock is held, as far as this process knows.
+    /// Whether the lease is held, as far as this process knows.
     pub(crate) fn is_held(&self) -> bool {
         matches!(self.state, State::Held { since } if since.elapsed() < self.term)
     }
@@ -77,7 +84,7 @@ impl Lease {
         }
     }
 
-    /// Asks for the lock; see [`Store::acquire`].
+    /// Asks for the lease; see [`Store::acquire`].
     pub(crate) async fn acquire(
         &mut self,
         seen: Option<Revision>,
@@ -97,7 +104,7 @@ impl Lease {
         Ok(acquired)
     }
 
-    /// Takes the lock, whoever holds it; see [`Take::Force`].
+    /// Takes the lease, whoever holds it; see [`Take::Force`].
     pub(crate) async fn seize(&mut self) -> Result<(), StoreError> {
         let since = self.ask();
         let request = Acquire::new(self.token, self.term).take(Take::Force);
@@ -106,11 +113,12 @@ impl Lease {
         Ok(())
     }
 
-    /// Prepares to ask for the lock. The term runs from before the store starts it, so that this side
-    /// ends first.
+    /// Prepares to ask for the lease. Its term counts from before the store starts it, so that it ends on
+    /// this side first.
     fn ask(&mut self) -> Instant {
         self.settle();
-        // Also after a refusal: a store without scripts may have set the token, and taken it back.
+        // A token is sent only once, even if it was refused: a store without scripts may have set the
+        // token, and taken it back.
         if mem::replace(&mut self.was_asked, true) {
             self.token = Token::random(&self.chance);
         }
@@ -118,14 +126,14 @@ impl Lease {
         Instant::now()
     }
 
-    /// Renews the lease while it is polled, for `longest` at most; ends when the lock is lost.
+    /// Renews the lease while it is polled, for `longest` at most; ends when the lease is lost.
     pub(crate) async fn keep(&mut self, longest: Duration) {
         let begun = Instant::now();
         while let State::Held { since } = self.state
             && begun.elapsed() < longest
         {
             let pause = self.term / RENEWALS_PER_LEASE;
-            // A lease that was inherited may be due already.
+            // The renewal of a lease that was inherited may be due already.
             sleep(pause.saturating_sub(since.elapsed())).await;
             let since = Instant::now();
             match self.store.renew(&self.key, self.token, self.term).await {
@@ -137,7 +145,7 @@ impl Lease {
         }
     }
 
-    /// Stores `value` and gives the lock back; `false` if the lock was lost, and nothing stored.
+    /// Stores `value` and gives the lease back; `false` if the lease was lost, and nothing stored.
     pub(crate) async fn fill(&mut self, value: NewValue) -> Result<bool, StoreError> {
         if matches!(self.state, State::Idle) {
             return Ok(false);
@@ -160,19 +168,19 @@ impl Lease {
         filled
     }
 
-    /// Gives the lock back; `false` if it was lost before, or nobody knows.
+    /// Gives the lease back; `false` if it was lost before, or if the store did not say.
     pub(crate) async fn release(&mut self) -> bool {
         if matches!(self.state, State::Idle) {
             return false;
         }
         let tokens = slice::from_ref(&self.token);
         let released = self.store.finish(&self.key, tokens, &Outcome::Release).await;
-        // An error leaves the lock to its term, which is what the term is for.
+        // After an error the slot is free when its term is over, which is what a term is for.
         self.state = State::Idle;
         released.unwrap_or(false)
     }
 
-    /// As [`release`](Self::release), and has readers leave the entry alone for `pause`.
+    /// As [`release`](Self::release), and marks the entry not to be loaded anew for `pause`.
     pub(crate) async fn postpone(&mut self, pause: Duration) -> bool {
         if matches!(self.state, State::Idle) {
             return false;
@@ -180,7 +188,7 @@ impl Lease {
         let outcome = Outcome::Postpone(pause);
         self.state = State::Finishing(outcome.clone());
         let tokens = slice::from_ref(&self.token);
-        // An error leaves it to the end of this lease, which tries once more.
+        // After an error the outcome stays in `state`, and is sent once more when the lease is dropped.
         let Ok(released) = self.store.finish(&self.key, tokens, &outcome).await else {
             return false;
         };
@@ -188,7 +196,7 @@ impl Lease {
         released
     }
 
-    /// Puts right whatever the store may have been left with.
+    /// Puts right what the store may have been left with.
     fn settle(&mut self) {
         let state = mem::replace(&mut self.state, State::Idle);
         let asked = matches!(state, State::Asked);
@@ -202,9 +210,10 @@ impl Lease {
             return;
         }
         detach(async move {
-            // Nobody is left to hear of an error; the lock ends with its term.
+            // Nobody is left to hear of an error; the slot is free when its term is over.
             let finished = store.finish(&key, &[token], &outcome).await;
-            // On a connection of its own, what was asked for may be granted after that.
+            // An acquire over a connection of its own may still be granted after that, so the lease is
+            // released once more.
             let traits = store.traits();
             if asked && traits.wakes && matches!(finished, Ok(false)) {
                 sleep(traits.call_budget).await;

@@ -22,7 +22,7 @@
 //! invalidated is never served again. A store that fails costs no call its result.
 //!
 //! - [`macro@cachefence`] is the attribute, with every option.
-//! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does without the attribute what it does.
+//! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does the same without the attribute.
 //! - [`Builder`] has a cache's options.
 //! - [`Entry`] is one key of one cache: read it without loading it, set it, invalidate it.
 //! - [`KeyPart`] is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they

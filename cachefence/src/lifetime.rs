@@ -1,4 +1,4 @@
-//! How long a value lives.
+//! Lifetimes: how long a value is valid.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::options;
 
 /// The ttl of an entry's values: a fixed one, unless the value decides.
 pub(crate) struct Lifetime<T> {
-    /// Where no value decides.
+    /// The ttl of a value that does not decide by itself.
     pub(crate) ttl: Option<Duration>,
     pub(crate) ttl_of: Option<fn(&T) -> Duration>,
     pub(crate) negative: Option<Negatives<T>>,
 }
 
-/// Which values are negative, and how long they live.
+/// Which values are negative, and their ttl.
 type Negatives<T> = (fn(&T) -> bool, Duration);
 
 impl<T> Lifetime<T> {
@@ -22,7 +22,8 @@ impl<T> Lifetime<T> {
         Self { ttl: Some(ttl), ..Self::default() }
     }
 
-    /// Whether every value has a ttl. The one that a value says itself is seen when there is one.
+    /// Checks that every value has a ttl, and that a fixed one is within bounds. A ttl that depends
+    /// on the value can be checked only when there is a value.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         match self.ttl {
             Some(ttl) => options::span("ttl", ttl),
@@ -31,7 +32,7 @@ impl<T> Lifetime<T> {
         }
     }
 
-    /// How long `value` lives; `None` if nothing says so.
+    /// The ttl of `value`; `None` if none was given.
     pub(crate) fn of(&self, value: &T) -> Option<Duration> {
         match self.negative {
             Some((is_negative, ttl)) if is_negative(value) => Some(ttl),
@@ -46,7 +47,7 @@ impl<T> Lifetime<T> {
     label = "a function with `negative_ttl` returns `Option<T>` or `Result<Option<T>, E>`"
 )]
 pub trait Negative {
-    /// Whether this is that value.
+    /// Whether this is the value that says so.
     fn is_negative(&self) -> bool;
 }
 

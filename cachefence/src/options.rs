@@ -1,4 +1,4 @@
-//! The options of a cache, of a function and of a call.
+//! The options of a cache, of a function and of a call, with their defaults and bounds.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
 /// Redis room to add its own clock.
 pub(crate) const LONGEST: Duration = Duration::from_millis(1 << 53);
 
-/// What decides a call but its ttl: a cache's own options, or those of one entry.
+/// All options of a call but its ttl: those of its cache, or those of its entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) beta: f64,
@@ -42,8 +42,8 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Says what is out of bounds. To be asked before anything else is done with options that were
-    /// given: of a cache's once, when it is built.
+    /// Checks the bounds of the options, before anything else is done with options that were given.
+    /// The options of a cache are checked once, when it is built.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
         factor("beta", self.beta)?;
         share("jitter", self.jitter)?;
@@ -54,7 +54,7 @@ impl Policy {
 /// For how long after its ttl a value may still be served, and when (RFC 5861).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Windows {
-    /// Section 3: while somebody revalidates it.
+    /// Section 3: while one caller loads it anew.
     pub(crate) while_revalidate: Duration,
     /// Section 4: where the recompute failed.
     pub(crate) if_error: Duration,

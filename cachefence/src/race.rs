@@ -1,13 +1,14 @@
-//! Two futures, the first of which decides.
+//! Two futures that are polled together: [`race`] ends with the first of them, [`beside`] with its main
+//! one.
 //!
-//! Both take their futures pinned, and are no `async fn`s: one that took them by value would keep each of
-//! them twice, and what a caller that waits costs in memory is mostly these.
+//! Both functions take their futures pinned, and are no `async fn`s, which would keep each future twice.
+//! These futures are most of the memory that a waiting caller takes.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Which one was first.
+/// The output of the future that was ready first.
 pub(crate) enum First<A, B> {
     A(A),
     B(B),
@@ -24,7 +25,7 @@ pub(crate) fn race<A: Future, B: Future>(
     })
 }
 
-/// Polls `main` to its end, and `beside` as long as that takes.
+/// Polls `main` to its end, and `beside` until then.
 pub(crate) fn beside<M: Future>(
     mut main: Pin<&mut M>,
     mut beside: Pin<&mut impl Future<Output = ()>>,

@@ -1,4 +1,4 @@
-//! What a call asks for: which key, and on which options.
+//! Requests: the key of a call, and its options.
 
 use std::fmt;
 
@@ -8,18 +8,20 @@ use crate::key::Key;
 use crate::lifetime::Lifetime;
 use crate::options::Policy;
 
-/// A key and the options of one entry. Every call that waits holds its own, so what few have is boxed.
+/// The key and the options of one entry. Every call that waits holds a request, so what few requests
+/// have is boxed.
 pub(crate) struct Request<T> {
     key: Key,
     overrides: Option<Box<Overrides>>,
     pub(crate) lifetime: Lifetime<T>,
 }
 
+/// What few requests have.
 #[derive(Clone, Default)]
 struct Overrides {
     /// Why the key cannot be used.
     invalid: Option<InvalidKey>,
-    /// In place of the cache's own.
+    /// The options in place of the cache's own.
     policy: Option<Policy>,
 }
 
@@ -29,7 +31,8 @@ impl<T> Request<T> {
         Self { key, overrides: valid.err().map(invalid), lifetime: Lifetime::default() }
     }
 
-    /// The options to change, which are those of `cache` until then. Nothing is checked yet.
+    /// The options of this request, to be changed: those of `cache`, until they are. Nothing is
+    /// checked yet.
     pub(crate) fn policy_mut(&mut self, cache: &CacheFence) -> &mut Policy {
         self.overrides.get_or_insert_default().policy.get_or_insert(*cache.policy())
     }
@@ -52,7 +55,7 @@ impl<T> Request<T> {
         Ok(self.checked_policy(cache)?)
     }
 
-    /// The options of a call that may store a value.
+    /// The options of a call that may store a value, if they are within bounds.
     pub(crate) fn checked_policy<'a>(
         &'a self,
         cache: &'a CacheFence,
@@ -83,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// Every caller that waits holds one.
+    /// Every caller that waits holds a request.
     #[test]
     fn a_call_is_small() {
         let cache = CacheFence::in_memory();

@@ -4,15 +4,16 @@
 /// Setters of a [`Policy`](crate::options::Policy), for a type with a `policy_mut`.
 macro_rules! policy_setters {
     () => {
-        /// How eagerly values are refreshed before they expire: the factor of the recompute's duration
-        /// in `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never.
+        /// How eagerly values are refreshed before they expire: the factor of the recompute's duration in
+        /// `XFetch`. 1 by default, as in the paper; more is earlier, 0 is never. It must be finite, and
+        /// not negative.
         pub fn beta(mut self, beta: f64) -> Self {
             self.policy_mut().beta = beta;
             self
         }
 
-        /// How long a load's lease lasts unless it is renewed, which it is every third of this while the
-        /// recompute runs. 2 seconds by default; at least 1 ms.
+        /// How long a load's lease lasts. While the recompute runs, the lease is renewed every third of
+        /// this. 2 seconds by default; at least 1 ms.
         ///
         /// A process that dies in a load blocks the key for others no longer than this.
         pub fn lock_timeout(mut self, timeout: Duration) -> Self {
@@ -49,8 +50,8 @@ macro_rules! policy_setters {
         }
 
         /// How long a recompute is waited for where there is a value to serve instead: one that is valid,
-        /// or within a stale window. Without such a value it is waited for whatever it takes. No limit by
-        /// default.
+        /// or within a stale window. Without such a value the caller waits for the recompute however long
+        /// it takes. No limit by default.
         ///
         /// A recompute that is cut short this way is dropped, and counts as failed; one that runs
         /// [in the background](crate::Entry::get_or_set_in_background) goes on.
@@ -71,14 +72,15 @@ macro_rules! policy_setters {
 /// Setters of a [`Lifetime`](crate::lifetime::Lifetime) of a `T`, for a type with a `lifetime_mut`.
 macro_rules! lifetime_setters {
     () => {
-        /// How long a value is valid once it is stored. Needed wherever one may be stored; between
+        /// How long a value is valid once it is stored. Required wherever a value may be stored; between
         /// 1 ms and 2^53 ms.
         pub fn ttl(mut self, ttl: Duration) -> Self {
             self.lifetime_mut().ttl = Some(ttl);
             self
         }
 
-        /// The ttl of each value, by the value itself; it goes before [`ttl`](Self::ttl).
+        /// Computes the ttl of each value from the value itself; this takes precedence over
+        /// [`ttl`](Self::ttl).
         ///
         /// A value whose ttl is zero is served and not cached. So is, with a warning, one whose ttl is
         /// not between 1 ms and 2^53 ms.
@@ -87,8 +89,8 @@ macro_rules! lifetime_setters {
             self
         }
 
-        /// The ttl of a `None`; it goes before [`ttl`](Self::ttl) and [`ttl_of`](Self::ttl_of), with the
-        /// same bounds as the latter.
+        /// The ttl of a `None`, which takes precedence over [`ttl`](Self::ttl) and
+        /// [`ttl_of`](Self::ttl_of), with the same bounds as the latter.
         pub fn negative_ttl(mut self, ttl: Duration) -> Self
         where
             T: Negative,

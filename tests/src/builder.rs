@@ -1,4 +1,4 @@
-//! How a server is to be started.
+//! The options with which a server is started.
 
 use crate::RedisServer;
 

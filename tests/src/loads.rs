@@ -1,4 +1,4 @@
-//! How often a load ran, and how many ran at a time.
+//! Counts loads: how many have run, and how many at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

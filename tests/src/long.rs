@@ -1,4 +1,4 @@
-//! What the environment asks of a test that can run for longer, or for one seed alone.
+//! The variables by which the environment asks a test to run for longer, or for one seed alone.
 
 /// Whether `CACHEFENCE_LONG=1` asks for the long forms; see `.ci/long`.
 #[must_use]

@@ -1,4 +1,4 @@
-//! What the server itself counted.
+//! The server's own counts: what `INFO commandstats` says of the commands that a test has caused.
 
 use std::collections::BTreeMap;
 

@@ -20,8 +20,8 @@ use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{KeepError, Share};
 
-/// What a call asks for, and of which cache: a `CacheFence`, or a reference to one that lives long
-/// enough, which spares the call counting one more user of the cache.
+/// The request of a call, and its cache: a `CacheFence`, or a reference to one that lives long enough,
+/// which saves the call a clone of the handle.
 #[derive(Debug)]
 #[must_use]
 pub struct Call<T, C> {
@@ -29,7 +29,7 @@ pub struct Call<T, C> {
     request: Request<T>,
 }
 
-/// Makes a result of what a function returns, and the other way round.
+/// Turns what a function returns into a result, and back.
 pub(super) type Conversion<R, T, E> = (IntoResult<R, T, E>, fn(Result<T, E>) -> R);
 
 impl<T, C: Borrow<CacheFence>> Call<T, C> {
@@ -47,10 +47,10 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         Entry::new(self.cache.borrow().clone(), self.request)
     }
 
-    /// Serves the call. A key or an option that cannot be used costs it the cache, not the result; so does
-    /// a body that calls itself with the same key.
+    /// Serves the call. If the key or an option cannot be used, or if the body calls itself with the same
+    /// key, the body runs without the cache.
     ///
-    /// Not an `async fn`, which would hold its arguments twice.
+    /// This is no `async fn`, because its future would hold its arguments twice.
     pub(super) fn run<E, S, R, B, F>(
         self,
         (into_result, from_result): Conversion<R, T, E>,
@@ -102,7 +102,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         uncached.run_uncached().await
     }
 
-    /// The call's options. `None`, which is reported, if they or the key cannot be used.
+    /// The call's options. `None`, which is reported, if the options or the key cannot be used.
     fn usable_policy(&self) -> Option<&Policy> {
         let checked = self.request.checked::<Infallible>(self.cache.borrow());
         checked.map_err(|error| self.not_cached(&error)).ok()

@@ -30,7 +30,7 @@ use crate::share::{self, KeepError, ShareError, ShareValue, SharedError};
 pub struct Probe<R>(PhantomData<fn() -> R>);
 
 impl<R> Probe<R> {
-    /// The question.
+    /// A probe for the type `R`.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -51,9 +51,9 @@ pub struct Fallible<S, V = ()>(PhantomData<(S, V)>);
 #[derive(Debug)]
 pub struct Infallibly<V = ()>(PhantomData<V>);
 
-/// First choice.
+/// The first choice: every caller gets a clone of the error.
 pub trait ByClone {
-    /// The kind.
+    /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::ByClone> {
         Fallible(PhantomData)
     }
@@ -61,9 +61,9 @@ pub trait ByClone {
 
 impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&&Probe<Result<T, E>> {}
 
-/// Second choice.
+/// The second choice: the other callers get errors made of a [`SharedError`].
 pub trait ByFrom {
-    /// The kind.
+    /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::ByFrom> {
         Fallible(PhantomData)
     }
@@ -71,9 +71,9 @@ pub trait ByFrom {
 
 impl<T, E: Display + From<SharedError> + Send> ByFrom for &&&Probe<Result<T, E>> {}
 
-/// Third choice.
+/// The third choice: the other callers run their own bodies.
 pub trait NotShared {
-    /// The kind.
+    /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::NotShared> {
         Fallible(PhantomData)
     }
@@ -81,9 +81,9 @@ pub trait NotShared {
 
 impl<T, E: Send> NotShared for &&Probe<Result<T, E>> {}
 
-/// Fourth choice.
+/// The fourth choice: as the third, for an error that cannot be kept across an await.
 pub trait NotKept {
-    /// The kind.
+    /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::NotKept> {
         Fallible(PhantomData)
     }
@@ -91,9 +91,9 @@ pub trait NotKept {
 
 impl<T, E> NotKept for &Probe<Result<T, E>> {}
 
-/// What remains.
+/// The fifth choice: the type is no `Result`.
 pub trait Plain {
-    /// The kind.
+    /// The kind of the return type.
     fn __cachefence_kind(&self) -> Infallibly {
         Infallibly(PhantomData)
     }
@@ -103,8 +103,8 @@ impl<R> Plain for Probe<R> {}
 
 /// A value that can be written to a cache.
 ///
-/// This and [`Restored`] stand for serde's traits, so that what the compiler says is about the cached function. They are two, so
-/// that it names the one that is missing.
+/// This trait and [`Restored`] stand for serde's, so that the compiler's message is about the cached
+/// function. There are two of them, so that the message names the one that is missing.
 #[diagnostic::on_unimplemented(
     message = "a cached function cannot return `{Self}`, which cannot be written to the cache",
     label = "`{Self}` does not implement `serde::Serialize`",
@@ -115,7 +115,7 @@ pub trait Stored: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize> Stored for T {}
 
-/// A value that can be read back.
+/// A value that can be read back from a cache.
 #[diagnostic::on_unimplemented(
     message = "a cached function cannot return `{Self}`, which cannot be read back from the cache",
     label = "`{Self}` does not implement `serde::de::DeserializeOwned`",
@@ -126,9 +126,9 @@ pub trait Restored: DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Restored for T {}
 
-/// First choice for the value.
+/// The first choice for the value: one caller decodes, and the others get clones.
 pub trait CloneOne {
-    /// The way.
+    /// The way to share the value.
     fn __cachefence_values(&self) -> share::CloneOne {
         share::CloneOne
     }
@@ -138,9 +138,9 @@ impl<T: Clone + Send + Sync + 'static, E> CloneOne for &&Probe<Result<T, E>> {}
 
 impl<R: Clone + Send + Sync + 'static> CloneOne for &Probe<R> {}
 
-/// What remains.
+/// The second choice for the value: every caller decodes for itself.
 pub trait DecodeEach {
-    /// The way.
+    /// The way to share the value.
     fn __cachefence_values(&self) -> share::DecodeEach {
         share::DecodeEach
     }
@@ -149,14 +149,14 @@ pub trait DecodeEach {
 impl<R> DecodeEach for Probe<R> {}
 
 impl<S> Fallible<S> {
-    /// With values that are shared this way.
+    /// The same kind, with values that are shared by `V`.
     pub fn with<V>(self, _values: V) -> Fallible<S, V> {
         Fallible(PhantomData)
     }
 }
 
 impl Infallibly {
-    /// With values that are shared this way.
+    /// The same kind, with values that are shared by `V`.
     pub fn with<V>(self, _values: V) -> Infallibly<V> {
         Infallibly(PhantomData)
     }
@@ -189,7 +189,7 @@ impl<S, V> Fallible<S, V> {
         S: ShareError<E> + KeepError<E, Kept = E>,
         V: ShareValue<T>,
     {
-        let body = body(); // what has to be `Send` is the future, and nothing is said of the closure
+        let body = body(); // the future has to be `Send`, but the closure need not be
         call.run_in_background::<E, (V, S), _, _, F>((identity, identity), move || body)
     }
 }

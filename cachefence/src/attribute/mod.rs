@@ -1,5 +1,5 @@
-//! What the expansion of `#[cachefence]` is made of. Not public API: it may change in any version,
-//! which is why the two crates are pinned to each other.
+//! The items that an expansion of `#[cachefence]` uses. They are no public API: they may change in
+//! any version, which is why the two crates are pinned to each other.
 
 mod call;
 pub mod kind;

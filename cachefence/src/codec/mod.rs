@@ -1,4 +1,6 @@
-//! How values become bytes.
+//! Codecs: how values become bytes, and bytes values.
+//!
+//! A [`Codec`] is any serde format. A cache holds an [`AnyCodec`], since the codec is not part of its type.
 
 mod json;
 mod nulls;
@@ -14,7 +16,7 @@ use crate::error::BoxError;
 ///
 /// # Examples
 ///
-/// The whole of a codec, here for a format that `serde_json` stands in for:
+/// A whole codec, here for a format that `serde_json` stands in for:
 ///
 /// ```
 /// use cachefence::{BoxError, CacheFence, Codec};
@@ -43,9 +45,8 @@ use crate::error::BoxError;
 /// # Ok::<(), cachefence::Error>(())
 /// ```
 pub trait Codec: Send + Sync + 'static {
-    /// What the format is called. It stands in each entry as a hash, so that a cache with another codec
-    /// takes the entry for a miss and does not try to decode it. A format that changes needs another
-    /// name.
+    /// The name of the format. A hash of it stands in each entry, so that a cache with another codec takes
+    /// the entry for a miss and does not try to decode it. A format that changes needs another name.
     fn name(&self) -> &'static str;
 
     /// Encodes `value`.
@@ -78,7 +79,7 @@ impl AnyCodec {
         Self::Other(Box::new(codec))
     }
 
-    /// What tells this codec's entries from others'.
+    /// The id that tells the entries of this codec from those of others.
     #[cfg(feature = "redis")]
     pub(crate) fn id(&self) -> CodecId {
         match self {

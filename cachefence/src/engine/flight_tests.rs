@@ -246,7 +246,7 @@ fn no_lock_is_held_while_a_waker_runs_or_is_dropped() {
             act(baton, member);
             done.send(())
         });
-        // A lock that is held would never be given back.
+        // If the flight woke or dropped the waker with its lock held, the thread would never end.
         let ended = is_done.recv_timeout(Duration::from_secs(10));
         assert!(ended.is_ok(), "{name}: {ended:?}");
     }

@@ -3,8 +3,8 @@
 //!
 //! A landing that is a value or an error carries its [`Origin`]: when its load began, and whether it
 //! was fenced. By these two each caller tells whether the result may be older than an invalidation
-//! that it knows of. Such a caller reads again instead. The other two landings carry nothing: each
-//! caller runs its own recompute, or reads again.
+//! that it knows of. A caller for which that may be so reads again instead. The other two landings
+//! carry nothing: each caller runs its own recompute, or reads again.
 
 use bytes::Bytes;
 

@@ -17,8 +17,8 @@ pub(super) fn escape_into(text: &str, out: &mut String) {
     push_plain(text, copied..text.len(), out);
 }
 
-/// Appends a run of plain bytes. Where one is not empty, it begins and ends at characters; an empty
-/// one may stand in the middle of a character.
+/// Appends a run of plain bytes. A run that is not empty begins and ends between characters; an empty
+/// run may stand in the middle of a character.
 fn push_plain(text: &str, run: Range<usize>, out: &mut String) {
     out.push_str(text.get(run).unwrap_or_default());
 }
@@ -27,7 +27,7 @@ fn is_plain(byte: u8) -> bool {
     PLAIN[usize::from(byte)]
 }
 
-/// Looked up, since it is asked of every byte of every part.
+/// Which bytes stand for themselves: a table, because this is asked of every byte of every part.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = 0;

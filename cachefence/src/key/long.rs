@@ -1,33 +1,33 @@
 //! Long keys: a name of bounded length for a key of any length.
 //!
-//! A name of more than [`MAX_WHOLE_KEY_BYTES`] is cut there, and the SHA-256 of the whole takes the
-//! place of the rest: `user:aaaa..aaaa~sha256:9f86d0..`. For two keys to share it they would have to
-//! be a collision of SHA-256, of which none is known.
+//! A name of more than [`MAX_WHOLE_KEY_BYTES`] is cut there, and the SHA-256 of the whole takes the place
+//! of the rest: `user:aaaa..aaaa~sha256:9f86d0..`. Two keys that share such a name would be a collision of
+//! SHA-256, of which none is known. Of such a shortened name three things hold:
 //!
-//! - *It is no other key's own name.* All shortened names are longer than any that is not shortened,
-//!   which no choice of characters in a key can undo.
-//! - *It is no lock's name.* It begins as the whole name does, or with a hash tag, and the name of a lock
-//!   with neither.
-//! - *It stays in its slot.* A hash tag that would be cut off is put in front of the text, after the
-//!   namespace. One that has no room at all is itself shortened in the same way, whatever surrounds it: all
-//!   keys that hold it are long, so they still share a slot. A name without a tag holds no `}` and gets
-//!   none, and its locks are made of the shortened name.
+//! - *It is no other key's own name*, because all shortened names are longer than any that is not
+//!   shortened, which no choice of characters in a key can undo.
+//! - *It is no slot's name.* It begins as the whole name does, or with a hash tag. The name of a lease or a
+//!   hedge begins with neither.
+//! - *It stays in its Redis Cluster slot.* A hash tag that would be cut off is put in front of the text,
+//!   after the namespace. A tag that has no room at all is itself shortened in the same way, whatever
+//!   surrounds it: all keys that hold it are long, so they still share a slot. A name without a tag holds
+//!   no `}` and gets none, and the names of its lease and its hedge are made of the shortened name.
 
 use hmac_sha256::Hash;
 
 use super::escape::push_hex;
 use super::names::hash_tag;
 
-/// The longest key, in bytes, namespace included, that is stored under its own name. What is longer
-/// is stored under its first 512 bytes and the SHA-256 of the whole, 584 bytes in all.
+/// The longest key, in bytes, namespace included, that is stored under its own name. A longer key is stored
+/// under its first 512 bytes and the SHA-256 of the whole, 584 bytes in all.
 ///
 /// Redis would take names of 512 MiB, but it holds each in memory beside its value, and every
 /// command sends it. 512 bytes leave room for nearly all that is worth reading in `redis-cli`, a
 /// URL for instance, and bound what a name costs by what a small value does.
 pub const MAX_WHOLE_KEY_BYTES: usize = 512;
 
-/// How much of a namespace stands in front of every name that is made of it. The rest of a longer one is
-/// kept where the whole name is.
+/// How many bytes of a namespace stand in front of every name that is made from a key. The rest of a longer
+/// namespace stands only where the whole name does.
 pub(super) const LONGEST_PREFIX: usize = 256;
 
 /// What stands between the readable part and the digest.

@@ -28,7 +28,7 @@ use crate::error::InvalidKey;
 pub struct Key {
     name: String,
     template: Option<&'static str>,
-    /// How much of the name is the namespace and its `:`, or the beginning of a long one.
+    /// How many bytes of the name are the namespace and its `:`.
     prefix: usize,
 }
 
@@ -101,7 +101,8 @@ impl Key {
     }
 }
 
-/// By its name in the store: the same entry may be asked for by a template and by a string.
+/// Keys are equal if their names in the store are: the same entry may be asked for by a template and by
+/// a string.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name

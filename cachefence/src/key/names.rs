@@ -9,11 +9,11 @@
 //! | lease | prefix, `~lock:`, slot | `app:~lock:{app:user:7}` | `app:~lock:{org:1}:app:{org:1}:user:7` |
 //! | hedge | prefix, `~hedge:`, slot | `app:~hedge:{app:user:7}` | `app:~hedge:{org:1}:app:{org:1}:user:7` |
 //!
-//! Any text is a key. A text that would be a lock's name is marked by `{~}` in front of it; so is one that
-//! holds a `}` but no hash tag, because no name made of it could be a hash tag. A text that begins with
-//! the mark is marked once more, so that taking one mark off gives each text back.
+//! Any text is a key. A text that would be the name of a lease or a hedge is marked by `{~}` in front of
+//! it. So is a text that holds a `}` but no hash tag, because no name made of it could be a hash tag. A
+//! text that begins with the mark is marked once more, so that taking one mark off gives each text back.
 
-/// What the text of a key is marked with where it cannot stand as it is: the hash tag `~`.
+/// The mark of a key's text that cannot stand as it is: the hash tag `~`.
 const MARK: &str = "{~}";
 
 /// What the name of a lease begins with, after the namespace.
@@ -65,7 +65,7 @@ pub(super) fn hash_tag(name: &str) -> Option<&str> {
     (!tag.is_empty()).then_some(tag)
 }
 
-/// Whether there may be a `{` or a `}` in `name`. It may take what stands between and after them for one.
+/// Whether there may be a `{` or a `}` in `name`. A `|`, a `~` or a DEL may be taken for one.
 fn may_hold_braces(name: &str) -> bool {
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
     const FROM_BRACE: u64 = u64::from_ne_bytes([0x80 - b'{'; 8]);
@@ -99,7 +99,7 @@ mod tests {
         crc % 16_384
     }
 
-    /// Texts that are made of what has a meaning, of any length.
+    /// Texts of any length, made of characters that have a meaning in a name.
     fn texts() -> impl Iterator<Item = String> {
         const PIECES: [&str; 14] =
             ["{", "}", "{}", "~", MARK, LEASE, HEDGE, ":", "a", "b", "{a}", "lock", "app:", "ß"];
@@ -109,7 +109,7 @@ mod tests {
             let mut text: String =
                 (0..pieces).map(|_| PIECES[rng.random_range(0..PIECES.len())]).collect();
             if round % 8 == 0 {
-                // Around the longest that is stored under its own name.
+                // Lengths around that of the longest name that is stored whole.
                 let (length, at) = (rng.random_range(490..530), rng.random_range(0..2));
                 text.insert_str(at * text.len(), &"x".repeat(length));
             }

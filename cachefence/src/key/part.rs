@@ -17,8 +17,8 @@ use super::escape::escape_into;
 ///
 /// # A type of your own
 ///
-/// By what it is made of: one field by that field, several by a tuple of them, which keeps them
-/// apart.
+/// Write it by what it is made of: one field by that field, several by a tuple of them, which keeps
+/// them apart.
 ///
 /// ```
 /// use cachefence::{KeyPart, PartWriter};
@@ -43,7 +43,7 @@ use super::escape::escape_into;
 /// }
 /// ```
 ///
-/// Or by choice through its `Display`, if that tells all values apart. What it writes is escaped.
+/// Or write it by its `Display`, if that tells all values apart. The text is escaped.
 ///
 /// ```
 /// use cachefence::{KeyPart, PartWriter};
@@ -153,14 +153,14 @@ impl<'a> PartWriter<'a> {
         self.out.push(')');
     }
 
-    /// Writes one of them.
+    /// Writes one element of a list, or one field of a tuple.
     pub(super) fn element(&mut self, element: &(impl KeyPart + ?Sized)) {
         element.write_part(self);
         self.out.push(',');
     }
 }
 
-/// Escapes what is displayed as it comes.
+/// Escapes displayed text piece by piece.
 struct Escaping<'a>(&'a mut String);
 
 impl fmt::Write for Escaping<'_> {

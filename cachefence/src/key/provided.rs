@@ -1,4 +1,4 @@
-//! What can stand in a key without anybody's doing: the types of the standard library whose values
+//! The types that can stand in a key without further code: those of the standard library whose values
 //! have one spelling each.
 
 use std::borrow::Cow;

@@ -4,8 +4,8 @@ use super::Key;
 use super::part::{KeyPart, PartWriter};
 use crate::error::InvalidKey;
 
-/// What parts and a namespace find room in beside the template's own text, so that most keys are
-/// one allocation.
+/// Room for the parts and a namespace beside the template's own text, in bytes, so that most keys
+/// take one allocation.
 const ROOM: usize = 64;
 
 /// Collects the segments of one template in order; the attribute's expansion drives it.

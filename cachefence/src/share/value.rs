@@ -31,7 +31,7 @@ pub trait ShareValue<T>: 'static {
     fn value(decoded: &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T>;
 }
 
-/// Every caller decodes.
+/// Every caller decodes for itself.
 #[derive(Debug)]
 pub struct DecodeEach;
 

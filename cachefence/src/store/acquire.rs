@@ -1,4 +1,9 @@
 //! Acquiring a slot: what is asked for, and the answer.
+//!
+//! A caller sends a token that it has never sent before, and the store puts the token into a slot if that
+//! is free. The request also says which entry the caller has seen: if another is there, somebody has
+//! loaded the key meanwhile, and the caller needs no slot. If the slot is held, the answer names the
+//! holders' tokens, so that the caller knows whom it waits for.
 
 use std::time::Duration;
 
@@ -12,11 +17,12 @@ pub struct Acquire<'a> {
     pub token: Token,
     /// The slot's term.
     pub lease: Duration,
-    /// Which slot.
+    /// Which slot is asked for.
     pub take: Take,
     /// The revision of the entry that the caller has seen; `None` if the caller saw none.
     pub seen: Option<Revision>,
-    /// What is to be woken if the caller has to wait.
+    /// The watch that is to be woken when the entry or a slot changes; `None` if the caller does not
+    /// wait.
     pub watch: Option<&'a Watch>,
 }
 
@@ -41,19 +47,19 @@ impl Acquire<'_> {
 }
 
 impl<'a> Acquire<'a> {
-    /// Which slot.
+    /// Sets which slot is asked for.
     #[must_use]
     pub fn take(self, take: Take) -> Self {
         Self { take, ..self }
     }
 
-    /// The entry that the caller has seen.
+    /// Sets the revision of the entry that the caller has seen.
     #[must_use]
     pub fn seen(self, seen: Option<Revision>) -> Self {
         Self { seen, ..self }
     }
 
-    /// What is to be woken if the caller has to wait.
+    /// Sets the watch that is to be woken when the entry or a slot changes.
     #[must_use]
     pub fn watch(self, watch: Option<&'a Watch>) -> Self {
         Self { watch, ..self }

@@ -1,5 +1,5 @@
-//! What the tests of a store, of a codec and of this crate need, behind the feature `testing`. It is not part
-//! of what a version promises.
+//! Helpers for the tests of a store, of a codec and of this crate, behind the feature `testing`. Semantic
+//! versioning does not cover them.
 
 mod contract;
 
@@ -21,7 +21,7 @@ use crate::store::redis::record::{self, Record};
 use crate::store::{NewValue, Revision, Snapshot, Timestamp};
 use crate::store::{Store, Token};
 
-/// A cache whose chance is `generator`, so that a simulation can be repeated.
+/// Sets the source of a cache's random numbers, so that a simulation can be repeated.
 pub fn with_chance(builder: Builder, generator: impl rand::Rng + Send + 'static) -> Builder {
     builder.chance(Chance::of(generator))
 }

@@ -1,4 +1,5 @@
-//! Starts a server, prints its port and directory, and holds it until standard input ends: for the test that kills its holder.
+//! Starts a server, prints its port and directory, and holds the server until standard input ends: for the
+//! test that kills the holder.
 
 use std::io;
 

@@ -1,7 +1,7 @@
-//! The database that the loads read, and what may be returned of it.
+//! The ledger: the database that the loads read, and which of its versions a call may be given.
 //!
-//! It lives in the test process, which learns of one event after another: so it is linearizable, and it is known
-//! which version each load read.
+//! The ledger lives in the test process, which learns of one event after another. So the ledger is
+//! linearizable, and knows which version each load has read.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the proxy does with one connection.
+//! The pump: carries the bytes of one connection through the proxy, both ways.
 
 use std::io;
 use std::sync::Arc;

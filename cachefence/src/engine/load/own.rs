@@ -1,8 +1,8 @@
 //! Running the body for one call only, because the result of a load could not be shared.
 //!
-//! That is so for an error that cannot be shared, and for a value that cannot be encoded. Each caller
-//! that waited for the load then runs its own body, a few at a time per key. The result is neither
-//! stored nor given to anybody else.
+//! A load cannot be shared if it ended in an error that cannot be shared, or in a value that cannot
+//! be encoded. Each caller that waited for it then runs its own body, a few at a time per key. The
+//! result is neither stored nor given to anybody else.
 
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Use};

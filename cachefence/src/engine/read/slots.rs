@@ -1,4 +1,4 @@
-//! Who reads which key now, and who waits for its next read.
+//! Slots: who reads which key now, and who waits for its next read.
 //!
 //! A key has a *slot* while somebody reads it. A caller that finds the slot idle starts a read at once:
 //! that is a hit with nobody else about, and costs a lookup and no allocation. A caller that finds a

@@ -132,7 +132,7 @@ fn reads_of_a_small_entry_go_side_by_side_up_to_a_limit() {
     learn(&slots, SMALL);
     let mut reading: Vec<_> = (0..SIDE_BY_SIDE).map(|_| slots.try_start(1).unwrap()).collect();
     assert!(slots.try_start(1).is_none());
-    // Neither the first one nor the order matters.
+    // Whichever read ends, the first one or another, it makes room for one more.
     for flight in [3, 0, 5].map(|index| reading.swap_remove(index)) {
         flight.finish(SMALL);
         reading.push(slots.try_start(1).unwrap());

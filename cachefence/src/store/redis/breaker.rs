@@ -125,11 +125,11 @@ impl Breaker {
 /// How an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// Its connection was lost.
+    /// The operation's connection was lost.
     Lost { at_once: bool },
-    /// It failed at once, by itself.
+    /// The operation failed at once, by itself.
     Refused,
-    /// It was waited for in vain.
+    /// The operation was waited for in vain.
     InVain,
 }
 

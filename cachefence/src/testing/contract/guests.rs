@@ -1,4 +1,4 @@
-//! Guests: who loads without a slot of its own stores by a token that it was told.
+//! Guests: a caller that loads without a slot of its own stores by a token that it was told.
 
 use super::{Outcome, Site, Store, checks, value};
 use crate::store::Take;

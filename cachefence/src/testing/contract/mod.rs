@@ -25,7 +25,8 @@ use crate::store::{
 ///
 /// # Panics
 ///
-/// If it does not. Every check is made, and the message names those that failed.
+/// If the store does not keep to the contract. Every check is made, and the message names those that
+/// failed.
 ///
 /// # Examples
 ///
@@ -72,7 +73,7 @@ async fn passes(check: impl Future<Output = ()>) -> bool {
 
 const TERM: Duration = Duration::from_secs(10);
 
-/// Reached by a failure only.
+/// A deadline that only a failure reaches.
 const SOON: Duration = Duration::from_secs(10);
 
 /// A store and a key that nobody has used.
@@ -166,7 +167,7 @@ impl<'a> Site<'a> {
         self.entry().await.revision
     }
 
-    /// Waits until `is_so` of the entry.
+    /// Waits until `is_so` holds of the entry.
     async fn until(&self, is_so: impl Fn(Option<&Snapshot>) -> bool) {
         let change = async {
             while !is_so(self.read().await.as_ref()) {
