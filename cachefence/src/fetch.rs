@@ -26,7 +26,7 @@ use tokio::time::timeout;
 
 use crate::cache::CacheFence;
 use crate::codec::AnyCodec;
-use crate::engine::body::{Body, Ended, Use};
+use crate::engine::body::{Body, Ended, Use, poll_in_turn};
 use crate::engine::{
     Call, Encoded, Engine, FirstRead, InBackground, Mark, Next, Served, Task, Waited, Work,
     in_background,
@@ -166,10 +166,7 @@ where
             let (body, mut own) = (Body::default(), None);
             loop {
                 let work = engine.serve(&mut call, next, &body);
-                let (served, not_kept) = match self.drive(work, &body, &mut own).await {
-                    Ok(served) => (Some(served), None),
-                    Err((error, served)) => (served, Some(error)),
-                };
+                let (served, not_kept) = self.drive(work, &body, &mut own).await;
                 let result = match served {
                     Some(Served::Value(value)) => Self::decode(engine, &value).map(Ok),
                     Some(Served::Failed(error)) => S::unpack(&*error).map(Err),
@@ -192,43 +189,25 @@ where
         poll_fn(move |cx| self.poll_body(Within::NoLoad, cx))
     }
 
-    /// Polls the engine's `work` and, while the engine wants it, the body.
-    ///
-    /// # Errors
-    ///
-    /// The body's error, if that cannot be kept while the engine tells others of it, and what the call is
-    /// served instead of it, if anything.
-    fn drive<O>(
+    /// Polls the engine's `work` and, while the engine wants it, the body. Returns what the call is served,
+    /// and the body's error if that cannot be kept while the engine tells others of it.
+    fn drive(
         &mut self,
-        mut work: Work<'_, O>,
+        mut work: Work<'_, Option<Served>>,
         body: &Body,
         own: &mut Own<T, E, S>,
-    ) -> impl Future<Output = Result<O, (E, Option<O>)>> {
+    ) -> impl Future<Output = (Option<Served>, Option<E>)> {
         poll_fn(move |cx| {
-            let mut ran = false;
-            loop {
-                if let Some(wanted) = body.wanted().filter(|_| !ran) {
-                    ran = true;
-                    if let Poll::Ready(returned) = self.poll_body(Within::Load, cx) {
-                        let (ended, not_kept) = self.end(returned, wanted, own);
-                        body.end(ended);
-                        if let Some(error) = not_kept {
-                            // After `FailedNotKept` the engine waits for nothing: it ends the load in a
-                            // task.
-                            let served = match work.as_mut().poll(cx) {
-                                Poll::Ready(output) => Some(output),
-                                Poll::Pending => None,
-                            };
-                            return Poll::Ready(Err((error, served)));
-                        }
-                    }
-                }
-                match work.as_mut().poll(cx) {
-                    Poll::Ready(output) => return Poll::Ready(Ok(output)),
-                    Poll::Pending if !ran && body.wanted().is_some() => {}
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
+            let mut not_kept = None;
+            let mut poll_body = |wanted, cx: &mut Context<'_>| {
+                self.poll_body(Within::Load, cx).map(|returned| {
+                    let (ended, error) = self.end(returned, wanted, own);
+                    not_kept = error;
+                    ended
+                })
+            };
+            let polled = poll_in_turn(work.as_mut(), body, &mut poll_body, cx);
+            polled.map(|served| (served, not_kept))
         })
     }
 
@@ -342,11 +321,8 @@ where
             let (body, mut own) = (Body::default(), None);
             let work = engine.lead_in_task(&mut call, task, &body);
             // An error is left for the next reader.
-            match timeout(policy.load_timeout, fetch.drive(work, &body, &mut own))
-                .await
-                .ok()?
-                .ok()?
-            {
+            let led = timeout(policy.load_timeout, fetch.drive(work, &body, &mut own)).await;
+            match led.ok()?.0 {
                 Some(Served::Value(value)) => Self::decode(engine, &value),
                 Some(Served::Own) => own?.ok(),
                 Some(Served::Failed(_) | Served::Recursive) | None => None,

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::load::next::Served;
 use crate::share::SharedErr;
 use crate::sync::lock;
 
@@ -106,5 +107,37 @@ impl Future for Run<'_> {
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         *self.0.state() = State::NotWanted;
+    }
+}
+
+/// Polls the engine's `work` and, while the engine wants it, the body, which `poll_body` polls. The output
+/// is what the work serves; `None` if the body has ended in a way that the caller does not wait after, and the work
+/// goes on in a task.
+pub(crate) fn poll_in_turn(
+    work: Pin<&mut (dyn Future<Output = Option<Served>> + Send + '_)>,
+    body: &Body,
+    poll_body: &mut dyn FnMut(Use, &mut Context<'_>) -> Poll<Ended>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Served>> {
+    let (mut work, mut ran) = (work, false);
+    loop {
+        if let Some(wanted) = body.wanted().filter(|_| !ran) {
+            ran = true;
+            if let Poll::Ready(ended) = poll_body(wanted, cx) {
+                let is_last = matches!(ended, Ended::FailedNotKept);
+                body.end(ended);
+                if is_last {
+                    return Poll::Ready(match work.as_mut().poll(cx) {
+                        Poll::Ready(served) => served,
+                        Poll::Pending => None,
+                    });
+                }
+            }
+        }
+        match work.as_mut().poll(cx) {
+            Poll::Ready(served) => return Poll::Ready(served),
+            Poll::Pending if !ran && body.wanted().is_some() => {}
+            Poll::Pending => return Poll::Pending,
+        }
     }
 }

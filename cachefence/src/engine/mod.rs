@@ -108,8 +108,8 @@ impl Engine {
         call: &'a mut Call<'_>,
         next: Next,
         body: &'a Body,
-    ) -> Work<'a, Served> {
-        Box::pin(load::serve::serve(self, call, next, body))
+    ) -> Work<'a, Option<Served>> {
+        Box::pin(async move { Some(load::serve::serve(self, call, next, body).await) })
     }
 
     /// The right to one more load in a task; `None` if the most that may run at a time are running.

@@ -47,14 +47,16 @@ pub struct CloneOne;
 
 impl<T: Clone + Send + Sync + 'static> ShareValue<T> for CloneOne {
     fn value(Decoded(shared): &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T> {
-        let Some(shared) = shared else { return decode() };
-        if let Some(value) = shared.get() {
-            // A value of another type was left by another function that has the same key.
-            return value.downcast_ref::<T>().cloned().or_else(decode);
+        let left = shared.as_ref().and_then(|shared| shared.get());
+        // A value of another type was left by another function that has the same key.
+        if let Some(value) = left.and_then(|left| left.downcast_ref::<T>()) {
+            return Some(value.clone());
         }
         let value = decode()?;
-        // If another caller has left its value meanwhile, that one stays: the two are equal.
-        let _ = shared.set(Box::new(value.clone()));
+        if let Some(shared) = shared.as_ref().filter(|_| left.is_none()) {
+            // If another caller has left its value meanwhile, that one stays: the two are equal.
+            let _ = shared.set(Box::new(value.clone()));
+        }
         Some(value)
     }
 }
