@@ -208,7 +208,7 @@ impl Builder {
     /// store that cannot be reached or refuses.
     pub async fn build(self) -> Result<CacheFence, Error> {
         let cache = self.build_lazy()?;
-        cache.engine().store().check().await?;
+        cache.engine().store.check().await?;
         Ok(cache)
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
+use crate::engine;
 use crate::error::{Error, InvalidOption};
 use crate::fetch::Fetch;
 use crate::key::Key;
@@ -252,7 +253,7 @@ impl<T> Entry<T> {
     where
         T: DeserializeOwned,
     {
-        Ok(self.cache.engine().peek(self.request.checked_key()?).await?)
+        Ok(engine::peek(self.cache.engine(), self.request.checked_key()?).await?)
     }
 
     /// Stores `value` for the ttl, whatever is there, and voids every load that is under way:
@@ -279,7 +280,7 @@ impl<T> Entry<T> {
         let key = self.request.checked_key()?;
         let policy = self.request.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
-        let payload = Bytes::from(engine.codec().encode(value).map_err(Error::Encode)?);
+        let payload = Bytes::from(engine.codec.encode(value).map_err(Error::Encode)?);
         if payload.len() > policy.max_value_bytes {
             return Err(Error::Encode("it is larger than `max_value_bytes`".into()));
         }
@@ -287,7 +288,7 @@ impl<T> Entry<T> {
         options::span("ttl", ttl)?;
         let stale = policy.stale.longest();
         let value = NewValue { payload, delta: Duration::ZERO, ttl, stale };
-        Ok(engine.set(key, policy, value).await?)
+        Ok(engine::set(engine, key, policy, value).await?)
     }
 
     /// Removes the entry, later if need be; see [`CacheFence::invalidate_eventually`].
@@ -296,7 +297,12 @@ impl<T> Entry<T> {
     ///
     /// As [`CacheFence::invalidate_eventually`].
     pub async fn invalidate_eventually(&self) -> Result<bool, Error> {
-        Ok(self.cache.engine().invalidate_eventually(self.request.checked_key()?).await?)
+        Ok(self
+            .cache
+            .engine()
+            .invalidations
+            .invalidate_eventually(self.request.checked_key()?)
+            .await?)
     }
 
     /// Removes the entry; see [`CacheFence::invalidate`].
@@ -305,7 +311,7 @@ impl<T> Entry<T> {
     ///
     /// As [`CacheFence::invalidate`].
     pub async fn invalidate(&self) -> Result<(), Error> {
-        Ok(self.cache.engine().invalidate(self.request.checked_key()?).await?)
+        Ok(self.cache.engine().invalidations.invalidate(self.request.checked_key()?).await?)
     }
 
     fn lifetime_mut(&mut self) -> &mut Lifetime<T> {

@@ -28,7 +28,7 @@ use crate::cache::CacheFence;
 use crate::codec::AnyCodec;
 use crate::engine::body::{Body, Ended, Use, poll_in_turn};
 use crate::engine::{
-    Call, Encoded, Engine, FirstRead, InBackground, Mark, Next, Served, Task, Waited, Work,
+    self, Call, Encoded, Engine, FirstRead, InBackground, Mark, Next, Served, Task, Waited, Work,
     in_background,
 };
 use crate::key::Key;
@@ -106,7 +106,7 @@ where
             if let Some(value) = self.fresh_at_once() {
                 return Ok(Ok(value));
             }
-            let read = self.engine.read(self.call()).await;
+            let read = engine::first_read(self.engine, self.call()).await;
             let (call, next) = match self.take(read) {
                 Ok(value) => return Ok(Ok(value)),
                 Err(not_served) => (not_served.0, not_served.1),
@@ -118,8 +118,8 @@ where
 
     /// The value that is there, if it is fresh and the store answers at once.
     fn fresh_at_once(&self) -> Option<T> {
-        let payload = self.engine.fresh_at_once(self.request.key(), self.policy)?;
-        self.engine.codec().decode(&payload).ok()
+        let payload = engine::fresh_at_once(self.engine, self.request.key(), self.policy)?;
+        self.engine.codec.decode(&payload).ok()
     }
 
     fn call(&self) -> Call<'a> {
@@ -138,7 +138,7 @@ where
             }
             FirstRead::NotFresh(read) => {
                 let (mut call, found) = *read;
-                let next = self.engine.decide(&mut call, found, &mut |encoded| {
+                let next = engine::decide(self.engine, &mut call, found, &mut |encoded| {
                     value = Self::decode(self.engine, encoded);
                     value.is_some()
                 });
@@ -152,7 +152,7 @@ where
     }
 
     fn decode(engine: &Engine, value: &Encoded) -> Option<T> {
-        S::value(&value.decoded, || engine.codec().decode(&value.payload).ok())
+        S::value(&value.decoded, || engine.codec.decode(&value.payload).ok())
     }
 
     /// Takes a call that was not served at once to its end.
@@ -165,7 +165,7 @@ where
             let engine = self.engine;
             let (body, mut own) = (Body::default(), None);
             loop {
-                let work = engine.serve(&mut call, next, &body);
+                let work = engine::serve(engine, &mut call, next, &body);
                 let (served, not_kept) = self.drive(work, &body, &mut own).await;
                 let result = match served {
                     Some(Served::Value(value)) => Self::decode(engine, &value).map(Ok),
@@ -214,7 +214,8 @@ where
     fn poll_body(&mut self, within: Within, cx: &mut Context<'_>) -> Poll<R> {
         self.run = match mem::replace(&mut self.run, Run::Over) {
             Run::NotYet(body) => {
-                let mark = (within == Within::Load).then(|| self.engine.mark(self.request.key()));
+                let mark =
+                    (within == Within::Load).then(|| Mark::new(self.engine, self.request.key()));
                 let _inside = mark.as_ref().map(Mark::enter);
                 Run::Running(Box::pin(body()), mark)
             }
@@ -238,7 +239,7 @@ where
                 let ended = match wanted {
                     Use::Own => Ended::Value { payload: None, ttl: None },
                     Use::Shared => Ended::Value {
-                        payload: encode(self.engine.codec(), self.request.key(), &value),
+                        payload: encode(&self.engine.codec, self.request.key(), &value),
                         ttl: self.request.lifetime.of(&value),
                     },
                 };
@@ -268,7 +269,7 @@ where
     /// refreshes it.
     pub(crate) async fn fetch_in_background(self) -> Result<Result<T, E>, Self> {
         let engine = self.engine;
-        let read = engine.read(self.call()).await;
+        let read = engine::first_read(engine, self.call()).await;
         let (mut call, next, held) = match self.take(read).map_err(|not_served| *not_served) {
             Ok(value) => return Ok(Ok(value)),
             Err((call, next, Some(held))) => (call, next, held),
@@ -281,7 +282,7 @@ where
         let task = loop {
             match next {
                 InBackground::Lead(task) => break task,
-                InBackground::Wait(waits) => match engine.wait_for_task(&mut call, waits).await {
+                InBackground::Wait(waits) => match engine::wait(engine, &mut call, waits).await {
                     Waited::Value(value) => {
                         return Ok(Ok(Self::decode(engine, &value).unwrap_or(held)));
                     }
@@ -291,7 +292,7 @@ where
             }
         };
         let (waits, limit) = (task.is_waited_for(), self.policy.recompute_timeout);
-        let led = engine.background_permit().and_then(|permit| self.lead_in_task(task, permit));
+        let led = engine::permit(engine).and_then(|permit| self.lead_in_task(task, permit));
         let loaded = match led.filter(|_| waits) {
             // A panic in the task has been reported by the panic hook.
             Some(led) => {
@@ -319,7 +320,7 @@ where
             let mut fetch = Fetch { engine, request, policy, into_result, run, share };
             let mut call = Call::in_background(request.key(), policy, decodes::<T>);
             let (body, mut own) = (Body::default(), None);
-            let work = engine.lead_in_task(&mut call, task, &body);
+            let work = engine::lead_in_task(engine, &mut call, task, &body);
             // An error is left for the next reader.
             let led = timeout(policy.load_timeout, fetch.drive(work, &body, &mut own)).await;
             match led.ok()?.0 {

@@ -6,7 +6,7 @@
 //! it loads or waits for a load, and passes from one step to the next.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -23,6 +23,10 @@ use crate::time::in_time;
 /// How long another caller may show no progress, at least, before it is taken for stuck: its future may
 /// not be polled any more.
 pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
+
+/// A piece of the engine's work for one call. It is boxed so that the future of a call that is served at
+/// once has no room for what waiting needs.
+pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
 
 /// Whether bytes decode to a value of the call's type, which the engine does not know.
 pub(crate) type Decodes = fn(&AnyCodec, &[u8]) -> bool;

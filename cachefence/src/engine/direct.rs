@@ -15,7 +15,7 @@ use crate::options::Policy;
 use crate::store::{Kind, NewValue};
 
 /// The value under `key`, if it is valid; runs nothing.
-pub(super) async fn peek<T: DeserializeOwned>(
+pub(crate) async fn peek<T: DeserializeOwned>(
     engine: &Engine,
     key: &Key,
 ) -> Result<Option<T>, StoreError> {
@@ -29,7 +29,7 @@ pub(super) async fn peek<T: DeserializeOwned>(
 ///
 /// The lease is seized first, whoever holds it, so that the store is fenced: it cannot arrive late and
 /// undo an invalidation that came after it.
-pub(super) async fn set(
+pub(crate) async fn set(
     engine: &Engine,
     key: &Key,
     policy: &Policy,

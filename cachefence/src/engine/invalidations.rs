@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The invalidations of one cache, with those that are pending.
-pub(super) struct Invalidations {
+pub(crate) struct Invalidations {
     store: Arc<dyn Store>,
     loads: Arc<Loads>,
     pending: Mutex<Pending>,
@@ -54,7 +54,7 @@ impl Invalidations {
     }
 
     /// Removes the entry, and voids every load that is under way.
-    pub(super) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
+    pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
         let number = self.number(key);
         let result = self.store.invalidate(slice::from_ref(key)).await;
         if let (Ok(()), Some(number)) = (&result, number) {
@@ -72,7 +72,7 @@ impl Invalidations {
     /// # Errors
     ///
     /// The store's error, if too many invalidations are pending already.
-    pub(super) async fn invalidate_eventually(
+    pub(crate) async fn invalidate_eventually(
         self: &Arc<Self>,
         key: &Key,
     ) -> Result<bool, StoreError> {

@@ -52,121 +52,14 @@ mod read;
 mod ticket;
 mod wakers;
 
-use std::future::Future;
-use std::pin::Pin;
-
-use bytes::Bytes;
-use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
-
-use self::body::Body;
-use crate::error::StoreError;
-use crate::key::Key;
-use crate::options::Policy;
-use crate::store::NewValue;
-
-pub(crate) use self::call::Call;
+pub(crate) use self::call::{Call, Work};
+pub(crate) use self::direct::{peek, set};
 pub(crate) use self::landing::Encoded;
-pub(crate) use self::load::background::{InBackground, Task, Waited, Waits, in_background};
-pub(crate) use self::load::decide::FirstRead;
+pub(crate) use self::load::background::{
+    InBackground, Task, Waited, in_background, lead_in_task, permit, wait,
+};
+pub(crate) use self::load::decide::{FirstRead, decide, first_read, fresh_at_once};
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
+pub(crate) use self::load::serve::serve;
 pub(crate) use self::parts::Engine;
-use self::read::found::Found;
-
-/// A piece of the engine's work for one call. It is boxed so that the future of a call that is served at
-/// once has no room for what waiting needs.
-pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
-
-/// The engine's interface to the rest of the crate.
-impl Engine {
-    /// The value under `key`, if it is fresh and the store answers at once.
-    #[inline]
-    pub(crate) fn fresh_at_once(&self, key: &Key, policy: &Policy) -> Option<Bytes> {
-        if self.answers_at_once { load::decide::fresh_at_once(self, key, policy) } else { None }
-    }
-
-    /// Reads for a call that begins, sharing the read with others.
-    pub(crate) fn read<'a>(&'a self, call: Call<'a>) -> Work<'a, FirstRead<'a>> {
-        Box::pin(load::decide::first_read(self, call))
-    }
-
-    /// How a call goes on after its read; `can_decode` is asked about a `found` value that may be
-    /// served.
-    pub(crate) fn decide(
-        &self,
-        call: &mut Call<'_>,
-        found: Found,
-        can_decode: &mut dyn FnMut(&Encoded) -> bool,
-    ) -> Next {
-        load::decide::decide(self, call, found, can_decode)
-    }
-
-    /// Takes a call from `next` to its end, with its `body`.
-    pub(crate) fn serve<'a>(
-        &'a self,
-        call: &'a mut Call<'_>,
-        next: Next,
-        body: &'a Body,
-    ) -> Work<'a, Option<Served>> {
-        Box::pin(async move { Some(load::serve::serve(self, call, next, body).await) })
-    }
-
-    /// The right to one more load in a task; `None` if the most that may run at a time are running.
-    pub(crate) fn background_permit(&self) -> Option<OwnedSemaphorePermit> {
-        load::background::permit(self)
-    }
-
-    /// Leads a load in a task. Returns what the call that started the task is to be served, if the load
-    /// ended in something for it.
-    pub(crate) fn lead_in_task<'a>(
-        &'a self,
-        call: &'a mut Call<'_>,
-        task: Task,
-        body: &'a Body,
-    ) -> Work<'a, Option<Served>> {
-        Box::pin(load::background::lead_in_task(self, call, task, body))
-    }
-
-    /// Waits for a load that another call, or its task, leads.
-    pub(crate) fn wait_for_task<'a>(
-        &'a self,
-        call: &'a mut Call<'_>,
-        waits: Waits,
-    ) -> Work<'a, Waited> {
-        Box::pin(load::background::wait(self, call, waits))
-    }
-
-    /// The mark of a load of `key`, which stands on the thread's stack while the load's body is polled.
-    pub(crate) fn mark(&self, key: &Key) -> Mark {
-        Mark::new(self, key)
-    }
-
-    /// See [`direct::peek`].
-    pub(crate) async fn peek<T: DeserializeOwned>(
-        &self,
-        key: &Key,
-    ) -> Result<Option<T>, StoreError> {
-        direct::peek(self, key).await
-    }
-
-    /// See [`direct::set`].
-    pub(crate) async fn set(
-        &self,
-        key: &Key,
-        policy: &Policy,
-        value: NewValue,
-    ) -> Result<(), StoreError> {
-        direct::set(self, key, policy, value).await
-    }
-
-    /// See [`invalidations::Invalidations::invalidate`].
-    pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
-        self.invalidations.invalidate(key).await
-    }
-
-    /// See [`invalidations::Invalidations::invalidate_eventually`].
-    pub(crate) async fn invalidate_eventually(&self, key: &Key) -> Result<bool, StoreError> {
-        self.invalidations.invalidate_eventually(key).await
-    }
-}

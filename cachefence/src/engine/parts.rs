@@ -24,10 +24,10 @@ const MOST_IN_BACKGROUND: usize = 256;
 
 /// The engine of one cache: its store and codec, and the state that its calls share.
 pub(crate) struct Engine {
-    pub(super) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// The store's trait of the same name, kept here because every hit asks for it.
     pub(super) answers_at_once: bool,
-    pub(super) codec: AnyCodec,
+    pub(crate) codec: AnyCodec,
     pub(super) chance: Chance,
     pub(super) draws: Draws,
     pub(super) tickets: Tickets,
@@ -41,7 +41,7 @@ pub(crate) struct Engine {
     pub(super) bypass: Limiter,
     /// Limits the loads that run in tasks of their own.
     pub(super) background: Arc<Semaphore>,
-    pub(super) invalidations: Arc<Invalidations>,
+    pub(crate) invalidations: Arc<Invalidations>,
 }
 
 impl Engine {
@@ -69,14 +69,6 @@ impl Engine {
             background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
             invalidations,
         }
-    }
-
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.store
-    }
-
-    pub(crate) fn codec(&self) -> &AnyCodec {
-        &self.codec
     }
 
     /// A lease of `key` that has not been asked for yet.

@@ -28,7 +28,7 @@ pub fn with_chance(builder: Builder, generator: impl rand::Rng + Send + 'static)
 
 /// The store of a cache.
 pub fn store(cache: &CacheFence) -> Arc<dyn Store> {
-    Arc::clone(cache.engine().store())
+    Arc::clone(&cache.engine().store)
 }
 
 /// A key of no namespace.

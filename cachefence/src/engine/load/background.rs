@@ -13,7 +13,7 @@ use super::join::join;
 use super::lead::lead;
 use super::next::{Next, Served};
 use crate::engine::body::Body;
-use crate::engine::call::{Attempt, Call, Purpose};
+use crate::engine::call::{Attempt, Call, Purpose, Work};
 use crate::engine::landing::{Encoded, Joiner, Leader};
 use crate::engine::parts::Engine;
 
@@ -69,38 +69,42 @@ pub(crate) fn in_background(next: Next) -> Result<InBackground, Next> {
 }
 
 /// The right to one more task; `None` if the most that may run at a time are running.
-pub(in crate::engine) fn permit(engine: &Engine) -> Option<OwnedSemaphorePermit> {
+pub(crate) fn permit(engine: &Engine) -> Option<OwnedSemaphorePermit> {
     Arc::clone(&engine.background).try_acquire_owned().ok()
 }
 
 /// Waits for a load that another call, or its task, leads, until `recompute_timeout` after the load
 /// began.
-pub(in crate::engine) async fn wait(
-    engine: &Engine,
-    call: &mut Call<'_>,
+pub(crate) fn wait<'a>(
+    engine: &'a Engine,
+    call: &'a mut Call<'_>,
     Waits { joiner, attempt }: Waits,
-) -> Waited {
-    // The limit counts from the start of the load: calls that come to a load which hangs do not each
-    // wait for it anew.
-    call.soft_deadline = call.soft_limit(joiner.since());
-    match join(engine, call, joiner, attempt).await {
-        Next::Serve(Served::Value(value)) => Waited::Value(value),
-        Next::Lead(baton, attempt) => Waited::Lead(Task::new(baton, attempt)),
-        _ => Waited::InVain,
-    }
+) -> Work<'a, Waited> {
+    Box::pin(async move {
+        // The limit counts from the start of the load: calls that come to a load which hangs do not each
+        // wait for it anew.
+        call.soft_deadline = call.soft_limit(joiner.since());
+        match join(engine, call, joiner, attempt).await {
+            Next::Serve(Served::Value(value)) => Waited::Value(value),
+            Next::Lead(baton, attempt) => Waited::Lead(Task::new(baton, attempt)),
+            _ => Waited::InVain,
+        }
+    })
 }
 
 /// Leads in a task. Returns what the call that started the task is to be served, if the load ended in
 /// something for it.
-pub(in crate::engine) async fn lead_in_task(
-    engine: &Engine,
-    call: &mut Call<'_>,
+pub(crate) fn lead_in_task<'a>(
+    engine: &'a Engine,
+    call: &'a mut Call<'_>,
     Task { baton, attempt }: Task,
-    body: &Body,
-) -> Option<Served> {
-    call.start_waiting(&engine.tickets);
-    match lead(engine, call, baton, attempt, body).await {
-        Next::Serve(served) => Some(served),
-        Next::Lead(..) | Next::Join(..) | Next::Guest | Next::Own | Next::Read => None,
-    }
+    body: &'a Body,
+) -> Work<'a, Option<Served>> {
+    Box::pin(async move {
+        call.start_waiting(&engine.tickets);
+        match lead(engine, call, baton, attempt, body).await {
+            Next::Serve(served) => Some(served),
+            Next::Lead(..) | Next::Join(..) | Next::Guest | Next::Own | Next::Read => None,
+        }
+    })
 }

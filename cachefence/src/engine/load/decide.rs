@@ -10,7 +10,7 @@ use super::next::{Next, Served};
 use bytes::Bytes;
 
 use super::recursion;
-use crate::engine::call::{Attempt, Call, Purpose, Seen};
+use crate::engine::call::{Attempt, Call, Purpose, Seen, Work};
 use crate::engine::flight::Entered;
 use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
@@ -29,26 +29,26 @@ pub(crate) enum FirstRead<'a> {
 }
 
 /// Reads for a call that begins.
-pub(in crate::engine) async fn first_read<'a>(
-    engine: &Engine,
-    mut call: Call<'a>,
-) -> FirstRead<'a> {
-    match read(engine, &mut call).await {
-        Found::Entry(entry, decoded)
-            if judge(engine, call.key, call.policy, &entry) == Freshness::Fresh =>
-        {
-            FirstRead::Fresh(Encoded { payload: entry.payload, decoded })
+pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a, FirstRead<'a>> {
+    Box::pin(async move {
+        match read(engine, &mut call).await {
+            Found::Entry(entry, decoded)
+                if judge(engine, call.key, call.policy, &entry) == Freshness::Fresh =>
+            {
+                FirstRead::Fresh(Encoded { payload: entry.payload, decoded })
+            }
+            found => FirstRead::NotFresh(Box::new((call, found))),
         }
-        found => FirstRead::NotFresh(Box::new((call, found))),
-    }
+    })
 }
 
 /// The value under `key`, if it is fresh and the store answers at once.
-pub(in crate::engine) fn fresh_at_once(
-    engine: &Engine,
-    key: &Key,
-    policy: &Policy,
-) -> Option<Bytes> {
+#[inline]
+pub(crate) fn fresh_at_once(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
+    if engine.answers_at_once { fresh(engine, key, policy) } else { None }
+}
+
+fn fresh(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
     // A store that fails is reported by the call that reads it next.
     let entry = read_entry(engine, key).now().ok()?.ok()??;
     (judge(engine, key, policy, &entry) == Freshness::Fresh).then_some(entry.payload)
@@ -77,7 +77,7 @@ fn freshness_of(policy: &Policy, entry: &Snapshot, draw: impl FnOnce() -> f64) -
 
 /// Decides how a call goes on with what it has `found`, and enters the key's flight if it is to load
 /// or to wait. `can_decode` is asked about the entry that was found, unless that has expired.
-pub(in crate::engine) fn decide(
+pub(crate) fn decide(
     engine: &Engine,
     call: &mut Call<'_>,
     found: Found,

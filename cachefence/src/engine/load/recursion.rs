@@ -21,7 +21,7 @@ thread_local! {
 }
 
 impl Mark {
-    pub(in crate::engine) fn new(engine: &Engine, key: &Key) -> Self {
+    pub(crate) fn new(engine: &Engine, key: &Key) -> Self {
         Self(Arc::new((address(engine), key.as_str().into())))
     }
 

@@ -8,7 +8,7 @@ use super::decide::decide;
 use super::next::{Next, Served};
 use super::{guest, join, lead, own};
 use crate::engine::body::Body;
-use crate::engine::call::Call;
+use crate::engine::call::{Call, Work};
 use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::shared::read;
@@ -21,32 +21,34 @@ const MOST_ROUNDS: u32 = 16;
 ///
 /// Each step that loads is boxed, because its future is large, and calls that only wait should not
 /// carry it.
-pub(in crate::engine) async fn serve(
-    engine: &Engine,
-    call: &mut Call<'_>,
+pub(crate) fn serve<'a>(
+    engine: &'a Engine,
+    call: &'a mut Call<'_>,
     mut next: Next,
-    body: &Body,
-) -> Served {
-    loop {
-        next = match next {
-            Next::Serve(served) => return served,
-            Next::Lead(baton, attempt) => {
-                Box::pin(lead::lead(engine, call, baton, attempt, body)).await
-            }
-            Next::Join(joiner, attempt) => join::join(engine, call, joiner, attempt).await,
-            Next::Guest => {
-                call.rounds = MOST_ROUNDS;
-                Box::pin(guest::load_as_guest(engine, call, body)).await
-            }
-            Next::Own => Box::pin(own::run_own(engine, call, body)).await,
-            Next::Read if call.rounds + 1 >= MOST_ROUNDS => Next::Guest,
-            Next::Read => {
-                call.rounds += 1;
-                let found = read(engine, call).await;
-                let decodes = call.decodes;
-                let mut decodes = |value: &Encoded| decodes(&engine.codec, &value.payload);
-                decide(engine, call, found, &mut decodes)
-            }
-        };
-    }
+    body: &'a Body,
+) -> Work<'a, Option<Served>> {
+    Box::pin(async move {
+        loop {
+            next = match next {
+                Next::Serve(served) => return Some(served),
+                Next::Lead(baton, attempt) => {
+                    Box::pin(lead::lead(engine, call, baton, attempt, body)).await
+                }
+                Next::Join(joiner, attempt) => join::join(engine, call, joiner, attempt).await,
+                Next::Guest => {
+                    call.rounds = MOST_ROUNDS;
+                    Box::pin(guest::load_as_guest(engine, call, body)).await
+                }
+                Next::Own => Box::pin(own::run_own(engine, call, body)).await,
+                Next::Read if call.rounds + 1 >= MOST_ROUNDS => Next::Guest,
+                Next::Read => {
+                    call.rounds += 1;
+                    let found = read(engine, call).await;
+                    let decodes = call.decodes;
+                    let mut decodes = |value: &Encoded| decodes(&engine.codec, &value.payload);
+                    decide(engine, call, found, &mut decodes)
+                }
+            };
+        }
+    })
 }
