@@ -223,7 +223,7 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn traits(&self) -> Traits {
-        Traits::new().answers_at_once(true)
+        Traits { answers_at_once: true, ..Traits::default() }
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {

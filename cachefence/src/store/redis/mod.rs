@@ -188,7 +188,8 @@ impl Store for RedisStore {
     }
 
     fn traits(&self) -> Traits {
-        Traits::new().call_budget(self.server.op_timeout).wakes(true)
+        let call_budget = Some(self.server.op_timeout);
+        Traits { call_budget, wakes: true, ..Traits::default() }
     }
 
     fn status(&self) -> Status {

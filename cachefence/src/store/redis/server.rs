@@ -216,7 +216,7 @@ impl Server {
             (false, true) => Health::Up,
         };
         let scripts = self.scripting.load(Ordering::Relaxed);
-        Status::up().health(health).scripts(scripts).pushes(self.pushes()).writes(writes)
+        Status { health, scripts, pushes: self.pushes(), writes }
     }
 
     /// Whether waiters can be woken. This takes scripts too, because the server tells of changes only of
