@@ -205,7 +205,8 @@ impl Lease {
             State::Asked | State::Held { .. } => Outcome::Release,
             State::Finishing(outcome) => outcome,
         };
-        let (store, key, token) = (Arc::clone(&self.store), self.key.clone(), self.token);
+        let (store, key, token, term) =
+            (Arc::clone(&self.store), self.key.clone(), self.token, self.term);
         if store.finish(&key, &[token], &outcome).now().is_ok() {
             return;
         }
@@ -216,7 +217,8 @@ impl Lease {
             // released once more.
             let traits = store.traits();
             if asked && traits.wakes && matches!(finished, Ok(false)) {
-                sleep(traits.call_budget).await;
+                // A store without a budget is given the lease's term, so that this task ends.
+                sleep(traits.call_budget.unwrap_or(term)).await;
                 drop(store.finish(&key, &[token], &outcome).await);
             }
         });
@@ -234,8 +236,11 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
+    use tokio::task::yield_now;
+    use tokio::time::advance;
+
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::store::{MemoryStore, Snapshot, StoreFuture, StoreResult, Traits};
 
     const TERM: Duration = Duration::from_secs(10);
 
@@ -299,5 +304,62 @@ mod tests {
         assert!(!acquires(&mut lease()));
         drop(dropped);
         assert!(acquires(&mut lease()));
+    }
+
+    /// A store without a budget that never answers an acquire, and later finds no slot to be released.
+    struct Unbounded;
+
+    impl Store for Unbounded {
+        fn traits(&self) -> Traits {
+            Traits { wakes: true, ..Traits::default() }
+        }
+
+        fn read<'a>(&'a self, _: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+            StoreFuture::ready(Ok(None))
+        }
+
+        fn acquire<'a>(&'a self, _: &'a Key, _: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+            StoreFuture::new(std::future::pending())
+        }
+
+        fn renew<'a>(&'a self, _: &'a Key, _: Token, _: Duration) -> StoreResult<'a, bool> {
+            StoreFuture::ready(Ok(false))
+        }
+
+        fn finish<'a>(
+            &'a self,
+            _: &'a Key,
+            _: &'a [Token],
+            _: &'a Outcome,
+        ) -> StoreResult<'a, bool> {
+            StoreFuture::new(async {
+                yield_now().await;
+                Ok(false)
+            })
+        }
+
+        fn invalidate<'a>(&'a self, _: &'a [Key]) -> StoreResult<'a, ()> {
+            StoreFuture::ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_without_a_budget_leaves_no_task_behind() {
+        let store: Arc<dyn Store> = Arc::new(Unbounded);
+        let key = Key::new("", "k".to_owned(), None).0;
+        let mut lease = Lease::new(&store, &key, &Chance::default(), TERM);
+        let acquire = pin!(lease.acquire(None, None)).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(acquire.is_pending());
+        drop(lease);
+        let run = async || {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        };
+        run().await;
+        assert_eq!(Arc::strong_count(&store), 2, "a task waits in order to release once more");
+        advance(TERM + Duration::from_millis(1)).await;
+        run().await;
+        assert_eq!(Arc::strong_count(&store), 1, "the task has ended");
     }
 }

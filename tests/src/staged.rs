@@ -184,9 +184,10 @@ impl Network {
 
 impl Store for Network {
     fn traits(&self) -> Traits {
-        Traits::new()
-            .call_budget(lock(&self.0.patience).unwrap_or(Duration::MAX))
-            .wakes(self.0.watching_breaks.load(Ordering::SeqCst))
+        let mut traits = Traits::default();
+        traits.call_budget = *lock(&self.0.patience);
+        traits.wakes = self.0.watching_breaks.load(Ordering::SeqCst);
+        traits
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {

@@ -161,7 +161,8 @@ impl<'a> Call<'a> {
 
     /// How long the call may still wait for its `store`.
     pub(super) fn left(&self, store: &dyn Store) -> Duration {
-        store.traits().call_budget.saturating_sub(self.budget.spent())
+        let left = |budget: Duration| budget.saturating_sub(self.budget.spent());
+        store.traits().call_budget.map_or(Duration::MAX, left)
     }
 
     /// Waits for an `operation` of the `store`, no longer than what is left of the call's budget. `None`

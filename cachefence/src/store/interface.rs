@@ -43,12 +43,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the engine may rely on. The answer is always the same for one store.
     fn traits(&self) -> Traits {
-        Traits::new()
+        Traits::default()
     }
 
     /// How the store is now. This does no I/O and takes no time.
     fn status(&self) -> Status {
-        Status::up()
+        Status::default()
     }
 
     /// Reads the entry; `None` if there is none. The read must not begin before the future is polled for

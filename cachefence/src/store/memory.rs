@@ -55,15 +55,10 @@ pub struct MemoryStore {
 
 #[derive(Clone)]
 struct Entry {
-    payload: Bytes,
-    kind: Kind,
-    delta: Duration,
-    expiry: Timestamp,
-    life: Duration,
-    retry_at: Option<Timestamp>,
+    /// The entry as it was when it was written.
+    found: Snapshot,
     /// When the entry is gone: its expiry, and its stale time after that.
     until: Timestamp,
-    revision: u64,
 }
 
 impl MemoryStore {
@@ -125,45 +120,37 @@ impl MemoryStore {
     fn snapshot(&self, key: &Key) -> Option<Snapshot> {
         let entry = self.entries.get(key.as_str())?;
         let now = self.now();
-        (entry.until > now).then(|| Snapshot {
-            payload: entry.payload,
-            kind: entry.kind,
-            delta: entry.delta,
-            expiry: entry.expiry,
-            life: entry.life,
-            retry_at: entry.retry_at,
-            revision: Revision(entry.revision),
-            now,
-        })
+        (entry.until > now).then(|| Snapshot { now, ..entry.found })
     }
 
     fn write(&self, key: &Key, kind: Kind, value: &NewValue) {
-        let expiry = self.now().after(value.ttl);
-        self.entries.insert(
-            key.as_str().to_owned(),
-            Entry {
-                payload: value.payload.clone(),
-                kind,
-                delta: value.delta,
-                expiry,
-                life: value.ttl,
-                retry_at: None,
-                until: expiry.after(value.stale),
-                revision: self.new_revision(),
-            },
-        );
+        let now = self.now();
+        let expiry = now.after(value.ttl);
+        let found = Snapshot {
+            payload: value.payload.clone(),
+            kind,
+            delta: value.delta,
+            expiry,
+            life: value.ttl,
+            retry_at: None,
+            revision: self.new_revision(),
+            now,
+        };
+        let until = expiry.after(value.stale);
+        self.entries.insert(key.as_str().to_owned(), Entry { found, until });
     }
 
     /// Marks the entry not to be loaded anew for `pause`.
     fn hold_off(&self, key: &Key, pause: Duration) {
-        if let Some(entry) = self.entries.get(key.as_str()) {
-            let (retry_at, revision) = (Some(self.now().after(pause)), self.new_revision());
-            self.entries.insert(key.as_str().to_owned(), Entry { retry_at, revision, ..entry });
+        if let Some(mut entry) = self.entries.get(key.as_str()) {
+            entry.found.retry_at = Some(self.now().after(pause));
+            entry.found.revision = self.new_revision();
+            self.entries.insert(key.as_str().to_owned(), entry);
         }
     }
 
-    fn new_revision(&self) -> u64 {
-        self.revisions.fetch_add(1, Ordering::Relaxed)
+    fn new_revision(&self) -> Revision {
+        Revision(self.revisions.fetch_add(1, Ordering::Relaxed))
     }
 
     fn try_acquire(&self, key: &Key, request: &Acquire<'_>) -> Acquired {
@@ -189,17 +176,13 @@ impl MemoryStore {
         match outcome {
             Outcome::Store(value) => self.write(key, Kind::Value, value),
             Outcome::Uncacheable(ttl) => self.mark(key, *ttl),
-            Outcome::Postpone(pause) => {
-                self.hold_off(key, *pause);
-                slots.release(key.as_str(), tokens);
-                return true;
-            }
-            Outcome::Release => {
-                slots.release(key.as_str(), tokens);
-                return true;
-            }
+            Outcome::Postpone(pause) => self.hold_off(key, *pause),
+            Outcome::Release => {}
         }
-        slots.clear(key.as_str());
+        match outcome {
+            Outcome::Store(_) | Outcome::Uncacheable(_) => slots.clear(key.as_str()),
+            Outcome::Postpone(_) | Outcome::Release => slots.release(key.as_str(), tokens),
+        }
         true
     }
 
@@ -223,7 +206,7 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn traits(&self) -> Traits {
-        Traits::new().answers_at_once(true)
+        Traits { answers_at_once: true, ..Traits::default() }
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
@@ -278,7 +261,7 @@ impl Weighter<String, Entry> for Weigh {
     fn weight(&self, key: &String, entry: &Entry) -> u64 {
         match self {
             Self::Entries => 1,
-            Self::Bytes => (key.len() + entry.payload.len()) as u64,
+            Self::Bytes => (key.len() + entry.found.payload.len()) as u64,
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 /// the entry or a slot changes [arms](Self::arm) the watch before it looks at them, and wakes it after a
 /// change: once or more often, and for no reason if it likes. A waiter whose watch is not armed asks again
 /// and again.
+#[derive(Default)]
 pub struct Watch(Arc<State>);
 
 /// A store's handle to a watch, by which it wakes the waiter.
@@ -29,11 +30,6 @@ struct State {
 }
 
 impl Watch {
-    /// A watch that is not armed.
-    pub fn new() -> Self {
-        Self(Arc::default())
-    }
-
     /// Whether no acquire that was handed the watch has ended yet.
     pub fn is_new(&self) -> bool {
         !self.0.used.load(Ordering::Relaxed)
@@ -63,12 +59,6 @@ impl Watch {
 
     pub(crate) async fn changed(&self) {
         self.0.changed.notified().await;
-    }
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -110,7 +110,7 @@ async fn obtain(
     let without_store = if waits { Obtained::NoStore } else { Obtained::HeldElsewhere };
     let mut backoff = Backoff::new();
     let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
-    let mut watch = (waits && may_ask_again).then(Watch::new);
+    let mut watch = (waits && may_ask_again).then(Watch::default);
     loop {
         let begun = engine.tickets.next();
         if engine.invalidations.is_pending(call.key) {

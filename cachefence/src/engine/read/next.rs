@@ -179,8 +179,6 @@ pub(super) fn join_load(loads: &Arc<Loads>, key: &Key, on_load: OnLoad) -> Optio
 
 /// How long a caller waits for a read that another caller sent: a little longer than a read may take.
 fn read_limit(engine: &Engine) -> Duration {
-    match engine.store.traits().call_budget {
-        Duration::MAX => READ_LIMIT,
-        most => most.saturating_add(most / 5),
-    }
+    let longer = |budget: Duration| budget.saturating_add(budget / 5);
+    engine.store.traits().call_budget.map_or(READ_LIMIT, longer)
 }

@@ -54,15 +54,10 @@ impl Slots {
         term: Duration,
         now: Timestamp,
     ) -> bool {
-        let Some(pair) = self.0.get_mut(key) else { return false };
-        let mut slots = [&mut pair.lease, &mut pair.hedge].into_iter().flatten();
-        match slots.find(|slot| slot.token == token && slot.until > now) {
-            Some(slot) => {
-                slot.until = now.after(term);
-                true
-            }
-            None => false,
-        }
+        let pair = self.0.get_mut(key).map(|pair| [&mut pair.lease, &mut pair.hedge]);
+        let mut slots = pair.into_iter().flatten().flatten();
+        let held = slots.find(|slot| slot.token == token && slot.until > now);
+        held.map(|slot| slot.until = now.after(term)).is_some()
     }
 
     /// Whether a slot holds one of `tokens`, and its term has not ended.

@@ -136,7 +136,7 @@ impl RedisStore {
         let tracked = used?;
         let error = match reply {
             Some(Ok(Some(reply))) => return Some(Ok(reply)),
-            Some(Err(error)) => server.report(Failure::classify(server.address(), error)),
+            Some(Err(error)) => Failure::classify(server.address(), error).into(),
             Some(Ok(None)) | None => {
                 StoreError::unsaid("the connection of those who wait does not answer")
             }

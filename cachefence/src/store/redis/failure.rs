@@ -1,7 +1,7 @@
 //! Failures: what an error of the Redis client means for the store.
 //!
-//! An error is sorted by its kind and code into one kind of [`Failure`]. The table in
-//! [`Failure::meaning`] then says in one place what each kind means for the breaker, the connections,
+//! An error is sorted by its kind and code into one [`FailureKind`]. The table in
+//! [`FailureKind::meaning`] then says in one place what each kind means for the breaker, the connections,
 //! the clock and a read. The messages are for those who operate the program: they say what happened
 //! and what to do, but quote neither a key nor a password.
 
@@ -12,21 +12,27 @@ use redis::{ConnectionAddr, ErrorKind, RedisError, ServerErrorKind};
 use crate::error::StoreError;
 
 /// Why a command gave no result.
-#[derive(Debug)]
-pub(super) enum Failure {
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    /// The error that the store returns for this failure.
+    pub(super) error: StoreError,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureKind {
     /// The key holds something else than a string.
     WrongType,
     /// The server refuses to run scripts, now and later.
     NoScripting,
     /// The connection is of no use: it was not accepted, or its replies do not answer what was asked.
-    BadConnection(StoreError),
+    BadConnection,
     /// The connection is gone, with all commands under way on it. Another connection is there
     /// already, or will be soon.
-    Lost(StoreError),
+    Lost,
     /// The server takes no writes: it is full, or a replica. Reads go on.
-    ReadOnly(StoreError),
+    ReadOnly,
     /// Anything else.
-    Failed(StoreError),
+    Failed,
     /// The server was not asked, because it has failed too often.
     LeftAlone,
 }
@@ -68,129 +74,122 @@ pub(super) enum Read {
     Error,
 }
 
-impl Failure {
+impl FailureKind {
     /// What each kind of failure means for the breaker, the link, the clock and the caller of a read.
     #[rustfmt::skip]
     #[allow(clippy::match_same_arms)] // a row for each kind
-    pub(super) const fn meaning(&self) -> Meaning {
+    pub(super) const fn meaning(self) -> Meaning {
         use Counted::{Answer, Loss, Nothing};
         let (breaker, renews_link, doubts_clock, read) = match self {
-            Self::WrongType        => (Answer,           false, false, Read::Miss),
-            Self::NoScripting      => (Answer,           false, false, Read::Error),
-            Self::ReadOnly(_)      => (Answer,           false, false, Read::Error),
-            Self::BadConnection(_) => (Counted::Failure, true,  false, Read::Error),
-            Self::Lost(_)          => (Loss,             false, true,  Read::Again),
-            Self::Failed(_)        => (Counted::Failure, false, true,  Read::Error),
-            Self::LeftAlone        => (Nothing,          false, false, Read::Error),
+            Self::WrongType     => (Answer,           false, false, Read::Miss),
+            Self::NoScripting   => (Answer,           false, false, Read::Error),
+            Self::ReadOnly      => (Answer,           false, false, Read::Error),
+            Self::BadConnection => (Counted::Failure, true,  false, Read::Error),
+            Self::Lost          => (Loss,             false, true,  Read::Again),
+            Self::Failed        => (Counted::Failure, false, true,  Read::Error),
+            Self::LeftAlone     => (Nothing,          false, false, Read::Error),
         };
         Meaning { breaker, renews_link, doubts_clock, read }
     }
+}
 
-    /// The error of a failure that the breaker counts.
-    pub(super) fn error(&self) -> Option<&StoreError> {
-        match self {
-            Self::BadConnection(error)
-            | Self::Lost(error)
-            | Self::ReadOnly(error)
-            | Self::Failed(error) => Some(error),
-            Self::WrongType | Self::NoScripting | Self::LeftAlone => None,
-        }
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// An error of which nothing more is known, such as that of a call outside a runtime.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self { kind: FailureKind::Failed, error }
+    }
+}
+
+impl Failure {
+    fn new(kind: FailureKind, message: String) -> Self {
+        Self { kind, error: StoreError::new(message) }
     }
 
     pub(super) fn timeout(server: &ConnectionAddr, limit: Duration) -> Self {
-        Self::Failed(StoreError::new(format!("Redis at {server} did not answer within {limit:?}")))
+        let message = format!("Redis at {server} did not answer within {limit:?}");
+        Self::new(FailureKind::Failed, message)
+    }
+
+    pub(super) fn left_alone(server: &ConnectionAddr) -> Self {
+        let error = StoreError::unsaid(format!(
+            "Redis at {server} failed several times in a row and is left alone until it answers"
+        ));
+        Self { kind: FailureKind::LeftAlone, error }
     }
 
     /// Sorts an error by its kind and code. The text of a server's error may quote the command, and
     /// so the key: the text is looked at here, and never passed on.
     pub(super) fn classify(server: &ConnectionAddr, error: RedisError) -> Self {
-        let code = error.code().unwrap_or_default().to_owned();
+        use ErrorKind::{
+            AuthenticationFailed, InvalidClientConfig, Io, Parse, UnexpectedReturnType,
+        };
+        use FailureKind::{BadConnection, Failed, Lost, NoScripting, ReadOnly, WrongType};
+        use ServerErrorKind::{NoPerm, ResponseError};
         let detail = error.detail().unwrap_or_default();
-        let kind = error.kind();
-        match kind {
-            ErrorKind::AuthenticationFailed => return Self::credentials(server),
-            ErrorKind::InvalidClientConfig => {
-                return Self::BadConnection(StoreError::new(format!(
-                    "the connection to Redis at {server} is misconfigured: {}",
-                    error.category()
-                )));
+        let refuses_scripts = match error.kind() {
+            ErrorKind::Server(NoPerm) => names_scripting(detail),
+            ErrorKind::Server(ResponseError) => {
+                detail.starts_with("unknown command") && names_scripting(detail)
             }
-            ErrorKind::Io => {
-                let timed_out = error.is_timeout();
+            _ => false,
+        };
+        let (kind, message) = match (error.kind(), error.code().unwrap_or_default()) {
+            (Io, _) => {
+                let kind = if error.is_timeout() { Failed } else { Lost };
                 let message = format!(
                     "cannot reach Redis at {server}; is it running, and is the address right?"
                 );
-                let error = StoreError::new(message).with_source(error);
-                return if timed_out { Self::Failed(error) } else { Self::Lost(error) };
+                return Self { kind, error: StoreError::new(message).with_source(error) };
             }
-            ErrorKind::Server(ServerErrorKind::NoPerm) if names_scripting(detail) => {
-                return Self::NoScripting;
+            (InvalidClientConfig, _) => (
+                BadConnection,
+                format!(
+                    "the connection to Redis at {server} is misconfigured: {}",
+                    error.category()
+                ),
+            ),
+            (AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => (
+                BadConnection,
+                format!(
+                    "Redis at {server} refused the credentials; check user and password in the URL"
+                ),
+            ),
+            _ if refuses_scripts => {
+                (NoScripting, format!("Redis at {server} refuses to run scripts"))
             }
-            ErrorKind::Server(ServerErrorKind::NoPerm) => {
-                return Self::Failed(StoreError::new(format!(
+            (ErrorKind::Server(NoPerm), _) => (
+                Failed,
+                format!(
                     "Redis at {server} does not let this user run a command or touch a key \
                      (NOPERM); give it GET, MGET, SET, DEL, PTTL, GETRANGE, SETRANGE, TIME, EVALSHA \
                      and SCRIPT on the keys that begin with this namespace"
-                )));
-            }
-            ErrorKind::Server(ServerErrorKind::ResponseError)
-                if detail.starts_with("unknown command") && names_scripting(detail) =>
-            {
-                return Self::NoScripting;
-            }
-            _ => {}
-        }
-        match code.as_str() {
-            "WRONGTYPE" => Self::WrongType,
-            "NOAUTH" | "WRONGPASS" => Self::credentials(server),
-            "" => {
-                let error = StoreError::new(format!(
-                    "Redis at {server} gave an unusable reply ({})",
-                    error.category()
-                ));
-                match kind {
-                    ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
-                        Self::BadConnection(error)
-                    }
-                    _ => Self::Failed(error),
-                }
-            }
-            code => {
-                let error = StoreError::new(format!("Redis at {server} answered {code}"));
+                ),
+            ),
+            (_, "WRONGTYPE") => (
+                WrongType,
+                format!(
+                    "Redis at {server} holds another type than a string under the name of an entry"
+                ),
+            ),
+            (kind, "") => (
+                if matches!(kind, Parse | UnexpectedReturnType) { BadConnection } else { Failed },
+                format!("Redis at {server} gave an unusable reply ({})", error.category()),
+            ),
+            (_, code) => {
                 // `EXECABORT` is how a transaction tells of the others.
-                match code {
-                    "OOM" | "READONLY" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => {
-                        Self::ReadOnly(error)
-                    }
-                    _ => Self::Failed(error),
-                }
+                let is_read_only =
+                    matches!(code, "OOM" | "READONLY" | "MISCONF" | "NOREPLICAS" | "EXECABORT");
+                let kind = if is_read_only { ReadOnly } else { Failed };
+                (kind, format!("Redis at {server} answered {code}"))
             }
-        }
-    }
-
-    fn credentials(server: &ConnectionAddr) -> Self {
-        Self::BadConnection(StoreError::new(format!(
-            "Redis at {server} refused the credentials; check user and password in the URL"
-        )))
-    }
-
-    /// The error that the store returns for this failure.
-    pub(super) fn into_store_error(self, server: &ConnectionAddr) -> StoreError {
-        match self {
-            Self::BadConnection(error)
-            | Self::Lost(error)
-            | Self::ReadOnly(error)
-            | Self::Failed(error) => error,
-            Self::WrongType => StoreError::new(format!(
-                "Redis at {server} holds another type than a string under the name of an entry"
-            )),
-            Self::LeftAlone => StoreError::unsaid(format!(
-                "Redis at {server} failed several times in a row and is left alone until it answers"
-            )),
-            Self::NoScripting => {
-                StoreError::new(format!("Redis at {server} refuses to run scripts"))
-            }
-        }
+        };
+        Self::new(kind, message)
     }
 }
 

@@ -29,7 +29,7 @@ use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
 use self::clock::timestamp;
-use self::failure::Failure;
+use self::failure::FailureKind;
 use self::link::Link;
 use self::protocol::{At, Ending, Entry, HeldOff, Protocol};
 use self::record::Record;
@@ -158,7 +158,7 @@ impl RedisStore {
                 server.ask(all).await
             }
         };
-        deleted.map_err(|failure| server.report(failure))
+        Ok(deleted?)
     }
 
     async fn connect(&self) -> Result<(), StoreError> {
@@ -168,17 +168,17 @@ impl RedisStore {
         let time = redis::cmd("TIME");
         let time = time.query_async(&mut shared);
         let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
-        server.clock.learn(sent, timestamp(time.map_err(|failure| server.report(failure))?));
+        server.clock.learn(sent, timestamp(time?));
         // The link is asked for anew, because another runtime may be polling this future by now.
         let mut shared = server.links.here()?.shared.clone();
         let load = scripts::load(&mut shared);
         match server.with_timeout(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {
             Ok(()) => Ok(()),
-            Err(Failure::NoScripting) => {
+            Err(failure) if failure.kind == FailureKind::NoScripting => {
                 server.without_scripts();
                 Ok(())
             }
-            Err(failure) => Err(server.report(failure)),
+            Err(failure) => Err(failure.into()),
         }
     }
 }
@@ -189,7 +189,8 @@ impl Store for RedisStore {
     }
 
     fn traits(&self) -> Traits {
-        Traits::new().call_budget(self.server.op_timeout).wakes(true)
+        let call_budget = Some(self.server.op_timeout);
+        Traits { call_budget, wakes: true, ..Traits::default() }
     }
 
     fn status(&self) -> Status {

@@ -45,7 +45,7 @@ impl RedisStore {
 
     async fn ask_with_time(&self, key: &Key) -> Result<Option<Snapshot>, Failure> {
         let server = &self.server;
-        let link = server.links.here().map_err(Failure::Failed)?;
+        let link = server.links.here()?;
         let both = async {
             let mut pipeline = redis::pipe();
             pipeline.ignore_errors().cmd("GET").arg(key.as_str()).cmd("TIME");
@@ -57,28 +57,23 @@ impl RedisStore {
         let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
         let now = match now {
             Some(now) => now,
-            None => server.now().await.map_err(Failure::Failed)?,
+            None => server.now().await?,
         };
         Ok(self.snapshot(key, entry, now))
     }
 
     /// The result of a read that ended in `failure`: a miss, the result of a second try, or an error.
     async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
-        let server = &self.server;
-        let failure = match failure.meaning().read {
-            Read::Again => {
-                let again = in_time(server.op_timeout / 2, pin!(self.ask_with_time(key))).await;
-                match again {
-                    Some(Ok(found)) => return Ok(found),
-                    Some(Err(failure)) => failure,
-                    None => failure,
-                }
-            }
-            Read::Miss | Read::Error => failure,
-        };
-        match failure.meaning().read {
+        let limit = self.server.op_timeout / 2;
+        match failure.kind.meaning().read {
             Read::Miss => Ok(None),
-            Read::Again | Read::Error => Err(server.report(failure)),
+            Read::Error => Err(failure.into()),
+            Read::Again => match in_time(limit, pin!(self.ask_with_time(key))).await {
+                Some(Ok(found)) => Ok(found),
+                Some(Err(again)) if again.kind.meaning().read == Read::Miss => Ok(None),
+                Some(Err(again)) => Err(again.into()),
+                None => Err(failure.into()),
+            },
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, How, Probe};
 use super::clock::{ServerClock, timestamp};
 use super::connection::CONNECT_TIMEOUT;
-use super::failure::{Counted, Failure};
+use super::failure::{Counted, Failure, FailureKind};
 use super::link::{Link, Links};
 use super::protocol::{Protocol, Timed};
 use super::scripts::Scripts;
@@ -65,10 +65,6 @@ impl Server {
         self.links.client().get_connection_info().addr()
     }
 
-    pub(super) fn report(&self, failure: Failure) -> StoreError {
-        failure.into_store_error(self.address())
-    }
-
     /// Whether the server is not asked now, because the breaker is open.
     pub(super) fn is_left_alone(&self) -> bool {
         self.breaker.is_open()
@@ -102,7 +98,7 @@ impl Server {
         async move {
             if self.breaker.is_open() {
                 self.probe_if_due();
-                return Err(Failure::LeftAlone);
+                return Err(Failure::left_alone(self.address()));
             }
             match self.judge(self.op_timeout, reply.await) {
                 Ok(reply) => {
@@ -115,10 +111,10 @@ impl Server {
     }
 
     /// Counts the `failure` of an operation that was asked at `asked`. A failure that is returned as
-    /// [`Failure::Lost`] came at once, so there is time to ask again.
-    fn count(&self, asked: Instant, failure: Failure) -> Failure {
+    /// [`FailureKind::Lost`] came at once, so there is time to ask again.
+    fn count(&self, asked: Instant, mut failure: Failure) -> Failure {
         let late = asked.elapsed() >= self.op_timeout / 2;
-        let how = match failure.meaning().breaker {
+        let how = match failure.kind.meaning().breaker {
             Counted::Answer => {
                 self.breaker.succeeded();
                 return failure;
@@ -128,15 +124,13 @@ impl Server {
             Counted::Failure if late => How::InVain,
             Counted::Failure => How::Refused,
         };
-        if self.breaker.failed(asked, how, self.chance.fraction())
-            && let Some(error) = failure.error()
-        {
-            report::store_left_alone(error);
+        if self.breaker.failed(asked, how, self.chance.fraction()) {
+            report::store_left_alone(&failure.error);
         }
-        match failure {
-            Failure::Lost(error) if late => Failure::Failed(error),
-            failure => failure,
+        if late && failure.kind == FailureKind::Lost {
+            failure.kind = FailureKind::Failed;
         }
+        failure
     }
 
     /// Like [`ask`](Self::ask), for a reply that may bring the server's time.
@@ -170,14 +164,14 @@ impl Server {
 
     /// Takes in what a `failure` says of the server.
     fn fails(&self, failure: Failure) -> Failure {
-        let meaning = failure.meaning();
+        let meaning = failure.kind.meaning();
         if meaning.renews_link {
             self.links.renew();
         }
         if meaning.doubts_clock {
             self.clock.doubt();
         }
-        if matches!(failure, Failure::ReadOnly(_)) {
+        if failure.kind == FailureKind::ReadOnly {
             self.writes.store(false, Ordering::Relaxed);
         }
         failure
@@ -193,12 +187,11 @@ impl Server {
     {
         if self.scripting.load(Ordering::Relaxed) {
             match step(&Scripts, self.links.here()?).await {
-                Err(Failure::NoScripting) => self.without_scripts(),
-                result => return result.map_err(|failure| self.report(failure)),
+                Err(failure) if failure.kind == FailureKind::NoScripting => self.without_scripts(),
+                result => return Ok(result?),
             }
         }
-        let result = step(&Transactions, self.links.here()?).await;
-        result.map_err(|failure| self.report(failure))
+        Ok(step(&Transactions, self.links.here()?).await?)
     }
 
     /// Notes that a write was taken.
@@ -216,7 +209,7 @@ impl Server {
             (false, true) => Health::Up,
         };
         let scripts = self.scripting.load(Ordering::Relaxed);
-        Status::up().health(health).scripts(scripts).pushes(self.pushes()).writes(writes)
+        Status { health, scripts, pushes: self.pushes(), writes }
     }
 
     /// Whether waiters can be woken. This takes scripts too, because the server tells of changes only of
@@ -249,8 +242,7 @@ impl Server {
         }
         let link = self.links.here()?;
         let sent = Instant::now();
-        let time =
-            self.ask_at(sent, pin!(time(&link))).await.map_err(|failure| self.report(failure))?;
+        let time = self.ask_at(sent, pin!(time(&link))).await?;
         Ok(self.clock.learn(sent, timestamp(time)))
     }
 

@@ -323,7 +323,7 @@ mod tests {
         for is_left in [true, false] {
             let tracking = Arc::default();
             let made = maker(&tracking).made((), Arc::default());
-            let watch = Watch::new();
+            let watch = Watch::default();
             made.add(&key, &watch);
             if is_left {
                 tracking.leave(made.number());
