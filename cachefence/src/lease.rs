@@ -145,55 +145,29 @@ impl Lease {
         }
     }
 
-    /// Stores `value` and gives the lease back; `false` if the lease was lost, and nothing stored.
-    pub(crate) async fn fill(&mut self, value: NewValue) -> Result<bool, StoreError> {
+    /// Ends the lease by an `outcome`; `false` if the lease was lost, and nothing done.
+    pub(crate) async fn end(&mut self, outcome: Outcome) -> Result<bool, StoreError> {
         if matches!(self.state, State::Idle) {
             return Ok(false);
         }
-        self.state = State::Finishing(Outcome::Store(value));
+        self.state = State::Finishing(outcome);
         self.finish().await
     }
 
-    /// Goes on with a [`fill`](Self::fill) that was cut off.
+    /// Goes on with an [`end`](Self::end) that was cut off.
     pub(crate) async fn finish(&mut self) -> Result<bool, StoreError> {
-        let State::Finishing(outcome @ Outcome::Store(_)) = &self.state else {
-            return Ok(false);
-        };
+        let State::Finishing(outcome) = &self.state else { return Ok(false) };
         let tokens = slice::from_ref(&self.token);
-        let filled = self.store.finish(&self.key, tokens, outcome).await;
-        self.state = match filled {
-            Ok(_) => State::Idle,
-            Err(_) => State::Asked,
-        };
-        filled
-    }
-
-    /// Gives the lease back; `false` if it was lost before, or if the store did not say.
-    pub(crate) async fn release(&mut self) -> bool {
-        if matches!(self.state, State::Idle) {
-            return false;
+        let ended = self.store.finish(&self.key, tokens, outcome).await;
+        match (&ended, outcome) {
+            // The slot may still hold the token, which is released when the lease is dropped.
+            (Err(_), Outcome::Store(_)) => self.state = State::Asked,
+            // The mark is sent once more when the lease is dropped.
+            (Err(_), Outcome::Postpone(_)) => {}
+            // After an error the slot is free when its term is over, which is what a term is for.
+            _ => self.state = State::Idle,
         }
-        let tokens = slice::from_ref(&self.token);
-        let released = self.store.finish(&self.key, tokens, &Outcome::Release).await;
-        // After an error the slot is free when its term is over, which is what a term is for.
-        self.state = State::Idle;
-        released.unwrap_or(false)
-    }
-
-    /// As [`release`](Self::release), and marks the entry not to be loaded anew for `pause`.
-    pub(crate) async fn postpone(&mut self, pause: Duration) -> bool {
-        if matches!(self.state, State::Idle) {
-            return false;
-        }
-        let outcome = Outcome::Postpone(pause);
-        self.state = State::Finishing(outcome.clone());
-        let tokens = slice::from_ref(&self.token);
-        // After an error the outcome stays in `state`, and is sent once more when the lease is dropped.
-        let Ok(released) = self.store.finish(&self.key, tokens, &outcome).await else {
-            return false;
-        };
-        self.state = State::Idle;
-        released
+        ended
     }
 
     /// Puts right what the store may have been left with.
@@ -292,8 +266,8 @@ mod tests {
         assert!(!second.is_held());
         at_once(second.seize()).unwrap();
         assert!(second.is_held());
-        assert!(!at_once(first.release()), "the first has lost it");
-        assert!(at_once(second.release()));
+        assert!(!at_once(first.end(Outcome::Release)).unwrap(), "the first has lost it");
+        assert!(at_once(second.end(Outcome::Release)).unwrap());
     }
 
     #[test]

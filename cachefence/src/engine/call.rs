@@ -17,7 +17,7 @@ use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::key::Key;
 use crate::options::Policy;
-use crate::store::{Revision, Store};
+use crate::store::{Outcome, Revision, Store};
 use crate::time::in_time;
 
 /// How long another caller may show no progress, at least, before it is taken for stuck: its future may
@@ -152,11 +152,14 @@ impl<'a> Call<'a> {
         !self.policy.stale.longest().is_zero()
     }
 
-    /// For how long no process loads the key again after this call's load has failed; `None` if any may
-    /// at once.
-    pub(super) fn postpones(&self) -> Option<Duration> {
-        let postpones = self.forgives() || self.audience == Audience::Nobody;
-        postpones.then_some(self.policy.retry_after)
+    /// How the lease of this call's load ends if the load fails: no process loads the key again for
+    /// `retry_after`, where there may be a value to serve meanwhile.
+    pub(super) fn failed(&self) -> Outcome {
+        if self.forgives() || self.audience == Audience::Nobody {
+            Outcome::Postpone(self.policy.retry_after)
+        } else {
+            Outcome::Release
+        }
     }
 
     /// How long the call may still wait for its `store`.

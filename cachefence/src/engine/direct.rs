@@ -12,7 +12,7 @@ use super::read::send::read_entry;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::options::Policy;
-use crate::store::{Kind, NewValue};
+use crate::store::{Kind, NewValue, Outcome};
 
 /// The value under `key`, if it is valid; runs nothing.
 pub(crate) async fn peek<T: DeserializeOwned>(
@@ -41,7 +41,7 @@ pub(crate) async fn set(
     for _ in 0..MOST_ATTEMPTS {
         let set = async {
             lease.seize().await?;
-            lease.fill(value.clone()).await
+            lease.end(Outcome::Store(value.clone())).await
         };
         let set = set.await;
         engine.loads.void(key.as_str(), Landing::ReadAgain);

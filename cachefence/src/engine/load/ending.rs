@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::decide::judge_without_draw;
 use super::next::Next;
 use crate::engine::call::Call;
-use crate::engine::landing::{Encoded, Landing, Leader, Origin};
+use crate::engine::landing::{Encoded, Landing, Leader};
 use crate::engine::parts::Engine;
 use crate::engine::read::send::read_entry;
 use crate::engine::read::shared::read_past_loads;
@@ -23,8 +23,7 @@ use crate::error::StoreError;
 use crate::freshness::{Freshness, capped_delta};
 use crate::options::{self, SHORTEST};
 use crate::report;
-use crate::share::SharedErr;
-use crate::store::{NewValue, Snapshot};
+use crate::store::{NewValue, Outcome, Snapshot};
 use crate::time::{ToItsEnd, in_time};
 
 /// Ends a load that gave a value: stores the value if the lease still holds, and lands it.
@@ -45,15 +44,17 @@ pub(super) async fn store(
                     let stale = call.policy.stale.longest();
                     let value = NewValue { payload: payload.clone(), delta, ttl, stale };
                     // If the budget ends first, the lease carries the store to its end in a task.
-                    let filled = call.within_budget(&*engine.store, lease.fill(value)).await;
-                    let filled = filled.unwrap_or_else(|| Err(StoreError::too_slow()));
-                    filled.unwrap_or_else(|error| {
-                        report::store_failed("fill", call.key, &error);
+                    let stored = lease.end(Outcome::Store(value));
+                    let stored = call.within_budget(&*engine.store, stored).await;
+                    let stored = stored.unwrap_or_else(|| Err(StoreError::too_slow()));
+                    stored.unwrap_or_else(|error| {
+                        report::store_failed("store", call.key, &error);
                         false
                     })
                 }
                 (Some(lease), None) => {
-                    call.within_budget(&*engine.store, lease.release()).await.unwrap_or(false)
+                    let released = lease.end(Outcome::Release);
+                    matches!(call.within_budget(&*engine.store, released).await, Some(Ok(true)))
                 }
             };
             Landing::value(Encoded::for_many(payload), begun, fenced)
@@ -63,7 +64,8 @@ pub(super) async fn store(
     // A value that could not be encoded leaves the lease held. A lease whose store has just failed is
     // not released here: it puts itself right in a task, because its caller has waited enough.
     if let Some(mut lease) = baton.land(landing).filter(|lease| lease.is_held()) {
-        call.within_budget(&*engine.store, lease.release()).await;
+        let released = lease.end(Outcome::Release);
+        drop(call.within_budget(&*engine.store, released).await);
     }
 }
 
@@ -89,43 +91,27 @@ fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -
     Some(shortened.max(SHORTEST))
 }
 
-/// Ends a load that failed: gives the lease back, which takes no longer than `limit`, and then lands the
-/// error. If the caller is dropped, a task goes on, so that no other caller has to run into the same
-/// failure. The lease goes first because the store's answer tells whether the key was invalidated
-/// meanwhile: an error may say as much about the data as a value does.
-pub(super) fn fail(
+/// Ends a load that made no value: ends its lease by `outcome`, which takes no longer than `limit`, and
+/// then lands what `landing` says. If the caller is dropped, a task goes on, so that no other caller has
+/// to run into the same failure.
+///
+/// The lease goes first because the store's answer, which `landing` is given, tells whether the lease was
+/// unbroken: an error may say as much about the data as a value does.
+pub(super) fn end_without_value(
     mut baton: Leader,
-    error: Option<SharedErr>,
-    begun: Ticket,
-    postpone: Option<Duration>,
+    outcome: Outcome,
     limit: Duration,
+    landing: impl FnOnce(bool) -> Landing + Send + 'static,
 ) -> ToItsEnd {
     ToItsEnd::new(async move {
-        let over = async {
-            match (&mut baton.cargo, postpone) {
-                (Some(lease), Some(pause)) => lease.postpone(pause).await,
-                (Some(lease), None) => lease.release().await,
-                (None, _) => false,
+        let ended = async {
+            match &mut baton.cargo {
+                Some(lease) => lease.end(outcome).await.unwrap_or(false),
+                None => false,
             }
         };
-        let fenced = in_time(limit, pin!(over)).await.unwrap_or(false);
-        let landing = match error {
-            Some(error) => Landing::Failed { error, origin: Origin { begun, fenced } },
-            None => Landing::NotShared,
-        };
-        baton.land(landing);
-    })
-}
-
-/// Ends a load that took longer than `recompute_timeout`, with the same limit and also in a task if need
-/// be. The entry is marked not to be loaded for `pause`, and the members read again: those that may
-/// serve a stale value find it with that mark, and serve it.
-pub(super) fn give_up(mut baton: Leader, pause: Duration, limit: Duration) -> ToItsEnd {
-    ToItsEnd::new(async move {
-        if let Some(lease) = &mut baton.cargo {
-            in_time(limit, pin!(lease.postpone(pause))).await;
-        }
-        baton.land(Landing::ReadAgain);
+        let fenced = in_time(limit, pin!(ended)).await.unwrap_or(false);
+        baton.land(landing(fenced));
     })
 }
 

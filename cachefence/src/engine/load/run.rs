@@ -10,13 +10,14 @@ use std::pin::pin;
 
 use tokio::time::Instant;
 
-use super::ending::{fail, give_up, stale, store};
+use super::ending::{end_without_value, stale, store};
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
 use crate::engine::call::Call;
-use crate::engine::landing::{Encoded, Landing, Leader};
+use crate::engine::landing::{Encoded, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::race::{First, beside, race};
+use crate::store::Outcome;
 use crate::time::sleep_until;
 
 /// Runs the body and shares its result. A call that holds a value waits for the body no longer than
@@ -40,9 +41,12 @@ pub(super) async fn run(
     // read before it came, and the store may accept that value although the caller knows of a later
     // change.
     baton.seal();
+    let left = call.left(&*engine.store);
     let served = match ended {
         First::B(()) => {
-            give_up(baton, call.policy.retry_after, call.left(&*engine.store)).await;
+            // Calls that may serve a stale value find its entry marked, and serve it.
+            let outcome = Outcome::Postpone(call.policy.retry_after);
+            end_without_value(baton, outcome, left, |_| Landing::ReadAgain).await;
             match held {
                 Some(held) => Served::Value(held),
                 None => return Next::Read, // without a held value there is no limit to reach
@@ -53,12 +57,17 @@ pub(super) async fn run(
             Served::Own
         }
         First::A(Ended::FailedNotKept) => {
-            drop(fail(baton, None, begun, call.postpones(), call.left(&*engine.store)));
+            // Dropped, which ends the load in a task.
+            drop(end_without_value(baton, call.failed(), left, |_| Landing::NotShared));
             held.filter(|_| call.forgives()).map_or(Served::Own, Served::Value)
         }
         First::A(Ended::Failed(error)) => {
             let sent = Instant::now();
-            fail(baton, error, begun, call.postpones(), call.left(&*engine.store)).await;
+            let landing = move |fenced| match error {
+                Some(error) => Landing::Failed { error, origin: Origin { begun, fenced } },
+                None => Landing::NotShared,
+            };
+            end_without_value(baton, call.failed(), left, landing).await;
             call.budget.add_since(sent);
             let held = match held {
                 _ if !call.forgives() => None,
