@@ -29,7 +29,6 @@ use bytes::Bytes;
 use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
-use self::clock::timestamp;
 use self::failure::FailureKind;
 use self::link::Link;
 use self::protocol::{At, Ending, Protocol};
@@ -169,7 +168,7 @@ impl RedisStore {
         let time = redis::cmd("TIME");
         let time = time.query_async(&mut shared);
         let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
-        server.clock.learn(sent, timestamp(time?));
+        server.clock.learn(sent, time?);
         // The link is asked for anew, because another runtime may be polling this future by now.
         let mut shared = server.links.here()?.shared.clone();
         let load = scripts::load(&mut shared);
