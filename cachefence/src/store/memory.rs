@@ -125,18 +125,9 @@ impl MemoryStore {
 
     fn write(&self, key: &Key, kind: Kind, value: &NewValue) {
         let now = self.now();
-        let expiry = now.after(value.ttl);
-        let found = Snapshot {
-            payload: value.payload.clone(),
-            kind,
-            delta: value.delta,
-            expiry,
-            life: value.ttl,
-            retry_at: None,
-            revision: self.new_revision(),
-            now,
-        };
-        let until = expiry.after(value.stale);
+        let found = Snapshot::new(value.clone(), self.new_revision(), now, now);
+        let until = found.expiry.after(value.stale);
+        let found = Snapshot { kind, ..found };
         self.entries.insert(key.as_str().to_owned(), Entry { found, until });
     }
 

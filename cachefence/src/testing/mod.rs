@@ -18,7 +18,7 @@ use crate::key::Key;
 #[cfg(feature = "redis")]
 use crate::store::redis::record::{self, Record};
 #[cfg(feature = "redis")]
-use crate::store::{NewValue, Revision, Snapshot, Timestamp};
+use crate::store::{Kind, NewValue, Revision, Snapshot, Timestamp};
 use crate::store::{Store, Token};
 
 /// Sets the source of a cache's random numbers, so that a simulation can be repeated.
@@ -66,5 +66,5 @@ pub fn decode_entry(key: &Key, bytes: &Bytes, now: Timestamp) -> Decoded {
 /// Writes what the Redis store of a cache with the codec [`Json`] puts under `key` for `value` at `now`.
 #[cfg(feature = "redis")]
 pub fn encode_entry(key: &Key, revision: Revision, value: &NewValue, now: Timestamp) -> Vec<u8> {
-    record::encode(key, CodecId::of(Json.name()), revision, value, now)
+    record::encode(key, CodecId::of(Json.name()), revision, Kind::Value, value, now)
 }

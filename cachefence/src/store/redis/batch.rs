@@ -21,7 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use crate::time::{detach, in_time, in_time_from};
+use crate::time::{detach, in_time};
 
 /// How many reads may be under way before others gather.
 const MOST_APART: usize = 8;
@@ -69,8 +69,6 @@ enum Found {
     Value(Value),
     /// The server gave no usable reply to `MGET`, so the reader asks by itself.
     Refused,
-    /// No reply came in time.
-    Late,
     Failed(RedisError),
 }
 
@@ -81,32 +79,29 @@ impl ReadBatch {
         Self { connection, under_way: AtomicUsize::new(0), apart, gathering: Mutex::default() }
     }
 
-    /// Reads what is at `key`; `None` if that takes longer than `limit` from `asked` on.
-    pub(super) async fn read(
+    /// Reads what is at `key`, which was asked for at `asked`. The caller bounds its wait; `limit` is for a
+    /// command that goes on without its callers.
+    pub(super) fn read(
         self: &Arc<Self>,
         key: &str,
         asked: Instant,
         limit: Duration,
-    ) -> Option<RedisResult<Option<Vec<u8>>>> {
-        let _under_way = UnderWay::one_more(&self.under_way);
-        if let Some(member) = self.gather(key, asked, limit) {
-            match in_time_from(asked, limit, pin!(member)).await {
-                Some(Ok(Found::Value(value))) => {
-                    return Some(Option::from_redis_value(value).map_err(Into::into));
+    ) -> impl Future<Output = RedisResult<Option<Vec<u8>>>> {
+        async move {
+            let _under_way = UnderWay::one_more(&self.under_way);
+            if let Some(member) = self.gather(key, asked, limit) {
+                match member.await {
+                    Ok(Found::Value(value)) => return Ok(Option::from_redis_value(value)?),
+                    Ok(Found::Failed(error)) => return Err(error),
+                    Ok(Found::Refused) | Err(_) => {}
                 }
-                Some(Ok(Found::Failed(error))) => return Some(Err(error)),
-                Some(Ok(Found::Late)) | None => return None,
-                Some(Ok(Found::Refused) | Err(_)) => {}
             }
-        }
-        let get = async {
             let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
             get.arg("GET").arg(key);
             let value = self.connection.send(&get).await?.extract_error()?;
             self.learn(&value);
             Ok(Option::from_redis_value(value)?)
-        };
-        in_time_from(asked, limit, pin!(get)).await
+        }
     }
 
     /// Joins the reads that gather, if gathering is worth it now.
@@ -196,7 +191,8 @@ impl Batch {
                 (Found::Refused, Found::Refused)
             }
             Some(Err(error)) => (Found::Failed(error.clone()), Found::Failed(error)),
-            None => (Found::Late, Found::Late),
+            // The readers asked before the command was sent, so each of them has given up or is about to.
+            None => return reads.next_apart(APART),
         };
         reads.next_apart(APART);
         let mut readers = readers.into_iter();

@@ -71,9 +71,10 @@ impl ServerClock {
         }
     }
 
-    /// Takes in the server's time `server`, which was asked for at `sent` and received just now. Returns
-    /// the server's time now.
-    pub(super) fn learn(&self, sent: Instant, server: Timestamp) -> Timestamp {
+    /// Takes in the reply to a `TIME` that was sent at `sent` and is answered just now. Returns the server's
+    /// time now.
+    pub(super) fn learn(&self, sent: Instant, time: (u64, u64)) -> Timestamp {
+        let server = timestamp(time);
         let now = Instant::now();
         let uncertainty = now.saturating_duration_since(sent) / 2;
         let new = Sample { at: sent + uncertainty, server, uncertainty };
@@ -156,10 +157,14 @@ mod tests {
         a.is_some_and(|a| a.since(b).or(b.since(a)).unwrap_or_default() <= tolerance)
     }
 
+    fn time(server: Timestamp) -> (u64, u64) {
+        (server.as_micros() / 1_000_000, server.as_micros() % 1_000_000)
+    }
+
     async fn sample(clock: &ServerClock, server: Timestamp, trip: Duration) {
         let sent = Instant::now();
         advance(trip).await;
-        clock.learn(sent, server.after(trip / 2));
+        clock.learn(sent, time(server.after(trip / 2)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -213,7 +218,7 @@ mod tests {
         let sent = Instant::now();
         let server = EPOCH.after(Duration::from_millis(1));
         advance(Duration::from_millis(100)).await;
-        clock.learn(sent, server);
+        clock.learn(sent, time(server));
         let expected = EPOCH.after(Duration::from_millis(101));
         assert!(near(clock.now(), expected, Duration::from_millis(1)));
     }

@@ -25,18 +25,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
-use self::clock::timestamp;
 use self::failure::FailureKind;
 use self::link::Link;
-use self::protocol::{At, Ending, Entry, HeldOff, Protocol};
+use self::protocol::{At, Ending, Protocol};
 use self::record::Record;
 use self::server::Server;
 use super::{
-    Acquire, Acquired, Outcome, Revision, Snapshot, Status, Store, StoreFuture, StoreResult,
-    Timestamp, Token, Traits,
+    Acquire, Acquired, Kind, NewValue, Outcome, Revision, Snapshot, Status, Store, StoreFuture,
+    StoreResult, Timestamp, Token, Traits,
 };
 use crate::chance::Chance;
 use crate::codec::CodecId;
@@ -92,26 +92,27 @@ impl RedisStore {
     }
 
     /// The outcome of a load, in bytes.
-    async fn ending(&self, key: &Key, outcome: &Outcome) -> Result<Ending, StoreError> {
+    async fn ending<'a>(&self, key: &Key, outcome: &'a Outcome) -> Result<Ending<'a>, StoreError> {
         let revision = Revision(self.chance.number());
-        let held_off = |pause, now: Timestamp| HeldOff { revision, retry_at: now.after(pause) };
-        Ok(match outcome {
+        let now = match outcome {
+            Outcome::Release => Timestamp::from_micros(0), // which needs no round trip for the time
+            _ => self.server.now().await?,
+        };
+        let encode =
+            |kind, value: &NewValue| record::encode(key, self.codec, revision, kind, value, now);
+        let (entry, life, pause) = match outcome {
             Outcome::Store(value) => {
-                let now = self.server.now().await?;
-                let bytes = record::encode(key, self.codec, revision, value, now);
                 let life = value.ttl.saturating_add(value.stale).min(LONGEST);
-                Ending::Store(Entry { bytes, life })
+                (encode(Kind::Value, value), life, Duration::ZERO)
             }
             Outcome::Uncacheable(ttl) => {
-                let now = self.server.now().await?;
-                let bytes = record::encode_mark(key, self.codec, revision, *ttl, now);
-                Ending::Mark(Entry { bytes, life: *ttl }, held_off(*ttl, now), now)
+                let mark = NewValue::new(Bytes::new(), *ttl);
+                (encode(Kind::Uncacheable, &mark), *ttl, *ttl)
             }
-            Outcome::Postpone(pause) => {
-                Ending::Postpone(held_off(*pause, self.server.now().await?))
-            }
-            Outcome::Release => Ending::Release,
-        })
+            Outcome::Postpone(pause) => (Vec::new(), Duration::ZERO, *pause),
+            Outcome::Release => (Vec::new(), Duration::ZERO, Duration::ZERO),
+        };
+        Ok(Ending { outcome, entry, life, revision, retry_at: now.after(pause), now })
     }
 
     async fn try_finish(
@@ -168,7 +169,7 @@ impl RedisStore {
         let time = redis::cmd("TIME");
         let time = time.query_async(&mut shared);
         let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
-        server.clock.learn(sent, timestamp(time?));
+        server.clock.learn(sent, time?);
         // The link is asked for anew, because another runtime may be polling this future by now.
         let mut shared = server.links.here()?.shared.clone();
         let load = scripts::load(&mut shared);

@@ -10,10 +10,9 @@ use std::time::Duration;
 use redis::RedisResult;
 
 use super::link::{Link, Links};
-use super::record::{self, HEADER, REVISION_AT};
 use crate::codec::CodecId;
 use crate::key::Key;
-use crate::store::{Acquire, Held, Holder, Revision, Timestamp, Token};
+use crate::store::{Acquire, Held, Holder, Outcome, Revision, Timestamp, Token};
 
 /// A way to take the steps, each of which is atomic over an entry and its slots.
 ///
@@ -29,7 +28,12 @@ pub(super) trait Protocol: Sync {
 
     fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool>;
 
-    fn finish<'a>(&'a self, at: At<'a>, tokens: &'a [Token], ending: &'a Ending) -> Step<'a, bool>;
+    fn finish<'a>(
+        &'a self,
+        at: At<'a>,
+        tokens: &'a [Token],
+        ending: &'a Ending<'a>,
+    ) -> Step<'a, bool>;
 }
 
 pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = RedisResult<T>> + Send + 'a>>;
@@ -43,13 +47,6 @@ pub(super) struct At<'a> {
     pub(super) codec: CodecId,
 }
 
-impl At<'_> {
-    /// What every entry of the key begins with.
-    pub(super) fn prefix(&self) -> [u8; REVISION_AT] {
-        record::prefix(self.key, self.codec)
-    }
-}
-
 /// The answer to an acquire.
 pub(super) enum Reply {
     Lease,
@@ -60,36 +57,17 @@ pub(super) enum Reply {
 /// A result and, if that was asked for, the server's time in seconds and microseconds.
 pub(super) type Timed<T> = (T, Option<(u64, u64)>);
 
-/// The end of a load, in bytes.
-pub(super) enum Ending {
-    Store(Entry),
-    /// The mark. But if the entry is a value that is valid `now`, that value stays, and is held off.
-    Mark(Entry, HeldOff, Timestamp),
-    Postpone(HeldOff),
-    Release,
-}
-
-/// An entry to be written, and how long the server is to keep it.
-pub(super) struct Entry {
-    pub(super) bytes: Vec<u8>,
+/// The end of a load, in bytes. What its outcome has no use for is empty or zero.
+pub(super) struct Ending<'a> {
+    pub(super) outcome: &'a Outcome,
+    /// The entry to be written, and how long the server is to keep it.
+    pub(super) entry: Vec<u8>,
     pub(super) life: Duration,
-}
-
-/// What changes in an entry that is not to be loaded anew for a while.
-#[derive(Clone, Copy)]
-pub(super) struct HeldOff {
+    /// What changes in an entry that is not to be loaded anew for a while.
     pub(super) revision: Revision,
     pub(super) retry_at: Timestamp,
-}
-
-impl HeldOff {
-    pub(super) fn revision_bytes(self) -> [u8; 8] {
-        self.revision.0.to_be_bytes()
-    }
-
-    pub(super) fn retry_at_bytes(self) -> [u8; 8] {
-        self.retry_at.as_micros().to_be_bytes()
-    }
+    /// When the load ended. A value that is valid then is not overwritten by a mark.
+    pub(super) now: Timestamp,
 }
 
 /// What a slot holds that is taken for `term`: the script's `token .. ':' .. term`.
@@ -109,16 +87,9 @@ pub(super) fn holder(value: Option<&[u8]>, left: Option<i64>) -> Option<Holder> 
 
 /// Whether `value`, found under a slot's name, holds one of `tokens`.
 pub(super) fn holds_any(value: Option<&[u8]>, tokens: &[Token]) -> bool {
-    let held = value.and_then(|value| value.split_at_checked(36));
-    held.is_some_and(|(held, rest)| {
-        rest.first() == Some(&b':')
-            && tokens.iter().any(|token| token.to_string().as_bytes() == held)
-    })
-}
-
-/// The header in `bytes`, if it is one of an entry that begins with `prefix`.
-pub(super) fn is_header(bytes: &[u8], prefix: &[u8]) -> bool {
-    bytes.len() == HEADER && bytes.starts_with(prefix)
+    let holds =
+        |value: &[u8]| tokens.iter().any(|token| value.starts_with(format!("{token}:").as_bytes()));
+    value.is_some_and(holds)
 }
 
 /// A duration in whole milliseconds, which the bounds of the options keep above zero and within Redis's

@@ -26,7 +26,7 @@ impl RedisStore {
         }
         let link = server.links.here()?;
         let reply = pin!(link.reads.read(key.as_str(), asked, server.op_timeout));
-        match server.ask_in_time(asked, reply).await {
+        match server.ask_at(asked, reply).await {
             Ok(entry) => match server.clock.now() {
                 Some(now) => Ok(self.snapshot(key, entry, now)),
                 None => Box::pin(self.get_with_time(key)).await,
@@ -49,16 +49,13 @@ impl RedisStore {
         let both = async {
             let mut pipeline = redis::pipe();
             pipeline.ignore_errors().cmd("GET").arg(key.as_str()).cmd("TIME");
-            let (entry, time): (RedisResult<Option<Vec<u8>>>, (u64, u64)) =
-                pipeline.query_async(&mut link.shared.clone()).await?;
-            Ok((entry, Some(time)))
+            pipeline.query_async(&mut link.shared.clone()).await
         };
-        let (entry, now) = server.ask_timed(both).await?;
+        let sent = Instant::now();
+        let (entry, time): (RedisResult<Option<Vec<u8>>>, _) =
+            server.ask_at(sent, pin!(both)).await?;
+        let now = server.clock.learn(sent, time);
         let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
-        let now = match now {
-            Some(now) => now,
-            None => server.now().await?,
-        };
         Ok(self.snapshot(key, entry, now))
     }
 

@@ -131,49 +131,29 @@ pub(crate) fn prefix(key: &Key, codec: CodecId) -> [u8; REVISION_AT] {
     prefix
 }
 
-/// Writes `value` as an entry of `key` at `now`.
+/// Writes `value` as an entry of `key` at `now`: a value, or the mark that there is none to be cached.
 pub(crate) fn encode(
     key: &Key,
     codec: CodecId,
     revision: Revision,
+    kind: Kind,
     value: &NewValue,
     now: Timestamp,
 ) -> Vec<u8> {
-    let life = (value.ttl, value.delta);
-    let mut bytes = header(key, codec, revision, life, VALUE, now, value.payload.len());
-    bytes.extend_from_slice(&value.payload);
-    bytes
-}
-
-/// Writes the mark that the value of `key` is not to be cached, which is valid for `ttl` from `now` on.
-pub(crate) fn encode_mark(
-    key: &Key,
-    codec: CodecId,
-    revision: Revision,
-    ttl: Duration,
-    now: Timestamp,
-) -> Vec<u8> {
-    header(key, codec, revision, (ttl, Duration::ZERO), UNCACHEABLE, now, 0)
-}
-
-fn header(
-    key: &Key,
-    codec: CodecId,
-    revision: Revision,
-    (ttl, delta): (Duration, Duration),
-    kind: u8,
-    now: Timestamp,
-    payload: usize,
-) -> Vec<u8> {
     let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX).to_be_bytes();
-    let mut bytes = Vec::with_capacity(HEADER + payload);
+    let kind = match kind {
+        Kind::Value => VALUE,
+        Kind::Uncacheable => UNCACHEABLE,
+    };
+    let mut bytes = Vec::with_capacity(HEADER + value.payload.len());
     bytes.extend_from_slice(&prefix(key, codec));
     bytes.extend_from_slice(&revision.0.to_be_bytes());
-    bytes.extend_from_slice(&micros(delta));
-    bytes.extend_from_slice(&now.after(ttl).as_micros().to_be_bytes());
-    bytes.extend_from_slice(&micros(ttl));
+    bytes.extend_from_slice(&micros(value.delta));
+    bytes.extend_from_slice(&now.after(value.ttl).as_micros().to_be_bytes());
+    bytes.extend_from_slice(&micros(value.ttl));
     bytes.extend_from_slice(&[0; KIND - RETRY_AT]);
     bytes.extend_from_slice(&[kind, 0, 0, 0]);
+    bytes.extend_from_slice(&value.payload);
     bytes
 }
 
@@ -202,7 +182,7 @@ mod tests {
     }
 
     fn encoded() -> Vec<u8> {
-        encode(&key("user:42"), codec(), Revision(7), &value(), NOW)
+        encode(&key("user:42"), codec(), Revision(7), Kind::Value, &value(), NOW)
     }
 
     fn decode_at(now: Timestamp, bytes: impl Into<Bytes>) -> Option<Snapshot> {
@@ -282,7 +262,8 @@ mod tests {
     #[test]
     fn a_mark_holds_nothing_and_expires() {
         let second = Duration::from_secs(1);
-        let mark = encode_mark(&key("user:42"), codec(), Revision(7), second, NOW);
+        let mark = NewValue::new(Bytes::new(), second);
+        let mark = encode(&key("user:42"), codec(), Revision(7), Kind::Uncacheable, &mark, NOW);
         let entry = decode_at(NOW, mark).unwrap();
         assert_eq!((entry.kind, entry.payload.len()), (Kind::Uncacheable, 0));
         assert_eq!((entry.expiry, entry.life), (NOW.after(second), second));
@@ -292,7 +273,7 @@ mod tests {
     fn the_last_moment_does_not_overflow() {
         let forever = NewValue { ttl: Duration::MAX, delta: Duration::MAX, ..value() };
         let now = Timestamp::from_micros(u64::MAX - 1);
-        let bytes = encode(&key("user:42"), codec(), Revision(7), &forever, now);
+        let bytes = encode(&key("user:42"), codec(), Revision(7), Kind::Value, &forever, now);
         assert_eq!(decode_at(now, bytes).unwrap().expiry.as_micros(), u64::MAX);
     }
 }

@@ -11,9 +11,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation, Value};
 
 use super::connection::Connection;
-use super::protocol::{At, Ending, Entry, HeldOff, Protocol, Reply, Step, Timed, holder, millis};
+use super::protocol::{At, Ending, Protocol, Reply, Step, Timed, holder, millis};
 use super::record;
-use crate::store::{Acquire, Held, Take, Token};
+use crate::store::{Acquire, Held, Outcome, Take, Token};
 
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire.lua")));
 static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
@@ -51,30 +51,30 @@ impl Protocol for Scripts {
         })
     }
 
-    fn finish<'a>(&'a self, at: At<'a>, tokens: &'a [Token], ending: &'a Ending) -> Step<'a, bool> {
+    fn finish<'a>(
+        &'a self,
+        at: At<'a>,
+        tokens: &'a [Token],
+        ending: &'a Ending<'a>,
+    ) -> Step<'a, bool> {
         Box::pin(async move {
             let Some(first) = tokens.first() else { return Ok(false) };
             let mut script = FINISH.prepare_invoke();
             script.key(at.key.as_str()).key(at.key.lease_name()).key(at.key.hedge_name());
-            let (how, entry, held_off, now) = match ending {
-                Ending::Store(entry) => ("store", Some(entry), None, None),
-                Ending::Mark(entry, held_off, now) => {
-                    ("mark", Some(entry), Some(held_off), Some(now))
-                }
-                Ending::Postpone(held_off) => ("postpone", None, Some(held_off), None),
-                Ending::Release => ("release", None, None, None),
+            let how = match ending.outcome {
+                Outcome::Store(_) => "store",
+                Outcome::Uncacheable(_) => "mark",
+                Outcome::Postpone(_) => "postpone",
+                Outcome::Release => "release",
             };
-            let [revision, retry_at] = held_off.map_or([[0; 8]; 2], |held_off: &HeldOff| {
-                [held_off.revision_bytes(), held_off.retry_at_bytes()]
-            });
             script
                 .arg(how)
-                .arg(&at.prefix()[..])
-                .arg(entry.map_or(&[][..], |entry: &Entry| &entry.bytes[..]))
-                .arg(entry.map_or(0, |entry| millis(entry.life)))
-                .arg(&revision[..])
-                .arg(&retry_at[..])
-                .arg(now.map_or(0, |now| now.as_micros()));
+                .arg(&record::prefix(at.key, at.codec)[..])
+                .arg(&ending.entry[..])
+                .arg(millis(ending.life))
+                .arg(&ending.revision.0.to_be_bytes()[..])
+                .arg(&ending.retry_at.as_micros().to_be_bytes()[..])
+                .arg(ending.now.as_micros());
             for token in tokens {
                 script.arg(token.to_string());
             }
@@ -112,7 +112,7 @@ fn acquire_script(at: At<'_>, request: &Acquire<'_>, with_time: bool) -> ScriptI
         .arg(take)
         .arg(request.token.to_string())
         .arg(millis(request.lease))
-        .arg(&at.prefix()[..])
+        .arg(&record::prefix(at.key, at.codec)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
         .arg(record::HEADER)
         .arg(u8::from(with_time));

@@ -16,7 +16,7 @@ use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Val
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, How, Probe};
-use super::clock::{ServerClock, timestamp};
+use super::clock::ServerClock;
 use super::connection::CONNECT_TIMEOUT;
 use super::failure::{Counted, Failure, FailureKind};
 use super::link::{Link, Links};
@@ -78,29 +78,19 @@ impl Server {
         self.ask_at(Instant::now(), pin!(reply)).await
     }
 
-    /// As [`ask`](Self::ask), for an operation that begins at `asked`.
-    async fn ask_at<T>(
+    /// As [`ask`](Self::ask), for an operation that begins at `asked`. The reply is pinned, because each
+    /// function on the way down would have room for it otherwise.
+    pub(super) fn ask_at<T>(
         self: &Arc<Self>,
         asked: Instant,
         reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
-    ) -> Result<T, Failure> {
-        self.ask_in_time(asked, pin!(in_time_from(asked, self.op_timeout, reply))).await
-    }
-
-    /// As [`ask`](Self::ask), for a `reply` that ends by itself when an operation asked at `asked` has
-    /// taken as long as it may. The reply is pinned, because each function on the way down would have
-    /// room for it otherwise.
-    pub(super) fn ask_in_time<T>(
-        self: &Arc<Self>,
-        asked: Instant,
-        reply: Pin<&mut impl Future<Output = Option<RedisResult<T>>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
             if self.breaker.is_open() {
                 self.probe_if_due();
                 return Err(Failure::left_alone(self.address()));
             }
-            match self.judge(self.op_timeout, reply.await) {
+            match self.with_timeout(asked, self.op_timeout, reply).await {
                 Ok(reply) => {
                     self.breaker.succeeded();
                     Ok(reply)
@@ -140,25 +130,22 @@ impl Server {
     ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
         let (reply, time) = self.ask_at(sent, pin!(reply)).await?;
-        Ok((reply, time.map(|time| self.clock.learn(sent, timestamp(time)))))
+        Ok((reply, time.map(|time| self.clock.learn(sent, time))))
     }
 
     /// Waits for `reply`, but no longer than `limit` from `begun` on.
-    pub(super) async fn with_timeout<T>(
+    pub(super) fn with_timeout<T>(
         &self,
         begun: Instant,
         limit: Duration,
         reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
-    ) -> Result<T, Failure> {
-        self.judge(limit, in_time_from(begun, limit, reply).await)
-    }
-
-    /// The result of a `reply` that was waited for no longer than `limit`; `None` if it did not come.
-    fn judge<T>(&self, limit: Duration, reply: Option<RedisResult<T>>) -> Result<T, Failure> {
-        match reply {
-            Some(Ok(reply)) => Ok(reply),
-            Some(Err(error)) => Err(self.fails(Failure::classify(self.address(), error))),
-            None => Err(self.fails(Failure::timeout(self.address(), limit))),
+    ) -> impl Future<Output = Result<T, Failure>> {
+        async move {
+            match in_time_from(begun, limit, reply).await {
+                Some(Ok(reply)) => Ok(reply),
+                Some(Err(error)) => Err(self.fails(Failure::classify(self.address(), error))),
+                None => Err(self.fails(Failure::timeout(self.address(), limit))),
+            }
         }
     }
 
@@ -243,7 +230,7 @@ impl Server {
         let link = self.links.here()?;
         let sent = Instant::now();
         let time = self.ask_at(sent, pin!(time(&link))).await?;
-        Ok(self.clock.learn(sent, timestamp(time)))
+        Ok(self.clock.learn(sent, time))
     }
 
     /// Starts a task that probes the server, if a probe is due.
@@ -273,7 +260,7 @@ impl Server {
         match self.with_timeout(begun, CONNECT_TIMEOUT + self.op_timeout, pin!(reply)).await {
             Ok((asked, time)) => {
                 self.links.renew();
-                self.clock.learn(asked, timestamp(time));
+                self.clock.learn(asked, time);
                 Probe::Answered
             }
             Err(_) => Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 },

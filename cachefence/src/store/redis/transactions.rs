@@ -9,12 +9,9 @@ use std::time::Duration;
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
 use super::clock::timestamp;
-use super::protocol::{
-    At, Ending, Entry, HeldOff, Protocol, Reply, Step, Timed, holder, holds_any, is_header, millis,
-    slot,
-};
+use super::protocol::{At, Ending, Protocol, Reply, Step, Timed, holder, holds_any, millis, slot};
 use super::record::{self, HEADER, RETRY_AT, REVISION_AT, Record};
-use crate::store::{Acquire, Held, Take, Timestamp, Token};
+use crate::store::{Acquire, Held, Outcome, Take, Token};
 
 pub(super) struct Transactions;
 
@@ -46,11 +43,16 @@ impl Protocol for Transactions {
         })
     }
 
-    fn finish<'a>(&'a self, at: At<'a>, tokens: &'a [Token], ending: &'a Ending) -> Step<'a, bool> {
+    fn finish<'a>(
+        &'a self,
+        at: At<'a>,
+        tokens: &'a [Token],
+        ending: &'a Ending<'a>,
+    ) -> Step<'a, bool> {
         Box::pin(async move {
-            let entries = match ending {
-                Ending::Store(_) | Ending::Release => Entries::Ignored,
-                Ending::Mark(..) | Ending::Postpone(_) => Entries::Watched,
+            let entries = match ending.outcome {
+                Outcome::Store(_) | Outcome::Release => Entries::Ignored,
+                Outcome::Uncacheable(_) | Outcome::Postpone(_) => Entries::Watched,
             };
             if_held(at, tokens, entries, |held, header| finish(at, ending, held, header)).await
         })
@@ -98,7 +100,12 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
 
         let give_back = async || {
             if is_taken {
-                Transactions.finish(at, &[request.token], &Ending::Release).await?;
+                let change = |held: &[String], _: &[u8]| {
+                    let mut change = transaction();
+                    change.cmd("DEL").arg(held).ignore();
+                    change
+                };
+                if_held(at, &[request.token], Entries::Ignored, change).await?;
             }
             Ok::<_, redis::RedisError>(())
         };
@@ -147,43 +154,33 @@ fn three(reply: Value) -> RedisResult<Found> {
 }
 
 /// The transaction that ends a load. The slots `held` hold its tokens, and its entry begins with `header`.
-fn finish(at: At<'_>, ending: &Ending, held: &[String], header: &[u8]) -> Pipeline {
+fn finish(at: At<'_>, ending: &Ending<'_>, held: &[String], header: &[u8]) -> Pipeline {
     let mut change = transaction();
     let names = [at.key.lease_name(), at.key.hedge_name()];
-    let is_entry = is_header(header, &at.prefix());
-    match ending {
-        Ending::Mark(_, held_off, now) if is_entry && is_valid_value(at, header, *now) => {
-            hold_off(&mut change, at, *held_off);
-            change.cmd("DEL").arg(&names[..]).ignore();
-        }
-        Ending::Store(entry) | Ending::Mark(entry, ..) => store(&mut change, at, entry, &names),
-        Ending::Postpone(held_off) => {
-            change.cmd("DEL").arg(held).ignore();
-            if is_entry {
-                hold_off(&mut change, at, *held_off);
-            }
-        }
-        Ending::Release => _ = change.cmd("DEL").arg(held).ignore(),
-    }
-    change
-}
-
-fn store(change: &mut Pipeline, at: At<'_>, entry: &Entry, names: &[String]) {
-    set(change, at.key.as_str(), &entry.bytes, entry.life);
-    change.cmd("DEL").arg(names).ignore();
-}
-
-/// Changes the entry in place, so that it keeps its own time to live.
-fn hold_off(change: &mut Pipeline, at: At<'_>, held_off: HeldOff) {
-    let mut put = |position: usize, bytes: [u8; 8]| {
-        change.cmd("SETRANGE").arg(at.key.as_str()).arg(position).arg(&bytes[..]).ignore();
+    let is_held_off = match ending.outcome {
+        Outcome::Uncacheable(_) => record::is_valid_value(at.key, at.codec, header, ending.now),
+        Outcome::Postpone(_) => record::revision_of(at.key, at.codec, header).is_some(),
+        Outcome::Store(_) | Outcome::Release => false,
     };
-    put(REVISION_AT, held_off.revision_bytes());
-    put(RETRY_AT, held_off.retry_at_bytes());
-}
-
-fn is_valid_value(at: At<'_>, header: &[u8], now: Timestamp) -> bool {
-    record::is_valid_value(at.key, at.codec, header, now)
+    if is_held_off {
+        // The entry is changed in place, so that it keeps its own time to live.
+        let mut put = |position: usize, bytes: [u8; 8]| {
+            change.cmd("SETRANGE").arg(at.key.as_str()).arg(position).arg(&bytes[..]).ignore();
+        };
+        put(REVISION_AT, ending.revision.0.to_be_bytes());
+        put(RETRY_AT, ending.retry_at.as_micros().to_be_bytes());
+    }
+    let emptied = match ending.outcome {
+        Outcome::Store(_) | Outcome::Uncacheable(_) => {
+            if !is_held_off {
+                set(&mut change, at.key.as_str(), &ending.entry, ending.life);
+            }
+            &names[..]
+        }
+        Outcome::Postpone(_) | Outcome::Release => held,
+    };
+    change.cmd("DEL").arg(emptied).ignore();
+    change
 }
 
 /// Whether a change depends on the entry, which then has to be the same when the change is made.
