@@ -25,7 +25,11 @@ mod sync {
     pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard};
     pub(crate) use std::hash::RandomState as DefaultHashBuilder;
-    pub(crate) use std::sync::PoisonError;
+    use std::sync::PoisonError;
+
+    pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 use world::World;
