@@ -11,7 +11,7 @@ use cachefence::store::{
     Acquire, Acquired, Health, Key, NewValue, Outcome, Revision, Snapshot, Take, Token,
 };
 use cachefence::testing::{self, store_contract};
-use cachefence::{CacheFence, MemoryStore, Store};
+use cachefence::{MemoryStore, Store};
 use cachefence_tests::{RedisServer, assert_no_locks};
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -39,7 +39,7 @@ async fn redis_with_scripts_forbidden() -> Fixture {
 }
 
 async fn on(server: RedisServer) -> Fixture {
-    let cache = CacheFence::connect(server.url()).await.unwrap();
+    let cache = server.cache().await;
     Fixture { store: testing::store(&cache), server }
 }
 

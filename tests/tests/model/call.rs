@@ -1,4 +1,4 @@
-//! What `engine/look` and `engine/lead` do: one call from its read to its value.
+//! What `engine/read` and `engine/load/lead` do: one call from its read to its value.
 
 use crate::flight::Outcome;
 use crate::rules::Rules;

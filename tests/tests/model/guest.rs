@@ -1,4 +1,4 @@
-//! What `engine/guest` does: load without a lease, for callers that came before.
+//! What `engine/load/guest` does: load without a lease, for callers that came before.
 
 use crate::state::{CallerId, Guest, Phase, State, bit, process_of};
 

@@ -82,7 +82,7 @@ async fn without_scripts() -> (RedisServer, Gate, Arc<dyn Store>) {
     let rename = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
     let server = RedisServer::builder().args(rename).start();
     let gate = Gate::before(server.port()).await;
-    let cache = CacheFence::connect(&gate.url).await.unwrap();
+    let cache = CacheFence::builder().redis(&gate.url).op_timeout(SOON).build().await.unwrap();
     (server, gate, testing::store(&cache))
 }
 
