@@ -12,6 +12,7 @@ mod clock;
 mod connection;
 mod failure;
 mod link;
+mod on_drop;
 mod protocol;
 mod read;
 pub(crate) mod record;

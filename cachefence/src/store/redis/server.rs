@@ -102,16 +102,16 @@ impl Server {
     /// [`FailureKind::Lost`] came at once, so there is time to ask again.
     fn count(&self, asked: Instant, mut failure: Failure) -> Failure {
         let late = asked.elapsed() >= self.op_timeout / 2;
-        let how = match failure.kind.meaning().breaker {
+        let lost = match failure.kind.meaning().breaker {
             Counted::Answer => {
                 self.breaker.succeeded();
                 return failure;
             }
             Counted::Nothing => return failure,
-            Counted::Loss => How::Lost { at_once: !late },
-            Counted::Failure if late => How::InVain,
-            Counted::Failure => How::Refused,
+            Counted::Loss => true,
+            Counted::Failure => false,
         };
+        let how = How { lost, at_once: !late };
         if self.breaker.failed(asked, how, chance::fraction(rand::random())) {
             report::store_left_alone(&failure.error);
         }
