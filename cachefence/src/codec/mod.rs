@@ -71,12 +71,20 @@ pub trait Codec: Send + Sync + 'static {
 /// through `erased_serde`.
 pub(crate) enum AnyCodec {
     Json,
-    Other(Box<dyn ErasedCodec>),
+    Other {
+        codec: Box<dyn ErasedCodec>,
+        #[cfg(feature = "redis")]
+        id: CodecId,
+    },
 }
 
 impl AnyCodec {
     pub(crate) fn other(codec: impl Codec) -> Self {
-        Self::Other(Box::new(codec))
+        Self::Other {
+            #[cfg(feature = "redis")]
+            id: CodecId::of(codec.name()),
+            codec: Box::new(codec),
+        }
     }
 
     /// The id that tells the entries of this codec from those of others.
@@ -84,14 +92,14 @@ impl AnyCodec {
     pub(crate) fn id(&self) -> CodecId {
         match self {
             Self::Json => CodecId::of(Json.name()),
-            Self::Other(codec) => CodecId::of(codec.name_erased()),
+            Self::Other { id, .. } => *id,
         }
     }
 
     pub(crate) fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
         match self {
             Self::Json => json::encode_once_compiled(value),
-            Self::Other(codec) => codec.encode_erased(value),
+            Self::Other { codec, .. } => codec.encode_erased(value),
         }
     }
 
@@ -99,10 +107,13 @@ impl AnyCodec {
         match self {
             // Checking the whole text for UTF-8 once takes a tenth of the time that checking each string would take.
             Self::Json => Ok(serde_json::from_str(str::from_utf8(bytes)?)?),
-            Self::Other(codec) => {
-                let mut slot = Slot(None);
-                codec.decode_erased(bytes, &mut slot)?;
-                slot.0.ok_or_else(|| "the codec did not use the seed that it was given".into())
+            Self::Other { codec, .. } => {
+                let mut decoded = None;
+                codec.decode_erased(bytes, &mut |from| {
+                    decoded = Some(erased_serde::deserialize(from)?);
+                    Ok(())
+                })?;
+                decoded.ok_or_else(|| "the codec did not use the seed that it was given".into())
             }
         }
     }
@@ -123,50 +134,32 @@ impl CodecId {
 
 /// A [`Codec`] behind a pointer.
 pub(crate) trait ErasedCodec: Send + Sync {
-    #[cfg(feature = "redis")]
-    fn name_erased(&self) -> &'static str;
     fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError>;
-    fn decode_erased(&self, bytes: &[u8], slot: &mut dyn Fill) -> Result<(), BoxError>;
+    fn decode_erased<'a>(&self, bytes: &[u8], fill: &'a mut Fill<'a>) -> Result<(), BoxError>;
 }
 
 impl<C: Codec> ErasedCodec for C {
-    #[cfg(feature = "redis")]
-    fn name_erased(&self) -> &'static str {
-        self.name()
-    }
-
     fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError> {
         self.encode(value)
     }
 
-    fn decode_erased(&self, bytes: &[u8], slot: &mut dyn Fill) -> Result<(), BoxError> {
-        self.decode(bytes, FillSeed(slot))
+    fn decode_erased<'a>(&self, bytes: &[u8], fill: &'a mut Fill<'a>) -> Result<(), BoxError> {
+        self.decode(bytes, FillSeed(fill))
     }
 }
 
-/// The place for a decoded value, whatever its type.
-pub(crate) trait Fill {
-    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error>;
-}
-
-struct Slot<T>(Option<T>);
-
-impl<T: DeserializeOwned> Fill for Slot<T> {
-    fn fill(&mut self, from: &mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error> {
-        self.0 = Some(erased_serde::deserialize(from)?);
-        Ok(())
-    }
-}
+/// Takes a value out of a deserializer, whatever the value's type is.
+type Fill<'a> = dyn FnMut(&mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
 
 /// The seed that a [`Codec`] is handed for a value whose type it does not know.
-struct FillSeed<'a>(&'a mut dyn Fill);
+struct FillSeed<'a>(&'a mut Fill<'a>);
 
 impl<'de> DeserializeSeed<'de> for FillSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let mut erased = <dyn ErasedDeserializer<'_>>::erase(deserializer);
-        self.0.fill(&mut erased).map_err(serde::de::Error::custom)
+        (self.0)(&mut erased).map_err(serde::de::Error::custom)
     }
 }
 

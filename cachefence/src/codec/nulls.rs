@@ -1,5 +1,6 @@
 //! Finds the values that JSON writes as `null` and that cannot be decoded as they were.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -10,22 +11,18 @@ use serde::ser::{
 
 /// Why a value cannot be decoded from JSON as it was.
 #[derive(Debug)]
-pub(super) enum Lost {
-    Float,
-    Some,
-    Other(String),
-}
+pub(super) struct Lost(Cow<'static, str>);
+
+const FLOAT: Lost = Lost(Cow::Borrowed("JSON has neither NaN nor infinities; use another codec"));
+
+const SOME: Lost = Lost(Cow::Borrowed(
+    "JSON has one null, so a `Some` that holds one, such as `Some(None)`, would come back as `None`; use \
+     another codec",
+));
 
 impl Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Float => f.write_str("JSON has neither NaN nor infinities; use another codec"),
-            Self::Some => f.write_str(
-                "JSON has one null, so a `Some` that holds one, such as `Some(None)`, would come \
-                 back as `None`; use another codec",
-            ),
-            Self::Other(message) => f.write_str(message),
-        }
+        f.write_str(&self.0)
     }
 }
 
@@ -33,7 +30,7 @@ impl std::error::Error for Lost {}
 
 impl ser::Error for Lost {
     fn custom<T: Display>(message: T) -> Self {
-        Self::Other(message.to_string())
+        Self(Cow::Owned(message.to_string()))
     }
 }
 
@@ -95,11 +92,11 @@ impl Serializer for Walk {
     }
 
     fn serialize_f32(self, value: f32) -> Result<bool, Lost> {
-        if value.is_finite() { Ok(false) } else { Err(Lost::Float) }
+        if value.is_finite() { Ok(false) } else { Err(FLOAT) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<bool, Lost> {
-        if value.is_finite() { Ok(false) } else { Err(Lost::Float) }
+        if value.is_finite() { Ok(false) } else { Err(FLOAT) }
     }
 
     fn serialize_none(self) -> Result<bool, Lost> {
@@ -115,7 +112,7 @@ impl Serializer for Walk {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, Lost> {
-        if value.serialize(self)? { Err(Lost::Some) } else { Ok(false) }
+        if value.serialize(self)? { Err(SOME) } else { Ok(false) }
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(

@@ -5,7 +5,6 @@ mod long;
 mod names;
 mod part;
 mod provided;
-mod uuid;
 mod writer;
 
 pub use long::MAX_WHOLE_KEY_BYTES;
@@ -77,12 +76,12 @@ impl Key {
 
     /// The name of the key's lease, in the same Redis Cluster slot as the entry.
     pub fn lease_name(&self) -> String {
-        names::lease(self.prefix(), &self.name)
+        names::slot(names::LEASE, self.prefix(), &self.name)
     }
 
     /// The name of the key's hedge, in the same Redis Cluster slot as the entry.
     pub fn hedge_name(&self) -> String {
-        names::hedge(self.prefix(), &self.name)
+        names::slot(names::HEDGE, self.prefix(), &self.name)
     }
 
     fn prefix(&self) -> &str {

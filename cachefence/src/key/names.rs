@@ -17,10 +17,10 @@
 const MARK: &str = "{~}";
 
 /// What the name of a lease begins with, after the namespace.
-const LEASE: &str = "~lock:";
+pub(super) const LEASE: &str = "~lock:";
 
 /// What the name of a hedge begins with, after the namespace.
-const HEDGE: &str = "~hedge:";
+pub(super) const HEDGE: &str = "~hedge:";
 
 /// Marks `name`, whose first `prefix` bytes are a namespace, if its text cannot stand as it is.
 #[inline]
@@ -40,17 +40,8 @@ fn mark_if_needed(prefix: usize, name: &mut String) {
     }
 }
 
-/// The name of the lease of the entry `name`.
-pub(super) fn lease(prefix: &str, name: &str) -> String {
-    slot_name(prefix, LEASE, name)
-}
-
-/// The name of the hedge of the entry `name`.
-pub(super) fn hedge(prefix: &str, name: &str) -> String {
-    slot_name(prefix, HEDGE, name)
-}
-
-fn slot_name(prefix: &str, kind: &str, name: &str) -> String {
+/// The name of a slot of the entry `name`; `kind` is [`LEASE`] or [`HEDGE`].
+pub(super) fn slot(kind: &str, prefix: &str, name: &str) -> String {
     match hash_tag(name) {
         Some(tag) => format!("{prefix}{kind}{{{tag}}}:{name}"),
         None => format!("{prefix}{kind}{{{name}}}"),

@@ -1,5 +1,5 @@
 //! The types that can stand in a key without further code: those of the standard library whose values
-//! have one spelling each.
+//! have one spelling each, and `Uuid`.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,6 +11,8 @@ use std::num::{
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::{KeyPart, PartWriter};
 
@@ -63,6 +65,13 @@ impl KeyPart for Duration {
             (secs, 0) => part.display(&secs),
             (secs, nanos) => part.display(&format_args!("{secs}.{nanos:09}")),
         }
+    }
+}
+
+/// In the spelling of RFC 9562: hyphenated, lower case.
+impl KeyPart for Uuid {
+    fn write_part(&self, part: &mut PartWriter<'_>) {
+        part.text(self.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     }
 }
 
@@ -172,6 +181,12 @@ mod tests {
         assert_eq!(render("ann.lee@example-site_1"), "ann.lee@example-site_1");
         assert_eq!(render(&true), "true");
         assert_eq!(render(&Some(3)), "3");
+    }
+
+    #[test]
+    fn a_uuid_reads_as_it_is() {
+        let uuid = Uuid::from_u128(0x6BA7_B810_9DAD_11D1_80B4_00C0_4FD4_30C8);
+        assert_eq!(render(&uuid), "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
     }
 
     #[test]

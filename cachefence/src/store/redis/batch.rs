@@ -21,6 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::connection::Connection;
+use super::on_drop::OnDrop;
 use crate::time::{detach, in_time};
 
 /// How many reads may be under way before others gather.
@@ -88,7 +89,9 @@ impl ReadBatch {
         limit: Duration,
     ) -> impl Future<Output = RedisResult<Option<Vec<u8>>>> {
         async move {
-            let _under_way = UnderWay::one_more(&self.under_way);
+            let count = &self.under_way;
+            count.fetch_add(1, Ordering::Relaxed);
+            let _under_way = OnDrop(move || _ = count.fetch_sub(1, Ordering::Relaxed));
             if let Some(member) = self.gather(key, asked, limit) {
                 match member.await {
                     Ok(Found::Value(value)) => return Ok(Option::from_redis_value(value)?),
@@ -234,22 +237,6 @@ impl Drop for Sender {
             let left = lock(&reads.gathering).take();
             drop(left); // with the lock released
         }
-    }
-}
-
-/// Counts a read until it is over.
-struct UnderWay<'a>(&'a AtomicUsize);
-
-impl<'a> UnderWay<'a> {
-    fn one_more(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

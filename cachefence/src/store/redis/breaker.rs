@@ -88,7 +88,7 @@ impl Breaker {
         }
         self.open.store(true, Ordering::Relaxed);
         probes.pause = LONG;
-        probes.schedule(!matches!(how, How::InVain | How::Lost { at_once: false }), drawn);
+        probes.schedule(how.at_once, drawn);
         true
     }
 
@@ -123,14 +123,12 @@ impl Breaker {
 }
 
 /// How an operation failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
-    /// The operation's connection was lost.
-    Lost { at_once: bool },
-    /// The operation failed at once, by itself.
-    Refused,
-    /// The operation was waited for in vain.
-    InVain,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// Whether the connection of the operation was lost.
+    pub(super) lost: bool,
+    /// Whether the operation failed at once, and not after a wait.
+    pub(super) at_once: bool,
 }
 
 /// How a probe ended.
@@ -147,11 +145,10 @@ pub(super) enum Probe {
 impl Probes {
     /// Whether the failure of an operation that was asked at `asked` counts.
     fn is_news(&mut self, asked: Instant, how: How) -> bool {
-        let lost = matches!(how, How::Lost { .. });
-        if asked < self.closed || (lost && asked < self.lost) {
+        if asked < self.closed || (how.lost && asked < self.lost) {
             return false;
         }
-        if lost {
+        if how.lost {
             self.lost = Instant::now();
         }
         true
@@ -176,6 +173,10 @@ mod tests {
     use super::*;
     use tokio::time::advance;
 
+    const LOST: How = How { lost: true, at_once: true };
+    const REFUSED: How = How { lost: false, at_once: true };
+    const IN_VAIN: How = How { lost: false, at_once: false };
+
     fn fails(breaker: &Breaker, how: How) -> bool {
         breaker.failed(Instant::now(), how, 0.0)
     }
@@ -195,7 +196,7 @@ mod tests {
         let breaker = Breaker::new();
         for _ in 0..3 {
             for _ in 1..MOST_FAILURES {
-                assert!(!fails(&breaker, How::Refused));
+                assert!(!fails(&breaker, REFUSED));
             }
             breaker.succeeded();
         }
@@ -204,21 +205,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_asked_before_it_closed_does_not_count() {
-        let breaker = opened(How::Refused);
+        let breaker = opened(REFUSED);
         let asked = Instant::now();
         advance(SHORT).await;
         assert!(breaker.is_due());
         assert!(breaker.probed(Probe::Answered, 0.0));
-        for how in [How::Lost { at_once: true }, How::Refused, How::InVain] {
+        for how in [LOST, REFUSED, IN_VAIN] {
             for _ in 0..2 * MOST_FAILURES {
                 assert!(!breaker.failed(asked, how, 0.0), "{how:?}");
             }
         }
         // And leaves no trace.
         for _ in 1..MOST_FAILURES {
-            assert!(!fails(&breaker, How::Refused));
+            assert!(!fails(&breaker, REFUSED));
         }
-        assert!(fails(&breaker, How::Refused));
+        assert!(fails(&breaker, REFUSED));
     }
 
     #[tokio::test(start_paused = true)]
@@ -228,13 +229,9 @@ mod tests {
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
             let opens = connection == MOST_FAILURES;
-            assert_eq!(
-                breaker.failed(asked, How::Lost { at_once: true }, 0.0),
-                opens,
-                "{connection}"
-            );
+            assert_eq!(breaker.failed(asked, LOST, 0.0), opens, "{connection}");
             for _ in 0..100 {
-                assert!(!breaker.failed(asked, How::Lost { at_once: true }, 0.0), "{connection}");
+                assert!(!breaker.failed(asked, LOST, 0.0), "{connection}");
             }
         }
         assert!(breaker.is_open());
@@ -242,7 +239,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_refusal_counts_and_so_does_each_wait_in_vain() {
-        for how in [How::Refused, How::InVain] {
+        for how in [REFUSED, IN_VAIN] {
             let breaker = Breaker::new();
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
@@ -254,7 +251,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_probes_at_a_time_and_after_a_pause() {
-        let breaker = opened(How::InVain);
+        let breaker = opened(IN_VAIN);
         assert!(!breaker.is_due());
         advance(LONG).await;
         assert!(breaker.is_due());
@@ -266,7 +263,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_probed_less_and_less() {
-        let breaker = opened(How::InVain);
+        let breaker = opened(IN_VAIN);
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             advance(Duration::from_millis(seconds * 1_000 - 1)).await;
             assert!(!breaker.is_due(), "{seconds} s");
@@ -278,7 +275,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn refusals_are_probed_on_and_on() {
-        let breaker = opened(How::Refused);
+        let breaker = opened(REFUSED);
         for _ in 0..100 {
             advance(SHORT).await;
             assert!(breaker.is_due());
@@ -288,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_abandoned_probe_is_made_again() {
-        let breaker = opened(How::Refused);
+        let breaker = opened(REFUSED);
         advance(SHORT).await;
         assert!(breaker.is_due());
         breaker.probed(Probe::Abandoned, 0.0);
@@ -299,7 +296,7 @@ mod tests {
     async fn up_to_half_of_a_pause_is_taken_off() {
         let breaker = Breaker::new();
         for _ in 0..MOST_FAILURES {
-            breaker.failed(Instant::now(), How::InVain, 1.0);
+            breaker.failed(Instant::now(), IN_VAIN, 1.0);
         }
         advance(LONG / 2).await;
         assert!(breaker.is_due());

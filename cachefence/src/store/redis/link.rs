@@ -5,8 +5,7 @@
 //! let go when the runtime shuts down.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult};
@@ -15,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::batch::ReadBatch;
 use super::connection::{Connection, plain_config};
+use super::on_drop::OnDrop;
 use super::tracking::Tracking;
 use crate::error::StoreError;
 
@@ -23,13 +23,11 @@ use crate::error::StoreError;
 pub(super) struct Links {
     client: Client,
     homes: Arc<Mutex<Vec<Home>>>,
-    built: AtomicU64,
 }
 
 /// The link of one place.
 #[derive(Debug)]
 struct Home {
-    number: u64,
     place: Place,
     link: Arc<Link>,
     /// Ends the task that watches the runtime, when it is dropped with the home.
@@ -61,7 +59,7 @@ pub(super) struct Link {
 
 impl Links {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, homes: Arc::default(), built: AtomicU64::new(0) }
+        Self { client, homes: Arc::default() }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -86,16 +84,20 @@ impl Links {
             own: tokio::sync::Mutex::default(),
         });
         let (watched, dropped) = oneshot::channel();
-        let number = self.built.fetch_add(1, Ordering::Relaxed);
-        let home = Home { number, place, link: Arc::clone(&link), _watched: watched };
-        homes.push(home);
+        homes.push(Home { place, link: Arc::clone(&link), _watched: watched });
         drop(homes);
-        let leaving = Leaving { homes: Arc::downgrade(&self.homes), number };
+        // A weak handle keeps the link's address from being used by a later link.
+        let (homes, weak) = (Arc::downgrade(&self.homes), Arc::downgrade(&link));
+        let leave = OnDrop(move || {
+            if let Some(homes) = homes.upgrade() {
+                let gone = take(&homes, |home| Arc::as_ptr(&home.link) == weak.as_ptr());
+                drop(gone); // with the lock released
+            }
+        });
         runtime.spawn(async move {
-            // The task ends with the home, or is dropped with the runtime. Either way `leaving` is
-            // dropped.
+            // The task ends with the home, or is dropped with the runtime. Either way `leave` is dropped.
             let _ = dropped.await;
-            drop(leaving);
+            drop(leave);
         });
         Ok(link)
     }
@@ -112,21 +114,6 @@ impl Links {
     /// A connection for one caller at a time.
     pub(super) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
         self.client.get_multiplexed_async_connection_with_config(&plain_config()).await
-    }
-}
-
-/// Takes a home off the list when it is dropped.
-struct Leaving {
-    homes: Weak<Mutex<Vec<Home>>>,
-    number: u64,
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        if let Some(homes) = self.homes.upgrade() {
-            let gone = take(&homes, |home| home.number == self.number);
-            drop(gone); // with the lock released
-        }
     }
 }
 

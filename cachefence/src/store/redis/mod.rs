@@ -12,6 +12,7 @@ mod clock;
 mod connection;
 mod failure;
 mod link;
+mod on_drop;
 mod protocol;
 mod read;
 pub(crate) mod record;
@@ -38,7 +39,6 @@ use super::{
     Acquire, Acquired, Kind, NewValue, Outcome, Revision, Snapshot, Status, Store, StoreFuture,
     StoreResult, Timestamp, Token, Traits,
 };
-use crate::chance::Chance;
 use crate::codec::CodecId;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
@@ -52,8 +52,6 @@ pub(crate) struct RedisStore {
     server: Arc<Server>,
     /// The codec by which the store's values are encoded.
     codec: CodecId,
-    /// The source of revisions.
-    chance: Chance,
 }
 
 impl RedisStore {
@@ -72,7 +70,7 @@ impl RedisStore {
             )
         })?;
         let server = Arc::new(Server::new(client, op_timeout));
-        Ok(Self { server, codec, chance: Chance::default() })
+        Ok(Self { server, codec })
     }
 
     /// The entry in `bytes`, if they hold one of `key`.
@@ -93,7 +91,7 @@ impl RedisStore {
 
     /// The outcome of a load, in bytes.
     async fn ending<'a>(&self, key: &Key, outcome: &'a Outcome) -> Result<Ending<'a>, StoreError> {
-        let revision = Revision(self.chance.number());
+        let revision = Revision(rand::random());
         let now = match outcome {
             Outcome::Release => Timestamp::from_micros(0), // which needs no round trip for the time
             _ => self.server.now().await?,

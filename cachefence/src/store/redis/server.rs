@@ -23,7 +23,7 @@ use super::link::{Link, Links};
 use super::protocol::{Protocol, Timed};
 use super::scripts::Scripts;
 use super::transactions::Transactions;
-use crate::chance::Chance;
+use crate::chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::report;
@@ -43,7 +43,6 @@ pub(super) struct Server {
     /// How many replies have held another key's entry.
     strays: AtomicU64,
     pub(super) op_timeout: Duration,
-    chance: Chance,
 }
 
 impl Server {
@@ -57,7 +56,6 @@ impl Server {
             writes: AtomicBool::new(true),
             strays: AtomicU64::new(0),
             op_timeout,
-            chance: Chance::default(),
         }
     }
 
@@ -104,17 +102,17 @@ impl Server {
     /// [`FailureKind::Lost`] came at once, so there is time to ask again.
     fn count(&self, asked: Instant, mut failure: Failure) -> Failure {
         let late = asked.elapsed() >= self.op_timeout / 2;
-        let how = match failure.kind.meaning().breaker {
+        let lost = match failure.kind.meaning().breaker {
             Counted::Answer => {
                 self.breaker.succeeded();
                 return failure;
             }
             Counted::Nothing => return failure,
-            Counted::Loss => How::Lost { at_once: !late },
-            Counted::Failure if late => How::InVain,
-            Counted::Failure => How::Refused,
+            Counted::Loss => true,
+            Counted::Failure => false,
         };
-        if self.breaker.failed(asked, how, self.chance.fraction()) {
+        let how = How { lost, at_once: !late };
+        if self.breaker.failed(asked, how, chance::fraction(rand::random())) {
             report::store_left_alone(&failure.error);
         }
         if late && failure.kind == FailureKind::Lost {
@@ -276,8 +274,7 @@ struct Probing {
 
 impl Drop for Probing {
     fn drop(&mut self) {
-        let Server { breaker, chance, .. } = &*self.server;
-        if breaker.probed(self.outcome, chance.fraction()) {
+        if self.server.breaker.probed(self.outcome, chance::fraction(rand::random())) {
             report::store_is_back(&self.server.address().to_string());
         }
     }
