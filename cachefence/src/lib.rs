@@ -18,8 +18,9 @@
 //!
 //! Of all the callers that miss a key at the same time, in all processes, one runs its *recompute*
 //! (the function's body) and the others are given what it returned. Shortly before a value expires,
-//! one reader refreshes it while the others are served the one that is still valid. What was
-//! invalidated is never served again. A store that fails costs no call its result.
+//! one reader refreshes it while the others are served the one that is still valid. Once
+//! `invalidate` has returned `Ok`, no later call is served what was read before it. A store that fails
+//! costs no call its result.
 //!
 //! - [`macro@cachefence`] is the attribute, with every option.
 //! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does the same without the attribute.
