@@ -4,7 +4,6 @@
 //! So a link belongs to a runtime. Its connections are made when a call first needs them there, and
 //! let go when the runtime shuts down.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
@@ -19,14 +18,12 @@ use super::tracking::Tracking;
 use crate::error::StoreError;
 
 /// All the connections of one store.
-#[derive(Debug)]
 pub(super) struct Links {
     client: Client,
     homes: Arc<Mutex<Vec<Home>>>,
 }
 
 /// The link of one place.
-#[derive(Debug)]
 struct Home {
     place: Place,
     link: Arc<Link>,
@@ -35,14 +32,14 @@ struct Home {
 }
 
 /// Which connections a call needs: those of its runtime to the node that holds its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     runtime: Id,
     node: Node,
 }
 
 /// A server of a store. There is one, which holds all keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Node;
 
 /// The connections to use at one place.
@@ -125,10 +122,4 @@ fn take(homes: &Mutex<Vec<Home>>, which: impl Fn(&Home) -> bool) -> Option<Home>
 
 fn lock(homes: &Mutex<Vec<Home>>) -> MutexGuard<'_, Vec<Home>> {
     homes.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Link(..)")
-    }
 }

@@ -21,7 +21,6 @@ mod server;
 mod tracking;
 mod transactions;
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,13 +223,5 @@ impl Store for RedisStore {
 
     fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
         StoreFuture::new(self.delete(keys))
-    }
-}
-
-impl fmt::Debug for RedisStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("server", &self.server.address().to_string())
-            .finish_non_exhaustive()
     }
 }

@@ -21,17 +21,14 @@ use crate::store::{Wake, Watch};
 use crate::time::{in_time, spawn};
 
 /// Where a runtime keeps its tracking connection.
-#[derive(Debug)]
 pub(super) struct Tracking<C = MultiplexedConnection>(Mutex<State<C>>);
 
-#[derive(Debug)]
 struct State<C> {
     place: Place<C>,
     /// How many connections have been begun, which numbers them.
     made: u64,
 }
 
-#[derive(Debug)]
 enum Place<C> {
     Empty,
     Connecting,
@@ -118,7 +115,6 @@ enum Claim<C> {
 
 /// The right to make the connection. If it is dropped without one, the next caller that asks is given
 /// it.
-#[derive(Debug)]
 struct Maker<C> {
     tracking: Arc<Tracking<C>>,
     number: u64,
@@ -189,7 +185,6 @@ async fn connect(
 /// A tracking connection, and the waiters that its pushes wake.
 ///
 /// When the connection is let go, its waiters are disarmed, and ask by themselves again.
-#[derive(Debug)]
 pub(super) struct Tracked<C = MultiplexedConnection> {
     number: u64,
     connection: C,
@@ -220,7 +215,7 @@ impl<C> Drop for Tracked<C> {
 }
 
 /// The waiters, by the names that they wait for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Waiters(Mutex<HashMap<String, Vec<Wake>>>);
 
 impl Waiters {
