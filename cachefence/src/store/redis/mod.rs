@@ -31,7 +31,7 @@ use tokio::time::Instant;
 
 use self::failure::FailureKind;
 use self::link::Link;
-use self::protocol::{At, Ending, Protocol};
+use self::protocol::{Ending, Protocol, Target};
 use self::record::Record;
 use self::server::Server;
 use super::{
@@ -83,8 +83,8 @@ impl RedisStore {
         }
     }
 
-    fn at<'a>(&'a self, link: &'a Link, key: &'a Key) -> At<'a> {
-        At { links: &self.server.links, link, key, codec: self.codec }
+    fn target<'a>(&'a self, link: &'a Link, key: &'a Key) -> Target<'a> {
+        Target { links: &self.server.links, link, key, codec: self.codec }
     }
 
     /// The outcome of a load, in bytes.
@@ -120,7 +120,7 @@ impl RedisStore {
         let server = &self.server;
         let ending = &self.ending(key, outcome).await?;
         let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            server.ask(protocol.finish(self.at(&link, key), tokens, ending)).await
+            server.ask(protocol.finish(self.target(&link, key), tokens, ending)).await
         };
         let finished = server.step(finish).await?;
         if finished {
@@ -206,7 +206,7 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.server;
             let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-                server.ask(protocol.renew(self.at(&link, key), token, lease)).await
+                server.ask(protocol.renew(self.target(&link, key), token, lease)).await
             };
             server.step(renew).await
         })

@@ -36,7 +36,7 @@ enum Place<C> {
 }
 
 /// What a caller that wants to be woken finds.
-pub(super) enum Found {
+pub(super) enum Connected {
     Here(Arc<Tracked>),
     /// There is no connection, or not yet; another attempt may find one.
     NotNow,
@@ -46,18 +46,18 @@ pub(super) enum Found {
 
 impl Tracking {
     /// The connection, made anew if there is none.
-    pub(super) async fn connection(self: &Arc<Self>, client: &Client) -> Found {
+    pub(super) async fn connection(self: &Arc<Self>, client: &Client) -> Connected {
         match self.claim() {
-            Claim::Here(tracked) => Found::Here(tracked),
-            Claim::Connecting => Found::NotNow,
+            Claim::Here(tracked) => Connected::Here(tracked),
+            Claim::Connecting => Connected::NotNow,
             Claim::Yours(maker) => {
                 let client = client.clone();
                 // A task makes the connection, so that a caller which gives up does not make the next
                 // one begin again.
                 let made = spawn(async move { maker.make(client).await });
                 match made {
-                    Some(made) => made.await.unwrap_or(Found::NotNow),
-                    None => Found::NotNow,
+                    Some(made) => made.await.unwrap_or(Connected::NotNow),
+                    None => Connected::NotNow,
                 }
             }
         }
@@ -121,7 +121,7 @@ struct Maker<C> {
 }
 
 impl Maker<MultiplexedConnection> {
-    async fn make(self, client: Client) -> Found {
+    async fn make(self, client: Client) -> Connected {
         let (number, tracking) = (self.number, Arc::downgrade(&self.tracking));
         let waiters = Arc::<Waiters>::default();
         let pushed = Arc::clone(&waiters);
@@ -134,10 +134,10 @@ impl Maker<MultiplexedConnection> {
             }
         };
         match in_time(CONNECT_TIMEOUT, pin!(connect(&client, push))).await {
-            Some(Ok(connection)) => Found::Here(self.made(connection, waiters)),
-            Some(Err(error)) if failure::cannot_push(&error) => Found::Never,
+            Some(Ok(connection)) => Connected::Here(self.made(connection, waiters)),
+            Some(Err(error)) if failure::cannot_push(&error) => Connected::Never,
             // The server is in trouble, and the next waiter tries again.
-            Some(Err(_)) | None => Found::NotNow,
+            Some(Err(_)) | None => Connected::NotNow,
         }
     }
 }
