@@ -103,11 +103,7 @@ async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed
 
         let give_back = async || {
             if is_taken {
-                let change = |held: &[String], _: &[u8]| {
-                    let mut change = transaction();
-                    change.cmd("DEL").arg(held).ignore();
-                    change
-                };
+                let change = |held: &[String], _: &[u8]| delete(held);
                 if_held(target, &[request.token], Entries::Ignored, change).await?;
             }
             Ok::<_, redis::RedisError>(())
@@ -139,7 +135,13 @@ async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed
         }
         match holder_of(wanted) {
             // No flight wrote what stands there, or it never ends: it is no slot of ours.
-            None => remove_foreign_slot(target, &names[wanted], found[wanted].clone()).await?,
+            None => {
+                let name = &names[wanted..=wanted];
+                let change = |now: &[Option<Vec<u8>>], _: &[u8]| {
+                    (now == &found[wanted..=wanted]).then(|| delete(name))
+                };
+                watched(target, name, Entries::Ignored, change).await?;
+            }
             Some(_) if request.take == Take::Beside && wanted == 0 => wanted = 1,
             // The lease has become free since it was asked for.
             Some(_) if request.take == Take::Beside && held.lease.is_none() => wanted = 0,
@@ -196,8 +198,7 @@ enum Entries {
 }
 
 /// Runs the transaction that `change` makes of the slots that hold one of `tokens` and of the entry's
-/// header. If any of these changes before the transaction runs, all of it is read and made again. `false`
-/// if no slot holds a token.
+/// header. `false` if no slot holds a token.
 async fn if_held(
     target: Target<'_>,
     tokens: &[Token],
@@ -205,6 +206,24 @@ async fn if_held(
     change: impl Fn(&[String], &[u8]) -> Pipeline,
 ) -> RedisResult<bool> {
     let names = [target.key.lease_name(), target.key.hedge_name()];
+    watched(target, &names, entries, |found, header| {
+        let slots = names.iter().zip(found);
+        let held = slots.filter(|(_, value)| holds_any(value.as_deref(), tokens));
+        let held: Vec<String> = held.map(|(name, _)| name.clone()).collect();
+        (!held.is_empty()).then(|| change(&held, header))
+    })
+    .await
+}
+
+/// Runs the transaction that `change` makes of what stands under the `names` of slots and of the entry's
+/// header. If any of these changes before the transaction runs, all of it is read and made again. `false`
+/// if `change` makes none.
+async fn watched(
+    target: Target<'_>,
+    names: &[String],
+    entries: Entries,
+    change: impl Fn(&[Option<Vec<u8>>], &[u8]) -> Option<Pipeline>,
+) -> RedisResult<bool> {
     let mut own = target.link.own.lock().await;
     // The connection is taken out, and put back only when no watch is left: a caller that is dropped half
     // way drops the connection with it.
@@ -214,36 +233,29 @@ async fn if_held(
     };
     let done = loop {
         let mut watch = redis::cmd("WATCH");
-        watch.arg(&names[..]);
+        watch.arg(names);
         if entries == Entries::Watched {
             watch.arg(target.key.as_str());
         }
         watch.exec_async(&mut connection).await?;
+        // What is no string is no slot, and `MGET` gives nil for it.
         let mut look = redis::cmd("MGET");
-        let found: Vec<Option<Vec<u8>>> = look.arg(&names[..]).query_async(&mut connection).await?;
-        let is_held = |value: &Option<Vec<u8>>| holds_any(value.as_deref(), tokens);
-        let held: Vec<String> = names
-            .iter()
-            .zip(&found)
-            .filter(|(_, value)| is_held(value))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if held.is_empty() {
-            redis::cmd("UNWATCH").exec_async(&mut connection).await?;
-            break false;
-        }
-        let header = match entries {
+        let found: Vec<_> = look.arg(names).query_async(&mut connection).await?;
+        let header: Vec<u8> = match entries {
             Entries::Ignored => Vec::new(),
             Entries::Watched => {
                 let mut look = redis::cmd("GETRANGE");
                 look.arg(target.key.as_str()).arg(0).arg(HEADER - 1);
-                // What is no string is no entry.
-                text(look.query_async(&mut connection).await).unwrap_or_default()
+                // What is no string is no entry, and `GETRANGE` fails for it.
+                look.query_async(&mut connection).await.unwrap_or_default()
             }
         };
+        let Some(change) = change(&found, &header) else {
+            redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+            break false;
+        };
         // The reply is nil if a watched key has changed.
-        let changed: Option<Value> = change(&held, &header).query_async(&mut connection).await?;
-        if changed.is_some() {
+        if change.query_async::<Option<Value>>(&mut connection).await?.is_some() {
             break true;
         }
     };
@@ -251,33 +263,10 @@ async fn if_held(
     Ok(done)
 }
 
-/// Deletes what stands under a slot's name and is no slot, unless it has changed since `found`.
-async fn remove_foreign_slot(
-    target: Target<'_>,
-    name: &str,
-    found: Option<Vec<u8>>,
-) -> RedisResult<()> {
-    let mut own = target.link.own.lock().await;
-    let mut connection = match own.take() {
-        Some(connection) => connection,
-        None => target.links.connect().await?,
-    };
-    redis::cmd("WATCH").arg(name).exec_async(&mut connection).await?;
-    let now = text(redis::cmd("GET").arg(name).query_async(&mut connection).await);
-    if now == found {
-        let mut change = transaction();
-        change.cmd("DEL").arg(name).ignore();
-        change.query_async::<Option<Value>>(&mut connection).await?;
-    } else {
-        redis::cmd("UNWATCH").exec_async(&mut connection).await?;
-    }
-    *own = Some(connection);
-    Ok(())
-}
-
-/// The string that a key holds; `None` for any other type, which is no slot and no entry.
-fn text(reply: RedisResult<Value>) -> Option<Vec<u8>> {
-    reply.ok().and_then(|value| Option::from_redis_value(value).ok()).flatten()
+fn delete(names: &[String]) -> Pipeline {
+    let mut change = transaction();
+    change.cmd("DEL").arg(names).ignore();
+    change
 }
 
 fn transaction() -> Pipeline {
