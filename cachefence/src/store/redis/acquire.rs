@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use super::link::Link;
 use super::protocol::{Protocol, Reply};
-use super::tracking::Found;
+use super::tracking::Connected;
 use super::{RedisStore, record, scripts};
 use crate::error::StoreError;
 use crate::key::Key;
@@ -96,7 +96,7 @@ impl RedisStore {
         let server = &self.server;
         let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
             let with_time = !server.clock.is_known(Instant::now());
-            let reply = protocol.acquire(self.at(&link, key), request, with_time);
+            let reply = protocol.acquire(self.target(&link, key), request, with_time);
             server.ask_timed(reply).await
         };
         server.step(acquire).await
@@ -118,9 +118,9 @@ impl RedisStore {
         let mut used = None;
         let reply = async {
             let tracked = match link.tracking.connection(server.links.client()).await {
-                Found::Here(tracked) => used.insert(tracked),
-                Found::NotNow => return Ok(None),
-                Found::Never => {
+                Connected::Here(tracked) => used.insert(tracked),
+                Connected::NotNow => return Ok(None),
+                Connected::Never => {
                     server.without_pushes();
                     return Ok(None);
                 }
@@ -128,7 +128,9 @@ impl RedisStore {
             // The watch is added before the script reads, so that no later change is missed.
             tracked.add(key, watch);
             let mut connection = tracked.connection();
-            scripts::acquire_tracked(&mut connection, self.at(&link, key), request).await.map(Some)
+            scripts::acquire_tracked(&mut connection, self.target(&link, key), request)
+                .await
+                .map(Some)
         };
         // The tracking connection may fail by itself, which says nothing about the server. It is given half
         // of the time, and the rest is left for the shared connection.

@@ -61,12 +61,12 @@ struct Batch {
     /// When the first of the reads was asked for.
     since: Instant,
     /// The readers, in the order of their keys.
-    readers: Vec<oneshot::Sender<Found>>,
+    readers: Vec<oneshot::Sender<Reply>>,
 }
 
 /// The result of one read of a batch.
 #[derive(Clone)]
-enum Found {
+enum Reply {
     Value(Value),
     /// The server gave no usable reply to `MGET`, so the reader asks by itself.
     Refused,
@@ -94,9 +94,9 @@ impl ReadBatch {
             let _under_way = OnDrop(move || _ = count.fetch_sub(1, Ordering::Relaxed));
             if let Some(member) = self.gather(key, asked, limit) {
                 match member.await {
-                    Ok(Found::Value(value)) => return Ok(Option::from_redis_value(value)?),
-                    Ok(Found::Failed(error)) => return Err(error),
-                    Ok(Found::Refused) | Err(_) => {}
+                    Ok(Reply::Value(value)) => return Ok(Option::from_redis_value(value)?),
+                    Ok(Reply::Failed(error)) => return Err(error),
+                    Ok(Reply::Refused) | Err(_) => {}
                 }
             }
             let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
@@ -113,7 +113,7 @@ impl ReadBatch {
         key: &str,
         asked: Instant,
         limit: Duration,
-    ) -> Option<oneshot::Receiver<Found>> {
+    ) -> Option<oneshot::Receiver<Reply>> {
         if self.under_way.load(Ordering::Relaxed) <= MOST_APART {
             return None;
         }
@@ -157,7 +157,7 @@ impl Batch {
         Self { command, since, readers: Vec::new() }
     }
 
-    fn join(&mut self, key: &str) -> oneshot::Receiver<Found> {
+    fn join(&mut self, key: &str) -> oneshot::Receiver<Reply> {
         self.command.arg(key);
         let (reader, found) = oneshot::channel();
         self.readers.push(reader);
@@ -176,24 +176,24 @@ impl Batch {
                 for (reader, value) in readers.into_iter().zip(values) {
                     reads.learn(&value);
                     // A reader that is gone needs no value.
-                    let _ = reader.send(Found::Value(value));
+                    let _ = reader.send(Reply::Value(value));
                 }
                 return;
             }
             Some(Ok(Ok(_))) => {
                 let what = "the reply to MGET is no list of as many";
-                let failed = Found::Failed((ErrorKind::UnexpectedReturnType, what).into());
+                let failed = Reply::Failed((ErrorKind::UnexpectedReturnType, what).into());
                 // One reader is told, and lets the connection go. If the others were told too, they
                 // would let the new connection go.
-                (failed, Found::Refused)
+                (failed, Reply::Refused)
             }
             Some(Ok(Err(error))) => {
                 if is_refused(&error) {
                     reads.next_apart(REFUSED);
                 }
-                (Found::Refused, Found::Refused)
+                (Reply::Refused, Reply::Refused)
             }
-            Some(Err(error)) => (Found::Failed(error.clone()), Found::Failed(error)),
+            Some(Err(error)) => (Reply::Failed(error.clone()), Reply::Failed(error)),
             // The readers asked before the command was sent, so each of them has given up or is about to.
             None => return reads.next_apart(APART),
         };

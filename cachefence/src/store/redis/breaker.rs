@@ -33,14 +33,12 @@ const LONG: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The circuit breaker of one server.
-#[derive(Debug)]
 pub(super) struct Breaker {
     failures: AtomicU32,
     open: AtomicBool,
     probes: Mutex<Probes>,
 }
 
-#[derive(Debug)]
 struct Probes {
     next: Instant,
     pause: Duration,
@@ -132,7 +130,7 @@ pub(super) struct How {
 }
 
 /// How a probe ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) enum Probe {
     Answered,
     Failed {

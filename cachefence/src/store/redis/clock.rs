@@ -22,7 +22,6 @@ const LONGEST_STALE: Duration = Duration::from_secs(30);
 const DRIFT: u32 = 1_000;
 
 /// What this process knows of one server's clock.
-#[derive(Debug)]
 pub(super) struct ServerClock {
     base: Instant,
     /// The server's time at `base` in microseconds, by the sample that counts; zero if there is none.
@@ -32,7 +31,6 @@ pub(super) struct ServerClock {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
 struct State {
     sample: Option<Sample>,
     /// When the server was last asked; `None` if the answer may have come from another one.
@@ -42,7 +40,7 @@ struct State {
 }
 
 /// The server's time at one moment, from which it runs on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Sample {
     /// Half way between sending and receiving.
     at: Instant,

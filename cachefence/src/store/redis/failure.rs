@@ -38,7 +38,7 @@ pub(super) enum FailureKind {
 }
 
 /// What a failure means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
     /// What the breaker counts it as.
     pub(super) breaker: Counted,
@@ -51,7 +51,7 @@ pub(super) struct Meaning {
 }
 
 /// What the breaker counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
     /// The server has answered, whatever it said.
     Answer,
@@ -64,7 +64,7 @@ pub(super) enum Counted {
 }
 
 /// What becomes of a read that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Read {
     /// There is no entry; the next load writes over what is there.
     Miss,

@@ -4,7 +4,6 @@
 //! So a link belongs to a runtime. Its connections are made when a call first needs them there, and
 //! let go when the runtime shuts down.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
@@ -19,30 +18,28 @@ use super::tracking::Tracking;
 use crate::error::StoreError;
 
 /// All the connections of one store.
-#[derive(Debug)]
 pub(super) struct Links {
     client: Client,
-    homes: Arc<Mutex<Vec<Home>>>,
+    links: Arc<Mutex<Vec<RuntimeLink>>>,
 }
 
 /// The link of one place.
-#[derive(Debug)]
-struct Home {
+struct RuntimeLink {
     place: Place,
     link: Arc<Link>,
-    /// Ends the task that watches the runtime, when it is dropped with the home.
+    /// Ends the task that watches the runtime, when it is dropped with this link.
     _watched: oneshot::Sender<()>,
 }
 
 /// Which connections a call needs: those of its runtime to the node that holds its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     runtime: Id,
     node: Node,
 }
 
 /// A server of a store. There is one, which holds all keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Node;
 
 /// The connections to use at one place.
@@ -59,7 +56,7 @@ pub(super) struct Link {
 
 impl Links {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, homes: Arc::default() }
+        Self { client, links: Arc::default() }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -72,9 +69,9 @@ impl Links {
             StoreError::new("Redis is used outside a tokio runtime; call from inside one")
         })?;
         let place = Place { runtime: runtime.id(), node: Node };
-        let mut homes = lock(&self.homes);
-        if let Some(home) = homes.iter().find(|home| home.place == place) {
-            return Ok(Arc::clone(&home.link));
+        let mut links = lock(&self.links);
+        if let Some(here) = links.iter().find(|one| one.place == place) {
+            return Ok(Arc::clone(&here.link));
         }
         let shared = Connection::new(self.client.clone());
         let link = Arc::new(Link {
@@ -84,18 +81,19 @@ impl Links {
             own: tokio::sync::Mutex::default(),
         });
         let (watched, dropped) = oneshot::channel();
-        homes.push(Home { place, link: Arc::clone(&link), _watched: watched });
-        drop(homes);
+        links.push(RuntimeLink { place, link: Arc::clone(&link), _watched: watched });
+        drop(links);
         // A weak handle keeps the link's address from being used by a later link.
-        let (homes, weak) = (Arc::downgrade(&self.homes), Arc::downgrade(&link));
+        let (links, weak) = (Arc::downgrade(&self.links), Arc::downgrade(&link));
         let leave = OnDrop(move || {
-            if let Some(homes) = homes.upgrade() {
-                let gone = take(&homes, |home| Arc::as_ptr(&home.link) == weak.as_ptr());
+            if let Some(links) = links.upgrade() {
+                let gone = take(&links, |one| Arc::as_ptr(&one.link) == weak.as_ptr());
                 drop(gone); // with the lock released
             }
         });
         runtime.spawn(async move {
-            // The task ends with the home, or is dropped with the runtime. Either way `leave` is dropped.
+            // The task ends with the `RuntimeLink`, or is dropped with the runtime. Either way `leave` is
+            // dropped.
             let _ = dropped.await;
             drop(leave);
         });
@@ -106,7 +104,7 @@ impl Links {
     pub(super) fn renew(&self) {
         if let Ok(runtime) = Handle::try_current() {
             let place = Place { runtime: runtime.id(), node: Node };
-            let gone = take(&self.homes, |home| home.place == place);
+            let gone = take(&self.links, |one| one.place == place);
             drop(gone); // with the lock released
         }
     }
@@ -117,18 +115,15 @@ impl Links {
     }
 }
 
-fn take(homes: &Mutex<Vec<Home>>, which: impl Fn(&Home) -> bool) -> Option<Home> {
-    let mut homes = lock(homes);
-    let index = homes.iter().position(which)?;
-    Some(homes.swap_remove(index))
+fn take(
+    links: &Mutex<Vec<RuntimeLink>>,
+    which: impl Fn(&RuntimeLink) -> bool,
+) -> Option<RuntimeLink> {
+    let mut links = lock(links);
+    let index = links.iter().position(which)?;
+    Some(links.swap_remove(index))
 }
 
-fn lock(homes: &Mutex<Vec<Home>>) -> MutexGuard<'_, Vec<Home>> {
-    homes.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Link(..)")
-    }
+fn lock(links: &Mutex<Vec<RuntimeLink>>) -> MutexGuard<'_, Vec<RuntimeLink>> {
+    links.lock().unwrap_or_else(PoisonError::into_inner)
 }

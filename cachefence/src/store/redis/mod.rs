@@ -21,7 +21,6 @@ mod server;
 mod tracking;
 mod transactions;
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +31,7 @@ use tokio::time::Instant;
 
 use self::failure::FailureKind;
 use self::link::Link;
-use self::protocol::{At, Ending, Protocol};
+use self::protocol::{Ending, Protocol, Target};
 use self::record::Record;
 use self::server::Server;
 use super::{
@@ -85,8 +84,8 @@ impl RedisStore {
         }
     }
 
-    fn at<'a>(&'a self, link: &'a Link, key: &'a Key) -> At<'a> {
-        At { links: &self.server.links, link, key, codec: self.codec }
+    fn target<'a>(&'a self, link: &'a Link, key: &'a Key) -> Target<'a> {
+        Target { links: &self.server.links, link, key, codec: self.codec }
     }
 
     /// The outcome of a load, in bytes.
@@ -122,7 +121,7 @@ impl RedisStore {
         let server = &self.server;
         let ending = &self.ending(key, outcome).await?;
         let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            server.ask(protocol.finish(self.at(&link, key), tokens, ending)).await
+            server.ask(protocol.finish(self.target(&link, key), tokens, ending)).await
         };
         let finished = server.step(finish).await?;
         if finished {
@@ -208,7 +207,7 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.server;
             let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-                server.ask(protocol.renew(self.at(&link, key), token, lease)).await
+                server.ask(protocol.renew(self.target(&link, key), token, lease)).await
             };
             server.step(renew).await
         })
@@ -225,13 +224,5 @@ impl Store for RedisStore {
 
     fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
         StoreFuture::new(self.delete(keys))
-    }
-}
-
-impl fmt::Debug for RedisStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("server", &self.server.address().to_string())
-            .finish_non_exhaustive()
     }
 }

@@ -21,16 +21,16 @@ use crate::store::{Acquire, Held, Holder, Outcome, Revision, Timestamp, Token};
 pub(super) trait Protocol: Sync {
     fn acquire<'a>(
         &'a self,
-        at: At<'a>,
+        target: Target<'a>,
         request: &'a Acquire<'a>,
         with_time: bool,
     ) -> Step<'a, Timed<Reply>>;
 
-    fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool>;
+    fn renew<'a>(&'a self, target: Target<'a>, token: Token, term: Duration) -> Step<'a, bool>;
 
     fn finish<'a>(
         &'a self,
-        at: At<'a>,
+        target: Target<'a>,
         tokens: &'a [Token],
         ending: &'a Ending<'a>,
     ) -> Step<'a, bool>;
@@ -40,7 +40,7 @@ pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = RedisResult<T>> + Send
 
 /// Where a step is taken: the key, and the connections to use.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
+pub(super) struct Target<'a> {
     pub(super) links: &'a Links,
     pub(super) link: &'a Link,
     pub(super) key: &'a Key,

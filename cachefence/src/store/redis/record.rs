@@ -45,7 +45,6 @@ const UNCACHEABLE: u8 = 1;
 const UNCERTAINTY: u64 = 1_000_000;
 
 /// What the bytes under a key are.
-#[derive(Debug)]
 pub(crate) enum Record {
     /// An entry of the key, as it is at the moment that was given.
     Entry(Snapshot),

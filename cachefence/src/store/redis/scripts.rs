@@ -11,7 +11,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation, Value};
 
 use super::connection::Connection;
-use super::protocol::{At, Ending, Protocol, Reply, Step, Timed, holder, millis};
+use super::protocol::{Ending, Protocol, Reply, Step, Target, Timed, holder, millis};
 use super::record;
 use crate::store::{Acquire, Held, Outcome, Take, Token};
 
@@ -32,35 +32,38 @@ pub(super) struct Scripts;
 impl Protocol for Scripts {
     fn acquire<'a>(
         &'a self,
-        at: At<'a>,
+        target: Target<'a>,
         request: &'a Acquire<'a>,
         with_time: bool,
     ) -> Step<'a, Timed<Reply>> {
         Box::pin(async move {
-            let script = acquire_script(at, request, with_time);
-            read_acquired(script.invoke_async(&mut at.link.shared.clone()).await?)
+            let script = acquire_script(target, request, with_time);
+            read_acquired(script.invoke_async(&mut target.link.shared.clone()).await?)
         })
     }
 
-    fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool> {
+    fn renew<'a>(&'a self, target: Target<'a>, token: Token, term: Duration) -> Step<'a, bool> {
         Box::pin(async move {
             let mut script = RENEW.prepare_invoke();
-            script.key(at.key.lease_name()).key(at.key.hedge_name());
+            script.key(target.key.lease_name()).key(target.key.hedge_name());
             script.arg(token.to_string()).arg(millis(term));
-            reply_to(token, script.invoke_async(&mut at.link.shared.clone()).await?)
+            reply_to(token, script.invoke_async(&mut target.link.shared.clone()).await?)
         })
     }
 
     fn finish<'a>(
         &'a self,
-        at: At<'a>,
+        target: Target<'a>,
         tokens: &'a [Token],
         ending: &'a Ending<'a>,
     ) -> Step<'a, bool> {
         Box::pin(async move {
             let Some(first) = tokens.first() else { return Ok(false) };
             let mut script = FINISH.prepare_invoke();
-            script.key(at.key.as_str()).key(at.key.lease_name()).key(at.key.hedge_name());
+            script
+                .key(target.key.as_str())
+                .key(target.key.lease_name())
+                .key(target.key.hedge_name());
             let how = match ending.outcome {
                 Outcome::Store(_) => "store",
                 Outcome::Uncacheable(_) => "mark",
@@ -69,7 +72,7 @@ impl Protocol for Scripts {
             };
             script
                 .arg(how)
-                .arg(&record::prefix(at.key, at.codec)[..])
+                .arg(&record::prefix(target.key, target.codec)[..])
                 .arg(&ending.entry[..])
                 .arg(millis(ending.life))
                 .arg(&ending.revision.0.to_be_bytes()[..])
@@ -78,7 +81,7 @@ impl Protocol for Scripts {
             for token in tokens {
                 script.arg(token.to_string());
             }
-            reply_to(*first, script.invoke_async(&mut at.link.shared.clone()).await?)
+            reply_to(*first, script.invoke_async(&mut target.link.shared.clone()).await?)
         })
     }
 }
@@ -87,17 +90,21 @@ impl Protocol for Scripts {
 /// read changes.
 pub(super) async fn acquire_tracked(
     tracking: &mut MultiplexedConnection,
-    at: At<'_>,
+    target: Target<'_>,
     request: &Acquire<'_>,
 ) -> RedisResult<Reply> {
-    let script = acquire_script(at, request, false);
+    let script = acquire_script(target, request, false);
     let mut pipeline = redis::pipe();
     pipeline.cmd("CLIENT").arg("CACHING").arg("YES").ignore().invoke_script(&script);
     let (reply,) = pipeline.query_async(tracking).await?;
     read_acquired(reply).map(|(reply, _)| reply)
 }
 
-fn acquire_script(at: At<'_>, request: &Acquire<'_>, with_time: bool) -> ScriptInvocation<'static> {
+fn acquire_script(
+    target: Target<'_>,
+    request: &Acquire<'_>,
+    with_time: bool,
+) -> ScriptInvocation<'static> {
     let take = match request.take {
         Take::IfFree => "free",
         Take::Beside => "beside",
@@ -106,13 +113,13 @@ fn acquire_script(at: At<'_>, request: &Acquire<'_>, with_time: bool) -> ScriptI
     let seen = request.seen.map(|revision| revision.0.to_be_bytes());
     let mut script = ACQUIRE.prepare_invoke();
     script
-        .key(at.key.as_str())
-        .key(at.key.lease_name())
-        .key(at.key.hedge_name())
+        .key(target.key.as_str())
+        .key(target.key.lease_name())
+        .key(target.key.hedge_name())
         .arg(take)
         .arg(request.token.to_string())
         .arg(millis(request.lease))
-        .arg(&record::prefix(at.key, at.codec)[..])
+        .arg(&record::prefix(target.key, target.codec)[..])
         .arg(seen.as_ref().map_or(&[][..], |bytes| &bytes[..]))
         .arg(record::HEADER)
         .arg(u8::from(with_time));
@@ -121,9 +128,9 @@ fn acquire_script(at: At<'_>, request: &Acquire<'_>, with_time: bool) -> ScriptI
 
 /// What `acquire.lua` gives: kind, lease or entry, what is left of the lease, hedge, what is left of the
 /// hedge, and the time.
-type Acquired = (u8, Value, Option<i64>, Option<Vec<u8>>, Option<i64>, Option<u64>, Option<u64>);
+type ScriptReply = (u8, Value, Option<i64>, Option<Vec<u8>>, Option<i64>, Option<u64>, Option<u64>);
 
-fn read_acquired(reply: Acquired) -> RedisResult<Timed<Reply>> {
+fn read_acquired(reply: ScriptReply) -> RedisResult<Timed<Reply>> {
     let (kind, detail, lease_left, hedge, hedge_left, seconds, micros) = reply;
     let reply = match kind {
         0 => Reply::Lease,

@@ -21,17 +21,14 @@ use crate::store::{Wake, Watch};
 use crate::time::{in_time, spawn};
 
 /// Where a runtime keeps its tracking connection.
-#[derive(Debug)]
 pub(super) struct Tracking<C = MultiplexedConnection>(Mutex<State<C>>);
 
-#[derive(Debug)]
 struct State<C> {
     place: Place<C>,
     /// How many connections have been begun, which numbers them.
     made: u64,
 }
 
-#[derive(Debug)]
 enum Place<C> {
     Empty,
     Connecting,
@@ -39,7 +36,7 @@ enum Place<C> {
 }
 
 /// What a caller that wants to be woken finds.
-pub(super) enum Found {
+pub(super) enum Connected {
     Here(Arc<Tracked>),
     /// There is no connection, or not yet; another attempt may find one.
     NotNow,
@@ -49,18 +46,18 @@ pub(super) enum Found {
 
 impl Tracking {
     /// The connection, made anew if there is none.
-    pub(super) async fn connection(self: &Arc<Self>, client: &Client) -> Found {
+    pub(super) async fn connection(self: &Arc<Self>, client: &Client) -> Connected {
         match self.claim() {
-            Claim::Here(tracked) => Found::Here(tracked),
-            Claim::Connecting => Found::NotNow,
+            Claim::Here(tracked) => Connected::Here(tracked),
+            Claim::Connecting => Connected::NotNow,
             Claim::Yours(maker) => {
                 let client = client.clone();
                 // A task makes the connection, so that a caller which gives up does not make the next
                 // one begin again.
                 let made = spawn(async move { maker.make(client).await });
                 match made {
-                    Some(made) => made.await.unwrap_or(Found::NotNow),
-                    None => Found::NotNow,
+                    Some(made) => made.await.unwrap_or(Connected::NotNow),
+                    None => Connected::NotNow,
                 }
             }
         }
@@ -118,14 +115,13 @@ enum Claim<C> {
 
 /// The right to make the connection. If it is dropped without one, the next caller that asks is given
 /// it.
-#[derive(Debug)]
 struct Maker<C> {
     tracking: Arc<Tracking<C>>,
     number: u64,
 }
 
 impl Maker<MultiplexedConnection> {
-    async fn make(self, client: Client) -> Found {
+    async fn make(self, client: Client) -> Connected {
         let (number, tracking) = (self.number, Arc::downgrade(&self.tracking));
         let waiters = Arc::<Waiters>::default();
         let pushed = Arc::clone(&waiters);
@@ -138,10 +134,10 @@ impl Maker<MultiplexedConnection> {
             }
         };
         match in_time(CONNECT_TIMEOUT, pin!(connect(&client, push))).await {
-            Some(Ok(connection)) => Found::Here(self.made(connection, waiters)),
-            Some(Err(error)) if failure::cannot_push(&error) => Found::Never,
+            Some(Ok(connection)) => Connected::Here(self.made(connection, waiters)),
+            Some(Err(error)) if failure::cannot_push(&error) => Connected::Never,
             // The server is in trouble, and the next waiter tries again.
-            Some(Err(_)) | None => Found::NotNow,
+            Some(Err(_)) | None => Connected::NotNow,
         }
     }
 }
@@ -189,7 +185,6 @@ async fn connect(
 /// A tracking connection, and the waiters that its pushes wake.
 ///
 /// When the connection is let go, its waiters are disarmed, and ask by themselves again.
-#[derive(Debug)]
 pub(super) struct Tracked<C = MultiplexedConnection> {
     number: u64,
     connection: C,
@@ -220,7 +215,7 @@ impl<C> Drop for Tracked<C> {
 }
 
 /// The waiters, by the names that they wait for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Waiters(Mutex<HashMap<String, Vec<Wake>>>);
 
 impl Waiters {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
 use super::clock::timestamp;
-use super::protocol::{At, Ending, Protocol, Reply, Step, Timed, holder, holds_any, millis, slot};
+use super::protocol::{
+    Ending, Protocol, Reply, Step, Target, Timed, holder, holds_any, millis, slot,
+};
 use super::record::{self, HEADER, RETRY_AT, REVISION_AT, Record};
 use crate::store::{Acquire, Held, Outcome, Take, Token};
 
@@ -18,19 +20,19 @@ pub(super) struct Transactions;
 impl Protocol for Transactions {
     fn acquire<'a>(
         &'a self,
-        at: At<'a>,
+        target: Target<'a>,
         request: &'a Acquire<'a>,
         _: bool,
     ) -> Step<'a, Timed<Reply>> {
         Box::pin(async move {
             match request.take {
-                Take::Force => force(at, request).await,
-                Take::IfFree | Take::Beside => acquire(at, request).await,
+                Take::Force => force(target, request).await,
+                Take::IfFree | Take::Beside => acquire(target, request).await,
             }
         })
     }
 
-    fn renew<'a>(&'a self, at: At<'a>, token: Token, term: Duration) -> Step<'a, bool> {
+    fn renew<'a>(&'a self, target: Target<'a>, token: Token, term: Duration) -> Step<'a, bool> {
         Box::pin(async move {
             let change = |held: &[String], _: &[u8]| {
                 let mut change = transaction();
@@ -39,13 +41,13 @@ impl Protocol for Transactions {
                 }
                 change
             };
-            if_held(at, &[token], Entries::Ignored, change).await
+            if_held(target, &[token], Entries::Ignored, change).await
         })
     }
 
     fn finish<'a>(
         &'a self,
-        at: At<'a>,
+        target: Target<'a>,
         tokens: &'a [Token],
         ending: &'a Ending<'a>,
     ) -> Step<'a, bool> {
@@ -54,18 +56,19 @@ impl Protocol for Transactions {
                 Outcome::Store(_) | Outcome::Release => Entries::Ignored,
                 Outcome::Uncacheable(_) | Outcome::Postpone(_) => Entries::Watched,
             };
-            if_held(at, tokens, entries, |held, header| finish(at, ending, held, header)).await
+            if_held(target, tokens, entries, |held, header| finish(target, ending, held, header))
+                .await
         })
     }
 }
 
 /// Takes the lease, whoever holds it, and empties the hedge.
-async fn force(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
+async fn force(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
     let mut change = transaction();
     let held = slot(request.token, request.lease);
-    set(&mut change, &at.key.lease_name(), held.as_bytes(), request.lease);
-    change.cmd("DEL").arg(at.key.hedge_name()).ignore();
-    change.exec_async(&mut at.link.shared.clone()).await?;
+    set(&mut change, &target.key.lease_name(), held.as_bytes(), request.lease);
+    change.cmd("DEL").arg(target.key.hedge_name()).ignore();
+    change.exec_async(&mut target.link.shared.clone()).await?;
     Ok((Reply::Lease, None))
 }
 
@@ -74,8 +77,8 @@ async fn force(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
 ///
 /// A slot that was taken, but may not be kept because of a newer entry or a hedge, is given back. Until
 /// then others see it held, and have to ask once more.
-async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
-    let names = [at.key.lease_name(), at.key.hedge_name()];
+async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
+    let names = [target.key.lease_name(), target.key.hedge_name()];
     let mine = slot(request.token, request.lease);
     // The lease is asked for first. The next rounds are for the hedge, or follow the removal of what was no
     // slot.
@@ -85,12 +88,12 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
         pipeline.atomic().ignore_errors();
         let set = pipeline.cmd("SET").arg(&names[wanted]).arg(&mine);
         set.arg("NX").arg("PX").arg(millis(request.lease));
-        pipeline.cmd("MGET").arg(at.key.as_str()).arg(&names[..]);
+        pipeline.cmd("MGET").arg(target.key.as_str()).arg(&names[..]);
         pipeline.cmd("PTTL").arg(&names[0]);
         pipeline.cmd("PTTL").arg(&names[1]);
         pipeline.cmd("TIME");
         let replies: Vec<RedisResult<Value>> =
-            pipeline.query_async(&mut at.link.shared.clone()).await?;
+            pipeline.query_async(&mut target.link.shared.clone()).await?;
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
         let is_taken = next()? == Value::Okay;
@@ -100,12 +103,8 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
 
         let give_back = async || {
             if is_taken {
-                let change = |held: &[String], _: &[u8]| {
-                    let mut change = transaction();
-                    change.cmd("DEL").arg(held).ignore();
-                    change
-                };
-                if_held(at, &[request.token], Entries::Ignored, change).await?;
+                let change = |held: &[String], _: &[u8]| delete(held);
+                if_held(target, &[request.token], Entries::Ignored, change).await?;
             }
             Ok::<_, redis::RedisError>(())
         };
@@ -113,7 +112,7 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
             // The entry is decoded as a whole here, so that garbage does not count as newer: the token
             // would be given back, and it must not be sent again.
             let entry = entry.clone().into();
-            match Record::decode(at.key, at.codec, entry, timestamp(time)) {
+            match Record::decode(target.key, target.codec, entry, timestamp(time)) {
                 Record::Entry(found) => Some(found.revision) != request.seen,
                 Record::Stray | Record::Foreign => false,
             }
@@ -136,7 +135,13 @@ async fn acquire(at: At<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>>
         }
         match holder_of(wanted) {
             // No flight wrote what stands there, or it never ends: it is no slot of ours.
-            None => remove_foreign_slot(at, &names[wanted], found[wanted].clone()).await?,
+            None => {
+                let name = &names[wanted..=wanted];
+                let change = |now: &[Option<Vec<u8>>], _: &[u8]| {
+                    (now == &found[wanted..=wanted]).then(|| delete(name))
+                };
+                watched(target, name, Entries::Ignored, change).await?;
+            }
             Some(_) if request.take == Take::Beside && wanted == 0 => wanted = 1,
             // The lease has become free since it was asked for.
             Some(_) if request.take == Take::Beside && held.lease.is_none() => wanted = 0,
@@ -154,18 +159,20 @@ fn three(reply: Value) -> RedisResult<Found> {
 }
 
 /// The transaction that ends a load. The slots `held` hold its tokens, and its entry begins with `header`.
-fn finish(at: At<'_>, ending: &Ending<'_>, held: &[String], header: &[u8]) -> Pipeline {
+fn finish(target: Target<'_>, ending: &Ending<'_>, held: &[String], header: &[u8]) -> Pipeline {
     let mut change = transaction();
-    let names = [at.key.lease_name(), at.key.hedge_name()];
+    let names = [target.key.lease_name(), target.key.hedge_name()];
     let is_held_off = match ending.outcome {
-        Outcome::Uncacheable(_) => record::is_valid_value(at.key, at.codec, header, ending.now),
-        Outcome::Postpone(_) => record::revision_of(at.key, at.codec, header).is_some(),
+        Outcome::Uncacheable(_) => {
+            record::is_valid_value(target.key, target.codec, header, ending.now)
+        }
+        Outcome::Postpone(_) => record::revision_of(target.key, target.codec, header).is_some(),
         Outcome::Store(_) | Outcome::Release => false,
     };
     if is_held_off {
         // The entry is changed in place, so that it keeps its own time to live.
         let mut put = |position: usize, bytes: [u8; 8]| {
-            change.cmd("SETRANGE").arg(at.key.as_str()).arg(position).arg(&bytes[..]).ignore();
+            change.cmd("SETRANGE").arg(target.key.as_str()).arg(position).arg(&bytes[..]).ignore();
         };
         put(REVISION_AT, ending.revision.0.to_be_bytes());
         put(RETRY_AT, ending.retry_at.as_micros().to_be_bytes());
@@ -173,7 +180,7 @@ fn finish(at: At<'_>, ending: &Ending<'_>, held: &[String], header: &[u8]) -> Pi
     let emptied = match ending.outcome {
         Outcome::Store(_) | Outcome::Uncacheable(_) => {
             if !is_held_off {
-                set(&mut change, at.key.as_str(), &ending.entry, ending.life);
+                set(&mut change, target.key.as_str(), &ending.entry, ending.life);
             }
             &names[..]
         }
@@ -191,54 +198,64 @@ enum Entries {
 }
 
 /// Runs the transaction that `change` makes of the slots that hold one of `tokens` and of the entry's
-/// header. If any of these changes before the transaction runs, all of it is read and made again. `false`
-/// if no slot holds a token.
+/// header. `false` if no slot holds a token.
 async fn if_held(
-    at: At<'_>,
+    target: Target<'_>,
     tokens: &[Token],
     entries: Entries,
     change: impl Fn(&[String], &[u8]) -> Pipeline,
 ) -> RedisResult<bool> {
-    let names = [at.key.lease_name(), at.key.hedge_name()];
-    let mut own = at.link.own.lock().await;
+    let names = [target.key.lease_name(), target.key.hedge_name()];
+    watched(target, &names, entries, |found, header| {
+        let slots = names.iter().zip(found);
+        let held = slots.filter(|(_, value)| holds_any(value.as_deref(), tokens));
+        let held: Vec<String> = held.map(|(name, _)| name.clone()).collect();
+        (!held.is_empty()).then(|| change(&held, header))
+    })
+    .await
+}
+
+/// Runs the transaction that `change` makes of what stands under the `names` of slots and of the entry's
+/// header. If any of these changes before the transaction runs, all of it is read and made again. `false`
+/// if `change` makes none.
+async fn watched(
+    target: Target<'_>,
+    names: &[String],
+    entries: Entries,
+    change: impl Fn(&[Option<Vec<u8>>], &[u8]) -> Option<Pipeline>,
+) -> RedisResult<bool> {
+    let mut own = target.link.own.lock().await;
     // The connection is taken out, and put back only when no watch is left: a caller that is dropped half
     // way drops the connection with it.
     let mut connection = match own.take() {
         Some(connection) => connection,
-        None => at.links.connect().await?,
+        None => target.links.connect().await?,
     };
     let done = loop {
         let mut watch = redis::cmd("WATCH");
-        watch.arg(&names[..]);
+        watch.arg(names);
         if entries == Entries::Watched {
-            watch.arg(at.key.as_str());
+            watch.arg(target.key.as_str());
         }
         watch.exec_async(&mut connection).await?;
+        // What is no string is no slot, and `MGET` gives nil for it.
         let mut look = redis::cmd("MGET");
-        let found: Vec<Option<Vec<u8>>> = look.arg(&names[..]).query_async(&mut connection).await?;
-        let is_held = |value: &Option<Vec<u8>>| holds_any(value.as_deref(), tokens);
-        let held: Vec<String> = names
-            .iter()
-            .zip(&found)
-            .filter(|(_, value)| is_held(value))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if held.is_empty() {
-            redis::cmd("UNWATCH").exec_async(&mut connection).await?;
-            break false;
-        }
-        let header = match entries {
+        let found: Vec<_> = look.arg(names).query_async(&mut connection).await?;
+        let header: Vec<u8> = match entries {
             Entries::Ignored => Vec::new(),
             Entries::Watched => {
                 let mut look = redis::cmd("GETRANGE");
-                look.arg(at.key.as_str()).arg(0).arg(HEADER - 1);
-                // What is no string is no entry.
-                text(look.query_async(&mut connection).await).unwrap_or_default()
+                look.arg(target.key.as_str()).arg(0).arg(HEADER - 1);
+                // What is no string is no entry, and `GETRANGE` fails for it.
+                look.query_async(&mut connection).await.unwrap_or_default()
             }
         };
+        let Some(change) = change(&found, &header) else {
+            redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+            break false;
+        };
         // The reply is nil if a watched key has changed.
-        let changed: Option<Value> = change(&held, &header).query_async(&mut connection).await?;
-        if changed.is_some() {
+        if change.query_async::<Option<Value>>(&mut connection).await?.is_some() {
             break true;
         }
     };
@@ -246,29 +263,10 @@ async fn if_held(
     Ok(done)
 }
 
-/// Deletes what stands under a slot's name and is no slot, unless it has changed since `found`.
-async fn remove_foreign_slot(at: At<'_>, name: &str, found: Option<Vec<u8>>) -> RedisResult<()> {
-    let mut own = at.link.own.lock().await;
-    let mut connection = match own.take() {
-        Some(connection) => connection,
-        None => at.links.connect().await?,
-    };
-    redis::cmd("WATCH").arg(name).exec_async(&mut connection).await?;
-    let now = text(redis::cmd("GET").arg(name).query_async(&mut connection).await);
-    if now == found {
-        let mut change = transaction();
-        change.cmd("DEL").arg(name).ignore();
-        change.query_async::<Option<Value>>(&mut connection).await?;
-    } else {
-        redis::cmd("UNWATCH").exec_async(&mut connection).await?;
-    }
-    *own = Some(connection);
-    Ok(())
-}
-
-/// The string that a key holds; `None` for any other type, which is no slot and no entry.
-fn text(reply: RedisResult<Value>) -> Option<Vec<u8>> {
-    reply.ok().and_then(|value| Option::from_redis_value(value).ok()).flatten()
+fn delete(names: &[String]) -> Pipeline {
+    let mut change = transaction();
+    change.cmd("DEL").arg(names).ignore();
+    change
 }
 
 fn transaction() -> Pipeline {
