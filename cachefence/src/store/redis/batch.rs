@@ -70,6 +70,8 @@ enum Reply {
     Value(Value),
     /// The server gave no usable reply to `MGET`, so the reader asks by itself.
     Refused,
+    /// No reply came in time, so the reader's own limit is about to end its wait.
+    Late,
     Failed(RedisError),
 }
 
@@ -96,6 +98,7 @@ impl ReadBatch {
                 match member.await {
                     Ok(Reply::Value(value)) => return Ok(Option::from_redis_value(value)?),
                     Ok(Reply::Failed(error)) => return Err(error),
+                    Ok(Reply::Late) => std::future::pending().await,
                     Ok(Reply::Refused) | Err(_) => {}
                 }
             }
@@ -194,8 +197,7 @@ impl Batch {
                 (Reply::Refused, Reply::Refused)
             }
             Some(Err(error)) => (Reply::Failed(error.clone()), Reply::Failed(error)),
-            // The readers asked before the command was sent, so each of them has given up or is about to.
-            None => return reads.next_apart(APART),
+            None => (Reply::Late, Reply::Late),
         };
         reads.next_apart(APART);
         let mut readers = readers.into_iter();
