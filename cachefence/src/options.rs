@@ -68,19 +68,23 @@ impl Windows {
 }
 
 /// Whether a store can keep something for as long as `ttl`.
+#[inline]
 pub(crate) fn is_storable(ttl: Duration) -> bool {
     (SHORTEST..=LONGEST).contains(&ttl)
 }
 
+#[inline]
 pub(crate) fn span(option: &'static str, given: Duration) -> Result<(), InvalidOption> {
-    let problem = match given {
-        given if given < SHORTEST => format!("is {given:?}; the shortest is {SHORTEST:?}"),
-        given if given > LONGEST => {
-            format!("is {given:?}; the longest that Redis can hold is {LONGEST:?}")
-        }
-        _ => return Ok(()),
+    if is_storable(given) { Ok(()) } else { Err(outside_of_span(option, given)) }
+}
+
+fn outside_of_span(option: &'static str, given: Duration) -> InvalidOption {
+    let problem = if given < SHORTEST {
+        format!("is {given:?}; the shortest is {SHORTEST:?}")
+    } else {
+        format!("is {given:?}; the longest that Redis can hold is {LONGEST:?}")
     };
-    Err(InvalidOption::new(option, problem))
+    InvalidOption::new(option, problem)
 }
 
 pub(crate) fn at_least_one(option: &'static str, given: usize) -> Result<(), InvalidOption> {

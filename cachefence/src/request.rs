@@ -49,6 +49,7 @@ impl<T> Request<T> {
     }
 
     /// The options of a call that may store a value, if they and the key can be used.
+    #[inline]
     pub(crate) fn checked<'a, E>(&'a self, cache: &'a CacheFence) -> Result<&'a Policy, Error<E>> {
         self.checked_key()?;
         Ok(self.checked_policy(cache)?)

@@ -34,6 +34,7 @@ pub(super) type Conversion<R, T, E> = (IntoResult<R, T, E>, fn(Result<T, E>) -> 
 
 impl<T, C: Borrow<CacheFence>> Call<T, C> {
     /// The call whose key is `key`, in `cache`.
+    #[inline]
     pub fn new(cache: C, key: KeyWriter) -> Self {
         let request = Request::new(key.finish(cache.borrow().prefix()));
         Self { cache, request }
