@@ -141,3 +141,33 @@ pub(crate) fn poll_in_turn(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    fn poll(run: &mut Run<'_>) -> Poll<Ended> {
+        Pin::new(run).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_body_is_wanted_until_it_has_ended() {
+        let body = Body::default();
+        assert_eq!(body.wanted(), None);
+        let mut run = body.run(Use::Shared);
+        assert!(poll(&mut run).is_pending());
+        assert_eq!(body.wanted(), Some(Use::Shared));
+        body.end(Ended::Failed(None));
+        assert_eq!(body.wanted(), None);
+        assert!(matches!(poll(&mut run), Poll::Ready(Ended::Failed(None))));
+    }
+
+    #[test]
+    fn a_body_that_nobody_waits_for_is_not_wanted() {
+        let body = Body::default();
+        drop(body.run(Use::Own));
+        assert_eq!(body.wanted(), None);
+    }
+}

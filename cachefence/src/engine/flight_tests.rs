@@ -106,6 +106,26 @@ fn a_sealed_flight_cannot_be_entered() {
 }
 
 #[test]
+fn a_flight_that_can_be_joined_is_not_led_a_second_time() {
+    let flights = flights();
+    let baton = lead(&flights);
+    assert!(flights.lead("k").is_none());
+    baton.seal();
+    assert!(flights.lead("k").is_some());
+}
+
+#[test]
+fn the_holder_knows_how_many_wait() {
+    let flights = flights();
+    let baton = lead(&flights);
+    assert_eq!(baton.members(), 0);
+    let (first, second) = (join(&flights), join(&flights));
+    assert_eq!(baton.members(), 2);
+    drop((first, second));
+    assert_eq!(baton.members(), 0);
+}
+
+#[test]
 fn a_dropped_holder_passes_baton_and_cargo_on() {
     let flights = flights();
     let drops = Arc::new(AtomicUsize::new(0));

@@ -58,3 +58,22 @@ impl Wakers {
         self.places.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_for_a_crowd_grows_seldom_and_by_an_eighth() {
+        let mut wakers = Wakers::default();
+        let mut rooms = Vec::new();
+        for members in 1..=1_000 {
+            wakers.enter();
+            let room = wakers.places.capacity();
+            assert!(room <= members + members / 8 + 4, "{room} for {members}");
+            rooms.push(room);
+        }
+        rooms.dedup();
+        assert!(rooms.len() < 50, "{} times", rooms.len());
+    }
+}

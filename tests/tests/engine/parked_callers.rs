@@ -16,6 +16,8 @@ use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(3_600);
 const WAIT: Duration = Duration::from_secs(5);
+/// A little longer than a caller waits for a read that another one is to send.
+const TWO_READS: Duration = Duration::from_millis(610);
 
 fn cache(staged: &Arc<Staged>) -> CacheFence {
     cache_on(staged, |builder| builder.wait_for_lock(WAIT))
@@ -85,6 +87,36 @@ async fn a_crowd_behind_a_parked_reader_reads_once() {
     let reads = staged.count(Op::Read) - before;
     assert!(reads <= 2, "{reads} reads for 100 callers");
     assert_eq!(loads.count(), 1, "they were hits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_for_two_parked_readers_waits_for_no_third() {
+    let (staged, loads) = (Arc::new(Staged::default()), Loads::default());
+    let cache = cache(&staged);
+    let call = || -> Parked { Box::pin(call(&cache, &loads, Duration::ZERO)) };
+    call().await;
+    let stop = staged.stop(Op::Read, Phase::Request);
+    let before = staged.count(Op::Read);
+    let _reader = park(call(), || staged.count(Op::Read) > before).await;
+    drop(stop);
+    // The first one is to read for the three that wait, and never does.
+    let _first = park(call(), || true).await;
+    let second = park(call(), || true).await;
+    let third = park(call(), || true).await;
+    let waiter = park(call(), || true).await;
+    // So the second one is, and is not polled again either.
+    sleep(TWO_READS).await;
+    let _second = park(second, || true).await;
+    let third = park(third, || true).await;
+    let waiter = park(waiter, || true).await;
+    sleep(TWO_READS).await;
+    let stop = staged.stop(Op::Read, Phase::Request);
+    let _third = park(third, || true).await;
+    drop(stop);
+    let begun = Instant::now();
+    waiter.await;
+    assert!(begun.elapsed() < TWO_READS / 2, "{:?}", begun.elapsed());
+    assert_eq!(loads.count(), 1, "it was a hit");
 }
 
 #[tokio::test(start_paused = true)]

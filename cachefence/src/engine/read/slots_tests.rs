@@ -258,6 +258,16 @@ fn nothing_is_learned_where_nobody_else_reads() {
 }
 
 #[test]
+fn nothing_is_learned_of_a_read_that_had_its_slot_alone() {
+    let slots = Slots::new();
+    // A forced start takes a slot in the map, although nobody else reads.
+    slots.force_start(1).finish(SMALL);
+    let first = slots.try_start(1).unwrap();
+    assert!(slots.try_start(1).is_none());
+    drop(first);
+}
+
+#[test]
 fn slots_are_told_apart_by_the_names_of_their_keys() {
     let slots = Slots::new();
     assert_eq!(slots.of("a"), slots.of("a"));
