@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence::{Entry, Error};
+use cachefence::{CacheFence, Entry, Error};
 use cachefence_tests::{Op, Pair, Stop, settle};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -241,4 +241,18 @@ async fn a_failure_is_one_message_more() {
     sleep(RETRY_AFTER).await; // nothing is sent afterwards either
     assert_eq!(world.pair.staged.count(Op::Postpone), 1);
     assert_eq!(world.pair.staged.count(Op::Release), 0);
+}
+
+/// A store that answers at once has a short way for hits, which is for fresh values only.
+#[tokio::test(start_paused = true)]
+async fn in_memory_too_a_stale_value_is_loaded_anew() {
+    let cache = CacheFence::in_memory();
+    let ask = |value: u32| {
+        let entry = cache.entry("k").ttl(TTL).stale_while_revalidate(WINDOW);
+        entry.get_or_set(move || ready(Ok::<_, io::Error>(value)))
+    };
+    assert_eq!(ask(1).await.unwrap(), 1);
+    sleep(TTL).await;
+    ask(2).await.unwrap();
+    assert_eq!(ask(3).await.unwrap(), 2);
 }
