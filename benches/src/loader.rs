@@ -1,4 +1,4 @@
-//! What makes the values, in place of a database.
+//! The loader: it makes the values, in place of a database.
 
 use std::fmt;
 use std::sync::Mutex;

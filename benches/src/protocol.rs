@@ -1,4 +1,4 @@
-//! What the driver and a worker tell each other: every message is one line of JSON.
+//! The messages between the driver and a worker: each is one line of JSON.
 
 use std::io::{self, Write as _};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde::Serialize;
 
-/// What a reader has to know to compare figures.
+/// The facts about machine, versions and form that a reader needs to compare figures.
 #[derive(Debug, Clone, Serialize)]
 pub struct Facts {
     /// The processor.
@@ -76,7 +76,7 @@ fn locked(name: &str) -> Option<String> {
     Some(format!("{name} {}", rest.split_once('"')?.0))
 }
 
-/// What a program prints, or why it cannot be run.
+/// The output of a program, or the reason why it cannot be run.
 fn said_by(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map_or_else(

@@ -14,7 +14,7 @@ pub struct Table {
     pub name: String,
     /// The title, which says what was done.
     pub title: String,
-    /// What the ratios compare; empty if there are none.
+    /// The two things whose ratios the table shows; empty if there are none.
     pub ratio_of: String,
     /// A line for each subject.
     pub lines: Vec<Line>,
@@ -29,14 +29,14 @@ pub struct Line {
     pub figures: Vec<Figure>,
     /// The ratio to the floor, which was measured next to this subject in every round.
     pub ratio: Option<Spread>,
-    /// What a reader has to know about this line.
+    /// A remark on this line, for the reader.
     pub note: String,
 }
 
 /// A number.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
-    /// What the number says, with its unit: `p50, us`.
+    /// The name of the figure, with its unit: `p50, us`.
     pub name: &'static str,
     /// The number, or `None` where a subject has none.
     pub value: Option<f64>,

@@ -1,4 +1,4 @@
-//! What was promised of a figure.
+//! Targets: the bound that was promised of a figure.
 
 use serde::Serialize;
 

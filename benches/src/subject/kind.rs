@@ -82,7 +82,7 @@ impl Kind {
         }
     }
 
-    /// What a reader has to know to compare this subject with the others.
+    /// A remark that a reader needs to compare this subject with the others.
     pub fn note(self) -> &'static str {
         match self {
             Self::Floor => "naive cache-aside: nothing beside GET, load, SET",
