@@ -1,5 +1,5 @@
-//! The types that a flight is built on, named in one place, because the exploration of its
-//! interleavings compiles `engine/flight` against the same names of `shuttle`.
+//! The types that a flight is built on, and the way to lock a mutex. They are named in one place because the
+//! exploration of a flight's interleavings compiles `engine/flight` against the same names of `shuttle`.
 
 /// A hasher that is seeded at random, at a quarter of the cost of the standard one.
 pub(crate) use quick_cache::DefaultHashBuilder;

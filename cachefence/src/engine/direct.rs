@@ -12,7 +12,7 @@ use super::read::send::read_entry;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::options::Policy;
-use crate::store::{Kind, NewValue, Outcome};
+use crate::store::{NewValue, Outcome, Snapshot};
 
 /// The value under `key`, if it is valid; runs nothing.
 pub(crate) async fn peek<T: DeserializeOwned>(
@@ -21,7 +21,7 @@ pub(crate) async fn peek<T: DeserializeOwned>(
 ) -> Result<Option<T>, StoreError> {
     let found = read_entry(engine, key).await?;
     Ok(found
-        .filter(|found| found.kind == Kind::Value && found.expiry > found.now)
+        .filter(Snapshot::is_valid_value)
         .and_then(|found| engine.codec.decode(&found.payload).ok()))
 }
 

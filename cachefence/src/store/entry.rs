@@ -60,6 +60,11 @@ impl Snapshot {
         Self { kind: Kind::Uncacheable, ..Self::new(nothing, revision, written, now) }
     }
 
+    /// Whether this is a value, and valid.
+    pub(crate) fn is_valid_value(&self) -> bool {
+        self.kind == Kind::Value && self.expiry > self.now
+    }
+
     /// Sets until when no reader is to load the entry anew.
     #[must_use]
     pub fn retry_at(self, retry_at: Option<Timestamp>) -> Self {

@@ -12,7 +12,7 @@ mod slots;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use super::{
     StoreResult, Take, Timestamp, Token, Traits,
 };
 use crate::key::Key;
+use crate::sync::lock;
 
 /// How many entries a memory store holds unless it is told otherwise.
 const DEFAULT_ENTRIES: usize = 10_000;
@@ -114,7 +115,7 @@ impl MemoryStore {
     /// Locks the slots. Every operation that touches a slot holds this lock, and so is atomic over
     /// entry and slots.
     fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 
     fn snapshot(&self, key: &Key) -> Option<Snapshot> {
@@ -179,8 +180,7 @@ impl MemoryStore {
 
     /// Marks the key as not to be cached. A value that is valid stays, and is held off.
     fn mark(&self, key: &Key, ttl: Duration) {
-        let is_value = |found: &Snapshot| found.kind == Kind::Value && found.expiry > found.now;
-        if self.snapshot(key).as_ref().is_some_and(is_value) {
+        if self.snapshot(key).is_some_and(|found| found.is_valid_value()) {
             self.hold_off(key, ttl);
         } else {
             self.write(key, Kind::Uncacheable, &NewValue::new(Bytes::new(), ttl));

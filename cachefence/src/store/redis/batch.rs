@@ -12,7 +12,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, RedisResult, ServerErrorKind, Value};
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::on_drop::OnDrop;
+use crate::sync::lock;
 use crate::time::{detach, in_time};
 
 /// How many reads may be under way before others gather.
@@ -240,8 +241,4 @@ impl Drop for Sender {
             drop(left); // with the lock released
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

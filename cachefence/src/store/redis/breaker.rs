@@ -16,9 +16,10 @@
 //! operations under way on it, but counts as one failure.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::sync::lock;
 use tokio::time::Instant;
 
 /// How many failures in a row open the breaker.
@@ -116,7 +117,7 @@ impl Breaker {
     }
 
     fn probes(&self) -> MutexGuard<'_, Probes> {
-        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.probes)
     }
 }
 

@@ -6,12 +6,13 @@
 //! because clocks drift apart. No wall clock of this machine is ever read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::store::Timestamp;
+use crate::sync::lock;
 
 /// How long after the server was asked for its time the next read asks again, in the same round trip.
 /// This time doubles after each answer that was as expected, up to [`LONGEST_STALE`].
@@ -135,7 +136,7 @@ impl ServerClock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -17,6 +17,7 @@ use redis::{
 };
 use tokio::sync::watch;
 
+use crate::sync::lock;
 use crate::time::detach;
 
 /// How long an attempt to connect may take.
@@ -131,7 +132,7 @@ impl Place {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -4,7 +4,7 @@
 //! So a link belongs to a runtime. Its connections are made when a call first needs them there, and
 //! let go when the runtime shuts down.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisResult};
@@ -16,6 +16,7 @@ use super::connection::{Connection, plain_config};
 use super::on_drop::OnDrop;
 use super::tracking::Tracking;
 use crate::error::StoreError;
+use crate::sync::lock;
 
 /// All the connections of one store.
 pub(super) struct Links {
@@ -122,8 +123,4 @@ fn take(
     let mut links = lock(links);
     let index = links.iter().position(which)?;
     Some(links.swap_remove(index))
-}
-
-fn lock(links: &Mutex<Vec<RuntimeLink>>) -> MutexGuard<'_, Vec<RuntimeLink>> {
-    links.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::mem;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
@@ -18,6 +18,7 @@ use super::connection::{CONNECT_TIMEOUT, plain_config};
 use super::failure;
 use crate::key::Key;
 use crate::store::{Wake, Watch};
+use crate::sync::lock;
 use crate::time::{in_time, spawn};
 
 /// Where a runtime keeps its tracking connection.
@@ -94,7 +95,7 @@ impl<C> Tracking<C> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -261,7 +262,7 @@ impl Waiters {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Wake>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
