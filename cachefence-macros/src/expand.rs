@@ -37,7 +37,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///     let __cachefence_kind = {
 ///         use ::cachefence::__private::kind::{ByClone as _, CloneOne as _, ..};
 ///         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new();
-///         (&&__cachefence_probe).__cachefence_kind().with(__cachefence_probe.__cachefence_values())
+///         (&&__cachefence_probe)
+///             .__cachefence_kind()
+///             .with(__cachefence_probe.__cachefence_values(), __cachefence_probe.__cachefence_errors())
 ///     };
 ///     __cachefence_kind.run(__cachefence_call, move || async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
@@ -93,10 +95,13 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         };
         let #kind = {
             use #krate::__private::kind::{
-                #for_static ByFrom as _, DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+                #for_static ByDisplay as _, ByFrom as _, ByType as _, DecodeEach as _, NotKept as _,
+                NotShared as _, Plain as _,
             };
             let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();
-            (&&#probe).__cachefence_kind().with(#probe.__cachefence_values())
+            (&&#probe)
+                .__cachefence_kind()
+                .with(#probe.__cachefence_values(), #probe.__cachefence_errors())
         };
         #served
     };

@@ -10,11 +10,12 @@ use crate::codec::{AnyCodec, Codec};
 use crate::engine::Engine;
 use crate::error::{Error, InvalidOption};
 use crate::key;
+use crate::observe::{Observe, Observers};
 use crate::options::{self, Policy};
 use crate::setters::policy_setters;
 #[cfg(feature = "redis")]
 use crate::store::redis::RedisStore;
-use crate::store::{MemoryStore, Store};
+use crate::store::{MemoryStore, Store, timed};
 
 /// The options of a cache.
 ///
@@ -47,6 +48,8 @@ pub struct Builder {
     codec: AnyCodec,
     chance: Chance,
     prefix: String,
+    name: String,
+    observers: Vec<Box<dyn Observe>>,
     policy: Policy,
 }
 
@@ -56,7 +59,8 @@ impl CacheFence {
     /// It needs no server. For other bounds see [`MemoryStore`](crate::MemoryStore).
     pub fn in_memory() -> Self {
         let store = Arc::new(MemoryStore::default());
-        let engine = Engine::new(store, AnyCodec::Json, Chance::default(), usize::MAX);
+        let observers = Arc::new(Observers::new(String::new(), Vec::new()));
+        let engine = Engine::new(store, AnyCodec::Json, Chance::default(), usize::MAX, observers);
         Self::assemble(engine, Policy::default(), String::new())
     }
 
@@ -95,6 +99,8 @@ impl Builder {
             codec: AnyCodec::Json,
             chance: Chance::default(),
             prefix: String::new(),
+            name: String::new(),
+            observers: Vec::new(),
             policy: Policy::default(),
         }
     }
@@ -126,6 +132,21 @@ impl Builder {
     /// interpolated part of a key, so that its `:` is the first.
     pub fn namespace(mut self, namespace: impl AsRef<str>) -> Self {
         self.prefix = key::prefix(namespace.as_ref());
+        self
+    }
+
+    /// The name of this cache in logs and metrics, for programs that have several. Empty by default.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Tells `observer` what happens in this cache: an [`Observe`] or any `Fn(&Event<'_>)`. May be called
+    /// several times; each observer is told everything.
+    ///
+    /// Without an observer a hit makes no event, and costs no more than two counters.
+    pub fn observe(mut self, observer: impl Observe) -> Self {
+        self.observers.push(Box::new(observer));
         self
     }
 
@@ -236,16 +257,19 @@ impl Builder {
     pub fn build_lazy(self) -> Result<CacheFence, Error> {
         self.policy.check()?;
         options::span("op_timeout", self.op_timeout)?;
+        let observers = Arc::new(Observers::new(self.name, self.observers));
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
             Some(Choice::Redis(url)) => {
-                Arc::new(RedisStore::open(&url, self.op_timeout, self.codec.id())?)
+                let observers = Arc::clone(&observers);
+                Arc::new(RedisStore::open(&url, self.op_timeout, self.codec.id(), observers)?)
             }
             Some(Choice::Given(store)) => store,
             None => return Err(InvalidOption::missing("store").into()),
         };
+        let store = timed(store, &observers);
         options::at_least_one("max_bypass", self.most_bypassing)?;
-        let engine = Engine::new(store, self.codec, self.chance, self.most_bypassing);
+        let engine = Engine::new(store, self.codec, self.chance, self.most_bypassing, observers);
         Ok(CacheFence::assemble(engine, self.policy, self.prefix))
     }
 }

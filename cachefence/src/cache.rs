@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::Engine;
+use crate::observe::Stats;
 use crate::options::Policy;
+use crate::store::{Status, Store as _};
 
 /// A cache that cannot stampede.
 ///
@@ -48,6 +50,20 @@ impl CacheFence {
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.0.engine
+    }
+
+    /// What this cache has done since it was built, in numbers.
+    ///
+    /// The counters are always on. Reading them takes no lock and stops nobody.
+    pub fn stats(&self) -> Stats {
+        let engine = self.engine();
+        engine.observers.stats(engine.invalidations.pending_count())
+    }
+
+    /// How the store is now: up, degraded or down, and whether its scripts, pushes and writes work. Does no
+    /// I/O: this is what the cache has learned from its own operations, so an idle cache knows little news.
+    pub fn status(&self) -> Status {
+        self.engine().store.status()
     }
 
     /// The namespace as every key of this cache begins with it.

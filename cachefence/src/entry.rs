@@ -19,7 +19,7 @@ use crate::lifetime::{Lifetime, Negative};
 use crate::options::{self, Policy};
 use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
-use crate::share::{ByClone, DecodeEach};
+use crate::share::{ByClone, ByTypeInArc, DecodeEach};
 use crate::store::NewValue;
 
 /// One key of one cache, holding a `T`.
@@ -350,8 +350,9 @@ where
     }
 }
 
-/// How the callers of one load share what it comes to: nothing is known of `T` here, so each decodes.
-type Shared = (DecodeEach, ByClone);
+/// How the callers of one load share what it comes to: nothing is known of `T` here, so each decodes, and
+/// nothing of the error, so its type stands for it where nobody is given it.
+type Shared = (DecodeEach, ByClone, ByTypeInArc);
 
 /// A result of which every caller of a flight is given the same error.
 fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {

@@ -7,6 +7,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::observe::BypassReason;
+
 /// Any error, in a box.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -160,29 +162,55 @@ impl StdError for InvalidOption {}
 pub struct StoreError {
     message: Arc<str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// Whether the error only follows from one that has been reported, and so is not worth a line in
-    /// a log.
-    unsaid: bool,
+    /// Why a call that meets this error runs its body without the store.
+    bypass: BypassReason,
+    /// Whether the error only follows from a trouble that has been told of, and so is not told again.
+    is_told: bool,
 }
 
 impl StoreError {
     /// An error that says what happened and what to do about it.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
-        Self { message: message.into(), source: None, unsaid: false }
+        Self {
+            message: message.into(),
+            source: None,
+            bypass: BypassReason::StoreFailed,
+            is_told: false,
+        }
     }
 
-    /// An error that only repeats what has been reported.
-    pub(crate) fn unsaid(message: impl Into<Arc<str>>) -> Self {
-        Self { unsaid: true, ..Self::new(message) }
+    /// An error that only follows from one that has been told of.
+    pub(crate) fn told(message: impl Into<Arc<str>>) -> Self {
+        Self { is_told: true, ..Self::new(message) }
+    }
+
+    /// The error of a store that is not asked, because it has failed too often.
+    #[cfg(feature = "redis")]
+    pub(crate) fn down(message: impl Into<Arc<str>>) -> Self {
+        Self { bypass: BypassReason::StoreDown, ..Self::told(message) }
+    }
+
+    /// The error of a key that is not read, because an invalidation of it is pending.
+    pub(crate) fn invalidation_pending() -> Self {
+        let message = "an invalidation of the entry has not reached the store yet";
+        Self { bypass: BypassReason::InvalidationPending, ..Self::told(message) }
     }
 
     /// The error of a call that has waited for its store long enough.
     pub(crate) fn too_slow() -> Self {
-        Self::new("the store takes longer than a call may wait for all of its operations together")
+        let message =
+            "the store takes longer than a call may wait for all of its operations together";
+        Self { bypass: BypassReason::StoreSlow, ..Self::new(message) }
     }
 
-    pub(crate) fn is_unsaid(&self) -> bool {
-        self.unsaid
+    /// Whether the error only follows from a trouble that has been told of.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Why a call that meets this error runs its body without the store.
+    pub(crate) fn bypass(&self) -> BypassReason {
+        self.bypass
     }
 
     /// Adds the cause of the error, which `source()` returns.

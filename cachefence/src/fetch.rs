@@ -31,9 +31,9 @@ use crate::engine::{
     self, Call, Encoded, Engine, FirstRead, InBackground, Mark, Next, Served, Task, Waited, Work,
     in_background,
 };
-use crate::key::Key;
+use crate::error::BoxError;
+use crate::observe::{BypassReason, LoadOutcome, RequestResult};
 use crate::options::Policy;
-use crate::report;
 use crate::request::Request;
 use crate::share::{KeepError, Share};
 use crate::time::spawn;
@@ -118,8 +118,12 @@ where
 
     /// The value that is there, if it is fresh and the store answers at once.
     fn fresh_at_once(&self) -> Option<T> {
-        let payload = engine::fresh_at_once(self.engine, self.request.key(), self.policy)?;
-        self.engine.codec.decode(&payload).ok()
+        let key = self.request.key();
+        let (payload, result) = engine::fresh_at_once(self.engine, key, self.policy)?;
+        // A value that does not decode is read again, and told of then.
+        let value = self.engine.codec.decode(&payload).ok()?;
+        self.engine.observers.served(key, result, None);
+        Some(value)
     }
 
     fn call(&self) -> Call<'a> {
@@ -131,28 +135,34 @@ where
     fn take(&self, read: FirstRead<'a>) -> Result<T, Box<NotServed<'a, T>>> {
         let mut value = None;
         let (call, next) = match read {
-            FirstRead::Fresh(encoded) => {
-                // A value that does not decode is read again, as one that is to be loaded.
-                let value = Self::decode(self.engine, &encoded);
-                return value.ok_or_else(|| Box::new((self.call(), Next::Read, None)));
+            FirstRead::Fresh(encoded, result) => {
+                let Ok(value) = Self::decode(self.engine, &encoded) else {
+                    // A value that does not decode is read again, as one that is to be loaded.
+                    return Err(Box::new((self.call(), Next::Read, None)));
+                };
+                self.engine.observers.served(self.request.key(), result, None);
+                return Ok(value);
             }
             FirstRead::NotFresh(read) => {
                 let (mut call, found) = *read;
                 let next = engine::decide(self.engine, &mut call, found, &mut |encoded| {
-                    value = Self::decode(self.engine, encoded);
-                    value.is_some()
+                    value = Some(Self::decode(self.engine, encoded)?);
+                    Ok(())
                 });
                 (call, next)
             }
         };
         match (next, value) {
-            (Next::Serve(Served::Value(_)), Some(value)) => Ok(value),
+            (Next::Serve(Served::Value(_, result)), Some(value)) => {
+                call.served(self.engine, result);
+                Ok(value)
+            }
             (next, held) => Err(Box::new((call, next, held))),
         }
     }
 
-    fn decode(engine: &Engine, value: &Encoded) -> Option<T> {
-        S::value(&value.decoded, || engine.codec.decode(&value.payload).ok())
+    fn decode(engine: &Engine, value: &Encoded) -> Result<T, BoxError> {
+        S::value(&value.decoded, || engine.codec.decode(&value.payload))
     }
 
     /// Takes a call that was not served at once to its end.
@@ -163,19 +173,23 @@ where
     ) -> impl Future<Output = Result<Result<T, E>, Self>> {
         async move {
             let engine = self.engine;
-            let (body, mut own) = (Body::default(), None);
+            let (body, mut own) = (Body::new(engine, self.request.key()), None);
             loop {
                 let work = engine::serve(engine, &mut call, next, &body);
                 let (served, not_kept) = self.drive(work, &body, &mut own).await;
+                let how = served.as_ref().and_then(Served::result);
                 let result = match served {
-                    Some(Served::Value(value)) => Self::decode(engine, &value).map(Ok),
+                    Some(Served::Value(value, _)) => Self::decode(engine, &value).ok().map(Ok),
                     Some(Served::Failed(error)) => S::unpack(&*error).map(Err),
                     Some(Served::Recursive) => return Err(self),
-                    Some(Served::Own) | None => own.take().map(|own| own.map_err(S::own)),
+                    Some(Served::Own(_)) | None => own.take().map(|own| own.map_err(S::own)),
                 };
                 let result = result.or(not_kept.map(Err));
                 match result {
-                    Some(result) => return Ok(result),
+                    Some(result) => {
+                        how.inspect(|how| call.served(engine, *how));
+                        return Ok(result);
+                    }
                     // A call for the same key, but of another type, has shared its result. This call runs
                     // its own body instead.
                     None => next = Next::Own,
@@ -184,9 +198,16 @@ where
         }
     }
 
-    /// Runs the body, without the cache.
-    pub(crate) fn run_uncached(mut self) -> impl Future<Output = R> {
-        poll_fn(move |cx| self.poll_body(Within::NoLoad, cx))
+    /// Runs the body without the cache, for this `reason`.
+    pub(crate) fn run_uncached(mut self, reason: BypassReason) -> impl Future<Output = R> {
+        async move {
+            let (observers, key) = (&self.engine.observers, self.request.key());
+            let mut load = observers.load(key, Some(reason));
+            let returned = poll_fn(|cx| load.poll(|| self.poll_body(Within::NoLoad, cx))).await;
+            load.end(LoadOutcome::NotCached);
+            observers.served(key, RequestResult::Bypassed, None);
+            returned
+        }
     }
 
     /// Polls the engine's `work` and, while the engine wants it, the body. Returns what the call is served,
@@ -194,7 +215,7 @@ where
     fn drive(
         &mut self,
         mut work: Work<'_, Option<Served>>,
-        body: &Body,
+        body: &Body<'_>,
         own: &mut Own<T, E, S>,
     ) -> impl Future<Output = (Option<Served>, Option<E>)> {
         poll_fn(move |cx| {
@@ -234,24 +255,34 @@ where
     /// Takes in what the body `returned`: keeps the result in `own`. Returns how the body ended, and its
     /// error if that cannot be kept.
     fn end(&self, returned: R, wanted: Use, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
-        match (self.into_result)(returned).map_err(S::part) {
+        let part = |error| (S::describe(&error), S::part(error));
+        match (self.into_result)(returned).map_err(part) {
             Ok(value) => {
                 let ended = match wanted {
                     Use::Own => Ended::Value { payload: None, ttl: None },
                     Use::Shared => Ended::Value {
-                        payload: encode(&self.engine.codec, self.request.key(), &value),
+                        payload: self.encode(&value),
                         ttl: self.request.lifetime.of(&value),
                     },
                 };
                 *own = Some(Ok(value));
                 (ended, None)
             }
-            Err(Ok((kept, shared))) => {
+            Err((text, Ok((kept, error)))) => {
                 *own = Some(Err(kept));
-                (Ended::Failed(shared), None)
+                (Ended::Failed { error, text }, None)
             }
-            Err(Err(error)) => (Ended::FailedNotKept, Some(error)),
+            Err((text, Err(error))) => (Ended::FailedNotKept { text }, Some(error)),
         }
+    }
+
+    /// The encoded `value`, for other callers; `None` if it cannot be encoded, which is told of.
+    fn encode(&self, value: &T) -> Option<Bytes> {
+        let encoded = self.engine.codec.encode(value);
+        encoded
+            .map_err(|error| engine::not_encoded(self.engine, self.request.key(), &*error))
+            .ok()
+            .map(Bytes::from)
     }
 }
 
@@ -275,6 +306,7 @@ where
             Err((call, next, Some(held))) => (call, next, held),
             Err((call, next, None)) => return Box::pin(self.serve(call, next)).await,
         };
+        let held_result = next.held_result().unwrap_or(RequestResult::Stale);
         let mut next = match in_background(next) {
             Ok(next) => next,
             Err(next) => return Box::pin(self.serve(call, next)).await,
@@ -283,11 +315,15 @@ where
             match next {
                 InBackground::Lead(task) => break task,
                 InBackground::Wait(waits) => match engine::wait(engine, &mut call, waits).await {
-                    Waited::Value(value) => {
+                    Waited::Value(value, result) => {
+                        call.served(engine, result);
                         return Ok(Ok(Self::decode(engine, &value).unwrap_or(held)));
                     }
                     Waited::Lead(task) => next = InBackground::Lead(task),
-                    Waited::InVain => return Ok(Ok(held)),
+                    Waited::InVain => {
+                        call.served(engine, held_result);
+                        return Ok(Ok(held));
+                    }
                 },
             }
         };
@@ -300,7 +336,12 @@ where
             }
             None => None,
         };
-        Ok(Ok(loaded.flatten().unwrap_or(held)))
+        let (value, result) = match loaded.flatten() {
+            Some(value) => (value, RequestResult::Joined),
+            None => (held, held_result),
+        };
+        call.served(engine, result);
+        Ok(Ok(value))
     }
 
     /// Leads a load in a task, if there is a runtime for one. The task's output is the value, if the load
@@ -319,31 +360,20 @@ where
             let (engine, request, policy) = (&engine, &request, &policy);
             let mut fetch = Fetch { engine, request, policy, into_result, run, share };
             let mut call = Call::in_background(request.key(), policy, decodes::<T>);
-            let (body, mut own) = (Body::default(), None);
+            let (body, mut own) = (Body::new(engine, request.key()), None);
             let work = engine::lead_in_task(engine, &mut call, task, &body);
             // An error is left for the next reader.
             let led = timeout(policy.load_timeout, fetch.drive(work, &body, &mut own)).await;
             match led.ok()?.0 {
-                Some(Served::Value(value)) => Self::decode(engine, &value),
-                Some(Served::Own) => own?.ok(),
+                Some(Served::Value(value, _)) => Self::decode(engine, &value).ok(),
+                Some(Served::Own(_)) => own?.ok(),
                 Some(Served::Failed(_) | Served::Recursive) | None => None,
             }
         })
     }
 }
 
-/// The encoded `value`, for other callers; `None` if it cannot be encoded, which is reported.
-fn encode<T: Serialize>(codec: &AnyCodec, key: &Key, value: &T) -> Option<Bytes> {
-    match codec.encode(value) {
-        Ok(payload) => Some(payload.into()),
-        Err(error) => {
-            report::not_encoded(key, &*error);
-            None
-        }
-    }
-}
-
-/// Whether `payload` is a value of type `T`.
-fn decodes<T: DeserializeOwned>(codec: &AnyCodec, payload: &[u8]) -> bool {
-    codec.decode::<T>(payload).is_ok()
+/// Finds out whether `payload` is a value of type `T`.
+fn decodes<T: DeserializeOwned>(codec: &AnyCodec, payload: &[u8]) -> Result<(), BoxError> {
+    codec.decode::<T>(payload).map(drop)
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::cache::CacheFence;
 use crate::error::Error;
-use crate::report;
+use crate::observe::not_installed;
 
 static INSTALLED: OnceLock<CacheFence> = OnceLock::new();
 
@@ -27,7 +27,7 @@ impl CacheFence {
 /// warning.
 pub(crate) fn installed() -> &'static CacheFence {
     INSTALLED.get_or_init(|| {
-        report::not_installed();
+        not_installed();
         CacheFence::in_memory()
     })
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::observe::{LeaseLoss, Observers, Operation};
 use crate::store::{Acquire, Acquired, NewValue, Outcome, Revision, Store, Take, Token, Watch};
 use crate::time::{detach, sleep};
 
@@ -36,11 +37,14 @@ const RENEWALS_PER_LEASE: u32 = 3;
 /// the task, the slot is free when its term is over.
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
+    observers: Arc<Observers>,
     key: Key,
     chance: Chance,
     token: Token,
     /// Whether the token has been sent to the store.
     was_asked: bool,
+    /// Whether the loss of the lease has been told.
+    is_told: bool,
     term: Duration,
     state: State,
 }
@@ -52,20 +56,28 @@ enum State {
     Asked,
     /// The store has granted the lease. It is held unless the term has passed since then, or somebody has
     /// invalidated the key.
-    Held { since: Instant },
+    Held { since: Instant, granted: Instant },
     /// The load has ended, and its outcome is on the way to the store: a value, or that there will be none
     /// for a while.
     Finishing(Outcome),
 }
 
 impl Lease {
-    pub(crate) fn new(store: &Arc<dyn Store>, key: &Key, chance: &Chance, term: Duration) -> Self {
+    pub(crate) fn new(
+        store: &Arc<dyn Store>,
+        observers: &Arc<Observers>,
+        key: &Key,
+        chance: &Chance,
+        term: Duration,
+    ) -> Self {
         Self {
             store: Arc::clone(store),
+            observers: Arc::clone(observers),
             key: key.clone(),
             chance: chance.clone(),
             token: Token::random(chance),
             was_asked: false,
+            is_told: false,
             term,
             state: State::Idle,
         }
@@ -73,7 +85,7 @@ impl Lease {
 
     /// Whether the lease is held, as far as this process knows.
     pub(crate) fn is_held(&self) -> bool {
-        matches!(self.state, State::Held { since } if since.elapsed() < self.term)
+        matches!(self.state, State::Held { since, .. } if since.elapsed() < self.term)
     }
 
     /// The value that was being stored when the previous holder of this lease was dropped.
@@ -92,13 +104,14 @@ impl Lease {
     ) -> Result<Acquired, StoreError> {
         let since = self.ask();
         let request = Acquire::new(self.token, self.term).seen(seen).watch(watch);
+        self.observers.asked(Operation::Acquire);
         let acquired = self.store.acquire(&self.key, &request).await;
         if let Some(watch) = watch {
             watch.was_used();
         }
         let acquired = acquired?;
         self.state = match acquired {
-            Acquired::Lease => State::Held { since },
+            Acquired::Lease => State::Held { since, granted: since },
             Acquired::Newer(_) | Acquired::Held(_) => State::Idle,
         };
         Ok(acquired)
@@ -108,8 +121,9 @@ impl Lease {
     pub(crate) async fn seize(&mut self) -> Result<(), StoreError> {
         let since = self.ask();
         let request = Acquire::new(self.token, self.term).take(Take::Force);
+        self.observers.asked(Operation::Acquire);
         self.store.acquire(&self.key, &request).await?;
-        self.state = State::Held { since };
+        self.state = State::Held { since, granted: since };
         Ok(())
     }
 
@@ -122,42 +136,71 @@ impl Lease {
         if mem::replace(&mut self.was_asked, true) {
             self.token = Token::random(&self.chance);
         }
-        self.state = State::Asked;
+        (self.state, self.is_told) = (State::Asked, false);
         Instant::now()
     }
 
     /// Renews the lease while it is polled, for `longest` at most; ends when the lease is lost.
     pub(crate) async fn keep(&mut self, longest: Duration) {
         let begun = Instant::now();
-        while let State::Held { since } = self.state
-            && begun.elapsed() < longest
-        {
+        while let State::Held { since, granted } = self.state {
+            if begun.elapsed() >= longest {
+                self.lost(LeaseLoss::TimedOut, granted);
+                return;
+            }
             let pause = self.term / RENEWALS_PER_LEASE;
             // The renewal of a lease that was inherited may be due already.
             sleep(pause.saturating_sub(since.elapsed())).await;
-            let since = Instant::now();
+            let asked = Instant::now();
+            self.observers.asked(Operation::Renew);
             match self.store.renew(&self.key, self.token, self.term).await {
-                Ok(true) => self.state = State::Held { since },
-                Ok(false) => self.state = State::Idle,
-                // The store may be back before the term is over.
-                Err(_) => sleep(pause).await,
+                Ok(true) => self.state = State::Held { since: asked, granted },
+                Ok(false) => {
+                    self.lost(self.loss(asked.saturating_duration_since(since)), granted);
+                    self.state = State::Idle;
+                }
+                Err(error) => {
+                    self.observers.store_failed(Operation::Renew, &self.key, &error);
+                    // The store may be back before the term is over.
+                    sleep(pause).await;
+                }
             }
         }
     }
 
     /// Ends the lease by an `outcome`; `false` if the lease was lost, and nothing done.
     pub(crate) async fn end(&mut self, outcome: Outcome) -> Result<bool, StoreError> {
-        if matches!(self.state, State::Idle) {
-            return Ok(false);
-        }
+        let held = match self.state {
+            State::Idle => return Ok(false),
+            State::Held { since, granted } => Some((since.elapsed(), granted)),
+            State::Asked | State::Finishing(_) => None,
+        };
+        let stores = matches!(outcome, Outcome::Store(_));
         self.state = State::Finishing(outcome);
-        self.finish().await
+        let ended = self.finish().await;
+        if let (Ok(false), true, Some((unrenewed, granted))) = (&ended, stores, held) {
+            self.lost(self.loss(unrenewed), granted);
+        }
+        ended
+    }
+
+    /// How a lease was lost that had not been renewed for this long.
+    fn loss(&self, unrenewed: Duration) -> LeaseLoss {
+        if unrenewed >= self.term { LeaseLoss::Expired } else { LeaseLoss::Voided }
+    }
+
+    /// Tells that the lease was lost, once.
+    fn lost(&mut self, loss: LeaseLoss, granted: Instant) {
+        if !mem::replace(&mut self.is_told, true) {
+            self.observers.lease_lost(&self.key, loss, granted.elapsed());
+        }
     }
 
     /// Goes on with an [`end`](Self::end) that was cut off.
     pub(crate) async fn finish(&mut self) -> Result<bool, StoreError> {
         let State::Finishing(outcome) = &self.state else { return Ok(false) };
         let tokens = slice::from_ref(&self.token);
+        self.observers.asked(Operation::Finish);
         let ended = self.store.finish(&self.key, tokens, outcome).await;
         match (&ended, outcome) {
             // The slot may still hold the token, which is released when the lease is dropped.
@@ -181,18 +224,24 @@ impl Lease {
         };
         let (store, key, token, term) =
             (Arc::clone(&self.store), self.key.clone(), self.token, self.term);
+        let observers = Arc::clone(&self.observers);
+        observers.asked(Operation::Finish);
         if store.finish(&key, &[token], &outcome).now().is_ok() {
             return;
         }
         detach(async move {
-            // Nobody is left to hear of an error; the slot is free when its term is over.
+            // No caller is left to hear of an error; the slot is free when its term is over.
             let finished = store.finish(&key, &[token], &outcome).await;
+            if let Err(error) = &finished {
+                observers.store_failed(Operation::Finish, &key, error);
+            }
             // An acquire over a connection of its own may still be granted after that, so the lease is
             // released once more.
             let traits = store.traits();
             if asked && traits.wakes && matches!(finished, Ok(false)) {
                 // A store without a budget is given the lease's term, so that this task ends.
                 sleep(traits.call_budget.unwrap_or(term)).await;
+                observers.asked(Operation::Finish);
                 drop(store.finish(&key, &[token], &outcome).await);
             }
         });
@@ -218,10 +267,14 @@ mod tests {
 
     const TERM: Duration = Duration::from_secs(10);
 
+    fn observers() -> Arc<Observers> {
+        Arc::new(Observers::new(String::new(), Vec::new()))
+    }
+
     fn leases() -> impl Fn() -> Lease {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let key = Key::new("", "k".to_owned(), None).0;
-        move || Lease::new(&store, &key, &Chance::default(), TERM)
+        move || Lease::new(&store, &observers(), &key, &Chance::default(), TERM)
     }
 
     /// The memory store answers at once, so none of this needs a runtime.
@@ -321,7 +374,7 @@ mod tests {
     async fn a_store_without_a_budget_leaves_no_task_behind() {
         let store: Arc<dyn Store> = Arc::new(Unbounded);
         let key = Key::new("", "k".to_owned(), None).0;
-        let mut lease = Lease::new(&store, &key, &Chance::default(), TERM);
+        let mut lease = Lease::new(&store, &observers(), &key, &Chance::default(), TERM);
         let acquire = pin!(lease.acquire(None, None)).poll(&mut Context::from_waker(Waker::noop()));
         assert!(acquire.is_pending());
         drop(lease);

@@ -1,6 +1,6 @@
 //! The options with which a server is started.
 
-use crate::RedisServer;
+use crate::{RedisServer, must_not_be_logged};
 
 /// Has a server refuse scripts, as some hosts do: `RedisServer::builder().args(NO_SCRIPTS)`.
 pub const NO_SCRIPTS: [&str; 6] =
@@ -31,7 +31,9 @@ impl RedisServerBuilder {
     ///
     /// The password goes into the URL unescaped: keep it to letters and digits.
     pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.password = Some(password.into());
+        let password = password.into();
+        must_not_be_logged(&password);
+        self.password = Some(password);
         self
     }
 

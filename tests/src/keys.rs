@@ -3,13 +3,15 @@
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::RedisServer;
+use crate::{RedisServer, must_not_be_logged};
 
 /// Returns a namespace that no other call returns, in this process or in another running one.
 #[must_use]
 pub fn namespace() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    let namespace = format!("test-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    must_not_be_logged(format!("{namespace}:"));
+    namespace
 }
 
 /// Asserts that no lease and no hedge is left on the server.

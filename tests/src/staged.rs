@@ -12,7 +12,7 @@ use cachefence::store::{
 };
 use cachefence::{MemoryStore, Store};
 
-use crate::Stop;
+use crate::{Stop, must_not_be_logged};
 
 /// An operation of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -191,6 +191,10 @@ impl Store for Network {
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+        // A key that is a word may stand in any text.
+        if key.as_str().contains(':') && key.template() != Some(key.as_str()) {
+            must_not_be_logged(key.as_str());
+        }
         let of = key.clone();
         let read = |staged: Arc<Staged>| async move { staged.inner.read(&of).await };
         self.operate(Op::Read, slice::from_ref(key), read)

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::fetch::{Fetch, IntoResult};
 use crate::key::KeyWriter;
 use crate::lifetime::{Lifetime, Negative};
+use crate::observe::BypassReason;
 use crate::options::Policy;
-use crate::report;
 use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{KeepError, Share};
@@ -66,14 +66,15 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         async move {
             let policy = self.usable_policy();
             let fetch = self.fetch::<E, S, R, B, F>(policy, into_result, body);
-            let uncached = match policy {
-                None => fetch,
+            let (uncached, reason) = match policy {
+                None => (fetch, BypassReason::NotUsable),
                 Some(_) => match fetch.fetch().await {
                     Ok(result) => return from_result(result),
                     Err(fetch) => self.recursive(fetch),
                 },
             };
-            uncached.run_uncached().await
+            // Boxed, because this is rare, and a call should not carry it.
+            Box::pin(uncached.run_uncached(reason)).await
         }
     }
 
@@ -93,14 +94,14 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     {
         let policy = self.usable_policy();
         let fetch = self.fetch::<E, S, R, B, F>(policy, into_result, body);
-        let uncached = match policy {
-            None => fetch,
+        let (uncached, reason) = match policy {
+            None => (fetch, BypassReason::NotUsable),
             Some(_) => match fetch.fetch_in_background().await {
                 Ok(result) => return from_result(result),
                 Err(fetch) => self.recursive(fetch),
             },
         };
-        uncached.run_uncached().await
+        uncached.run_uncached(reason).await
     }
 
     /// The call's options. `None`, which is reported, if the options or the key cannot be used.
@@ -122,14 +123,13 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     }
 
     /// Reports a call that is made from inside its own load.
-    fn recursive<F>(&self, fetch: F) -> F {
+    fn recursive<F>(&self, fetch: F) -> (F, BypassReason) {
         self.not_cached(&Error::<Infallible>::Recursive);
-        fetch
+        (fetch, BypassReason::Recursive)
     }
 
     fn not_cached(&self, error: &(dyn std::error::Error + 'static)) {
-        let template = self.request.key().template();
-        report::not_cached(template.unwrap_or_default(), error);
+        self.cache.borrow().engine().observers.unusable_call(self.request.key(), error);
     }
 
     fn lifetime_mut(&mut self) -> &mut Lifetime<T> {

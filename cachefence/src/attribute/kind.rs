@@ -11,7 +11,8 @@
 //! 5. anything else.
 //!
 //! In the same way `(&&&Probe::<R>::new()).__cachefence_values()` finds how callers that wait together come
-//! to one value: by cloning it, where it can be cloned and sent, else by decoding it each.
+//! to one value: by cloning it, where it can be cloned and sent, else by decoding it each. And
+//! `(&&Probe::<R>::new()).__cachefence_errors()` finds how to say what an error is that no caller is given.
 
 use std::borrow::Borrow;
 use std::convert::{Infallible, identity};
@@ -24,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use super::Call;
 use crate::cache::CacheFence;
-use crate::share::{self, KeepError, ShareError, ShareValue, SharedError};
+use crate::share::{self, DescribeError, KeepError, ShareError, ShareValue, SharedError};
 
 /// Asks what kind of type `R` is.
 pub struct Probe<R>(PhantomData<fn() -> R>);
@@ -43,9 +44,10 @@ impl<R> fmt::Debug for Probe<R> {
     }
 }
 
-/// A `Result` whose `Ok` is cached; `S` says how its error is shared, and `V` how its value is.
+/// A `Result` whose `Ok` is cached; `S` says how its error is shared, `V` how its value is, and `D` what its
+/// error is.
 #[derive(Debug)]
-pub struct Fallible<S, V = ()>(PhantomData<(S, V)>);
+pub struct Fallible<S, V = (), D = ()>(PhantomData<(S, V, D)>);
 
 /// A value that is cached whatever it is; `V` says how it is shared.
 #[derive(Debug)]
@@ -148,21 +150,41 @@ pub trait DecodeEach {
 
 impl<R> DecodeEach for Probe<R> {}
 
+/// The first choice for what the error is: its own words.
+pub trait ByDisplay {
+    /// The way to describe the error.
+    fn __cachefence_errors(&self) -> share::ByDisplay {
+        share::ByDisplay
+    }
+}
+
+impl<T, E: Display> ByDisplay for &Probe<Result<T, E>> {}
+
+/// The second choice for what the error is: its type.
+pub trait ByType {
+    /// The way to describe the error.
+    fn __cachefence_errors(&self) -> share::ByType {
+        share::ByType
+    }
+}
+
+impl<R> ByType for Probe<R> {}
+
 impl<S> Fallible<S> {
-    /// The same kind, with values that are shared by `V`.
-    pub fn with<V>(self, _values: V) -> Fallible<S, V> {
+    /// The same kind, with values that are shared by `V`, and errors that are described by `D`.
+    pub fn with<V, D>(self, _values: V, _errors: D) -> Fallible<S, V, D> {
         Fallible(PhantomData)
     }
 }
 
 impl Infallibly {
-    /// The same kind, with values that are shared by `V`.
-    pub fn with<V>(self, _values: V) -> Infallibly<V> {
+    /// The same kind, with values that are shared by `V`. There are no errors to describe.
+    pub fn with<V, D>(self, _values: V, _errors: D) -> Infallibly<V> {
         Infallibly(PhantomData)
     }
 }
 
-impl<S, V> Fallible<S, V> {
+impl<S, V, D> Fallible<S, V, D> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
@@ -172,8 +194,9 @@ impl<S, V> Fallible<S, V> {
     where
         S: ShareError<E>,
         V: ShareValue<T>,
+        D: DescribeError<E> + 'static,
     {
-        call.run::<E, (V, S), _, _, F>((identity, identity), body)
+        call.run::<E, (V, S, D), _, _, F>((identity, identity), body)
     }
 
     /// Serves one call, with refreshes in tasks of their own.
@@ -188,9 +211,10 @@ impl<S, V> Fallible<S, V> {
         F: Future<Output = Result<T, E>> + Send + 'static,
         S: ShareError<E> + KeepError<E, Kept = E>,
         V: ShareValue<T>,
+        D: DescribeError<E> + 'static,
     {
         let body = body(); // the future has to be `Send`, but the closure need not be
-        call.run_in_background::<E, (V, S), _, _, F>((identity, identity), move || body)
+        call.run_in_background::<E, (V, S, D), _, _, F>((identity, identity), move || body)
     }
 }
 
@@ -204,7 +228,7 @@ impl<V> Infallibly<V> {
     where
         V: ShareValue<T>,
     {
-        call.run::<Infallible, (V, share::ByClone), _, _, F>((Ok, never), body)
+        call.run::<Infallible, (V, share::ByClone, share::ByDisplay), _, _, F>((Ok, never), body)
     }
 
     /// Serves one call, with refreshes in tasks of their own.
@@ -219,9 +243,10 @@ impl<V> Infallibly<V> {
         V: ShareValue<T>,
     {
         let body = body();
-        call.run_in_background::<Infallible, (V, share::ByClone), _, _, F>((Ok, never), move || {
-            body
-        })
+        call.run_in_background::<Infallible, (V, share::ByClone, share::ByDisplay), _, _, F>(
+            (Ok, never),
+            move || body,
+        )
     }
 }
 

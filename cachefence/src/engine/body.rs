@@ -18,12 +18,27 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::load::next::Served;
+use super::parts::Engine;
+use crate::key::Key;
+use crate::observe::{BypassReason, Load, LoadOutcome, LoadSpan, Observers};
 use crate::share::SharedErr;
 use crate::sync::lock;
 
 /// One call's body, shared by the engine and the caller's future, which polls it.
+pub(crate) struct Body<'a> {
+    observers: &'a Observers,
+    key: &'a Key,
+    shared: Mutex<Shared<'a>>,
+}
+
 #[derive(Default)]
-pub(crate) struct Body(Mutex<State>);
+struct Shared<'a> {
+    state: State,
+    /// Why the body runs without the lease, if it does.
+    bypass: Option<BypassReason>,
+    /// The run of the body, from its first poll until its outcome is known.
+    load: Option<Load<'a>>,
+}
 
 #[derive(Default)]
 enum State {
@@ -42,11 +57,15 @@ pub(crate) enum Ended {
         /// The value's ttl; `None` if the value is not to be stored.
         ttl: Option<Duration>,
     },
-    /// The error that others are given, if it can be shared.
-    Failed(Option<SharedErr>),
-    /// As `Failed(None)`, of a call that cannot keep its error: it returns the error at once, and
-    /// does not poll the engine again.
-    FailedNotKept,
+    Failed {
+        /// The error that others are given, if it can be shared.
+        error: Option<SharedErr>,
+        /// What the error says, for those who operate the program.
+        text: String,
+    },
+    /// As `Failed` without an error to share, of a call that cannot keep its error: it returns the error
+    /// at once, and does not poll the engine again.
+    FailedNotKept { text: String },
 }
 
 /// What a body is run for.
@@ -58,55 +77,90 @@ pub(crate) enum Use {
     Shared,
 }
 
-impl Body {
+impl<'a> Body<'a> {
+    pub(crate) fn new(engine: &'a Engine, key: &'a Key) -> Self {
+        Self { observers: &engine.observers, key, shared: Mutex::default() }
+    }
+
     /// Asks for the body to be run, and waits for its end. If this future is dropped before, the body
-    /// is not wanted any more.
-    pub(super) fn run(&self, wanted: Use) -> Run<'_> {
-        *self.state() = State::Wanted(wanted);
+    /// is not wanted any more. A body that runs without a lease has a reason to `bypass` it.
+    pub(super) fn run(&self, wanted: Use, bypass: Option<BypassReason>) -> Run<'_, 'a> {
+        let mut shared = self.shared();
+        (shared.state, shared.bypass) = (State::Wanted(wanted), bypass);
         Run(self)
     }
 
+    /// The span of the body's run.
+    pub(super) fn span(&self) -> LoadSpan {
+        self.shared().load.as_ref().map_or(LoadSpan::none(), |load| load.span().clone())
+    }
+
+    /// Says what became of the value that the body gave.
+    pub(super) fn landed(&self, outcome: LoadOutcome) {
+        let load = self.shared().load.take();
+        if let Some(load) = load {
+            load.end(outcome);
+        }
+    }
+
     /// What the body is wanted for; `None` if the caller's future is not to poll it.
-    pub(crate) fn wanted(&self) -> Option<Use> {
-        match *self.state() {
+    fn wanted(&self) -> Option<Use> {
+        match self.shared().state {
             State::Wanted(wanted) => Some(wanted),
             State::NotWanted | State::Ended(_) => None,
         }
     }
 
-    /// Says how the body `ended`. The caller's future polls the engine next.
-    pub(crate) fn end(&self, ended: Ended) {
-        *self.state() = State::Ended(ended);
+    /// Polls the body by `poll`. While that runs, no lock is held, and a panic ends the load.
+    fn poll(&self, poll: impl FnOnce() -> Poll<Ended>) -> Poll<Ended> {
+        let (load, bypass) = {
+            let mut shared = self.shared();
+            (shared.load.take(), shared.bypass)
+        };
+        let mut load = load.unwrap_or_else(|| self.observers.load(self.key, bypass));
+        let polled = load.poll(poll);
+        match &polled {
+            Poll::Ready(Ended::Failed { .. } | Ended::FailedNotKept { .. }) => {
+                load.end(LoadOutcome::Failed);
+            }
+            Poll::Ready(Ended::Value { .. }) | Poll::Pending => self.shared().load = Some(load),
+        }
+        polled
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.0)
+    /// Says how the body `ended`. The caller's future polls the engine next.
+    fn end(&self, ended: Ended) {
+        self.shared().state = State::Ended(ended);
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared<'a>> {
+        lock(&self.shared)
     }
 }
 
 /// The wait for the end of a body; see [`Body::run`].
 #[must_use = "futures do nothing unless polled"]
-pub(super) struct Run<'a>(&'a Body);
+pub(super) struct Run<'b, 'a>(&'b Body<'a>);
 
-impl Future for Run<'_> {
+impl Future for Run<'_, '_> {
     type Output = Ended;
 
     /// Registers no waker: the caller's future polls the engine each time the body has ended.
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Ended> {
-        let mut state = self.0.state();
-        match std::mem::take(&mut *state) {
+        let mut shared = self.0.shared();
+        match std::mem::take(&mut shared.state) {
             State::Ended(ended) => Poll::Ready(ended),
             other => {
-                *state = other;
+                shared.state = other;
                 Poll::Pending
             }
         }
     }
 }
 
-impl Drop for Run<'_> {
+impl Drop for Run<'_, '_> {
     fn drop(&mut self) {
-        *self.0.state() = State::NotWanted;
+        self.0.shared().state = State::NotWanted;
     }
 }
 
@@ -115,7 +169,7 @@ impl Drop for Run<'_> {
 /// goes on in a task.
 pub(crate) fn poll_in_turn(
     work: Pin<&mut (dyn Future<Output = Option<Served>> + Send + '_)>,
-    body: &Body,
+    body: &Body<'_>,
     poll_body: &mut dyn FnMut(Use, &mut Context<'_>) -> Poll<Ended>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Served>> {
@@ -123,8 +177,8 @@ pub(crate) fn poll_in_turn(
     loop {
         if let Some(wanted) = body.wanted().filter(|_| !ran) {
             ran = true;
-            if let Poll::Ready(ended) = poll_body(wanted, cx) {
-                let is_last = matches!(ended, Ended::FailedNotKept);
+            if let Poll::Ready(ended) = body.poll(|| poll_body(wanted, cx)) {
+                let is_last = matches!(ended, Ended::FailedNotKept { .. });
                 body.end(ended);
                 if is_last {
                     return Poll::Ready(match work.as_mut().poll(cx) {
@@ -147,27 +201,83 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+    use crate::observe::Stats;
 
-    fn poll(run: &mut Run<'_>) -> Poll<Ended> {
+    fn poll(run: &mut Run<'_, '_>) -> Poll<Ended> {
         Pin::new(run).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Does something with a body. Returns what was counted.
+    fn with_body(work: impl FnOnce(&Body<'_>)) -> Stats {
+        let observers = Observers::new(String::new(), Vec::new());
+        let key = Key::new("", "k".to_owned(), None).0;
+        work(&Body { observers: &observers, key: &key, shared: Mutex::default() });
+        observers.stats(0)
+    }
+
+    fn value() -> Ended {
+        Ended::Value { payload: None, ttl: None }
     }
 
     #[test]
     fn a_body_is_wanted_until_it_has_ended() {
-        let body = Body::default();
-        assert_eq!(body.wanted(), None);
-        let mut run = body.run(Use::Shared);
-        assert!(poll(&mut run).is_pending());
-        assert_eq!(body.wanted(), Some(Use::Shared));
-        body.end(Ended::Failed(None));
-        assert_eq!(body.wanted(), None);
-        assert!(matches!(poll(&mut run), Poll::Ready(Ended::Failed(None))));
+        with_body(|body| {
+            assert_eq!(body.wanted(), None);
+            let mut run = body.run(Use::Shared, None);
+            assert!(poll(&mut run).is_pending());
+            assert_eq!(body.wanted(), Some(Use::Shared));
+            body.end(value());
+            assert_eq!(body.wanted(), None);
+            assert!(matches!(poll(&mut run), Poll::Ready(Ended::Value { .. })));
+        });
     }
 
     #[test]
     fn a_body_that_nobody_waits_for_is_not_wanted() {
-        let body = Body::default();
-        drop(body.run(Use::Own));
-        assert_eq!(body.wanted(), None);
+        let stats = with_body(|body| {
+            drop(body.run(Use::Own, None));
+            assert_eq!(body.wanted(), None);
+        });
+        assert_eq!((stats.loads.total(), stats.loads_under_way), (0, 0), "it has not begun");
+    }
+
+    #[test]
+    fn each_run_of_a_body_is_one_load() {
+        let stats = with_body(|body| {
+            let _run = body.run(Use::Shared, Some(BypassReason::StoreFailed));
+            for _ in 0..3 {
+                assert!(body.poll(|| Poll::Pending).is_pending());
+                assert_eq!(body.observers.stats(0).loads_under_way, 1);
+            }
+            assert!(body.poll(|| Poll::Ready(value())).is_ready());
+            body.landed(LoadOutcome::Stored);
+        });
+        assert_eq!((stats.loads.stored, stats.loads.total()), (1, 1));
+        assert_eq!((stats.bypasses.store_failed, stats.bypasses.total()), (1, 1));
+    }
+
+    #[test]
+    fn a_load_that_is_dropped_was_aborted_and_one_whose_body_panics_has_panicked() {
+        let aborted = with_body(|body| {
+            let _run = body.run(Use::Shared, None);
+            assert!(body.poll(|| Poll::Pending).is_pending());
+        });
+        assert_eq!((aborted.loads.aborted, aborted.loads.total()), (1, 1));
+        let panicked = with_body(|body| {
+            let _run = body.run(Use::Shared, None);
+            let poll = std::panic::AssertUnwindSafe(|| body.poll(|| panic!("on purpose")));
+            assert!(std::panic::catch_unwind(poll).is_err());
+        });
+        assert_eq!((panicked.loads.panicked, panicked.loads.total()), (1, 1));
+    }
+
+    #[test]
+    fn a_load_that_fails_is_over_at_once() {
+        let stats = with_body(|body| {
+            let _run = body.run(Use::Shared, None);
+            let failed = Ended::Failed { error: None, text: String::new() };
+            assert!(body.poll(|| Poll::Ready(failed)).is_ready());
+        });
+        assert_eq!((stats.loads.failed, stats.loads.total()), (1, 1));
     }
 }

@@ -13,9 +13,13 @@ use tokio::time::Instant;
 
 use super::budget::StoreBudget;
 use super::landing::{Encoded, Origin};
+use super::load::next::{Next, Served};
+use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
+use crate::error::BoxError;
 use crate::key::Key;
+use crate::observe::{BypassReason, RequestResult, WaitSpan};
 use crate::options::Policy;
 use crate::store::{Outcome, Revision, Store};
 use crate::time::in_time;
@@ -28,21 +32,20 @@ pub(super) const STUCK_AFTER: Duration = Duration::from_secs(1);
 /// once has no room for what waiting needs.
 pub(crate) type Work<'a, O> = Pin<Box<dyn Future<Output = O> + Send + 'a>>;
 
-/// Whether bytes decode to a value of the call's type, which the engine does not know.
-pub(crate) type Decodes = fn(&AnyCodec, &[u8]) -> bool;
+/// Finds out whether bytes decode to a value of the call's type, which the engine does not know.
+pub(crate) type Decodes = fn(&AnyCodec, &[u8]) -> Result<(), BoxError>;
 
 /// One call: its key and options, when it began, and how long it may wait.
 pub(crate) struct Call<'a> {
     pub(super) key: &'a Key,
     pub(crate) policy: &'a Policy,
-    pub(super) decodes: Decodes,
+    pub(crate) decodes: Decodes,
     pub(super) audience: Audience,
     /// When the call began, in the order of calls, reads and loads. It is taken before the first read,
     /// except of a store that answers at once: there it is `None` until the call loads or waits.
     pub(super) ticket: Option<Ticket>,
-    /// When `wait_for_lock` is over, counted from the call's first miss. `None` before that, and for a
-    /// limit without an end.
-    pub(super) deadline: Option<Instant>,
+    /// When the call first missed, from which `wait_for_lock` counts. `None` before that.
+    waiting_since: Option<Instant>,
     /// When the call serves its stale value rather than wait for a fresh one: `recompute_timeout` after
     /// the first stale value was found, or after the start of the task's load that the call waits for.
     pub(super) soft_deadline: Option<Instant>,
@@ -66,7 +69,21 @@ pub(crate) struct Attempt {
     pub(super) seen: Seen,
     pub(super) purpose: Purpose,
     /// The value that the call serves if the load gives it nothing better.
-    pub(super) held: Option<Encoded>,
+    pub(super) held: Option<Held>,
+}
+
+/// A value that a call holds while it tries to get a better one.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(super) value: Encoded,
+    /// How the call is served if it is given this value.
+    pub(super) result: RequestResult,
+}
+
+impl From<Held> for Next {
+    fn from(Held { value, result }: Held) -> Self {
+        Self::Serve(Served::Value(value, result))
+    }
 }
 
 /// What a call has seen of the entry.
@@ -74,8 +91,8 @@ pub(crate) struct Attempt {
 pub(super) enum Seen {
     /// The call has not read the entry.
     Unread,
-    /// The store did not answer.
-    Unavailable,
+    /// The store could not be read.
+    Unavailable(BypassReason),
     Nothing,
     /// The entry had this revision, which the call cannot serve or is to refresh.
     Revision(Revision),
@@ -98,7 +115,7 @@ impl<'a> Call<'a> {
             decodes,
             audience: Audience::Caller,
             ticket: None,
-            deadline: None,
+            waiting_since: None,
             soft_deadline: None,
             budget: StoreBudget::default(),
             rounds: 0,
@@ -113,9 +130,23 @@ impl<'a> Call<'a> {
     /// Takes the call's ticket and starts the clock of `wait_for_lock`, unless that has been done.
     pub(super) fn start_waiting(&mut self, tickets: &Tickets) {
         self.ticket.get_or_insert_with(|| tickets.next());
-        if self.deadline.is_none() {
-            self.deadline = Instant::now().checked_add(self.policy.wait_for_lock);
-        }
+        self.waiting_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Notes how the call was served.
+    pub(crate) fn served(&self, engine: &Engine, result: RequestResult) {
+        let waited = match result {
+            RequestResult::Joined | RequestResult::Waited => {
+                self.waiting_since.map(|since| since.elapsed())
+            }
+            _ => None,
+        };
+        engine.observers.served(self.key, result, waited);
+    }
+
+    /// The span of the call's wait for a load.
+    pub(super) fn wait_span(&self, engine: &Engine) -> WaitSpan {
+        WaitSpan::begin(engine.observers.name(), self.key.template().unwrap_or_default())
     }
 
     /// Starts the clock of `recompute_timeout`, unless it runs.
@@ -129,7 +160,9 @@ impl<'a> Call<'a> {
     /// instead. `None` is for ever.
     pub(super) fn waits_until(&self, attempt: &Attempt) -> Option<Instant> {
         let soft = self.soft_deadline.filter(|_| attempt.held.is_some());
-        match (self.deadline, soft) {
+        let hard =
+            self.waiting_since.and_then(|since| since.checked_add(self.policy.wait_for_lock));
+        match (hard, soft) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b), // `None` is no limit
         }
@@ -181,9 +214,18 @@ impl<'a> Call<'a> {
         result
     }
 
+    /// Whether the bytes of an entry are a value of the call's type. One that is not is told of.
+    pub(super) fn decodes(&self, engine: &Engine, payload: &[u8]) -> bool {
+        let decoded = (self.decodes)(&engine.codec, payload);
+        if let Err(error) = &decoded {
+            engine.observers.undecodable_entry(self.key, &**error);
+        }
+        decoded.is_ok()
+    }
+
     /// Whether the call may be given a landing of this `origin`: its read or recompute began after the
     /// call, or it is fenced.
-    pub(super) fn may_have(&self, origin: Origin) -> bool {
+    pub(super) fn may_have(&self, origin: &Origin) -> bool {
         origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
     }
 }
@@ -197,7 +239,7 @@ impl Attempt {
     pub(super) fn seen_revision(&self) -> Option<Revision> {
         match self.seen {
             Seen::Revision(revision) => Some(revision),
-            Seen::Unread | Seen::Unavailable | Seen::Nothing => None,
+            Seen::Unread | Seen::Unavailable(_) | Seen::Nothing => None,
         }
     }
 }

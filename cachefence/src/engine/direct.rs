@@ -20,9 +20,15 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     key: &Key,
 ) -> Result<Option<T>, StoreError> {
     let found = read_entry(engine, key).await?;
-    Ok(found
-        .filter(Snapshot::is_valid_value)
-        .and_then(|found| engine.codec.decode(&found.payload).ok()))
+    Ok(found.filter(Snapshot::is_valid_value).and_then(|found| {
+        match engine.codec.decode(&found.payload) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                engine.observers.undecodable_entry(key, &*error);
+                None
+            }
+        }
+    }))
 }
 
 /// Stores `value` whatever is there, and voids every load that is under way.

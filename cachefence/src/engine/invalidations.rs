@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::landing::{Landing, Loads};
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::observe::{Observers, Operation};
 use crate::store::Store;
 use crate::sync::lock;
 use crate::time::{detach, sleep};
@@ -29,6 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Invalidations {
     store: Arc<dyn Store>,
     loads: Arc<Loads>,
+    observers: Arc<Observers>,
     pending: Mutex<Pending>,
     /// How many invalidations are pending: a caller that finds 0 does not lock the list.
     count: AtomicUsize,
@@ -45,8 +47,13 @@ struct Pending {
 }
 
 impl Invalidations {
-    pub(super) fn new(store: Arc<dyn Store>, loads: Arc<Loads>) -> Self {
-        Self { store, loads, pending: Mutex::default(), count: AtomicUsize::new(0) }
+    pub(super) fn new(store: Arc<dyn Store>, loads: Arc<Loads>, observers: Arc<Observers>) -> Self {
+        Self { store, loads, observers, pending: Mutex::default(), count: AtomicUsize::new(0) }
+    }
+
+    /// How many invalidations are pending.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_pending(&self, key: &Key) -> bool {
@@ -56,7 +63,11 @@ impl Invalidations {
     /// Removes the entry, and voids every load that is under way.
     pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
         let number = self.number(key);
+        self.observers.asked(Operation::Invalidate);
         let result = self.store.invalidate(slice::from_ref(key)).await;
+        if let Err(error) = &result {
+            self.observers.store_failed(Operation::Invalidate, key, error);
+        }
         if let (Ok(()), Some(number)) = (&result, number) {
             self.sent(key, number);
         }
@@ -207,7 +218,8 @@ mod tests {
 
     fn invalidations() -> Arc<Invalidations> {
         let (store, loads) = (Arc::new(MemoryStore::default()), Arc::new(Loads::new()));
-        Arc::new(Invalidations::new(store, loads))
+        let observers = Arc::new(Observers::new(String::new(), Vec::new()));
+        Arc::new(Invalidations::new(store, loads, observers))
     }
 
     fn key(name: &str) -> Key {

@@ -12,6 +12,7 @@ use super::flight::{Baton, Flight, Member, Turn};
 use super::flights::{Flights, Place};
 use super::ticket::Ticket;
 use crate::lease::Lease;
+use crate::observe::{LoadSpan, WaitSpan};
 use crate::share::{Decoded, SharedErr};
 
 /// The outcome of a load for the callers that wait for it.
@@ -33,8 +34,11 @@ pub(crate) enum Landing {
 }
 
 impl Landing {
-    pub(super) fn value(value: Encoded, begun: Ticket, fenced: bool) -> Self {
-        Self::Value { value, origin: Origin { begun, fenced } }
+    /// Tells the span of a wait which load it was for.
+    pub(super) fn tell(&self, wait: &WaitSpan) {
+        if let Self::Value { origin, .. } | Self::Failed { origin, .. } = self {
+            wait.follows_from(&origin.load);
+        }
     }
 }
 
@@ -59,13 +63,15 @@ impl Encoded {
 
 /// What a landing comes from, which decides who may be given it; see
 /// [`Call::may_have`](super::call::Call::may_have).
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Origin {
     /// When the read or the recompute behind it began.
     pub(super) begun: Ticket,
     /// Whether the lease was unbroken from before the load began until its value was stored or the
     /// lease released.
     pub(super) fenced: bool,
+    /// The load itself, for the spans of those who waited for it.
+    pub(super) load: LoadSpan,
 }
 
 /// What passes from one leader of a load to the next: the lease, if the load has one. The lease is

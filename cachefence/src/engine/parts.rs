@@ -1,6 +1,7 @@
 //! The parts of one cache's engine. They are made when the cache is built, and all its calls share
 //! them.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::codec::AnyCodec;
 use crate::freshness::Draws;
 use crate::key::Key;
 use crate::lease::Lease;
+use crate::observe::Observers;
 use crate::store::Store;
 
 /// How many loads of one cache run in tasks of their own at a time.
@@ -42,6 +44,7 @@ pub(crate) struct Engine {
     /// Limits the loads that run in tasks of their own.
     pub(super) background: Arc<Semaphore>,
     pub(crate) invalidations: Arc<Invalidations>,
+    pub(crate) observers: Arc<Observers>,
 }
 
 impl Engine {
@@ -51,9 +54,14 @@ impl Engine {
         codec: AnyCodec,
         chance: Chance,
         max_bypass: usize,
+        observers: Arc<Observers>,
     ) -> Self {
         let loads = Arc::new(Loads::new());
-        let invalidations = Arc::new(Invalidations::new(Arc::clone(&store), Arc::clone(&loads)));
+        let invalidations = Arc::new(Invalidations::new(
+            Arc::clone(&store),
+            Arc::clone(&loads),
+            Arc::clone(&observers),
+        ));
         Self {
             answers_at_once: store.traits().answers_at_once,
             store,
@@ -68,11 +76,18 @@ impl Engine {
             bypass: Limiter::new(max_bypass),
             background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
             invalidations,
+            observers,
         }
     }
 
     /// A lease of `key` that has not been asked for yet.
     pub(super) fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
-        Box::new(Lease::new(&self.store, key, &self.chance, term))
+        Box::new(Lease::new(&self.store, &self.observers, key, &self.chance, term))
     }
+}
+
+/// Tells that a value cannot be encoded, and so is served and not stored.
+pub(crate) fn not_encoded(engine: &Engine, key: &Key, error: &(dyn Error + 'static)) {
+    let problem = format!("the codec cannot encode it: {error}");
+    engine.observers.unstorable_value(key, &problem);
 }

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::error::BoxError;
+
 /// The place where the first of several callers leaves the decoded value for the others.
 #[derive(Clone)]
 pub struct Decoded(Option<Arc<OnceLock<Box<dyn Any + Send + Sync>>>>);
@@ -28,7 +30,14 @@ impl fmt::Debug for Decoded {
 /// A way to give one value of type `T` to several callers.
 pub trait ShareValue<T>: 'static {
     /// The value: the one that another caller has left in `decoded`, or else the output of `decode`.
-    fn value(decoded: &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T>;
+    ///
+    /// # Errors
+    ///
+    /// Those of `decode`.
+    fn value(
+        decoded: &Decoded,
+        decode: impl FnOnce() -> Result<T, BoxError>,
+    ) -> Result<T, BoxError>;
 }
 
 /// Every caller decodes for itself.
@@ -36,7 +45,7 @@ pub trait ShareValue<T>: 'static {
 pub struct DecodeEach;
 
 impl<T> ShareValue<T> for DecodeEach {
-    fn value(_: &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T> {
+    fn value(_: &Decoded, decode: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
         decode()
     }
 }
@@ -46,18 +55,21 @@ impl<T> ShareValue<T> for DecodeEach {
 pub struct CloneOne;
 
 impl<T: Clone + Send + Sync + 'static> ShareValue<T> for CloneOne {
-    fn value(Decoded(shared): &Decoded, decode: impl FnOnce() -> Option<T>) -> Option<T> {
+    fn value(
+        Decoded(shared): &Decoded,
+        decode: impl FnOnce() -> Result<T, BoxError>,
+    ) -> Result<T, BoxError> {
         let left = shared.as_ref().and_then(|shared| shared.get());
         // A value of another type was left by another function that has the same key.
         if let Some(value) = left.and_then(|left| left.downcast_ref::<T>()) {
-            return Some(value.clone());
+            return Ok(value.clone());
         }
         let value = decode()?;
         if let Some(shared) = shared.as_ref().filter(|_| left.is_none()) {
             // If another caller has left its value meanwhile, that one stays: the two are equal.
             let _ = shared.set(Box::new(value.clone()));
         }
-        Some(value)
+        Ok(value)
     }
 }
 
@@ -71,10 +83,14 @@ mod tests {
         let count = Cell::new(0);
         let decode = || {
             count.set(count.get() + 1);
-            Some("ann".to_owned())
+            Ok("ann".to_owned())
         };
-        let values = (0..3).map(|_| S::value(&decoded.clone(), decode)).collect();
+        let values = (0..3).map(|_| S::value(&decoded.clone(), decode).ok()).collect();
         (values, count.get())
+    }
+
+    fn fails<T>() -> Result<T, BoxError> {
+        Err("no value".into())
     }
 
     fn anns() -> Vec<Option<String>> {
@@ -99,15 +115,15 @@ mod tests {
     #[test]
     fn a_value_of_another_type_is_not_taken() {
         let decoded = Decoded::for_many();
-        assert_eq!(CloneOne::value(&decoded, || Some(7_u64)), Some(7));
+        assert_eq!(CloneOne::value(&decoded, || Ok(7_u64)).ok(), Some(7));
         assert_eq!(thrice::<CloneOne>(&decoded), (anns(), 3));
-        assert_eq!(CloneOne::value(&decoded, || None::<u64>), Some(7));
+        assert_eq!(CloneOne::value(&decoded, fails::<u64>).ok(), Some(7));
     }
 
     #[test]
     fn what_cannot_be_decoded_is_left_to_the_next() {
         let decoded = Decoded::for_many();
-        assert_eq!(CloneOne::value(&decoded, || None::<String>), None);
+        assert!(CloneOne::value(&decoded, fails::<String>).is_err());
         assert_eq!(thrice::<CloneOne>(&decoded), (anns(), 1));
     }
 }

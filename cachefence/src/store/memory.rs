@@ -49,6 +49,8 @@ const DEFAULT_ENTRIES: usize = 10_000;
 /// ```
 pub struct MemoryStore {
     entries: Cache<String, Entry, Weigh>,
+    /// The most bytes that the key and the value of one entry may have together.
+    largest: Option<usize>,
     slots: Mutex<Slots>,
     revisions: AtomicU64,
     epoch: Instant,
@@ -100,8 +102,17 @@ impl MemoryStore {
             // Both capacities are given, so this branch is not reached. It would serve as well.
             Err(_) => Cache::with_weighter(entries, capacity, weigh),
         };
+        let largest = match weigh {
+            Weigh::Entries => None,
+            Weigh::Bytes => {
+                // `quick_cache` keeps no entry that is larger than what its shards hold of hot ones.
+                let shard = capacity.div_ceil(entries.num_shards() as u64);
+                usize::try_from(shard / 100 * 97).ok()
+            }
+        };
         Self {
             entries,
+            largest,
             slots: Mutex::default(),
             revisions: AtomicU64::new(0),
             epoch: Instant::now(),
@@ -197,7 +208,7 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn traits(&self) -> Traits {
-        Traits { answers_at_once: true, ..Traits::default() }
+        Traits { answers_at_once: true, largest_value: self.largest, ..Traits::default() }
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {

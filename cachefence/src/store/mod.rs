@@ -12,6 +12,7 @@ mod memory;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod time;
+mod timed;
 mod token;
 mod traits;
 mod watch;
@@ -22,6 +23,7 @@ pub use self::future::{StoreFuture, StoreResult};
 pub use self::interface::Store;
 pub use self::memory::MemoryStore;
 pub use self::time::Timestamp;
+pub(crate) use self::timed::timed;
 pub use self::token::Token;
 pub use self::traits::{Health, Status, Traits};
 pub use self::watch::{Wake, Watch};

@@ -9,6 +9,7 @@ mod handover;
 mod invalidation;
 mod lifetimes;
 mod memory_bounds;
+mod observed;
 mod one_budget;
 mod one_decode;
 mod options;

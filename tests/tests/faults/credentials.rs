@@ -2,11 +2,12 @@
 //! without the secret, and every call is served by its body.
 
 use cachefence::{CacheFence, Error};
-use cachefence_tests::RedisServer;
+use cachefence_tests::{RedisServer, must_not_be_logged};
 
 use super::callers::{Callers, KEYS};
 
 fn with_user(rules: &[&str]) -> (RedisServer, String) {
+    must_not_be_logged("s3cret");
     let server = RedisServer::start();
     let command = [&["ACL", "SETUSER", "app", "on", ">s3cret", "allchannels"], rules].concat();
     server.cli(&command);
@@ -32,24 +33,24 @@ async fn refused_credentials(server: &RedisServer, url: &str) {
 
 #[tokio::test]
 async fn no_password_where_one_is_needed() {
-    let server = RedisServer::builder().password("right").start();
+    let server = RedisServer::builder().password("r1ghtpass").start();
     refused_credentials(&server, &format!("redis://127.0.0.1:{}", server.port())).await;
 }
 
 #[tokio::test]
 async fn a_wrong_password() {
-    let server = RedisServer::builder().password("right").start();
+    let server = RedisServer::builder().password("r1ghtpass").start();
     refused_credentials(&server, &format!("redis://:s3cret@127.0.0.1:{}", server.port())).await;
     refused_credentials(&server, &format!("redis://app:s3cret@127.0.0.1:{}", server.port())).await;
 }
 
 #[tokio::test]
 async fn a_password_that_is_set_later() {
-    let server = RedisServer::builder().password("right").start();
-    server.cli(&["CONFIG", "SET", "requirepass", "right"]);
-    let callers = Callers::patient(&format!("redis://:right@127.0.0.1:{}", server.port()));
+    let server = RedisServer::builder().password("r1ghtpass").start();
+    server.cli(&["CONFIG", "SET", "requirepass", "r1ghtpass"]);
+    let callers = Callers::patient(&format!("redis://:r1ghtpass@127.0.0.1:{}", server.port()));
     callers.warm().await;
-    server.cli(&["ACL", "SETUSER", "default", "on", "resetpass", ">other", ">right"]);
+    server.cli(&["ACL", "SETUSER", "default", "on", "resetpass", ">other", ">r1ghtpass"]);
     server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     callers.heals("a password added").await;
 }

@@ -140,12 +140,12 @@ fn commands_are_counted_by_the_server() {
 
 #[test]
 fn the_password_is_in_the_url() {
-    let server = RedisServer::builder().password("secret").start();
+    let server = RedisServer::builder().password("s3cretpass").start();
     assert_eq!(server.cli(&["PING"]), "PONG");
     let ping =
         |url: String| redis::cmd("PING").exec(&mut redis::Client::open(url)?.get_connection()?);
     ping(server.url()).expect("the url holds the password");
-    ping(server.url().replace(":secret@", "")).expect_err("without it there is no answer");
+    ping(server.url().replace(":s3cretpass@", "")).expect_err("without it there is no answer");
 }
 
 #[test]

@@ -2,4 +2,6 @@
 
 mod harness;
 mod leases;
+mod outage;
 mod schedules;
+mod sums;

@@ -16,6 +16,7 @@ use crate::engine::body::Body;
 use crate::engine::call::{Attempt, Call, Purpose, Work};
 use crate::engine::landing::{Encoded, Joiner, Leader};
 use crate::engine::parts::Engine;
+use crate::observe::RequestResult;
 
 /// How a call that holds a value goes on, where loads run in tasks.
 pub(crate) enum InBackground {
@@ -39,7 +40,7 @@ pub(crate) struct Waits {
 
 /// The end of a call's wait for a load.
 pub(crate) enum Waited {
-    Value(Encoded),
+    Value(Encoded, RequestResult),
     /// The leader is gone: a task of this call is to go on.
     Lead(Task),
     /// The load failed, or takes longer than the call waits.
@@ -85,7 +86,7 @@ pub(crate) fn wait<'a>(
         // wait for it anew.
         call.soft_deadline = call.soft_limit(joiner.since());
         match join(engine, call, joiner, attempt).await {
-            Next::Serve(Served::Value(value)) => Waited::Value(value),
+            Next::Serve(Served::Value(value, result)) => Waited::Value(value, result),
             Next::Lead(baton, attempt) => Waited::Lead(Task::new(baton, attempt)),
             _ => Waited::InVain,
         }
@@ -98,7 +99,7 @@ pub(crate) fn lead_in_task<'a>(
     engine: &'a Engine,
     call: &'a mut Call<'_>,
     Task { baton, attempt }: Task,
-    body: &'a Body,
+    body: &'a Body<'_>,
 ) -> Work<'a, Option<Served>> {
     Box::pin(async move {
         call.start_waiting(&engine.tickets);

@@ -10,21 +10,23 @@ use super::next::{Next, Served};
 use bytes::Bytes;
 
 use super::recursion;
-use crate::engine::call::{Attempt, Call, Purpose, Seen, Work};
+use crate::engine::call::{Attempt, Call, Held, Purpose, Seen, Work};
 use crate::engine::flight::Entered;
 use crate::engine::landing::Encoded;
 use crate::engine::parts::Engine;
 use crate::engine::read::found::Found;
 use crate::engine::read::send::read_entry;
 use crate::engine::read::shared::read;
+use crate::error::BoxError;
 use crate::freshness::{Freshness, Life, freshness};
 use crate::key::Key;
+use crate::observe::RequestResult;
 use crate::options::Policy;
 use crate::store::{Kind, Snapshot};
 
 /// What the first read of a call comes to. A hit has little to move about, so the rest is in a box.
 pub(crate) enum FirstRead<'a> {
-    Fresh(Encoded),
+    Fresh(Encoded, RequestResult),
     NotFresh(Box<(Call<'a>, Found)>),
 }
 
@@ -35,7 +37,8 @@ pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a,
             Found::Entry(entry, decoded)
                 if judge(engine, call.key, call.policy, &entry) == Freshness::Fresh =>
             {
-                FirstRead::Fresh(Encoded { payload: entry.payload, decoded })
+                let result = fresh_result(&entry);
+                FirstRead::Fresh(Encoded { payload: entry.payload, decoded }, result)
             }
             found => FirstRead::NotFresh(Box::new((call, found))),
         }
@@ -44,14 +47,26 @@ pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a,
 
 /// The value under `key`, if it is fresh and the store answers at once.
 #[inline]
-pub(crate) fn fresh_at_once(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
+pub(crate) fn fresh_at_once(
+    engine: &Engine,
+    key: &Key,
+    policy: &Policy,
+) -> Option<(Bytes, RequestResult)> {
     if engine.answers_at_once { fresh(engine, key, policy) } else { None }
 }
 
-fn fresh(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
+fn fresh(engine: &Engine, key: &Key, policy: &Policy) -> Option<(Bytes, RequestResult)> {
     // A store that fails is reported by the call that reads it next.
     let entry = read_entry(engine, key).now().ok()?.ok()??;
-    (judge(engine, key, policy, &entry) == Freshness::Fresh).then_some(entry.payload)
+    let fresh = judge(engine, key, policy, &entry) == Freshness::Fresh;
+    let result = fresh_result(&entry);
+    fresh.then_some((entry.payload, result))
+}
+
+/// How a call is served that is given a fresh entry. One whose load has failed counts as fresh until its
+/// retry-at, though it may be past its ttl.
+fn fresh_result(entry: &Snapshot) -> RequestResult {
+    if entry.expiry > entry.now { RequestResult::Hit } else { RequestResult::Stale }
 }
 
 /// How fresh an entry is, with the draw for an early refresh.
@@ -81,36 +96,43 @@ pub(crate) fn decide(
     engine: &Engine,
     call: &mut Call<'_>,
     found: Found,
-    can_decode: &mut dyn FnMut(&Encoded) -> bool,
+    can_decode: &mut dyn FnMut(&Encoded) -> Result<(), BoxError>,
 ) -> Next {
     let mut attempt = match found {
         Found::Entry(entry, decoded) => {
             let freshness = judge(engine, call.key, call.policy, &entry);
             let mut attempt = Attempt::miss(Seen::Revision(entry.revision));
             if freshness != Freshness::Expired {
+                let result = match freshness {
+                    Freshness::Early => RequestResult::Early,
+                    _ => fresh_result(&entry),
+                };
                 let value = Encoded { payload: entry.payload, decoded };
-                attempt.held = can_decode(&value).then_some(value);
+                match can_decode(&value) {
+                    Ok(()) => attempt.held = Some(Held { value, result }),
+                    Err(error) => engine.observers.undecodable_entry(call.key, &*error),
+                }
             }
             match (freshness, attempt.held.take()) {
-                (Freshness::Fresh, Some(value)) => return Next::Serve(Served::Value(value)),
-                (Freshness::Early | Freshness::Revalidate, Some(value)) => {
+                (Freshness::Fresh, Some(held)) => return held.into(),
+                (Freshness::Early | Freshness::Revalidate, Some(held)) => {
                     call.budget.settle();
                     let Some(baton) = engine.loads.lead(call.key.as_str()) else {
-                        return Next::Serve(Served::Value(value));
+                        return held.into();
                     };
-                    (attempt.purpose, attempt.held) = (Purpose::Refresh, Some(value));
+                    (attempt.purpose, attempt.held) = (Purpose::Refresh, Some(held));
                     return Next::Lead(baton, attempt);
                 }
-                (Freshness::IfError, Some(value)) => {
+                (Freshness::IfError, Some(held)) => {
                     call.may_give_up();
-                    attempt.held = Some(value);
+                    attempt.held = Some(held);
                 }
                 (Freshness::Expired, _) | (_, None) => {}
             }
             attempt
         }
         Found::Nothing => Attempt::miss(Seen::Nothing),
-        Found::Unavailable => Attempt::miss(Seen::Unavailable),
+        Found::Unavailable(reason) => Attempt::miss(Seen::Unavailable(reason)),
         Found::Loading(joiner) => {
             if recursion::is_inside(engine, call.key) {
                 return Next::Serve(Served::Recursive);

@@ -13,16 +13,16 @@ use bytes::Bytes;
 
 use super::decide::judge_without_draw;
 use super::next::Next;
-use crate::engine::call::Call;
-use crate::engine::landing::{Encoded, Landing, Leader};
+use crate::engine::call::{Call, Held};
+use crate::engine::landing::{Encoded, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::engine::read::send::read_entry;
 use crate::engine::read::shared::read_past_loads;
 use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
 use crate::freshness::{Freshness, capped_delta};
+use crate::observe::{LoadOutcome, LoadSpan, Operation, RequestResult};
 use crate::options::{self, SHORTEST};
-use crate::report;
 use crate::store::{NewValue, Outcome, Snapshot};
 use crate::time::{ToItsEnd, in_time};
 
@@ -31,14 +31,15 @@ pub(super) async fn store(
     engine: &Engine,
     call: &Call<'_>,
     mut baton: Leader,
-    (begun, took): (Ticket, Duration),
+    (origin, took): (Origin, Duration),
     payload: Option<Bytes>,
     ttl: Option<Duration>,
-) {
-    let landing = match payload {
+) -> LoadOutcome {
+    let (landing, outcome) = match payload {
         Some(payload) => {
-            let fenced = match (&mut baton.cargo, life(engine, call, payload.len(), ttl)) {
-                (None, _) => false,
+            let (fenced, outcome) = match (&mut baton.cargo, life(engine, call, payload.len(), ttl))
+            {
+                (None, _) => (false, LoadOutcome::NotCached),
                 (Some(lease), Some(ttl)) => {
                     let delta = capped_delta(took, ttl);
                     let stale = call.policy.stale.longest();
@@ -46,20 +47,25 @@ pub(super) async fn store(
                     // If the budget ends first, the lease carries the store to its end in a task.
                     let stored = lease.end(Outcome::Store(value));
                     let stored = call.within_budget(&*engine.store, stored).await;
-                    let stored = stored.unwrap_or_else(|| Err(StoreError::too_slow()));
-                    stored.unwrap_or_else(|error| {
-                        report::store_failed("store", call.key, &error);
-                        false
-                    })
+                    match stored.unwrap_or_else(|| Err(StoreError::too_slow())) {
+                        Ok(true) => (true, LoadOutcome::Stored),
+                        Ok(false) => (false, LoadOutcome::LeaseLost),
+                        Err(error) => {
+                            engine.observers.store_failed(Operation::Finish, call.key, &error);
+                            (false, LoadOutcome::Refused)
+                        }
+                    }
                 }
                 (Some(lease), None) => {
                     let released = lease.end(Outcome::Release);
-                    matches!(call.within_budget(&*engine.store, released).await, Some(Ok(true)))
+                    let released = call.within_budget(&*engine.store, released).await;
+                    (matches!(released, Some(Ok(true))), LoadOutcome::NotCached)
                 }
             };
-            Landing::value(Encoded::for_many(payload), begun, fenced)
+            let origin = Origin { fenced, ..origin };
+            (Landing::Value { value: Encoded::for_many(payload), origin }, outcome)
         }
-        None => Landing::NotShared,
+        None => (Landing::NotShared, LoadOutcome::Undecodable),
     };
     // A value that could not be encoded leaves the lease held. A lease whose store has just failed is
     // not released here: it puts itself right in a task, because its caller has waited enough.
@@ -67,6 +73,7 @@ pub(super) async fn store(
         let released = lease.end(Outcome::Release);
         drop(call.within_budget(&*engine.store, released).await);
     }
+    outcome
 }
 
 /// How long a value of `bytes` bytes is valid, jitter included; `None` if it is not to be stored.
@@ -77,11 +84,14 @@ fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -
         return None;
     }
     if !options::is_storable(ttl) {
-        report::not_kept(call.key, bytes, "its ttl is out of bounds");
+        engine.observers.unstorable_value(call.key, "its ttl is out of bounds");
         return None;
     }
-    if bytes > call.policy.max_value_bytes {
-        report::not_kept(call.key, bytes, "it is larger than `max_value_bytes`");
+    let largest = engine.store.traits().largest_value.unwrap_or(usize::MAX);
+    if bytes > call.policy.max_value_bytes.min(largest) {
+        let bound = if bytes > largest { "its store keeps" } else { "`max_value_bytes` allows" };
+        let problem = format!("its {bytes} bytes are more than {bound}");
+        engine.observers.unstorable_value(call.key, &problem);
         return None;
     }
     if call.policy.jitter <= 0.0 {
@@ -129,7 +139,11 @@ pub(super) async fn finish_store(engine: &Engine, call: &Call<'_>, mut baton: Le
     };
     let landing = match stored {
         // The value is fenced, so it does not matter when its load began.
-        Some(payload) => Landing::value(Encoded::for_many(payload), engine.tickets.next(), true),
+        Some(payload) => {
+            let origin =
+                Origin { begun: engine.tickets.next(), fenced: true, load: LoadSpan::none() };
+            Landing::Value { value: Encoded::for_many(payload), origin }
+        }
         None => Landing::ReadAgain,
     };
     baton.land(landing.clone());
@@ -158,14 +172,17 @@ pub(super) async fn arrived_meanwhile(engine: &Engine, call: &Call<'_>) -> Optio
 
 /// Whether an entry is fresh, and of the call's type.
 pub(super) fn servable(engine: &Engine, call: &Call<'_>, entry: &Snapshot) -> bool {
-    judge_without_draw(call, entry) == Freshness::Fresh
-        && (call.decodes)(&engine.codec, &entry.payload)
+    judge_without_draw(call, entry) == Freshness::Fresh && call.decodes(engine, &entry.payload)
 }
 
 /// The value in the store that may be served because the body failed.
-pub(super) async fn stale(engine: &Engine, call: &Call<'_>) -> Option<Encoded> {
+pub(super) async fn stale(engine: &Engine, call: &Call<'_>) -> Option<Held> {
     let entry = read_past_loads(engine, call).await?;
     let servable = judge_without_draw(call, &entry) != Freshness::Expired
-        && (call.decodes)(&engine.codec, &entry.payload);
-    servable.then(|| Encoded::for_one(entry.payload))
+        && call.decodes(engine, &entry.payload);
+    let is_valid = entry.expiry > entry.now;
+    servable.then(|| Held {
+        value: Encoded::for_one(entry.payload),
+        result: if is_valid { RequestResult::Waited } else { RequestResult::Stale },
+    })
 }

@@ -15,14 +15,22 @@ use crate::engine::call::{Call, STUCK_AFTER};
 use crate::engine::flight::{Entered, Turn};
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader, LoadFlight, LoadTurn, Origin};
 use crate::engine::parts::Engine;
+use crate::observe::{BypassReason, LoadOutcome, LoadSpan, RequestResult};
 use crate::race::{First, race};
 use crate::time::sleep;
 
 /// Loads as a guest, or waits for the guest that does.
-pub(super) async fn load_as_guest(engine: &Engine, call: &Call<'_>, body: &Body) -> Next {
+pub(super) async fn load_as_guest(engine: &Engine, call: &Call<'_>, body: &Body<'_>) -> Next {
     let turn = match engine.guests.enter(call.key.as_str(), false) {
         Entered::Leads(baton) => Turn::Leads(baton),
-        Entered::Joins(joiner) => wait_while_alive(joiner).await,
+        Entered::Joins(joiner) => {
+            let wait = call.wait_span(engine);
+            let turn = wait_while_alive(joiner).await;
+            if let Turn::Landed(landing) = &turn {
+                landing.tell(&wait);
+            }
+            turn
+        }
     };
     match turn {
         Turn::Landed(landing) => Next::after(call, landing),
@@ -30,28 +38,34 @@ pub(super) async fn load_as_guest(engine: &Engine, call: &Call<'_>, body: &Body)
     }
 }
 
-async fn lead(engine: &Engine, call: &Call<'_>, baton: Leader, body: &Body) -> Next {
+async fn lead(engine: &Engine, call: &Call<'_>, baton: Leader, body: &Body<'_>) -> Next {
     if let Some(arrived) = arrived(engine, call).await {
         return land(baton, arrived);
     }
     let begun = engine.tickets.next();
     let first = {
         let arrival = arrival(engine, call, &baton.flight);
-        race(pin!(body.run(Use::Shared)), pin!(arrival)).await
+        let run = body.run(Use::Shared, Some(BypassReason::WaitedTooLong));
+        race(pin!(run), pin!(arrival)).await
     };
-    let origin = Origin { begun, fenced: false };
+    let origin = Origin { begun, fenced: false, load: body.span() };
     let landing = match first {
         First::B(arrived) => return land(baton, arrived),
         First::A(Ended::Value { payload: Some(payload), .. }) => {
-            Landing::value(Encoded::for_many(payload), begun, false)
+            body.landed(LoadOutcome::NotCached);
+            Landing::Value { value: Encoded::for_many(payload), origin }
         }
-        First::A(Ended::Failed(Some(error))) => Landing::Failed { error, origin },
-        First::A(
-            Ended::Value { payload: None, .. } | Ended::Failed(None) | Ended::FailedNotKept,
-        ) => Landing::NotShared,
+        First::A(Ended::Failed { error: Some(error), .. }) => Landing::Failed { error, origin },
+        First::A(Ended::Value { payload: None, .. }) => {
+            body.landed(LoadOutcome::Undecodable);
+            Landing::NotShared
+        }
+        First::A(Ended::Failed { error: None, .. } | Ended::FailedNotKept { .. }) => {
+            Landing::NotShared
+        }
     };
     baton.land(landing);
-    Next::Serve(Served::Own)
+    Next::Serve(Served::Own(RequestResult::Bypassed))
 }
 
 /// Waits for a value to arrive in the store, and shows the other callers that the guest is alive.
@@ -67,8 +81,9 @@ async fn arrival(engine: &Engine, call: &Call<'_>, flight: &LoadFlight) -> Arriv
 }
 
 fn land(baton: Leader, Arrived { begun, value }: Arrived) -> Next {
-    baton.land(Landing::value(value.clone(), begun, false));
-    Next::Serve(Served::Value(value))
+    let origin = Origin { begun, fenced: false, load: LoadSpan::none() };
+    baton.land(Landing::Value { value: value.clone(), origin });
+    Next::Serve(Served::Value(value, RequestResult::Waited))
 }
 
 /// Waits for a guest. A guest that shows no life for [`STUCK_AFTER`] may be a caller that is not polled

@@ -9,7 +9,7 @@
 use std::pin::{Pin, pin};
 
 use super::ending::stale;
-use super::next::{Next, Served};
+use super::next::Next;
 use crate::engine::call::{Attempt, Call};
 use crate::engine::flight::Turn;
 use crate::engine::landing::{Joiner, Landing};
@@ -26,8 +26,13 @@ pub(super) async fn join(
 ) -> Next {
     // The timer lives in a block of its own, so that the steps below do not carry it.
     let turn = {
+        let wait = call.wait_span(engine);
         let limit = sleep_until(call.waits_until(&attempt));
-        race(Pin::new(&mut joiner), pin!(limit)).await
+        let turn = race(Pin::new(&mut joiner), pin!(limit)).await;
+        if let First::A(Turn::Landed(landing)) = &turn {
+            landing.tell(&wait);
+        }
+        turn
     };
     match turn {
         First::A(Turn::Landed(landing)) => {
@@ -38,7 +43,7 @@ pub(super) async fn join(
                     None => Box::pin(stale(engine, call)).await,
                 };
                 if let Some(stale) = stale {
-                    return Next::Serve(Served::Value(stale));
+                    return stale.into();
                 }
             }
             Next::after(call, landing)
@@ -46,7 +51,7 @@ pub(super) async fn join(
         First::A(Turn::Leads(baton)) => Next::Lead(baton, attempt),
         First::B(()) => {
             if let Some(held) = attempt.held {
-                return Next::Serve(Served::Value(held));
+                return held.into();
             }
             // The leader's body may never end. Another process's load may, so later callers are to
             // read before they join.

@@ -19,12 +19,12 @@ use super::next::{Next, Served};
 use super::run::run;
 use crate::engine::body::Body;
 use crate::engine::call::{Attempt, Call, Purpose, Seen};
-use crate::engine::landing::{Encoded, Landing, Leader};
+use crate::engine::landing::{Encoded, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
+use crate::observe::{BypassReason, LoadSpan, Operation, RequestResult};
 use crate::race::{First, race};
-use crate::report;
 use crate::store::{Acquired, Kind, Snapshot, Watch};
 use crate::time::{sleep, sleep_until};
 
@@ -33,7 +33,7 @@ enum Obtained {
     /// Run the body; the store will take the value.
     Lease,
     /// Run the body; the store cannot be asked.
-    NoStore,
+    NoStore(BypassReason),
     /// There is another entry now, read at `begun` or later.
     Newer { begun: Ticket, entry: Snapshot },
     /// Another process holds the lease, and the call has waited long enough, or does not wait.
@@ -47,15 +47,16 @@ pub(in crate::engine) async fn lead(
     call: &Call<'_>,
     mut baton: Leader,
     mut attempt: Attempt,
-    body: &Body,
+    body: &Body<'_>,
 ) -> Next {
     if baton.cargo.as_ref().is_some_and(|lease| lease.unfinished().is_some()) {
         return finish_store(engine, call, baton).await;
     }
     loop {
         match obtain(engine, call, &mut baton, &attempt).await {
-            Obtained::Lease | Obtained::NoStore => {
-                return run(engine, call, baton, attempt.held, body).await;
+            Obtained::Lease => return run(engine, call, baton, None, attempt.held, body).await,
+            Obtained::NoStore(reason) => {
+                return run(engine, call, baton, Some(reason), attempt.held, body).await;
             }
             Obtained::Newer { begun, entry } => {
                 // An entry that was written after the call read is new, and may be served however
@@ -66,7 +67,7 @@ pub(in crate::engine) async fn lead(
                     && entry.kind == Kind::Value;
                 attempt.seen = Seen::Revision(entry.revision);
                 let is_servable = if is_new {
-                    (call.decodes)(&engine.codec, &entry.payload)
+                    call.decodes(engine, &entry.payload)
                 } else {
                     servable(engine, call, &entry)
                 };
@@ -74,17 +75,19 @@ pub(in crate::engine) async fn lead(
                     let value = Encoded::for_many(entry.payload);
                     // A stale value that is served because of its retry-at is not landed: each joiner
                     // judges it by its own stale windows.
-                    baton.land(if is_new || entry.expiry > entry.now {
-                        Landing::value(value.clone(), begun, false)
+                    let (landing, result) = if is_new || entry.expiry > entry.now {
+                        let origin = Origin { begun, fenced: false, load: LoadSpan::none() };
+                        (Landing::Value { value: value.clone(), origin }, RequestResult::Waited)
                     } else {
-                        Landing::ReadAgain
-                    });
-                    return Next::Serve(Served::Value(value));
+                        (Landing::ReadAgain, RequestResult::Stale)
+                    };
+                    baton.land(landing);
+                    return Next::Serve(Served::Value(value, result));
                 }
             }
             Obtained::HeldElsewhere => {
                 return match attempt.held {
-                    Some(held) => Next::Serve(Served::Value(held)),
+                    Some(held) => held.into(),
                     None => Next::Guest,
                 };
             }
@@ -102,12 +105,14 @@ async fn obtain(
     if baton.cargo.as_ref().is_some_and(|lease| lease.is_held()) {
         return Obtained::Lease;
     }
-    if attempt.seen == Seen::Unavailable {
+    if let Seen::Unavailable(reason) = attempt.seen {
         baton.cargo = None;
-        return Obtained::NoStore;
+        return Obtained::NoStore(reason);
     }
     let waits = attempt.purpose == Purpose::Miss;
-    let without_store = if waits { Obtained::NoStore } else { Obtained::HeldElsewhere };
+    let without_store =
+        |reason| if waits { Obtained::NoStore(reason) } else { Obtained::HeldElsewhere };
+    let mut waiting = None;
     let mut backoff = Backoff::new();
     let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
     let mut watch = (waits && may_ask_again).then(Watch::default);
@@ -118,7 +123,7 @@ async fn obtain(
             // is asked for after this check does no harm: the calls that know of it are later than
             // `begun`, and so are not given what is found here.
             baton.cargo = None;
-            return without_store;
+            return without_store(BypassReason::InvalidationPending);
         }
         let spent = call.budget.spent();
         let lease =
@@ -137,13 +142,14 @@ async fn obtain(
                 continue;
             }
             Err(error) => {
-                report::store_failed("acquire", call.key, &error);
+                engine.observers.store_failed(Operation::Acquire, call.key, &error);
                 // The store may still grant the lease that was asked for. Such a lease proves nothing,
                 // because an invalidation may have come before the grant, so it is given up.
                 baton.cargo = None;
-                return without_store;
+                return without_store(error.bypass());
             }
         };
+        waiting.get_or_insert_with(|| call.wait_span(engine));
         // The call now waits for another process's load, not for the store, so this acquire is not
         // charged to the budget.
         call.budget.set(spent);

@@ -6,6 +6,7 @@
 
 use crate::engine::call::{Attempt, Call};
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader};
+use crate::observe::RequestResult;
 use crate::share::SharedErr;
 
 /// How a call goes on.
@@ -25,26 +26,47 @@ pub(crate) enum Next {
 
 /// What a call is served.
 pub(crate) enum Served {
-    /// The result of its own body.
-    Own,
+    /// The result of its own body, which ran under the lease or without it.
+    Own(RequestResult),
     /// A value for the caller's future to decode.
-    Value(Encoded),
+    Value(Encoded, RequestResult),
     /// The error of another caller's body.
     Failed(SharedErr),
     /// Nothing: the call is made inside the load that it would wait for.
     Recursive,
 }
 
+impl Served {
+    /// How the call is served, for those who count; `None` if it is not served.
+    pub(crate) fn result(&self) -> Option<RequestResult> {
+        match self {
+            Self::Own(result) | Self::Value(_, result) => Some(*result),
+            Self::Failed(_) => Some(RequestResult::Joined),
+            Self::Recursive => None,
+        }
+    }
+}
+
 impl Next {
+    /// How the call is served if it is given the value that it holds.
+    pub(crate) fn held_result(&self) -> Option<RequestResult> {
+        match self {
+            Self::Lead(_, attempt) | Self::Join(_, attempt) => Some(attempt.held.as_ref()?.result),
+            Self::Serve(_) | Self::Guest | Self::Own | Self::Read => None,
+        }
+    }
+
     /// How a call goes on after the landing that it waited for.
     pub(super) fn after(call: &Call<'_>, landing: Landing) -> Self {
         match landing {
-            Landing::Value { origin, .. } | Landing::Failed { origin, .. }
+            Landing::Value { ref origin, .. } | Landing::Failed { ref origin, .. }
                 if !call.may_have(origin) =>
             {
                 Self::Read
             }
-            Landing::Value { value, .. } => Self::Serve(Served::Value(value)),
+            Landing::Value { value, .. } => {
+                Self::Serve(Served::Value(value, RequestResult::Joined))
+            }
             Landing::Failed { error, .. } => Self::Serve(Served::Failed(error)),
             Landing::NotShared => Self::Own,
             Landing::ReadAgain => Self::Read,

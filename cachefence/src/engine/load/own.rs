@@ -9,14 +9,16 @@ use crate::engine::body::{Body, Use};
 use crate::engine::call::Call;
 use crate::engine::load::ending::arrived;
 use crate::engine::parts::Engine;
+use crate::observe::{BypassReason, LoadOutcome, RequestResult};
 
 /// Runs the body, unless a value has arrived in the store while the call waited for its turn.
-pub(super) async fn run_own(engine: &Engine, call: &Call<'_>, body: &Body) -> Next {
+pub(super) async fn run_own(engine: &Engine, call: &Call<'_>, body: &Body<'_>) -> Next {
     let limiter = engine.own_bodies.of(call.key.as_str());
     let _permit = limiter.permit(call.stuck_after()).await;
     if let Some(arrived) = arrived(engine, call).await {
-        return Next::Serve(Served::Value(arrived.value));
+        return Next::Serve(Served::Value(arrived.value, RequestResult::Waited));
     }
-    body.run(Use::Own).await;
-    Next::Serve(Served::Own)
+    body.run(Use::Own, Some(BypassReason::NotShared)).await;
+    body.landed(LoadOutcome::NotCached);
+    Next::Serve(Served::Own(RequestResult::Bypassed))
 }

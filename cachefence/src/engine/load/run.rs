@@ -13,27 +13,29 @@ use tokio::time::Instant;
 use super::ending::{end_without_value, stale, store};
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
-use crate::engine::call::Call;
-use crate::engine::landing::{Encoded, Landing, Leader, Origin};
+use crate::engine::call::{Audience, Call, Held};
+use crate::engine::landing::{Landing, Leader, Origin};
 use crate::engine::parts::Engine;
+use crate::observe::{BypassReason, RequestResult};
 use crate::race::{First, beside, race};
 use crate::store::Outcome;
 use crate::time::sleep_until;
 
-/// Runs the body and shares its result. A call that holds a value waits for the body no longer than
+/// Runs the body and shares its result. Without a lease, there is a reason to `bypass` it. A call that holds a value waits for the body no longer than
 /// `recompute_timeout`, and serves that value if the body fails and there is a stale window.
 pub(super) async fn run(
     engine: &Engine,
     call: &Call<'_>,
     mut baton: Leader,
-    held: Option<Encoded>,
-    body: &Body,
+    bypass: Option<BypassReason>,
+    held: Option<Held>,
+    body: &Body<'_>,
 ) -> Next {
     let begun = engine.tickets.next();
     let started = Instant::now();
     let limit = held.as_ref().and_then(|_| call.soft_limit(started));
     let ended = {
-        let run = pin!(run_renewed(engine, call, &mut baton, body));
+        let run = pin!(run_renewed(engine, call, &mut baton, bypass, body));
         race(run, pin!(sleep_until(limit))).await
     };
     let took = started.elapsed();
@@ -42,29 +44,34 @@ pub(super) async fn run(
     // change.
     baton.seal();
     let left = call.left(&*engine.store);
-    let served = match ended {
+    let own = match bypass {
+        None => RequestResult::Loaded,
+        Some(_) => RequestResult::Bypassed,
+    };
+    match ended {
         First::B(()) => {
             // Calls that may serve a stale value find its entry marked, and serve it.
             let outcome = Outcome::Postpone(call.policy.retry_after);
             end_without_value(baton, outcome, left, |_| Landing::ReadAgain).await;
-            match held {
-                Some(held) => Served::Value(held),
-                None => return Next::Read, // without a held value there is no limit to reach
-            }
+            // Without a held value there is no limit to reach.
+            held.map_or(Next::Read, Next::from)
         }
         First::A(Ended::Value { payload, ttl }) => {
-            store(engine, call, baton, (begun, took), payload, ttl).await;
-            Served::Own
+            let origin = Origin { begun, fenced: false, load: body.span() };
+            let outcome = store(engine, call, baton, (origin, took), payload, ttl).await;
+            body.landed(outcome);
+            Next::Serve(Served::Own(own))
         }
-        First::A(Ended::FailedNotKept) => {
+        First::A(Ended::FailedNotKept { text }) => {
             // Dropped, which ends the load in a task.
             drop(end_without_value(baton, call.failed(), left, |_| Landing::NotShared));
-            held.filter(|_| call.forgives()).map_or(Served::Own, Served::Value)
+            instead_of_error(engine, call, held.filter(|_| call.forgives()), own, &text)
         }
-        First::A(Ended::Failed(error)) => {
+        First::A(Ended::Failed { error, text }) => {
             let sent = Instant::now();
+            let load = body.span();
             let landing = move |fenced| match error {
-                Some(error) => Landing::Failed { error, origin: Origin { begun, fenced } },
+                Some(error) => Landing::Failed { error, origin: Origin { begun, fenced, load } },
                 None => Landing::NotShared,
             };
             end_without_value(baton, call.failed(), left, landing).await;
@@ -74,18 +81,38 @@ pub(super) async fn run(
                 None => stale(engine, call).await,
                 held => held,
             };
-            held.map_or(Served::Own, Served::Value)
+            instead_of_error(engine, call, held, own, &text)
         }
-    };
-    Next::Serve(served)
+    }
+}
+
+/// Serves a call whose body failed: by the value that it holds or, without one, by its `own` error. An
+/// error that nobody is given is told of.
+fn instead_of_error(
+    engine: &Engine,
+    call: &Call<'_>,
+    held: Option<Held>,
+    own: RequestResult,
+    error: &str,
+) -> Next {
+    if held.is_some() || call.audience == Audience::Nobody {
+        engine.observers.swallowed_error(call.key, error);
+    }
+    held.map_or(Next::Serve(Served::Own(own)), Next::from)
 }
 
 /// Runs the body, and renews the lease meanwhile. If there is no lease, because the store cannot be
 /// asked, the body needs a permit.
-async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body: &Body) -> Ended {
+async fn run_renewed(
+    engine: &Engine,
+    call: &Call<'_>,
+    baton: &mut Leader,
+    bypass: Option<BypassReason>,
+    body: &Body<'_>,
+) -> Ended {
     let Some(lease) = &mut baton.cargo else {
         let _permit = engine.bypass.permit(call.stuck_after()).await;
-        return body.run(Use::Shared).await;
+        return body.run(Use::Shared, bypass).await;
     };
     let keep = async {
         lease.keep(call.policy.load_timeout).await;
@@ -93,5 +120,5 @@ async fn run_renewed(engine: &Engine, call: &Call<'_>, baton: &mut Leader, body:
         // wait for it.
         baton.flight.dismiss(Landing::ReadAgain);
     };
-    beside(pin!(body.run(Use::Shared)), pin!(keep)).await
+    beside(pin!(body.run(Use::Shared, bypass)), pin!(keep)).await
 }

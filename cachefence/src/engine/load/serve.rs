@@ -25,7 +25,7 @@ pub(crate) fn serve<'a>(
     engine: &'a Engine,
     call: &'a mut Call<'_>,
     mut next: Next,
-    body: &'a Body,
+    body: &'a Body<'_>,
 ) -> Work<'a, Option<Served>> {
     Box::pin(async move {
         loop {

@@ -7,6 +7,7 @@
 use tokio::time::Instant;
 
 use crate::engine::landing::Joiner;
+use crate::observe::BypassReason;
 use crate::share::Decoded;
 use crate::store::Snapshot;
 
@@ -15,7 +16,7 @@ pub(crate) enum Found {
     Entry(Snapshot, Decoded),
     Nothing,
     /// The store cannot be read, which has been reported.
-    Unavailable,
+    Unavailable(BypassReason),
     /// A load of the key is under way in this process, so there was no need to read.
     Loading(Joiner),
 }
@@ -30,7 +31,7 @@ pub(in crate::engine) struct SharedRead {
 
 /// The store cannot be read, which has been reported.
 #[derive(Clone)]
-pub(super) struct Unavailable;
+pub(super) struct Unavailable(pub(super) BypassReason);
 
 /// An entry as it was read; `None` if there is none.
 pub(super) type ReadEntry = Result<Option<Snapshot>, Unavailable>;
@@ -40,6 +41,6 @@ pub(super) fn found(entry: ReadEntry, decoded: Decoded) -> Found {
     match entry {
         Ok(Some(entry)) => Found::Entry(entry, decoded),
         Ok(None) => Found::Nothing,
-        Err(Unavailable) => Found::Unavailable,
+        Err(Unavailable(reason)) => Found::Unavailable(reason),
     }
 }

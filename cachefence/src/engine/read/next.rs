@@ -24,6 +24,7 @@ use crate::engine::flight::{Baton, Entered, Turn};
 use crate::engine::landing::{Joiner, Loads};
 use crate::engine::parts::Engine;
 use crate::key::Key;
+use crate::observe::BypassReason;
 use crate::race::{First, race};
 use crate::share::Decoded;
 use crate::time::{sleep, sleep_until};
@@ -140,9 +141,10 @@ fn read_for_all<'a>(
         let Some(guard) = guard else {
             // The read before has found the store unavailable, and its waiters need not wait once more
             // to learn that.
-            let (entry, decoded) = (Err(Unavailable), Decoded::for_one());
+            let reason = BypassReason::StoreFailed;
+            let (entry, decoded) = (Err(Unavailable(reason)), Decoded::for_one());
             baton.land(Some(SharedRead { entry, decoded, landed: Instant::now() }));
-            return Found::Unavailable;
+            return Found::Unavailable(reason);
         };
         // Callers that the last read served may want the key again. This lets them join before the read
         // is sent.
@@ -157,7 +159,7 @@ fn read_for_all<'a>(
         slots.shared(slot, members);
         // If this call has no budget left, its baton is dropped here, and a member sends the read.
         let Some((entry, sent)) = send(engine, call, guard).await else {
-            return Found::Unavailable;
+            return Found::Unavailable(BypassReason::StoreSlow);
         };
         let landed = Instant::now();
         if let Some(sent) = sent {

@@ -16,7 +16,7 @@ use crate::engine::call::Call;
 use crate::engine::parts::Engine;
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::report;
+use crate::observe::{BypassReason, Operation};
 use crate::share::Decoded;
 use crate::store::{Snapshot, StoreFuture, StoreResult};
 
@@ -31,9 +31,9 @@ pub(in crate::engine) fn read_entry<'a>(
 ) -> StoreResult<'a, Option<Snapshot>> {
     if engine.invalidations.is_pending(key) {
         engine.invalidations.retry();
-        let message = "an invalidation of the entry has not reached the store yet";
-        return StoreFuture::ready(Err(StoreError::unsaid(message)));
+        return StoreFuture::ready(Err(StoreError::invalidation_pending()));
     }
+    engine.observers.asked(Operation::Read);
     engine.store.read(key)
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn read_alone(
 ) -> (Found, Option<Instant>) {
     match send(engine, call, guard).await {
         Some((entry, sent)) => (found(entry, Decoded::for_one()), sent),
-        None => (Found::Unavailable, None),
+        None => (Found::Unavailable(BypassReason::StoreSlow), None),
     }
 }
 
@@ -72,14 +72,18 @@ pub(super) fn send(
             Ok(_) => ReadResult::Large,
             Err(_) => ReadResult::Unavailable,
         });
-        Some((reported(call.key, entry), sent))
+        Some((reported(engine, call.key, entry), sent))
     }
 }
 
 /// Reports the error of a read that failed.
-pub(super) fn reported(key: &Key, entry: Result<Option<Snapshot>, StoreError>) -> ReadEntry {
+pub(super) fn reported(
+    engine: &Engine,
+    key: &Key,
+    entry: Result<Option<Snapshot>, StoreError>,
+) -> ReadEntry {
     entry.map_err(|error| {
-        report::store_failed("read", key, &error);
-        Unavailable
+        engine.observers.store_failed(Operation::Read, key, &error);
+        Unavailable(error.bypass())
     })
 }

@@ -23,7 +23,7 @@ pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Futu
         // Where the store answers at once, callers have nothing to share.
         if engine.answers_at_once {
             let entry = read_entry(engine, call.key).await;
-            return found(reported(call.key, entry), Decoded::for_one());
+            return found(reported(engine, call.key, entry), Decoded::for_one());
         }
         call.ticket.get_or_insert_with(|| engine.tickets.next());
         if let Some(joiner) = join_load(&engine.loads, call.key, OnLoad::Join) {
@@ -49,7 +49,7 @@ pub(in crate::engine) async fn read_past_loads(
     }
     match found {
         Found::Entry(entry, _) => Some(entry),
-        Found::Nothing | Found::Unavailable | Found::Loading(_) => None,
+        Found::Nothing | Found::Unavailable(_) | Found::Loading(_) => None,
     }
 }
 

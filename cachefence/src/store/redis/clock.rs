@@ -107,10 +107,15 @@ impl ServerClock {
 
     /// The server's time now; `None` if it has never been learned.
     pub(super) fn now(&self) -> Option<Timestamp> {
+        self.at(Instant::now())
+    }
+
+    /// The server's time at `instant`; `None` if it has never been learned.
+    pub(super) fn at(&self, instant: Instant) -> Option<Timestamp> {
         match self.at_base.load(Ordering::Relaxed) {
             0 => None,
             at_base => {
-                let now = at_base.saturating_add(self.micros(Instant::now()));
+                let now = at_base.saturating_add(self.micros(instant));
                 Some(Timestamp::from_micros(now))
             }
         }

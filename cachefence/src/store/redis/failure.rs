@@ -117,7 +117,7 @@ impl Failure {
     }
 
     pub(super) fn left_alone(server: &ConnectionAddr) -> Self {
-        let error = StoreError::unsaid(format!(
+        let error = StoreError::down(format!(
             "Redis at {server} failed several times in a row and is left alone until it answers"
         ));
         Self { kind: FailureKind::LeftAlone, error }

@@ -41,6 +41,7 @@ use super::{
 use crate::codec::CodecId;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
+use crate::observe::Observers;
 use crate::options::LONGEST;
 
 /// How long the first contact may take, when a cache is built.
@@ -59,6 +60,7 @@ impl RedisStore {
         url: &str,
         op_timeout: Duration,
         codec: CodecId,
+        observers: Arc<Observers>,
     ) -> Result<Self, InvalidOption> {
         let client = Client::open(url).map_err(|_| {
             // The client's own error may quote the URL, and with it the password.
@@ -68,7 +70,7 @@ impl RedisStore {
                  `unix:///path/to/socket`",
             )
         })?;
-        let server = Arc::new(Server::new(client, op_timeout));
+        let server = Arc::new(Server::new(client, op_timeout, observers));
         Ok(Self { server, codec })
     }
 

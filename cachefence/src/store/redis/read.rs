@@ -27,10 +27,14 @@ impl RedisStore {
         let link = server.links.here()?;
         let reply = pin!(link.reads.read(key.as_str(), asked, server.op_timeout));
         match server.ask_at(asked, reply).await {
-            Ok(entry) => match server.clock.now() {
-                Some(now) => Ok(self.snapshot(key, entry, now)),
-                None => Box::pin(self.get_with_time(key)).await,
-            },
+            Ok(entry) => {
+                let answered = Instant::now();
+                server.took(asked, answered);
+                match server.clock.at(answered) {
+                    Some(now) => Ok(self.snapshot(key, entry, now)),
+                    None => Box::pin(self.get_with_time(key)).await,
+                }
+            }
             Err(failure) => Box::pin(self.unread(key, failure)).await,
         }
     }

@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -26,7 +26,7 @@ use super::transactions::Transactions;
 use crate::chance;
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::report;
+use crate::observe::Observers;
 use crate::store::{Health, Status, Timestamp};
 use crate::time::{detach, in_time_from};
 
@@ -40,13 +40,14 @@ pub(super) struct Server {
     scripting: AtomicBool,
     /// Whether the last write was taken.
     writes: AtomicBool,
-    /// How many replies have held another key's entry.
-    strays: AtomicU64,
     pub(super) op_timeout: Duration,
+    /// How long an operation takes that is told of. A load has three operations within `op_timeout`.
+    slow: Duration,
+    observers: Arc<Observers>,
 }
 
 impl Server {
-    pub(super) fn new(client: Client, op_timeout: Duration) -> Self {
+    pub(super) fn new(client: Client, op_timeout: Duration, observers: Arc<Observers>) -> Self {
         Self {
             links: Links::new(client),
             clock: ServerClock::new(),
@@ -54,8 +55,9 @@ impl Server {
             breaker: Breaker::new(),
             scripting: AtomicBool::new(true),
             writes: AtomicBool::new(true),
-            strays: AtomicU64::new(0),
             op_timeout,
+            slow: op_timeout / 3,
+            observers,
         }
     }
 
@@ -73,7 +75,18 @@ impl Server {
         self: &Arc<Self>,
         reply: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Failure> {
-        self.ask_at(Instant::now(), pin!(reply)).await
+        let asked = Instant::now();
+        let reply = self.ask_at(asked, pin!(reply)).await;
+        self.took(asked, Instant::now());
+        reply
+    }
+
+    /// Tells of an operation that took long.
+    pub(super) fn took(&self, asked: Instant, answered: Instant) {
+        let took = answered.saturating_duration_since(asked);
+        if took > self.slow {
+            self.observers.store_slow(took, self.op_timeout);
+        }
     }
 
     /// As [`ask`](Self::ask), for an operation that begins at `asked`. The reply is pinned, because each
@@ -113,7 +126,7 @@ impl Server {
         };
         let how = How { lost, at_once: !late };
         if self.breaker.failed(asked, how, chance::fraction(rand::random())) {
-            report::store_left_alone(&failure.error);
+            self.observers.store_down(&failure.error);
         }
         if late && failure.kind == FailureKind::Lost {
             failure.kind = FailureKind::Failed;
@@ -156,8 +169,9 @@ impl Server {
         if meaning.doubts_clock {
             self.clock.doubt();
         }
-        if failure.kind == FailureKind::ReadOnly {
-            self.writes.store(false, Ordering::Relaxed);
+        if failure.kind == FailureKind::ReadOnly && self.writes.swap(false, Ordering::Relaxed) {
+            let problem = format!("{}: values are served and not stored", failure.error);
+            self.observers.store_degraded(&problem);
         }
         failure
     }
@@ -204,20 +218,27 @@ impl Server {
     }
 
     pub(super) fn without_pushes(&self) {
-        self.pushes.store(false, Ordering::Relaxed);
+        if self.pushes.swap(false, Ordering::Relaxed) {
+            self.degraded("it does not tell what has changed (CLIENT TRACKING), so callers that wait ask again");
+        }
     }
 
     pub(super) fn without_scripts(&self) {
-        self.scripting.store(false, Ordering::Relaxed);
+        if self.scripting.swap(false, Ordering::Relaxed) {
+            self.degraded("it does not run scripts, so each step of a load takes more round trips");
+        }
+    }
+
+    fn degraded(&self, problem: &str) {
+        self.observers.store_degraded(&format!("Redis at {}: {problem}", self.address()));
     }
 
     /// Notes that a reply held the entry of another key than `key`.
     pub(super) fn strayed(&self, key: &Key) {
-        let count = self.strays.fetch_add(1, Ordering::Relaxed) + 1;
         // The replies have slipped, so those that come next on this connection belong to other commands
         // as well.
         self.links.renew();
-        report::stray_reply(key, count);
+        self.observers.stray_reply(key);
     }
 
     /// The server's time, asked for if it is not known.
@@ -275,7 +296,7 @@ struct Probing {
 impl Drop for Probing {
     fn drop(&mut self) {
         if self.server.breaker.probed(self.outcome, chance::fraction(rand::random())) {
-            report::store_is_back(&self.server.address().to_string());
+            self.server.observers.store_up(&self.server.address().to_string());
         }
     }
 }

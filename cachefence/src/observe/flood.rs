@@ -20,13 +20,14 @@ const MOST_KINDS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Flood(Mutex<Vec<Trouble>>);
 
-/// One kind of trouble: an operation and a message. Messages name their server, so the troubles of two servers are two
-/// kinds.
+/// One kind of trouble: a name, and what it concerns: a message or a template. Messages name their server, so the
+/// troubles of two servers are two kinds.
 #[derive(Debug)]
 struct Trouble {
-    operation: &'static str,
-    message: String,
+    name: &'static str,
+    subject: String,
     said: Instant,
+    /// How often the trouble has occurred since it was reported.
     left_out: u64,
 }
 
@@ -36,28 +37,27 @@ impl Flood {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Whether to report now that `operation` failed with `message`. If so, gives how many reports of this trouble
-    /// have been left out since the last one.
-    pub(super) fn admits(&self, operation: &'static str, message: &str) -> Option<u64> {
+    /// Whether to report the trouble of this `name` that concerns `subject` now. If so, gives how often it has
+    /// occurred since it was reported last.
+    pub(super) fn admits(&self, name: &'static str, subject: &str) -> Option<u64> {
         let now = Instant::now();
         let mut troubles = lock(&self.0);
-        let known = troubles
-            .iter_mut()
-            .find(|trouble| trouble.operation == operation && trouble.message == message);
+        let known =
+            troubles.iter_mut().find(|trouble| trouble.name == name && trouble.subject == subject);
         if let Some(trouble) = known {
             if now.saturating_duration_since(trouble.said) < PAUSE {
                 trouble.left_out += 1;
                 return None;
             }
             trouble.said = now;
-            return Some(std::mem::take(&mut trouble.left_out));
+            return Some(std::mem::take(&mut trouble.left_out) + 1);
         }
         if troubles.len() == MOST_KINDS {
             let oldest = (0..MOST_KINDS).min_by_key(|index| troubles[*index].said);
             oldest.map(|index| troubles.swap_remove(index));
         }
-        troubles.push(Trouble { operation, message: message.to_owned(), said: now, left_out: 0 });
-        Some(0)
+        troubles.push(Trouble { name, subject: subject.to_owned(), said: now, left_out: 0 });
+        Some(1)
     }
 }
 
@@ -67,10 +67,10 @@ mod tests {
     use tokio::time::advance;
 
     #[tokio::test(start_paused = true)]
-    async fn the_same_is_said_once_in_a_while_with_how_much_was_left_out() {
+    async fn the_same_is_said_once_in_a_while_with_how_often_it_occurred() {
         let flood = Flood::new();
-        for left_out in [0, 99, 99] {
-            assert_eq!(flood.admits("acquire", "OOM"), Some(left_out));
+        for count in [1, 100, 100] {
+            assert_eq!(flood.admits("acquire", "OOM"), Some(count));
             for _ in 0..99 {
                 assert_eq!(flood.admits("acquire", "OOM"), None);
             }
@@ -81,9 +81,9 @@ mod tests {
     #[test]
     fn another_trouble_is_said_at_once() {
         let flood = Flood::new();
-        for (operation, message) in [("acquire", "OOM"), ("acquire", "READONLY"), ("read", "OOM")] {
-            assert_eq!(flood.admits(operation, message), Some(0));
-            assert_eq!(flood.admits(operation, message), None);
+        for (name, subject) in [("acquire", "OOM"), ("acquire", "READONLY"), ("read", "OOM")] {
+            assert_eq!(flood.admits(name, subject), Some(1));
+            assert_eq!(flood.admits(name, subject), None);
         }
     }
 
@@ -91,10 +91,10 @@ mod tests {
     async fn the_oldest_is_forgotten_when_there_are_too_many() {
         let flood = Flood::new();
         for kind in 0..=MOST_KINDS {
-            assert_eq!(flood.admits("read", &kind.to_string()), Some(0));
+            assert_eq!(flood.admits("read", &kind.to_string()), Some(1));
             advance(Duration::from_millis(1)).await;
         }
         assert_eq!(flood.admits("read", "1"), None);
-        assert_eq!(flood.admits("read", "0"), Some(0));
+        assert_eq!(flood.admits("read", "0"), Some(1));
     }
 }

@@ -1,0 +1,237 @@
+//! Events: what happens in a cache, one at a time.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::counters::{BypassReason, LoadOutcome, Operation, RequestResult};
+use crate::error::StoreError;
+
+/// Something that happened in a cache.
+///
+/// An event names the *template* of its key, such as `user:<id>`, and never the key: keys hold users' data.
+/// The template of a key that was given as a string is empty. No event holds a password. The `Display` of
+/// an event is a sentence for a log; it says what happened and, where that helps, what to do.
+///
+/// The first four variants are for those who count. The others are troubles: each costs no call its
+/// result, and so nobody else would tell of it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A call was served.
+    #[non_exhaustive]
+    Request {
+        /// The template of the key.
+        template: &'static str,
+        /// How the call was served.
+        result: RequestResult,
+        /// How long the call waited for another caller's load; `None` if it did not wait for one.
+        waited: Option<Duration>,
+    },
+    /// A body begins.
+    #[non_exhaustive]
+    LoadBegan {
+        /// The template of the key.
+        template: &'static str,
+        /// Why the body runs without the lease; `None` if it runs under it.
+        bypass: Option<BypassReason>,
+    },
+    /// A load is over.
+    #[non_exhaustive]
+    Load {
+        /// The template of the key.
+        template: &'static str,
+        /// How the load ended.
+        outcome: LoadOutcome,
+        /// Why the body ran without the lease; `None` if it ran under it.
+        bypass: Option<BypassReason>,
+        /// How long the body ran.
+        took: Duration,
+    },
+    /// An operation of the store is over.
+    #[non_exhaustive]
+    Operation {
+        /// The operation.
+        operation: Operation,
+        /// How long it took.
+        took: Duration,
+        /// Whether the store did what it was asked.
+        succeeded: bool,
+    },
+    /// The store failed, and the call goes on without it.
+    #[non_exhaustive]
+    StoreFailed {
+        /// The template of the key.
+        template: &'static str,
+        /// What the store was asked for.
+        operation: Operation,
+        /// What the store said.
+        error: &'a StoreError,
+    },
+    /// The store answered, but took long for it.
+    #[non_exhaustive]
+    StoreSlow {
+        /// How long the store took.
+        took: Duration,
+        /// How long all operations of a call may take together.
+        op_timeout: Duration,
+    },
+    /// The circuit breaker opened: until the store answers a probe, no call contacts it.
+    #[non_exhaustive]
+    StoreDown {
+        /// The last failure.
+        error: &'a StoreError,
+    },
+    /// The circuit breaker closed: the store answers again.
+    #[non_exhaustive]
+    StoreUp {
+        /// The server.
+        server: &'a str,
+        /// How long the breaker was open.
+        down_for: Duration,
+        /// How many bodies ran meanwhile because it was.
+        bypassed: u64,
+    },
+    /// The store turned out not to do a part of what it is asked.
+    #[non_exhaustive]
+    StoreDegraded {
+        /// What the store does not do, and what follows.
+        problem: &'a str,
+    },
+    /// A reply held the entry of another key. It was not served.
+    #[non_exhaustive]
+    StrayReply {
+        /// The template of the key that was asked for.
+        template: &'static str,
+    },
+    /// A lease was lost during its load, so that the value is not stored.
+    #[non_exhaustive]
+    LeaseLost {
+        /// The template of the key.
+        template: &'static str,
+        /// How it was lost.
+        loss: LeaseLoss,
+        /// How long the load had run by then.
+        after: Duration,
+    },
+    /// An entry of the key does not decode to the function's type. It is loaded anew.
+    #[non_exhaustive]
+    UndecodableEntry {
+        /// The template of the key.
+        template: &'static str,
+        /// What the codec said, without what it quoted of the value.
+        problem: &'a str,
+    },
+    /// A value was served, and not stored.
+    #[non_exhaustive]
+    UnstorableValue {
+        /// The template of the key.
+        template: &'static str,
+        /// Why the value is not stored.
+        problem: &'a str,
+    },
+    /// An error of a body was not returned to its caller, because a value could be served instead.
+    #[non_exhaustive]
+    SwallowedError {
+        /// The template of the key.
+        template: &'static str,
+        /// The error, as its `Display` writes it; its type if it has none, or the recompute was given to
+        /// `get_or_set`.
+        error: &'a str,
+    },
+    /// A call ran its body without its cache.
+    #[non_exhaustive]
+    UnusableCall {
+        /// The template of the key.
+        template: &'static str,
+        /// What is wrong with the call.
+        problem: &'a str,
+    },
+}
+
+/// How a lease was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaseLoss {
+    /// The key was invalidated or set, which voids the loads that are under way.
+    Voided,
+    /// The lease was not renewed in time: its load kept the thread, or was not polled.
+    Expired,
+    /// The load took longer than `load_timeout`.
+    TimedOut,
+}
+
+impl fmt::Display for Event<'_> {
+    #[allow(clippy::too_many_lines)] // a sentence for each
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { result, .. } => write!(f, "a call was served: {result}"),
+            Self::LoadBegan { bypass: None, .. } => f.write_str("a load begins"),
+            Self::LoadBegan { bypass: Some(reason), .. } => {
+                write!(f, "a load begins without a lease: {reason}")
+            }
+            Self::Load { outcome: LoadOutcome::Panicked, .. } => f.write_str("a load panicked"),
+            Self::Load { outcome, bypass: None, took, .. } => {
+                write!(f, "a load ended after {took:?}: {outcome}")
+            }
+            Self::Load { outcome, bypass: Some(reason), took, .. } => {
+                write!(f, "a load without a lease ({reason}) ended after {took:?}: {outcome}")
+            }
+            Self::Operation { operation, took, succeeded } => {
+                let how = if *succeeded { "ended" } else { "failed" };
+                write!(f, "the store's {operation} {how} after {took:?}")
+            }
+            Self::StoreFailed { operation, error, .. } => write!(
+                f,
+                "the store failed ({operation}), and the call goes on without it: {error}"
+            ),
+            Self::StoreSlow { took, op_timeout } => write!(
+                f,
+                "the store took {took:?} for one operation, and a call waits for {op_timeout:?} (`op_timeout`) \
+                 at most for all of its own; calls will run their bodies if this goes on"
+            ),
+            Self::StoreDown { error } => write!(
+                f,
+                "the store failed several times in a row, and is not contacted until it answers a probe; calls \
+                 run their bodies: {error}"
+            ),
+            Self::StoreUp { server, down_for, bypassed } => write!(
+                f,
+                "Redis at {server} answers again after {down_for:.1?}; {bypassed} bodies ran meanwhile"
+            ),
+            Self::StoreDegraded { problem } => f.write_str(problem),
+            Self::StrayReply { .. } => f.write_str(
+                "a reply held the entry of another key: it was not served, and the connection is replaced; \
+                 something between this process and the store mixes up replies",
+            ),
+            Self::LeaseLost { loss: LeaseLoss::Voided, .. } => f.write_str(
+                "the key was invalidated or set during a load, whose value is served to its own caller only",
+            ),
+            Self::LeaseLost { loss: LeaseLoss::Expired, after, .. } => write!(
+                f,
+                "a lease ended {after:.1?} into its load, whose value is not stored: the load keeps its thread, \
+                 or its future is not polled; run blocking code in `cachefence::blocking`, or raise \
+                 `lock_timeout`"
+            ),
+            Self::LeaseLost { loss: LeaseLoss::TimedOut, after, .. } => write!(
+                f,
+                "a load has taken {after:.1?}, longer than `load_timeout`: its lease is not renewed any more, and its \
+                 value will not be stored"
+            ),
+            Self::UndecodableEntry { problem, .. } => write!(
+                f,
+                "an entry does not decode to the function's type, and is loaded anew: {problem}; two releases \
+                 with different types may share the key"
+            ),
+            Self::UnstorableValue { problem, .. } => {
+                write!(f, "a value is served and not stored: {problem}")
+            }
+            Self::SwallowedError { error, .. } => write!(
+                f,
+                "a load failed, and its error is not returned because a value could be served: {error}"
+            ),
+            Self::UnusableCall { problem, .. } => {
+                write!(f, "a call runs its body without the cache: {problem}")
+            }
+        }
+    }
+}

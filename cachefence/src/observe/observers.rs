@@ -1,0 +1,295 @@
+//! The observers of one cache: its counters, its log and all who want to know.
+//!
+//! Each method takes in one kind of event. The counters come first, because they are there always; the
+//! event itself is made only where somebody may want it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+#[cfg(feature = "redis")]
+use tokio::time::Instant;
+
+use super::counters::{Count, Counters};
+use super::wording::{first_line, without_values};
+use super::{
+    BypassReason, Event, LeaseLoss, Load, LoadOutcome, Observe, Operation, RequestResult, Stats,
+    Trouble,
+};
+use crate::error::StoreError;
+use crate::key::Key;
+#[cfg(feature = "redis")]
+use crate::sync::lock;
+
+/// The observers of one cache.
+pub(crate) struct Observers {
+    name: String,
+    counters: Counters,
+    list: Vec<Box<dyn Observe>>,
+    #[cfg(feature = "tracing")]
+    flood: super::flood::Flood,
+    #[cfg(feature = "redis")]
+    outage: std::sync::Mutex<Option<Outage>>,
+}
+
+/// An outage that has not ended.
+#[cfg(feature = "redis")]
+struct Outage {
+    since: Instant,
+    /// How many bodies had run because of an outage when this one began.
+    bypassed_before: u64,
+}
+
+impl Observers {
+    /// The observers of a cache with this `name`, which may be empty.
+    pub(crate) fn new(name: String, list: Vec<Box<dyn Observe>>) -> Self {
+        #[cfg(feature = "metrics")]
+        let list = with_metrics(list, &name);
+        Self {
+            name,
+            counters: Counters::new(),
+            list,
+            #[cfg(feature = "tracing")]
+            flood: super::flood::Flood::new(),
+            #[cfg(feature = "redis")]
+            outage: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The name of the cache.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn stats(&self, pending_invalidations: usize) -> Stats {
+        self.counters.stats(pending_invalidations)
+    }
+
+    /// Whether somebody wants to know of what happens all the time: of calls, loads and operations.
+    pub(crate) fn want_all(&self) -> bool {
+        !self.list.is_empty()
+    }
+
+    /// A call was served.
+    #[inline]
+    pub(crate) fn served(&self, key: &Key, result: RequestResult, waited: Option<Duration>) {
+        self.counters.add(Count::Request(result));
+        if self.want_all() {
+            self.tell_served(key, result, waited);
+        }
+    }
+
+    #[cold]
+    fn tell_served(&self, key: &Key, result: RequestResult, waited: Option<Duration>) {
+        self.pass_on(&Event::Request { template: template(key), result, waited });
+    }
+
+    /// A body begins, without the lease if there is a reason to `bypass` it.
+    pub(crate) fn load(&self, key: &Key, bypass: Option<BypassReason>) -> Load<'_> {
+        let template = template(key);
+        self.counters.add(Count::LoadBegan);
+        if let Some(reason) = bypass {
+            self.counters.add(Count::Bypass(reason));
+        }
+        self.tell(&Event::LoadBegan { template, bypass });
+        Load::new(self, template, bypass)
+    }
+
+    /// A load is over; [`Load`] calls this.
+    pub(super) fn load_over(
+        &self,
+        template: &'static str,
+        outcome: LoadOutcome,
+        bypass: Option<BypassReason>,
+        took: Duration,
+    ) {
+        self.counters.add(Count::Load(outcome));
+        self.tell(&Event::Load { template, outcome, bypass, took });
+    }
+
+    /// The store is asked for an operation.
+    #[inline]
+    pub(crate) fn asked(&self, operation: Operation) {
+        self.counters.add(Count::Operation(operation));
+    }
+
+    /// An operation is over, which was timed because somebody [wants to know](Self::want_all).
+    pub(crate) fn operation_over(&self, operation: Operation, took: Duration, succeeded: bool) {
+        self.tell(&Event::Operation { operation, took, succeeded });
+    }
+
+    /// The store failed, and the call goes on without it.
+    pub(crate) fn store_failed(&self, operation: Operation, key: &Key, error: &StoreError) {
+        self.counters.add(Count::Failure(operation));
+        if !error.is_told() {
+            self.tell(&Event::StoreFailed { template: template(key), operation, error });
+        }
+    }
+
+    /// The store took long for an operation.
+    #[cfg(feature = "redis")]
+    #[cold]
+    pub(crate) fn store_slow(&self, took: Duration, op_timeout: Duration) {
+        self.trouble(Trouble::SlowOperation, &Event::StoreSlow { took, op_timeout });
+    }
+
+    /// The circuit breaker has opened.
+    #[cfg(feature = "redis")]
+    pub(crate) fn store_down(&self, error: &StoreError) {
+        let bypassed_before = self.counters.of(Count::Bypass(BypassReason::StoreDown));
+        *lock(&self.outage) = Some(Outage { since: Instant::now(), bypassed_before });
+        self.trouble(Trouble::Outage, &Event::StoreDown { error });
+    }
+
+    /// The circuit breaker has closed.
+    #[cfg(feature = "redis")]
+    pub(crate) fn store_up(&self, server: &str) {
+        let Some(Outage { since, bypassed_before }) = lock(&self.outage).take() else { return };
+        let bypassed = self.counters.of(Count::Bypass(BypassReason::StoreDown)) - bypassed_before;
+        self.tell(&Event::StoreUp { server, down_for: since.elapsed(), bypassed });
+    }
+
+    /// The store turned out not to do a part of what it is asked.
+    #[cfg(feature = "redis")]
+    pub(crate) fn store_degraded(&self, problem: &str) {
+        self.trouble(Trouble::Degraded, &Event::StoreDegraded { problem });
+    }
+
+    /// A reply held another key's entry.
+    #[cfg(feature = "redis")]
+    pub(crate) fn stray_reply(&self, key: &Key) {
+        self.trouble(Trouble::StrayReply, &Event::StrayReply { template: template(key) });
+    }
+
+    /// A lease was lost during its load, which had run for `after`.
+    pub(crate) fn lease_lost(&self, key: &Key, loss: LeaseLoss, after: Duration) {
+        let event = Event::LeaseLost { template: template(key), loss, after };
+        match loss {
+            LeaseLoss::Voided => self.tell(&event),
+            LeaseLoss::Expired | LeaseLoss::TimedOut => self.trouble(Trouble::LeaseExpired, &event),
+        }
+    }
+
+    /// An entry does not decode to the call's type.
+    pub(crate) fn undecodable_entry(&self, key: &Key, error: &(dyn std::error::Error + 'static)) {
+        let problem = &without_values(&error.to_string());
+        let event = Event::UndecodableEntry { template: template(key), problem };
+        self.trouble(Trouble::UndecodableEntry, &event);
+    }
+
+    /// A value is served and not stored.
+    pub(crate) fn unstorable_value(&self, key: &Key, problem: &str) {
+        let event = Event::UnstorableValue { template: template(key), problem };
+        self.trouble(Trouble::UnstorableValue, &event);
+    }
+
+    /// An error of a body is not returned.
+    pub(crate) fn swallowed_error(&self, key: &Key, error: &str) {
+        let event = Event::SwallowedError { template: template(key), error: first_line(error) };
+        self.trouble(Trouble::SwallowedError, &event);
+    }
+
+    /// A call runs its body without the cache.
+    pub(crate) fn unusable_call(&self, key: &Key, error: &(dyn std::error::Error + 'static)) {
+        let problem = &error.to_string();
+        let event = Event::UnusableCall { template: template(key), problem };
+        self.trouble(Trouble::UnusableCall, &event);
+    }
+
+    fn trouble(&self, trouble: Trouble, event: &Event<'_>) {
+        self.counters.add(Count::Trouble(trouble));
+        self.tell(event);
+    }
+
+    /// Tells the log and all who want to know.
+    fn tell(&self, event: &Event<'_>) {
+        #[cfg(feature = "tracing")]
+        super::log::write(&self.name, &self.flood, event);
+        self.pass_on(event);
+    }
+
+    fn pass_on(&self, event: &Event<'_>) {
+        for observer in &self.list {
+            // A panic is the observer's own fault, and no reason for a call to fail. Nothing of the cache
+            // is borrowed by the observer, so nothing is left half done.
+            drop(catch_unwind(AssertUnwindSafe(|| observer.on_event(event))));
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn with_metrics(mut list: Vec<Box<dyn Observe>>, name: &str) -> Vec<Box<dyn Observe>> {
+    list.push(Box::new(super::metrics::Metrics::new(name)));
+    list
+}
+
+/// The template of a key as events have it.
+fn template(key: &Key) -> &'static str {
+    key.template().unwrap_or_default()
+}
+
+/// An annotated function ran before any cache was installed. There is no cache whose observers could be
+/// told.
+pub(crate) fn not_installed() {
+    const MESSAGE: &str = "no default cache is installed, so annotated functions cache in this \
+                           process only; call `CacheFence::install` at startup, or name a cache \
+                           with `cache = ..`";
+    #[cfg(feature = "tracing")]
+    tracing::warn!("{MESSAGE}");
+    #[cfg(not(feature = "tracing"))]
+    eprintln!("cachefence: {MESSAGE}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::sync::lock;
+
+    fn key() -> Key {
+        Key::new("", "user:secret".to_owned(), Some("user:<id>")).0
+    }
+
+    #[test]
+    fn an_observer_that_panics_harms_nobody() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let panics = |_: &Event<'_>| panic!("on purpose");
+        let notes = Arc::clone(&seen);
+        let notes = move |event: &Event<'_>| lock(&notes).push(event.to_string());
+        let observers = Observers::new(String::new(), vec![Box::new(panics), Box::new(notes)]);
+        observers.served(&key(), RequestResult::Hit, None);
+        assert_eq!(*lock(&seen), ["a call was served: hit"]);
+        assert_eq!(observers.stats(0).requests.hit, 1);
+    }
+
+    #[test]
+    fn events_name_the_template_and_not_the_key() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&seen);
+        let notes = move |event: &Event<'_>| lock(&notes).push(format!("{event:?} {event}"));
+        let observers = Observers::new(String::new(), vec![Box::new(notes)]);
+        let (key, error) = (&key(), StoreError::new("gone"));
+        observers.served(key, RequestResult::Joined, Some(Duration::ZERO));
+        observers.load(key, Some(BypassReason::StoreFailed)).end(LoadOutcome::Stored);
+        observers.store_failed(Operation::Read, key, &error);
+        observers.lease_lost(key, LeaseLoss::Expired, Duration::ZERO);
+        observers.undecodable_entry(key, &error);
+        observers.unstorable_value(key, "its ttl is out of bounds");
+        observers.swallowed_error(key, "gone");
+        observers.unusable_call(key, &error);
+        let seen = lock(&seen);
+        assert_eq!(seen.len(), 9);
+        assert!(seen.iter().all(|event| event.contains("user:<id>")), "{seen:?}");
+        assert!(!seen.iter().any(|event| event.contains("secret")), "{seen:?}");
+    }
+
+    #[test]
+    fn an_error_that_follows_from_another_is_counted_and_not_told() {
+        let seen = Arc::new(Mutex::new(0));
+        let notes = Arc::clone(&seen);
+        let notes = move |_: &Event<'_>| *lock(&notes) += 1;
+        let observers = Observers::new(String::new(), vec![Box::new(notes)]);
+        observers.store_failed(Operation::Read, &key(), &StoreError::told("left alone"));
+        assert_eq!((observers.stats(0).failures.read, *lock(&seen)), (1, 0));
+    }
+}
