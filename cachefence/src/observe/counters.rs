@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread;
 
 /// Defines an enum, and a struct with a count for each of its variants.
 macro_rules! counted {
@@ -272,38 +271,29 @@ impl Count {
 }
 
 /// The counters of one cache.
-pub(super) struct Counters {
-    /// A power of two of them.
-    shards: Box<[Shard]>,
-}
+pub(super) struct Counters([Shard; SHARDS]);
 
 /// The counters of a few threads, on cache lines of their own. Processors fetch lines in pairs, hence 128.
 #[repr(align(128))]
 struct Shard([AtomicU64; ALL]);
 
-/// The most shards: a bound on the memory that a cache takes, some 400 bytes each.
-const MOST_SHARDS: usize = 64;
+/// How many shards there are: a power of two, so that a hit masks and does not divide. A cache takes some 6
+/// KiB for them.
+const SHARDS: usize = 16;
 
 impl Counters {
     pub(super) fn new() -> Self {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let shards = cores.next_power_of_two().min(MOST_SHARDS);
-        Self { shards: (0..shards).map(|_| Shard([const { AtomicU64::new(0) }; ALL])).collect() }
+        Self([const { Shard([const { AtomicU64::new(0) }; ALL]) }; SHARDS])
     }
 
     /// Adds one.
     #[inline]
     pub(super) fn add(&self, count: Count) {
-        let shard = thread_number() & (self.shards.len() - 1);
-        if let Some(counter) = self.shards.get(shard).and_then(|shard| shard.0.get(count.index())) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0[thread_number() % SHARDS].0[count.index()].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn of(&self, count: Count) -> u64 {
-        let index = count.index();
-        let shards = self.shards.iter().filter_map(|shard| shard.0.get(index));
-        shards.map(|counter| counter.load(Ordering::Relaxed)).sum()
+        self.0.iter().map(|shard| shard.0[count.index()].load(Ordering::Relaxed)).sum()
     }
 
     pub(super) fn stats(&self, pending_invalidations: usize) -> Stats {
@@ -338,13 +328,15 @@ fn thread_number() -> usize {
 #[cold]
 fn next_number(number: &Cell<usize>) -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed) & (MOST_SHARDS - 1);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
     number.set(next);
     next
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]

@@ -8,44 +8,51 @@ pub(crate) use self::without_tracing::{LoadSpan, WaitSpan};
 
 #[cfg(feature = "tracing")]
 mod with_tracing {
+    use std::sync::Arc;
+
     use tracing::Span;
 
     use crate::observe::BypassReason;
 
-    /// The span of a load.
+    /// The span of a load; `None` where nobody listens. It is behind a pointer because each caller that waits
+    /// has room for it.
     #[derive(Clone)]
-    pub(crate) struct LoadSpan(Span);
+    pub(crate) struct LoadSpan(Option<Arc<Span>>);
 
     impl LoadSpan {
         pub(crate) fn begin(cache: &str, template: &str, bypass: Option<BypassReason>) -> Self {
-            let span = tracing::info_span!("load", cache, template, bypass = tracing::field::Empty);
-            if let Some(reason) = bypass {
-                span.record("bypass", reason.as_str());
-            }
-            Self(span)
+            let bypass = bypass.map(BypassReason::as_str);
+            let span = tracing::info_span!("load", cache, template, bypass);
+            Self((!span.is_disabled()).then(|| Arc::new(span)))
         }
 
         /// The span of a load that another process ran.
         pub(crate) const fn none() -> Self {
-            Self(Span::none())
+            Self(None)
         }
 
         pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-            self.0.in_scope(work)
+            match &self.0 {
+                Some(span) => span.in_scope(work),
+                None => work(),
+            }
         }
     }
 
-    /// The span of a call that waits for a load, until it is dropped.
-    pub(crate) struct WaitSpan(Span);
+    /// The span of a call that waits for a load, until it is dropped; `None` where nobody listens.
+    pub(crate) struct WaitSpan(Option<Box<Span>>);
 
     impl WaitSpan {
         pub(crate) fn begin(cache: &str, template: &str) -> Self {
-            Self(tracing::info_span!("wait", cache, template))
+            let span = tracing::info_span!("wait", cache, template);
+            Self((!span.is_disabled()).then(|| Box::new(span)))
         }
 
         /// The call is served by `load`.
         pub(crate) fn follows_from(&self, LoadSpan(load): &LoadSpan) {
-            self.0.follows_from(load);
+            if let (Some(wait), Some(load)) = (&self.0, load) {
+                wait.follows_from(load.as_ref());
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cachefence::store::Health;
 use cachefence::{CacheFence, Error};
 use cachefence_tests::RedisServer;
 
@@ -84,6 +85,28 @@ fn a_cache_with_bad_options_is_not_built() {
         assert_eq!(invalid.option(), option);
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
     }
+}
+
+#[test]
+fn a_url_that_asks_for_tls_is_refused_as_that() {
+    for url in ["rediss://:hunter2@cache.example:6380/0", "REDISS://cache.example"] {
+        let error = CacheFence::builder().redis(url).build_lazy().unwrap_err().to_string();
+        assert!(error.contains("`rediss://`") && error.contains("not supported yet"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_is_refused_as_that() {
+    let server = RedisServer::builder().args(["--cluster-enabled", "yes"]).start();
+    let error = CacheFence::connect(server.url()).await.unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+    assert!(error.to_string().contains("node of a cluster"), "{error}");
+    // A user that may not ask is let in, as on a single server.
+    let server = RedisServer::start();
+    server.cli(&["ACL", "SETUSER", "app", "on", "nopass", "~*", "+@all", "-info"]);
+    let url = format!("redis://app:any@127.0.0.1:{}", server.port());
+    assert_eq!(CacheFence::connect(url).await.unwrap().status().health, Health::Up);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Several processes on one real Redis, and the harness that starts, stops and kills them.
 
+mod board;
 mod harness;
 mod leases;
 mod outage;

@@ -95,7 +95,7 @@ impl RedisStore {
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
         let server = &self.server;
         let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            let with_time = !server.clock.is_known(Instant::now());
+            let with_time = !server.clock.is_known(server.clock.moment(Instant::now()));
             let reply = protocol.acquire(self.target(&link, key), request, with_time);
             server.ask_timed(reply).await
         };

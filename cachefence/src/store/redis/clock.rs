@@ -32,6 +32,17 @@ pub(super) struct ServerClock {
     state: Mutex<State>,
 }
 
+/// An instant, in microseconds since the `base` of a clock.
+#[derive(Clone, Copy)]
+pub(super) struct Moment(u64);
+
+impl Moment {
+    /// How long ago `earlier` was at this moment, in microseconds.
+    pub(super) fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 struct State {
     sample: Option<Sample>,
     /// When the server was last asked; `None` if the answer may have come from another one.
@@ -78,7 +89,7 @@ impl ServerClock {
         let uncertainty = now.saturating_duration_since(sent) / 2;
         let new = Sample { at: sent + uncertainty, server, uncertainty };
         let mut state = self.state();
-        let was_due = state.asked.is_some() && !self.is_known(now);
+        let was_due = state.asked.is_some() && !self.is_known(self.moment(now));
         let mut counts = new;
         if let Some(old) = state.sample {
             let believed = old.project(new.at);
@@ -107,23 +118,25 @@ impl ServerClock {
 
     /// The server's time now; `None` if it has never been learned.
     pub(super) fn now(&self) -> Option<Timestamp> {
-        self.at(Instant::now())
+        self.at(self.moment(Instant::now()))
     }
 
-    /// The server's time at `instant`; `None` if it has never been learned.
-    pub(super) fn at(&self, instant: Instant) -> Option<Timestamp> {
+    /// The server's time at a moment; `None` if it has never been learned.
+    pub(super) fn at(&self, Moment(micros): Moment) -> Option<Timestamp> {
         match self.at_base.load(Ordering::Relaxed) {
             0 => None,
-            at_base => {
-                let now = at_base.saturating_add(self.micros(instant));
-                Some(Timestamp::from_micros(now))
-            }
+            at_base => Some(Timestamp::from_micros(at_base.saturating_add(micros))),
         }
     }
 
     /// Whether the server's time is known, so that a read which is sent `now` need not ask for it.
-    pub(super) fn is_known(&self, now: Instant) -> bool {
-        self.micros(now) <= self.known_until.load(Ordering::Acquire)
+    pub(super) fn is_known(&self, Moment(micros): Moment) -> bool {
+        micros <= self.known_until.load(Ordering::Acquire)
+    }
+
+    /// An instant as this clock counts it: a read converts each instant once, and then compares numbers.
+    pub(super) fn moment(&self, instant: Instant) -> Moment {
+        Moment(self.micros(instant))
     }
 
     /// Has the next read ask for the time, because the server that answers it may have another clock.
@@ -175,14 +188,14 @@ mod tests {
     async fn it_runs_on_from_its_sample() {
         let clock = ServerClock::new();
         assert_eq!(clock.now(), None);
-        assert!(!clock.is_known(Instant::now()));
+        assert!(!clock.is_known(clock.moment(Instant::now())));
         sample(&clock, EPOCH, Duration::from_millis(2)).await;
-        assert!(clock.is_known(Instant::now()));
+        assert!(clock.is_known(clock.moment(Instant::now())));
         advance(Duration::from_secs(4)).await;
         let expected = EPOCH.after(Duration::from_millis(4_002));
         assert!(near(clock.now(), expected, Duration::from_millis(1)));
         advance(Duration::from_secs(2)).await;
-        assert!(!clock.is_known(Instant::now()));
+        assert!(!clock.is_known(clock.moment(Instant::now())));
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,9 +205,9 @@ mod tests {
         let server = || EPOCH.after(begun.elapsed());
         let lasts = async |clock: &ServerClock, seconds| {
             advance(Duration::from_secs(seconds)).await;
-            assert!(clock.is_known(Instant::now()), "{seconds} s");
+            assert!(clock.is_known(clock.moment(Instant::now())), "{seconds} s");
             advance(Duration::from_millis(1)).await;
-            assert!(!clock.is_known(Instant::now()), "{seconds} s");
+            assert!(!clock.is_known(clock.moment(Instant::now())), "{seconds} s");
         };
         sample(&clock, server(), Duration::ZERO).await;
         // A sample that came before one was due says nothing of how long a sample lasts.
@@ -204,7 +217,7 @@ mod tests {
             sample(&clock, server(), Duration::ZERO).await;
         }
         clock.doubt();
-        assert!(!clock.is_known(Instant::now()));
+        assert!(!clock.is_known(clock.moment(Instant::now())));
         sample(&clock, server(), Duration::ZERO).await;
         lasts(&clock, 5).await;
         sample(&clock, server(), Duration::ZERO).await;

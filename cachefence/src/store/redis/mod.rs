@@ -62,6 +62,14 @@ impl RedisStore {
         codec: CodecId,
         observers: Arc<Observers>,
     ) -> Result<Self, InvalidOption> {
+        let scheme = url.split("://").next().unwrap_or_default().to_ascii_lowercase();
+        if matches!(scheme.as_str(), "rediss" | "valkeys") {
+            return Err(InvalidOption::new(
+                "redis",
+                "asks for TLS (`rediss://`), which is not supported yet; until it is, put a TLS proxy such as \
+                 stunnel beside the service and give its `redis://` address",
+            ));
+        }
         let client = Client::open(url).map_err(|_| {
             // The client's own error may quote the URL, and with it the password.
             InvalidOption::new(
@@ -169,6 +177,7 @@ impl RedisStore {
         let time = time.query_async(&mut shared);
         let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
         server.clock.learn(sent, time?);
+        self.refuse_cluster().await?;
         // The link is asked for anew, because another runtime may be polling this future by now.
         let mut shared = server.links.here()?.shared.clone();
         let load = scripts::load(&mut shared);
@@ -180,6 +189,24 @@ impl RedisStore {
             }
             Err(failure) => Err(failure.into()),
         }
+    }
+
+    /// Refuses a node of a cluster, which holds a part of the keys only. A server that does not tell is taken for a
+    /// single one.
+    async fn refuse_cluster(&self) -> Result<(), StoreError> {
+        let server = &self.server;
+        let mut shared = server.links.here()?.shared.clone();
+        let mut info = redis::cmd("INFO");
+        let info = info.arg("cluster").query_async::<String>(&mut shared);
+        let told = server.with_timeout(Instant::now(), CHECK_TIMEOUT, pin!(info)).await;
+        if told.is_ok_and(|info| info.contains("cluster_enabled:1")) {
+            return Err(StoreError::new(format!(
+                "Redis at {} is a node of a cluster, which holds a part of the keys only; Redis Cluster is not \
+                 supported yet: use a single primary",
+                server.address()
+            )));
+        }
+        Ok(())
     }
 }
 

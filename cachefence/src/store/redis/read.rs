@@ -20,7 +20,8 @@ impl RedisStore {
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.server;
         let asked = Instant::now();
-        if !server.clock.is_known(asked) {
+        let begun = server.clock.moment(asked);
+        if !server.clock.is_known(begun) {
             // Boxed, because this is rare, and a hit's future should be small.
             return Box::pin(self.get_with_time(key)).await;
         }
@@ -28,8 +29,8 @@ impl RedisStore {
         let reply = pin!(link.reads.read(key.as_str(), asked, server.op_timeout));
         match server.ask_at(asked, reply).await {
             Ok(entry) => {
-                let answered = Instant::now();
-                server.took(asked, answered);
+                let answered = server.clock.moment(Instant::now());
+                server.took(answered.micros_since(begun));
                 match server.clock.at(answered) {
                     Some(now) => Ok(self.snapshot(key, entry, now)),
                     None => Box::pin(self.get_with_time(key)).await,

@@ -42,7 +42,7 @@ pub(super) struct Server {
     writes: AtomicBool,
     pub(super) op_timeout: Duration,
     /// How long an operation takes that is told of. A load has three operations within `op_timeout`.
-    slow: Duration,
+    slow_micros: u64,
     observers: Arc<Observers>,
 }
 
@@ -56,7 +56,7 @@ impl Server {
             scripting: AtomicBool::new(true),
             writes: AtomicBool::new(true),
             op_timeout,
-            slow: op_timeout / 3,
+            slow_micros: u64::try_from(op_timeout.as_micros() / 3).unwrap_or(u64::MAX),
             observers,
         }
     }
@@ -77,15 +77,14 @@ impl Server {
     ) -> Result<T, Failure> {
         let asked = Instant::now();
         let reply = self.ask_at(asked, pin!(reply)).await;
-        self.took(asked, Instant::now());
+        self.took(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX));
         reply
     }
 
     /// Tells of an operation that took long.
-    pub(super) fn took(&self, asked: Instant, answered: Instant) {
-        let took = answered.saturating_duration_since(asked);
-        if took > self.slow {
-            self.observers.store_slow(took, self.op_timeout);
+    pub(super) fn took(&self, micros: u64) {
+        if micros > self.slow_micros {
+            self.observers.store_slow(Duration::from_micros(micros), self.op_timeout);
         }
     }
 
