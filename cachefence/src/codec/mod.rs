@@ -4,12 +4,15 @@
 
 mod json;
 mod nulls;
+mod thin;
 
-use erased_serde::Deserializer as ErasedDeserializer;
+use std::marker::PhantomData;
+
 use serde::Serialize;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer};
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
 pub use self::json::Json;
+use self::thin::{Fill, Seed, fill, unused};
 use crate::error::BoxError;
 
 /// Turns values into bytes and back: any serde format.
@@ -68,7 +71,7 @@ pub trait Codec: Send + Sync + 'static {
 }
 
 /// The codec of one cache. JSON is called directly, so that the default costs no dynamic call; any other codec is called
-/// through `erased_serde`.
+/// through `erased_serde`, and decodes through [`thin`].
 pub(crate) enum AnyCodec {
     Json,
     Other {
@@ -108,12 +111,8 @@ impl AnyCodec {
             // Checking the whole text for UTF-8 once takes a tenth of the time that checking each string would take.
             Self::Json => Ok(serde_json::from_str(str::from_utf8(bytes)?)?),
             Self::Other { codec, .. } => {
-                let mut decoded = None;
-                codec.decode_erased(bytes, &mut |from| {
-                    decoded = Some(erased_serde::deserialize(from)?);
-                    Ok(())
-                })?;
-                decoded.ok_or_else(|| "the codec did not use the seed that it was given".into())
+                let decoded = fill(PhantomData::<T>, |fill| codec.decode_erased(bytes, fill))?;
+                decoded.ok_or_else(|| unused().into())
             }
         }
     }
@@ -135,7 +134,7 @@ impl CodecId {
 /// A [`Codec`] behind a pointer.
 pub(crate) trait ErasedCodec: Send + Sync {
     fn encode_erased(&self, value: &dyn erased_serde::Serialize) -> Result<Vec<u8>, BoxError>;
-    fn decode_erased<'a>(&self, bytes: &[u8], fill: &'a mut Fill<'a>) -> Result<(), BoxError>;
+    fn decode_erased(&self, bytes: &[u8], fill: &mut dyn Fill) -> Result<(), BoxError>;
 }
 
 impl<C: Codec> ErasedCodec for C {
@@ -143,23 +142,8 @@ impl<C: Codec> ErasedCodec for C {
         self.encode(value)
     }
 
-    fn decode_erased<'a>(&self, bytes: &[u8], fill: &'a mut Fill<'a>) -> Result<(), BoxError> {
-        self.decode(bytes, FillSeed(fill))
-    }
-}
-
-/// Takes a value out of a deserializer, whatever the value's type is.
-type Fill<'a> = dyn FnMut(&mut dyn ErasedDeserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
-
-/// The seed that a [`Codec`] is handed for a value whose type it does not know.
-struct FillSeed<'a>(&'a mut Fill<'a>);
-
-impl<'de> DeserializeSeed<'de> for FillSeed<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let mut erased = <dyn ErasedDeserializer<'_>>::erase(deserializer);
-        (self.0)(&mut erased).map_err(serde::de::Error::custom)
+    fn decode_erased(&self, bytes: &[u8], fill: &mut dyn Fill) -> Result<(), BoxError> {
+        self.decode(bytes, Seed(fill))
     }
 }
 
