@@ -104,6 +104,7 @@ where
     pub(crate) fn fetch(self) -> impl Future<Output = Result<Result<T, E>, Self>> {
         async move {
             if let Some(value) = self.fresh_at_once() {
+                self.engine.observers.served(self.request.key(), RequestResult::Hit, None);
                 return Ok(Ok(value));
             }
             let read = engine::first_read(self.engine, self.call()).await;
@@ -118,12 +119,9 @@ where
 
     /// The value that is there, if it is fresh and the store answers at once.
     fn fresh_at_once(&self) -> Option<T> {
-        let key = self.request.key();
-        let (payload, result) = engine::fresh_at_once(self.engine, key, self.policy)?;
+        let payload = engine::fresh_at_once(self.engine, self.request.key(), self.policy)?;
         // A value that does not decode is read again, and told of then.
-        let value = self.engine.codec.decode(&payload).ok()?;
-        self.engine.observers.served(key, result, None);
-        Some(value)
+        self.engine.codec.decode(&payload).ok()
     }
 
     fn call(&self) -> Call<'a> {
@@ -135,13 +133,13 @@ where
     fn take(&self, read: FirstRead<'a>) -> Result<T, Box<NotServed<'a, T>>> {
         let mut value = None;
         let (call, next) = match read {
-            FirstRead::Fresh(encoded, result) => {
-                let Ok(value) = Self::decode(self.engine, &encoded) else {
-                    // A value that does not decode is read again, as one that is to be loaded.
-                    return Err(Box::new((self.call(), Next::Read, None)));
-                };
-                self.engine.observers.served(self.request.key(), result, None);
-                return Ok(value);
+            FirstRead::Fresh(encoded) => {
+                let value = Self::decode(self.engine, &encoded);
+                if value.is_ok() {
+                    self.engine.observers.served(self.request.key(), RequestResult::Hit, None);
+                }
+                // A value that does not decode is read again, as one that is to be loaded.
+                return value.map_err(|_| Box::new((self.call(), Next::Read, None)));
             }
             FirstRead::NotFresh(read) => {
                 let (mut call, found) = *read;

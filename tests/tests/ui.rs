@@ -54,6 +54,45 @@ fn every_program_has_a_twin_that_compiles() {
     assert_eq!(compiled, wanted.iter().map(String::as_str).collect());
 }
 
+/// What the README says to install, with `--path` because the package is not published, is enough for its first program.
+#[test]
+fn what_the_readme_installs_is_enough_for_its_first_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let block = |language: &str| {
+        let (_, rest) = readme.split_once(&format!("```{language}\n")).expect("there is one");
+        rest.split_once("\n```").expect("it ends").0
+    };
+    let project = tempfile::tempdir().unwrap();
+    let cargo = |arguments: &[&str]| {
+        // Offline: what the workspace needs is there, and nothing else is looked for.
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(arguments).arg("--offline").current_dir(&project);
+        cargo.env("CARGO_TARGET_DIR", root.join("target/tests/readme"));
+        let output = cargo.output().expect("cargo runs");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    cargo(&["init", "--quiet", "--name", "first"]);
+    fs::copy(root.join("Cargo.lock"), project.path().join("Cargo.lock")).unwrap();
+    let library = root.join("cachefence");
+    for line in block("sh").lines() {
+        let command = line.split('#').next().unwrap_or_default();
+        let mut arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        assert_eq!(arguments[0], "add");
+        if arguments[1] == "cachefence" {
+            arguments.extend(["--path", library.to_str().unwrap()]);
+        }
+        cargo(&arguments);
+    }
+    let main = "#[tokio::main]\nasync fn main() {\n    println!(\"{:?}\", profile(1).await);\n}\n";
+    fs::write(project.path().join("src/main.rs"), format!("{}\n\n{main}", block("rust"))).unwrap();
+    cargo(&["check", "--quiet"]);
+}
+
 #[test]
 fn a_twin_differs_by_the_fix_alone() {
     for program in programs() {

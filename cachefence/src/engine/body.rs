@@ -36,8 +36,9 @@ struct Shared<'a> {
     state: State,
     /// Why the body runs without the lease, if it does.
     bypass: Option<BypassReason>,
-    /// The run of the body, from its first poll until its outcome is known.
-    load: Option<Load<'a>>,
+    /// The run of the body, from its first poll until its outcome is known. It is in a box because most callers
+    /// run no body.
+    load: Option<Box<Load<'a>>>,
 }
 
 #[derive(Default)]
@@ -117,7 +118,7 @@ impl<'a> Body<'a> {
             let mut shared = self.shared();
             (shared.load.take(), shared.bypass)
         };
-        let mut load = load.unwrap_or_else(|| self.observers.load(self.key, bypass));
+        let mut load = load.unwrap_or_else(|| Box::new(self.observers.load(self.key, bypass)));
         let polled = load.poll(poll);
         match &polled {
             Poll::Ready(Ended::Failed { .. } | Ended::FailedNotKept { .. }) => {

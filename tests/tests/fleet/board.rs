@@ -118,7 +118,7 @@ struct Refused;
 #[cachefence(key = "rate:<id>", ttl = 0.02, cache = cache, skip(cache))]
 async fn rate(cache: &CacheFence, id: u64) -> Result<u64, Refused> {
     tokio::time::sleep(Duration::from_millis(5)).await;
-    if id % 7 == 0 { Err(Refused) } else { Ok(id) }
+    if id.is_multiple_of(7) { Err(Refused) } else { Ok(id) }
 }
 
 #[cachefence(key = "large:<id>", ttl = 60, cache = cache, skip(cache))]

@@ -26,7 +26,8 @@ use crate::store::{Kind, Snapshot};
 
 /// What the first read of a call comes to. A hit has little to move about, so the rest is in a box.
 pub(crate) enum FirstRead<'a> {
-    Fresh(Encoded, RequestResult),
+    /// A hit.
+    Fresh(Encoded),
     NotFresh(Box<(Call<'a>, Found)>),
 }
 
@@ -34,11 +35,8 @@ pub(crate) enum FirstRead<'a> {
 pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a, FirstRead<'a>> {
     Box::pin(async move {
         match read(engine, &mut call).await {
-            Found::Entry(entry, decoded)
-                if judge(engine, call.key, call.policy, &entry) == Freshness::Fresh =>
-            {
-                let result = fresh_result(&entry);
-                FirstRead::Fresh(Encoded { payload: entry.payload, decoded }, result)
+            Found::Entry(entry, decoded) if is_hit(engine, call.key, call.policy, &entry) => {
+                FirstRead::Fresh(Encoded { payload: entry.payload, decoded })
             }
             found => FirstRead::NotFresh(Box::new((call, found))),
         }
@@ -47,26 +45,20 @@ pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a,
 
 /// The value under `key`, if it is fresh and the store answers at once.
 #[inline]
-pub(crate) fn fresh_at_once(
-    engine: &Engine,
-    key: &Key,
-    policy: &Policy,
-) -> Option<(Bytes, RequestResult)> {
+pub(crate) fn fresh_at_once(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
     if engine.answers_at_once { fresh(engine, key, policy) } else { None }
 }
 
-fn fresh(engine: &Engine, key: &Key, policy: &Policy) -> Option<(Bytes, RequestResult)> {
+fn fresh(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
     // A store that fails is reported by the call that reads it next.
     let entry = read_entry(engine, key).now().ok()?.ok()??;
-    let fresh = judge(engine, key, policy, &entry) == Freshness::Fresh;
-    let result = fresh_result(&entry);
-    fresh.then_some((entry.payload, result))
+    is_hit(engine, key, policy, &entry).then_some(entry.payload)
 }
 
-/// How a call is served that is given a fresh entry. One whose load has failed counts as fresh until its
-/// retry-at, though it may be past its ttl.
-fn fresh_result(entry: &Snapshot) -> RequestResult {
-    if entry.expiry > entry.now { RequestResult::Hit } else { RequestResult::Stale }
+/// Whether an entry is served and nothing more is to be done. One whose load has failed counts as fresh until
+/// its retry-at, though it may be past its ttl: that is no hit, and is decided the long way.
+fn is_hit(engine: &Engine, key: &Key, policy: &Policy, entry: &Snapshot) -> bool {
+    judge(engine, key, policy, entry) == Freshness::Fresh && entry.expiry > entry.now
 }
 
 /// How fresh an entry is, with the draw for an early refresh.
@@ -105,7 +97,8 @@ pub(crate) fn decide(
             if freshness != Freshness::Expired {
                 let result = match freshness {
                     Freshness::Early => RequestResult::Early,
-                    _ => fresh_result(&entry),
+                    _ if entry.expiry > entry.now => RequestResult::Hit,
+                    _ => RequestResult::Stale,
                 };
                 let value = Encoded { payload: entry.payload, decoded };
                 match can_decode(&value) {

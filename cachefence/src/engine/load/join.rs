@@ -6,6 +6,7 @@
 //! `wait_for_lock`, after which it loads as a guest. A joiner reads nothing and sends nothing while
 //! it waits, so ten thousand of them cost the store no command.
 
+use std::future::Future;
 use std::pin::{Pin, pin};
 
 use super::ending::stale;
@@ -17,46 +18,51 @@ use crate::engine::parts::Engine;
 use crate::race::{First, race};
 use crate::time::sleep_until;
 
-/// Waits for a load as one of its members.
-pub(super) async fn join(
+/// Waits for a load as one of its members. No `async fn`, whose future would hold its arguments twice: this is where
+/// most callers wait.
+pub(super) fn join(
     engine: &Engine,
     call: &Call<'_>,
     mut joiner: Joiner,
     mut attempt: Attempt,
-) -> Next {
-    // The timer lives in a block of its own, so that the steps below do not carry it.
-    let turn = {
-        let wait = call.wait_span(engine);
-        let limit = sleep_until(call.waits_until(&attempt));
-        let turn = race(Pin::new(&mut joiner), pin!(limit)).await;
-        if let First::A(Turn::Landed(landing)) = &turn {
-            landing.tell(&wait);
-        }
-        turn
-    };
-    match turn {
-        First::A(Turn::Landed(landing)) => {
-            let failed = matches!(landing, Landing::Failed { .. } | Landing::NotShared);
-            if failed && call.forgives() {
-                let stale = match attempt.held.take() {
-                    Some(held) => Some(held),
-                    None => Box::pin(stale(engine, call)).await,
-                };
-                if let Some(stale) = stale {
-                    return stale.into();
+) -> impl Future<Output = Next> {
+    async move {
+        // The timer lives in a block of its own, so that the steps below do not carry it.
+        let turn = {
+            let wait = call.wait_span(engine);
+            let limit = sleep_until(call.waits_until(&attempt));
+            let turn = race(Pin::new(&mut joiner), pin!(limit)).await;
+            if let First::A(Turn::Landed(landing)) = &turn {
+                landing.tell(&wait);
+            }
+            turn
+        };
+        match turn {
+            First::A(Turn::Landed(landing)) => {
+                let failed = matches!(landing, Landing::Failed { .. } | Landing::NotShared);
+                if failed && call.forgives() {
+                    return match attempt.held.take() {
+                        Some(held) => held.into(),
+                        None => Box::pin(stale_or(engine, call, landing)).await,
+                    };
                 }
+                Next::after(call, landing)
             }
-            Next::after(call, landing)
-        }
-        First::A(Turn::Leads(baton)) => Next::Lead(baton, attempt),
-        First::B(()) => {
-            if let Some(held) = attempt.held {
-                return held.into();
+            First::A(Turn::Leads(baton)) => Next::Lead(baton, attempt),
+            First::B(()) => {
+                if let Some(held) = attempt.held {
+                    return held.into();
+                }
+                // The leader's body may never end. Another process's load may, so later callers are to
+                // read before they join.
+                joiner.cool();
+                Next::Guest
             }
-            // The leader's body may never end. Another process's load may, so later callers are to
-            // read before they join.
-            joiner.cool();
-            Next::Guest
         }
     }
+}
+
+/// Serves a stale value instead of the failure that landed, if there is one.
+async fn stale_or(engine: &Engine, call: &Call<'_>, landing: Landing) -> Next {
+    stale(engine, call).await.map_or_else(|| Next::after(call, landing), Next::from)
 }

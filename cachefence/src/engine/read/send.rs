@@ -25,6 +25,7 @@ use crate::store::{Snapshot, StoreFuture, StoreResult};
 const SMALL: usize = 2 * 1024;
 
 /// Reads the entry from the store, unless an invalidation of it is pending.
+#[inline]
 pub(in crate::engine) fn read_entry<'a>(
     engine: &'a Engine,
     key: &'a Key,
@@ -72,18 +73,13 @@ pub(super) fn send(
             Ok(_) => ReadResult::Large,
             Err(_) => ReadResult::Unavailable,
         });
-        Some((reported(engine, call.key, entry), sent))
+        Some((entry.map_err(|error| unavailable(engine, call.key, &error)), sent))
     }
 }
 
-/// Reports the error of a read that failed.
-pub(super) fn reported(
-    engine: &Engine,
-    key: &Key,
-    entry: Result<Option<Snapshot>, StoreError>,
-) -> ReadEntry {
-    entry.map_err(|error| {
-        engine.observers.store_failed(Operation::Read, key, &error);
-        Unavailable(error.bypass())
-    })
+/// Tells of a read that failed.
+#[cold]
+pub(super) fn unavailable(engine: &Engine, key: &Key, error: &StoreError) -> Unavailable {
+    engine.observers.store_failed(Operation::Read, key, error);
+    Unavailable(error.bypass())
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::found::{Found, found};
 use super::next::{OnLoad, join_load, read_next};
-use super::send::{read_alone, read_entry, reported};
+use super::send::{read_alone, read_entry, unavailable};
 use crate::engine::call::Call;
 use crate::engine::parts::Engine;
 use crate::share::Decoded;
@@ -23,7 +23,8 @@ pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Futu
         // Where the store answers at once, callers have nothing to share.
         if engine.answers_at_once {
             let entry = read_entry(engine, call.key).await;
-            return found(reported(engine, call.key, entry), Decoded::for_one());
+            let entry = entry.map_err(|error| unavailable(engine, call.key, &error));
+            return found(entry, Decoded::for_one());
         }
         call.ticket.get_or_insert_with(|| engine.tickets.next());
         if let Some(joiner) = join_load(&engine.loads, call.key, OnLoad::Join) {
