@@ -334,11 +334,13 @@ mod tests {
     }
 
     /// A store without a budget that never answers an acquire, and later finds no slot to be released.
-    struct Unbounded;
+    struct Unbounded {
+        wakes: bool,
+    }
 
     impl Store for Unbounded {
         fn traits(&self) -> Traits {
-            Traits { wakes: true, ..Traits::default() }
+            Traits { wakes: self.wakes, ..Traits::default() }
         }
 
         fn read<'a>(&'a self, _: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
@@ -370,23 +372,36 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_store_without_a_budget_leaves_no_task_behind() {
-        let store: Arc<dyn Store> = Arc::new(Unbounded);
+    /// Drops a lease whose acquire is not answered. Returns the store, which its task may still hold.
+    async fn dropped_unanswered(wakes: bool) -> Arc<dyn Store> {
+        let store: Arc<dyn Store> = Arc::new(Unbounded { wakes });
         let key = Key::new("", "k".to_owned(), None).0;
         let mut lease = Lease::new(&store, &observers(), &key, &Chance::default(), TERM);
         let acquire = pin!(lease.acquire(None, None)).poll(&mut Context::from_waker(Waker::noop()));
         assert!(acquire.is_pending());
         drop(lease);
-        let run = async || {
-            for _ in 0..10 {
-                yield_now().await;
-            }
-        };
         run().await;
+        store
+    }
+
+    async fn run() {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_without_a_budget_leaves_no_task_behind() {
+        let store = dropped_unanswered(true).await;
         assert_eq!(Arc::strong_count(&store), 2, "a task waits in order to release once more");
         advance(TERM + Duration::from_millis(1)).await;
         run().await;
+        assert_eq!(Arc::strong_count(&store), 1, "the task has ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_a_store_wakes_nobody_a_lease_is_released_once() {
+        let store = dropped_unanswered(false).await;
         assert_eq!(Arc::strong_count(&store), 1, "the task has ended");
     }
 }

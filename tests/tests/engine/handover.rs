@@ -214,6 +214,18 @@ async fn a_store_that_refuses_the_lock_is_asked_once() {
     assert_eq!(pair.staged.count(Op::Fill), 0, "there is no lease to store it under");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_lease_under_which_nothing_could_be_stored_is_given_back() {
+    let pair = pair();
+    pair.staged.refuse(Op::Fill);
+    let (call, _) = call(&pair, Duration::from_secs(1));
+    assert_eq!(call.await.unwrap(), 1);
+    let begun = Instant::now();
+    let theirs = pair.theirs.entry::<usize>("k").ttl(TTL);
+    assert_eq!(theirs.get_or_set(async || Ok::<_, Infallible>(2)).await.unwrap(), 2);
+    assert!(begun.elapsed() < LEASE / 10, "{:?}", begun.elapsed());
+}
+
 /// Watching is a convenience: the store works, so nobody loads without it.
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_cannot_watch_looks_again_and_again() {
