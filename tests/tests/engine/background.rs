@@ -188,6 +188,21 @@ async fn a_load_in_time_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_load_of_another_in_time_is_served() {
+    let cached = Background::new();
+    let entry = || cached.entry("k").stale_if_error(WINDOW);
+    entry().get_or_set_in_background(cached.load(Duration::ZERO)).await.unwrap();
+    sleep(TTL).await;
+    let calls = [(); 3].map(|()| {
+        tokio::spawn(entry().get_or_set_in_background(cached.load(Duration::from_secs(1))))
+    });
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), 2);
+    }
+    assert_eq!(cached.loads(), 2, "one task for all of them");
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_hundred_and_fifty_six_refreshes_run_at_a_time() {
     let cached = Background::new();
     let keys: Vec<_> = (0..300).map(|key| key.to_string()).collect();
