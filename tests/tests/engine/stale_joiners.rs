@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::Entry;
-use cachefence_tests::{Op, Stop, settle};
+use cachefence_tests::{Op, Phase, Stop, settle};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::stale_windows::{Stale, TTL, WINDOW, if_error};
+use super::stale_windows::{RETRY_AFTER, Stale, TTL, WINDOW, if_error};
 
 /// Ends after `takes`, well or not.
 #[derive(Clone, Copy)]
@@ -136,4 +136,49 @@ async fn who_takes_over_without_a_look_is_served_nothing_that_has_expired() {
     assert_eq!(joiner.await.unwrap().as_deref(), NEW);
     assert_eq!(world.pair.staged.count(Op::Fill), 2);
     assert!(WINDOW > TTL, "what has expired is still there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_are_served_what_was_loaded_however_short_its_ttl() {
+    let short = Duration::from_millis(1);
+    let world = Arc::new(Stale::nothing());
+    let (theirs, begun) = call(&world, if_error(world.their_entry()).ttl(short), makes("new"));
+    begun.reached().await;
+    let ours = [(); 5].map(|()| call(&world, world.entry(), makes("newer")).0);
+    settle().await;
+    let look = world.pair.staged.stop(Op::Acquire, Phase::Request);
+    look.reached().await;
+    assert_eq!(theirs.await.unwrap().as_deref(), NEW);
+    sleep(short * 2).await;
+    look.go();
+    for ours in ours {
+        assert_eq!(ours.await.unwrap().as_deref(), NEW);
+    }
+    assert_eq!(world.loads(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_served_a_stale_value_because_of_a_mark_does_not_hand_it_on() {
+    let ttl = RETRY_AFTER / 2;
+    for past in [Duration::ZERO, Duration::from_millis(1)] {
+        let world = Arc::new(Stale::nothing());
+        let their_entry = || if_error(world.their_entry()).ttl(ttl);
+        let (theirs, begun) = call(&world, their_entry(), makes("old"));
+        begun.reached().await;
+        let (forgiving, _) = call(&world, if_error(world.entry()), FAILS);
+        settle().await; // it waits for the lock
+        let (joiner, _) = call(&world, world.entry(), makes("new"));
+        settle().await;
+        let look = world.pair.staged.stop(Op::Acquire, Phase::Request);
+        look.reached().await;
+        assert_eq!(theirs.await.unwrap().as_deref(), OLD);
+        // An early refresh that fails leaves the mark, and then the ttl ends.
+        let at_once = Load { takes: Duration::ZERO, value: None };
+        let (refresh, _) = call(&world, their_entry().beta(1e300), at_once);
+        assert_eq!(refresh.await.unwrap().as_deref(), OLD);
+        sleep(ttl + past).await;
+        look.go();
+        assert_eq!(forgiving.await.unwrap().as_deref(), OLD, "{past:?} later");
+        assert_eq!(joiner.await.unwrap().as_deref(), NEW, "{past:?} later");
+    }
 }
