@@ -25,3 +25,4 @@ mod starved_runtime;
 mod store_contract;
 mod waiting_together;
 mod wake_up;
+mod watches;
