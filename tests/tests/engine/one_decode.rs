@@ -142,7 +142,17 @@ async fn one_decodes_where_the_others_can_clone() {
     all_are(calls, Ticket(text())).await;
     assert_eq!(TICKETS.swap(0, Ordering::SeqCst), CALLERS - 1, "each for itself");
 
+    a_hit_in_memory_is_decoded_once().await;
     another_type_on_the_same_key_decodes_for_itself().await;
+}
+
+async fn a_hit_in_memory_is_decoded_once() {
+    let (cache, go) = (CacheFence::in_memory(), Semaphore::new(1));
+    let pages = Arc::new(Pages { staged: Arc::default(), cache, go });
+    for _ in 0..2 {
+        assert_eq!(page(Arc::clone(&pages)).await, Page("text".to_owned()));
+    }
+    assert_eq!(PAGES.swap(0, Ordering::SeqCst), 1);
 }
 
 async fn another_type_on_the_same_key_decodes_for_itself() {
