@@ -63,8 +63,13 @@ async fn main() {
     let [url, seed, calls, leave] =
         [1, 2, 3, 4].map(|at| env::args().nth(at).expect("four arguments"));
     let leave = leave.parse().expect("a number");
-    let cache = CacheFence::builder().redis(url).namespace("mixed").op_timeout(DEADLINE);
-    let cache = cache.max_value_bytes(4_000).build().await.expect("the server is there");
+    let builder = || CacheFence::builder().redis(&url).namespace("mixed").op_timeout(DEADLINE);
+    // The test may kill the connection that `build` makes.
+    let cache = loop {
+        if let Ok(cache) = builder().max_value_bytes(4_000).build().await {
+            break cache;
+        }
+    };
     std::panic::set_hook(Box::new(|_| {})); // the panics below are on purpose
     let numbers = Arc::new(Numbers(AtomicU64::new(seed.parse().expect("a number"))));
     let (tally, bodies) = (Tally::default(), Arc::new(AtomicU64::new(1)));
