@@ -15,6 +15,11 @@ use crate::subject::{
 
 /// Runs a worker until its standard input ends.
 pub fn run() {
+    #[cfg(feature = "metrics")]
+    metrics::set_global_recorder(
+        metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder(),
+    )
+    .expect("the first one");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let setup = Setup::of_arguments(&arguments).expect("<kind> <url> <entries> <threads>");
     let runtime = match setup.threads {

@@ -15,4 +15,5 @@ mod outages;
 mod refusals;
 mod starved_loads;
 mod timings;
+mod told;
 mod wall_clocks;
