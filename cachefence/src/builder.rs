@@ -144,7 +144,7 @@ impl Builder {
     /// Tells `observer` what happens in this cache: an [`Observe`] or any `Fn(&Event<'_>)`. May be called
     /// several times; each observer is told everything.
     ///
-    /// Without an observer a hit makes no event, and costs no more than two counters.
+    /// Without an observer, and without the feature `metrics`, a hit makes no event and adds to two counters.
     pub fn observe(mut self, observer: impl Observe) -> Self {
         self.observers.push(Box::new(observer));
         self
@@ -180,8 +180,9 @@ impl Builder {
         self
     }
 
-    /// How long one operation of the Redis store may take, waiting for a connection included. 250 ms
-    /// by default; at least 1 ms. It is the most that Redis in trouble adds to a call.
+    /// How long all operations of the Redis store that one call waits for may take together, waiting for a
+    /// connection included. 250 ms by default; at least 1 ms. It is the most that Redis in trouble adds to a
+    /// call.
     ///
     /// A load has three operations of the store, which share this limit, so it should allow for
     /// several round trips. A value that takes longer to be stored is stored in a task, and its caller
@@ -198,8 +199,8 @@ impl Builder {
     /// How many recomputes of this cache may run at a time while the store cannot be reached. No bound
     /// by default: there is one per key and process in any case. At least 1.
     ///
-    /// Further recomputes wait for their turn. A recompute whose caller is not polled any more holds
-    /// them up no longer than [`wait_for_lock`](Self::wait_for_lock), or 1 second if that is longer.
+    /// Further recomputes wait for their turn. If none ends for [`wait_for_lock`](Self::wait_for_lock), or 1
+    /// second if that is longer, one more may start: the others may hang, or not be polled any more.
     pub fn max_bypass(mut self, recomputes: usize) -> Self {
         self.most_bypassing = recomputes;
         self

@@ -32,7 +32,7 @@ use crate::engine::{
     in_background,
 };
 use crate::error::BoxError;
-use crate::observe::{BypassReason, LoadOutcome, RequestResult};
+use crate::observe::{BypassReason, RequestResult, Uncached};
 use crate::options::Policy;
 use crate::request::Request;
 use crate::share::{KeepError, Share};
@@ -198,14 +198,15 @@ where
 
     /// Runs the body without the cache, for this `reason`.
     pub(crate) fn run_uncached(mut self, reason: BypassReason) -> impl Future<Output = R> {
-        async move {
-            let (observers, key) = (&self.engine.observers, self.request.key());
-            let mut load = observers.load(key, Some(reason));
-            let returned = poll_fn(|cx| load.poll(|| self.poll_body(Within::NoLoad, cx))).await;
-            load.end(LoadOutcome::NotCached);
-            observers.served(key, RequestResult::Bypassed, None);
-            returned
-        }
+        let mut load = Uncached::begin(&self.engine.observers, self.request.key(), reason);
+        poll_fn(move |cx| {
+            let mut polled = Poll::Pending;
+            load.poll(&mut || {
+                polled = self.poll_body(Within::NoLoad, cx);
+                polled.is_ready()
+            });
+            polled
+        })
     }
 
     /// Polls the engine's `work` and, while the engine wants it, the body. Returns what the call is served,

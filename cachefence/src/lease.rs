@@ -122,7 +122,10 @@ impl Lease {
         let since = self.ask();
         let request = Acquire::new(self.token, self.term).take(Take::Force);
         self.observers.asked(Operation::Acquire);
-        self.store.acquire(&self.key, &request).await?;
+        let seized = self.store.acquire(&self.key, &request).await;
+        seized.inspect_err(|error| {
+            self.observers.store_failed(Operation::Acquire, &self.key, error);
+        })?;
         self.state = State::Held { since, granted: since };
         Ok(())
     }
@@ -202,6 +205,9 @@ impl Lease {
         let tokens = slice::from_ref(&self.token);
         self.observers.asked(Operation::Finish);
         let ended = self.store.finish(&self.key, tokens, outcome).await;
+        if let Err(error) = &ended {
+            self.observers.store_failed(Operation::Finish, &self.key, error);
+        }
         match (&ended, outcome) {
             // The slot may still hold the token, which is released when the lease is dropped.
             (Err(_), Outcome::Store(_)) => self.state = State::Asked,

@@ -113,13 +113,17 @@ impl<'a> Body<'a> {
     }
 
     /// Polls the body by `poll`. While that runs, no lock is held, and a panic ends the load.
-    fn poll(&self, poll: impl FnOnce() -> Poll<Ended>) -> Poll<Ended> {
+    fn poll(&self, poll: &mut dyn FnMut() -> Poll<Ended>) -> Poll<Ended> {
         let (load, bypass) = {
             let mut shared = self.shared();
             (shared.load.take(), shared.bypass)
         };
         let mut load = load.unwrap_or_else(|| Box::new(self.observers.load(self.key, bypass)));
-        let polled = load.poll(poll);
+        let mut polled = Poll::Pending;
+        load.poll(&mut || {
+            polled = poll();
+            polled.is_ready()
+        });
         match &polled {
             Poll::Ready(Ended::Failed { .. } | Ended::FailedNotKept { .. }) => {
                 load.end(LoadOutcome::Failed);
@@ -178,7 +182,7 @@ pub(crate) fn poll_in_turn(
     loop {
         if let Some(wanted) = body.wanted().filter(|_| !ran) {
             ran = true;
-            if let Poll::Ready(ended) = body.poll(|| poll_body(wanted, cx)) {
+            if let Poll::Ready(ended) = body.poll(&mut || poll_body(wanted, cx)) {
                 let is_last = matches!(ended, Ended::FailedNotKept { .. });
                 body.end(ended);
                 if is_last {
@@ -247,10 +251,10 @@ mod tests {
         let stats = with_body(|body| {
             let _run = body.run(Use::Shared, Some(BypassReason::StoreFailed));
             for _ in 0..3 {
-                assert!(body.poll(|| Poll::Pending).is_pending());
+                assert!(body.poll(&mut || Poll::Pending).is_pending());
                 assert_eq!(body.observers.stats(0).loads_under_way, 1);
             }
-            assert!(body.poll(|| Poll::Ready(value())).is_ready());
+            assert!(body.poll(&mut || Poll::Ready(value())).is_ready());
             body.landed(LoadOutcome::Stored);
         });
         assert_eq!((stats.loads.stored, stats.loads.total()), (1, 1));
@@ -261,12 +265,12 @@ mod tests {
     fn a_load_that_is_dropped_was_aborted_and_one_whose_body_panics_has_panicked() {
         let aborted = with_body(|body| {
             let _run = body.run(Use::Shared, None);
-            assert!(body.poll(|| Poll::Pending).is_pending());
+            assert!(body.poll(&mut || Poll::Pending).is_pending());
         });
         assert_eq!((aborted.loads.aborted, aborted.loads.total()), (1, 1));
         let panicked = with_body(|body| {
             let _run = body.run(Use::Shared, None);
-            let poll = std::panic::AssertUnwindSafe(|| body.poll(|| panic!("on purpose")));
+            let poll = std::panic::AssertUnwindSafe(|| body.poll(&mut || panic!("on purpose")));
             assert!(std::panic::catch_unwind(poll).is_err());
         });
         assert_eq!((panicked.loads.panicked, panicked.loads.total()), (1, 1));
@@ -276,8 +280,8 @@ mod tests {
     fn a_load_that_fails_is_over_at_once() {
         let stats = with_body(|body| {
             let _run = body.run(Use::Shared, None);
-            let failed = Ended::Failed { error: None, text: String::new() };
-            assert!(body.poll(|| Poll::Ready(failed)).is_ready());
+            let failed = || Poll::Ready(Ended::Failed { error: None, text: String::new() });
+            assert!(body.poll(&mut failed.clone()).is_ready());
         });
         assert_eq!((stats.loads.failed, stats.loads.total()), (1, 1));
     }

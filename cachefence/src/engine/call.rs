@@ -7,12 +7,13 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::budget::StoreBudget;
-use super::landing::{Encoded, Origin};
+use super::landing::{Encoded, Landing, Origin};
 use super::load::next::{Next, Served};
 use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
@@ -45,7 +46,9 @@ pub(crate) struct Call<'a> {
     /// except of a store that answers at once: there it is `None` until the call loads or waits.
     pub(super) ticket: Option<Ticket>,
     /// When the call first missed, from which `wait_for_lock` counts. `None` before that.
-    waiting_since: Option<Instant>,
+    missed: Option<Instant>,
+    /// How long the call has waited for other callers' loads, in microseconds.
+    waited_micros: AtomicU64,
     /// When the call serves its stale value rather than wait for a fresh one: `recompute_timeout` after
     /// the first stale value was found, or after the start of the task's load that the call waits for.
     pub(super) soft_deadline: Option<Instant>,
@@ -115,7 +118,8 @@ impl<'a> Call<'a> {
             decodes,
             audience: Audience::Caller,
             ticket: None,
-            waiting_since: None,
+            missed: None,
+            waited_micros: AtomicU64::new(0),
             soft_deadline: None,
             budget: StoreBudget::default(),
             rounds: 0,
@@ -130,23 +134,23 @@ impl<'a> Call<'a> {
     /// Takes the call's ticket and starts the clock of `wait_for_lock`, unless that has been done.
     pub(super) fn start_waiting(&mut self, tickets: &Tickets) {
         self.ticket.get_or_insert_with(|| tickets.next());
-        self.waiting_since.get_or_insert_with(Instant::now);
+        self.missed.get_or_insert_with(Instant::now);
     }
 
     /// Notes how the call was served.
     pub(crate) fn served(&self, engine: &Engine, result: RequestResult) {
-        let waited = match result {
-            RequestResult::Joined | RequestResult::Waited => {
-                self.waiting_since.map(|since| since.elapsed())
-            }
-            _ => None,
+        let waited = match self.waited_micros.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
         };
         engine.observers.served(self.key, result, waited);
     }
 
-    /// The span of the call's wait for a load.
-    pub(super) fn wait_span(&self, engine: &Engine) -> WaitSpan {
-        WaitSpan::begin(engine.observers.name(), self.key.template().unwrap_or_default())
+    /// The call waits for another caller's load, until the guard is dropped.
+    pub(super) fn wait(&self, engine: &Engine) -> Wait<'_> {
+        let template = self.key.template().unwrap_or_default();
+        let span = WaitSpan::begin(engine.observers.name(), template);
+        Wait { micros: &self.waited_micros, since: Instant::now(), span }
     }
 
     /// Starts the clock of `recompute_timeout`, unless it runs.
@@ -160,8 +164,7 @@ impl<'a> Call<'a> {
     /// instead. `None` is for ever.
     pub(super) fn waits_until(&self, attempt: &Attempt) -> Option<Instant> {
         let soft = self.soft_deadline.filter(|_| attempt.held.is_some());
-        let hard =
-            self.waiting_since.and_then(|since| since.checked_add(self.policy.wait_for_lock));
+        let hard = self.missed.and_then(|since| since.checked_add(self.policy.wait_for_lock));
         match (hard, soft) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b), // `None` is no limit
@@ -227,6 +230,30 @@ impl<'a> Call<'a> {
     /// call, or it is fenced.
     pub(super) fn may_have(&self, origin: &Origin) -> bool {
         origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
+    }
+}
+
+/// A call's wait for another caller's load.
+pub(super) struct Wait<'a> {
+    micros: &'a AtomicU64,
+    since: Instant,
+    span: WaitSpan,
+}
+
+impl Wait<'_> {
+    /// The wait was for the load that `landing` comes from.
+    pub(super) fn was_for(&self, landing: &Landing) {
+        if let Landing::Value { origin, .. } | Landing::Failed { origin, .. } = landing {
+            self.span.follows_from(&origin.load);
+        }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // At least one, because zero is no wait.
+        self.micros.fetch_add(micros.max(1), Ordering::Relaxed);
     }
 }
 

@@ -11,6 +11,7 @@ use super::parts::Engine;
 use super::read::send::read_entry;
 use crate::error::StoreError;
 use crate::key::Key;
+use crate::observe::Operation;
 use crate::options::Policy;
 use crate::store::{NewValue, Outcome, Snapshot};
 
@@ -19,7 +20,10 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     engine: &Engine,
     key: &Key,
 ) -> Result<Option<T>, StoreError> {
-    let found = read_entry(engine, key).await?;
+    let found = read_entry(engine, key).await;
+    let found = found.inspect_err(|error| {
+        engine.observers.store_failed(Operation::Read, key, error);
+    })?;
     Ok(found.filter(Snapshot::is_valid_value).and_then(|found| {
         match engine.codec.decode(&found.payload) {
             Ok(value) => Some(value),

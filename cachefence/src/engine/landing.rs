@@ -12,7 +12,7 @@ use super::flight::{Baton, Flight, Member, Turn};
 use super::flights::{Flights, Place};
 use super::ticket::Ticket;
 use crate::lease::Lease;
-use crate::observe::{LoadSpan, WaitSpan};
+use crate::observe::LoadSpan;
 use crate::share::{Decoded, SharedErr};
 
 /// The outcome of a load for the callers that wait for it.
@@ -31,15 +31,6 @@ pub(crate) enum Landing {
     NotShared,
     /// Every caller reads again.
     ReadAgain,
-}
-
-impl Landing {
-    /// Tells the span of a wait which load it was for.
-    pub(super) fn tell(&self, wait: &WaitSpan) {
-        if let Self::Value { origin, .. } | Self::Failed { origin, .. } = self {
-            wait.follows_from(&origin.load);
-        }
-    }
 }
 
 /// An encoded value, and the place where the first of several callers leaves the decoded one.

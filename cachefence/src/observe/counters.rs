@@ -73,11 +73,11 @@ counted! {
     Requests: {
         /// A valid value was there.
         Hit = hit,
-        /// A valid value was there, and due for an early refresh that somebody else makes.
+        /// A valid value was there, and due for an early refresh, which another call or a task makes.
         Early = early,
         /// A value past its ttl was served, within a stale window.
         Stale = stale,
-        /// Another call of this process made the load or the read that this one waited for.
+        /// Another call of this process made the load that this one waited for.
         Joined = joined,
         /// Another process made the load that this call waited for.
         Waited = waited,
@@ -109,7 +109,8 @@ counted! {
         /// The value was not stored because the lease was lost: the key was invalidated or set during the
         /// load, or the lease ended.
         LeaseLost = lease_lost,
-        /// The call was dropped before its body had ended, or before the store had answered.
+        /// The body was dropped before its end: by its caller, by `recompute_timeout`, by `load_timeout` in a
+        /// task, or because a value arrived first. Or the caller left before the store had answered.
         Aborted = aborted,
     }
 }
@@ -170,14 +171,15 @@ counted! {
         Degraded = degraded,
         /// A reply held the entry of another key, and was not served.
         StrayReply = stray_reply,
-        /// A lease ended during its load, because it was not renewed in time or the load took longer than
+        /// A lease ran out during its load, because it was not renewed in time or the load took longer than
         /// `load_timeout`.
         LeaseExpired = lease_expired,
         /// An entry was read that does not decode to the function's type.
         UndecodableEntry = undecodable_entry,
         /// A value was not stored: too large, a ttl out of bounds, or one that the codec cannot encode.
         UnstorableValue = unstorable_value,
-        /// An error of a body was not returned, because a stale value was served or a task ran the body.
+        /// An error of a body was not returned, because a value could be served or a task ran the body; or a body
+        /// took longer than `recompute_timeout`.
         SwallowedError = swallowed_error,
         /// A call ran without its cache: its key or an option could not be used, or it was made inside its
         /// own load.
@@ -200,7 +202,7 @@ pub struct Stats {
     pub bypasses: Bypasses,
     /// What the store was asked for.
     pub operations: Operations,
-    /// Which of these operations failed.
+    /// Which of these operations failed. Those that the open circuit breaker refused are among them.
     pub failures: Operations,
     /// What went wrong without a call failing by it.
     pub troubles: Troubles,

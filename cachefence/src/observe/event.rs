@@ -12,8 +12,8 @@ use crate::error::StoreError;
 /// The template of a key that was given as a string is empty. No event holds a password. The `Display` of
 /// an event is a sentence for a log; it says what happened and, where that helps, what to do.
 ///
-/// The first four variants are for those who count. The others are troubles: each costs no call its
-/// result, and so nobody else would tell of it.
+/// The first four variants are for those who count. The others tell of trouble, and of its end. Most of it
+/// costs no call its result, so nobody else would tell of it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -24,7 +24,7 @@ pub enum Event<'a> {
         template: &'static str,
         /// How the call was served.
         result: RequestResult,
-        /// How long the call waited for another caller's load; `None` if it did not wait for one.
+        /// How long the call waited for other callers' loads in all; `None` if it waited for none.
         waited: Option<Duration>,
     },
     /// A body begins.
@@ -57,7 +57,8 @@ pub enum Event<'a> {
         /// Whether the store did what it was asked.
         succeeded: bool,
     },
-    /// The store failed, and the call goes on without it.
+    /// The store failed. A call that reads or loads goes on without it; of `set`, `peek` and `invalidate` the
+    /// caller is given the error too.
     #[non_exhaustive]
     StoreFailed {
         /// The template of the key.
@@ -134,8 +135,8 @@ pub enum Event<'a> {
     SwallowedError {
         /// The template of the key.
         template: &'static str,
-        /// The error, as its `Display` writes it; its type if it has none, or the recompute was given to
-        /// `get_or_set`.
+        /// The first line of what the error's `Display` writes; the error's type if it has none, or if the
+        /// recompute was given to `get_or_set`.
         error: &'a str,
     },
     /// A call ran its body without its cache.
@@ -180,6 +181,9 @@ impl fmt::Display for Event<'_> {
                 let how = if *succeeded { "ended" } else { "failed" };
                 write!(f, "the store's {operation} {how} after {took:?}")
             }
+            Self::StoreFailed { operation: Operation::Invalidate, error, .. } => {
+                write!(f, "the store did not take an invalidation, so the entry may still be served: {error}")
+            }
             Self::StoreFailed { operation, error, .. } => write!(
                 f,
                 "the store failed ({operation}), and the call goes on without it: {error}"
@@ -204,13 +208,14 @@ impl fmt::Display for Event<'_> {
                  something between this process and the store mixes up replies",
             ),
             Self::LeaseLost { loss: LeaseLoss::Voided, .. } => f.write_str(
-                "the key was invalidated or set during a load, whose value is served to its own caller only",
+                "a lease is gone although its time is not over, mostly because the key was invalidated or set; the \
+                 value of its load is served to its own caller only",
             ),
             Self::LeaseLost { loss: LeaseLoss::Expired, after, .. } => write!(
                 f,
-                "a lease ended {after:.1?} into its load, whose value is not stored: the load keeps its thread, \
-                 or its future is not polled; run blocking code in `cachefence::blocking`, or raise \
-                 `lock_timeout`"
+                "a lease ran out {after:.1?} after its load began, so the value is not stored: Redis did not answer \
+                 the renewals, or the load keeps its thread, or it is not polled; run blocking code in \
+                 `cachefence::blocking`, or raise `lock_timeout`"
             ),
             Self::LeaseLost { loss: LeaseLoss::TimedOut, after, .. } => write!(
                 f,

@@ -1,11 +1,11 @@
 //! One load, from the beginning of its body until its outcome is known.
 
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BypassReason, LoadOutcome, LoadSpan, Observers};
+use super::{BypassReason, LoadOutcome, LoadSpan, Observers, RequestResult};
+use crate::key::Key;
 
 /// A load under way. However it ends, it is told of once: a load that is dropped without an outcome was
 /// aborted, or has panicked if that happened while its body was polled.
@@ -40,15 +40,15 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Polls the body, inside the load's span.
-    pub(crate) fn poll<T>(&mut self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    /// Polls the body inside the load's span, by `poll`, which says whether the body has ended. It is no
+    /// generic function, since it would be compiled for each function that is cached.
+    pub(crate) fn poll(&mut self, poll: &mut dyn FnMut() -> bool) {
         self.polled = true;
-        let polled = self.span.within(poll);
+        let ended = self.span.within(poll);
         self.polled = false;
-        if polled.is_ready() {
+        if ended {
             self.took = Some(self.began.elapsed());
         }
-        polled
     }
 
     pub(crate) fn span(&self) -> &LoadSpan {
@@ -58,6 +58,31 @@ impl<'a> Load<'a> {
     /// The load is over.
     pub(crate) fn end(mut self, outcome: LoadOutcome) {
         self.outcome = outcome;
+    }
+}
+
+/// The load of a call that its cache cannot serve.
+pub(crate) struct Uncached<'a> {
+    observers: &'a Observers,
+    key: &'a Key,
+    load: Option<Load<'a>>,
+}
+
+impl<'a> Uncached<'a> {
+    pub(crate) fn begin(observers: &'a Observers, key: &'a Key, reason: BypassReason) -> Self {
+        Self { observers, key, load: Some(observers.load(key, Some(reason))) }
+    }
+
+    /// As [`Load::poll`]. Once the body has ended, the call is served.
+    pub(crate) fn poll(&mut self, poll: &mut dyn FnMut() -> bool) {
+        let Some(load) = &mut self.load else { return };
+        load.poll(poll);
+        if load.took.is_some()
+            && let Some(load) = self.load.take()
+        {
+            load.end(LoadOutcome::NotCached);
+            self.observers.served(self.key, RequestResult::Bypassed, None);
+        }
     }
 }
 

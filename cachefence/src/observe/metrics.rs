@@ -16,7 +16,9 @@ impl Metrics {
     /// The metrics of the cache with this `name`.
     pub(super) fn new(name: &str) -> Self {
         describe();
-        Self { cache: name.to_owned().into() }
+        let cache: metrics::SharedString = name.to_owned().into();
+        gauge!("cachefence_breaker_open", "cache" => cache.clone()).set(0);
+        Self { cache }
     }
 
     fn trouble(&self, trouble: Trouble) {

@@ -43,7 +43,7 @@ pub use self::counters::{
     Stats, Trouble, Troubles,
 };
 pub use self::event::{Event, LeaseLoss};
-pub(crate) use self::load::Load;
+pub(crate) use self::load::{Load, Uncached};
 pub(crate) use self::observers::{Observers, not_installed};
 pub(crate) use self::spans::{LoadSpan, WaitSpan};
 

@@ -119,7 +119,10 @@ impl Observers {
 
     /// The store failed, and the call goes on without it.
     pub(crate) fn store_failed(&self, operation: Operation, key: &Key, error: &StoreError) {
-        self.counters.add(Count::Failure(operation));
+        // What was not asked cannot have failed.
+        if error.bypass() != BypassReason::InvalidationPending {
+            self.counters.add(Count::Failure(operation));
+        }
         if !error.is_told() {
             self.tell(&Event::StoreFailed { template: template(key), operation, error });
         }

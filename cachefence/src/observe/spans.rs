@@ -31,7 +31,7 @@ mod with_tracing {
             Self(None)
         }
 
-        pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        pub(crate) fn within(&self, work: &mut dyn FnMut() -> bool) -> bool {
             match &self.0 {
                 Some(span) => span.in_scope(work),
                 None => work(),
@@ -74,7 +74,7 @@ mod without_tracing {
         }
 
         #[allow(clippy::unused_self)] // as with the feature
-        pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        pub(crate) fn within(&self, work: &mut dyn FnMut() -> bool) -> bool {
             work()
         }
     }

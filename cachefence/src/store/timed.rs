@@ -10,7 +10,7 @@ use super::{
     Traits,
 };
 use crate::error::StoreError;
-use crate::observe::{Observers, Operation};
+use crate::observe::{BypassReason, Observers, Operation};
 
 /// The `store`, whose operations are timed if somebody wants to know.
 pub(crate) fn timed(store: Arc<dyn Store>, observers: &Arc<Observers>) -> Arc<dyn Store> {
@@ -27,27 +27,66 @@ struct Timed {
 }
 
 impl Timed {
-    /// Times an operation from its first poll to its end. One that is dropped is not told of.
+    /// Times an operation from its first poll until it ends or is dropped.
     fn time<'a, T: Send + Unpin + 'a>(
         &'a self,
         operation: Operation,
         result: StoreResult<'a, T>,
     ) -> StoreResult<'a, T> {
-        let tell = move |begun: Instant, result: &Result<T, StoreError>| {
-            self.observers.operation_over(operation, begun.elapsed(), result.is_ok());
+        let under_way = move || UnderWay {
+            observers: &self.observers,
+            operation,
+            begun: Instant::now(),
+            how: How::Failed,
         };
         // A result that is there already stays so, because the engine relies on that.
         match result.now() {
             Ok(result) => {
-                tell(Instant::now(), &result);
+                under_way().end(&result);
                 StoreFuture::ready(result)
             }
             Err(operation) => StoreFuture::new(async move {
-                let begun = Instant::now();
+                let under_way = under_way();
                 let result = operation.await;
-                tell(begun, &result);
+                under_way.end(&result);
                 result
             }),
+        }
+    }
+}
+
+/// An operation under way. One that is dropped, because its caller has waited long enough, has failed.
+struct UnderWay<'a> {
+    observers: &'a Observers,
+    operation: Operation,
+    begun: Instant,
+    how: How,
+}
+
+/// How an operation ended.
+#[derive(PartialEq, Eq)]
+enum How {
+    Succeeded,
+    Failed,
+    /// The circuit breaker was open, so nothing was asked, and there is nothing to tell.
+    NotAsked,
+}
+
+impl UnderWay<'_> {
+    fn end<T>(mut self, result: &Result<T, StoreError>) {
+        self.how = match result {
+            Ok(_) => How::Succeeded,
+            Err(error) if error.bypass() == BypassReason::StoreDown => How::NotAsked,
+            Err(_) => How::Failed,
+        };
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.how != How::NotAsked {
+            let succeeded = self.how == How::Succeeded;
+            self.observers.operation_over(self.operation, self.begun.elapsed(), succeeded);
         }
     }
 }

@@ -191,7 +191,8 @@ async fn bodies_that_run_without_a_lease() {
     assert_eq!(stats.bypasses, expected);
     assert_eq!(stats.requests, requests(|requests| requests.bypassed = 4));
     assert_eq!(stats.loads.not_cached, 4);
-    assert_eq!((stats.failures.read, stats.failures.acquire), (2, 1));
+    // The key whose invalidation is pending was not read.
+    assert_eq!((stats.failures.read, stats.failures.acquire), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,6 +268,40 @@ async fn a_call_that_its_cache_cannot_serve() {
     let said = log.events(Level::WARN);
     let templates: Vec<_> = said.iter().map(|line| line.fields["template"].as_str()).collect();
     assert_eq!(templates, ["<name>", "one:<id>"], "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_takes_longer_than_its_caller_waits() {
+    let (log, cache) = (Log::open(), cache_on(&Arc::default(), |options| options));
+    let entry = || {
+        let limit = Duration::from_millis(100);
+        cache.entry::<u64>("k").ttl(TTL).stale_if_error(TTL).recompute_timeout(limit)
+    };
+    entry().get_or_set(|| async { Ok::<_, Failed>(1) }).await.unwrap();
+    advance(TTL).await;
+    assert_eq!(entry().get_or_set(pending::<Result<u64, Failed>>).await.unwrap(), 1);
+    let stats = cache.stats();
+    assert_eq!((stats.loads.aborted, stats.troubles.swallowed_error), (1, 1));
+    assert!(log.events(Level::WARN)[0].message.contains("`recompute_timeout`"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_is_told_however_it_ends() {
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&waits);
+    let observer = move |event: &Event<'_>| {
+        if let Event::Request { result, waited, .. } = event {
+            notes.lock().unwrap().push((result.to_string(), waited.map(|waited| waited.as_secs())));
+        }
+    };
+    let options = |options: cachefence::Builder| options.wait_for_lock(Duration::from_secs(5));
+    let cache = cache_on(&Arc::default(), |builder| options(builder).observe(observer));
+    let (hanging, _load) = slow(&cache, "k").await;
+    get(&cache, "k").await;
+    hanging.abort();
+    get(&cache, "other").await;
+    let expected = [("bypassed".to_owned(), Some(5)), ("loaded".to_owned(), None)];
+    assert_eq!(*waits.lock().unwrap(), expected);
 }
 
 /// A function whose error is swallowed while there is a stale value.

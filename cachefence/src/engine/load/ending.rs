@@ -46,11 +46,12 @@ pub(super) async fn store(
                     let value = NewValue { payload: payload.clone(), delta, ttl, stale };
                     // If the budget ends first, the lease carries the store to its end in a task.
                     let stored = lease.end(Outcome::Store(value));
-                    let stored = call.within_budget(&*engine.store, stored).await;
-                    match stored.unwrap_or_else(|| Err(StoreError::too_slow())) {
-                        Ok(true) => (true, LoadOutcome::Stored),
-                        Ok(false) => (false, LoadOutcome::LeaseLost),
-                        Err(error) => {
+                    match call.within_budget(&*engine.store, stored).await {
+                        Some(Ok(true)) => (true, LoadOutcome::Stored),
+                        Some(Ok(false)) => (false, LoadOutcome::LeaseLost),
+                        Some(Err(_)) => (false, LoadOutcome::Refused), // the lease has told
+                        None => {
+                            let error = StoreError::too_slow();
                             engine.observers.store_failed(Operation::Finish, call.key, &error);
                             (false, LoadOutcome::Refused)
                         }
@@ -165,7 +166,11 @@ pub(super) async fn arrived(engine: &Engine, call: &Call<'_>) -> Option<Arrived>
 /// As [`arrived`], but outside the call's budget, for a call that waits for something else meanwhile.
 pub(super) async fn arrived_meanwhile(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
     let begun = engine.tickets.next();
-    let entry = read_entry(engine, call.key).await.ok().flatten()?;
+    let entry = read_entry(engine, call.key).await;
+    let entry = entry.inspect_err(|error| {
+        engine.observers.store_failed(Operation::Read, call.key, error);
+    });
+    let entry = entry.ok().flatten()?;
     let servable = servable(engine, call, &entry);
     servable.then(|| Arrived { begun, value: Encoded::for_many(entry.payload) })
 }

@@ -24,10 +24,10 @@ pub(super) async fn load_as_guest(engine: &Engine, call: &Call<'_>, body: &Body<
     let turn = match engine.guests.enter(call.key.as_str(), false) {
         Entered::Leads(baton) => Turn::Leads(baton),
         Entered::Joins(joiner) => {
-            let wait = call.wait_span(engine);
+            let wait = call.wait(engine);
             let turn = wait_while_alive(joiner).await;
             if let Turn::Landed(landing) = &turn {
-                landing.tell(&wait);
+                wait.was_for(landing);
             }
             turn
         }

@@ -29,11 +29,11 @@ pub(super) fn join(
     async move {
         // The timer lives in a block of its own, so that the steps below do not carry it.
         let turn = {
-            let wait = call.wait_span(engine);
+            let wait = call.wait(engine);
             let limit = sleep_until(call.waits_until(&attempt));
             let turn = race(Pin::new(&mut joiner), pin!(limit)).await;
             if let First::A(Turn::Landed(landing)) = &turn {
-                landing.tell(&wait);
+                wait.was_for(landing);
             }
             turn
         };

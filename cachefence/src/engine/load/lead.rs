@@ -149,7 +149,7 @@ async fn obtain(
                 return without_store(error.bypass());
             }
         };
-        waiting.get_or_insert_with(|| call.wait_span(engine));
+        waiting.get_or_insert_with(|| call.wait(engine));
         // The call now waits for another process's load, not for the store, so this acquire is not
         // charged to the budget.
         call.budget.set(spent);

@@ -53,6 +53,7 @@ pub(super) async fn run(
             // Calls that may serve a stale value find its entry marked, and serve it.
             let outcome = Outcome::Postpone(call.policy.retry_after);
             end_without_value(baton, outcome, left, |_| Landing::ReadAgain).await;
+            engine.observers.swallowed_error(call.key, "it took longer than `recompute_timeout`");
             // Without a held value there is no limit to reach.
             held.map_or(Next::Read, Next::from)
         }
