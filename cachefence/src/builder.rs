@@ -58,8 +58,8 @@ impl CacheFence {
     ///
     /// It needs no server. For other bounds see [`MemoryStore`](crate::MemoryStore).
     pub fn in_memory() -> Self {
-        let store = Arc::new(MemoryStore::default());
         let observers = Arc::new(Observers::new(String::new(), Vec::new()));
+        let store = timed(Arc::new(MemoryStore::default()), &observers);
         let engine = Engine::new(store, AnyCodec::Json, Chance::default(), usize::MAX, observers);
         Self::assemble(engine, Policy::default(), String::new())
     }

@@ -213,7 +213,7 @@ impl<T> Entry<T> {
     ///
     /// # Panics
     ///
-    /// A panic of a `recompute` that runs in a task ends the task; nobody is told but the panic hook.
+    /// A panic of a `recompute` that runs in a task ends the task, and is told as an event.
     ///
     /// # Cancel safety
     ///
@@ -281,8 +281,8 @@ impl<T> Entry<T> {
         let policy = self.request.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
         let payload = Bytes::from(engine.codec.encode(value).map_err(Error::Encode)?);
-        if payload.len() > policy.max_value_bytes {
-            return Err(Error::Encode("it is larger than `max_value_bytes`".into()));
+        if let Some(problem) = engine.too_large(key, policy, payload.len()) {
+            return Err(Error::Encode(problem.into()));
         }
         let ttl = self.request.lifetime.of(value).ok_or_else(|| InvalidOption::missing("ttl"))?;
         options::span("ttl", ttl)?;

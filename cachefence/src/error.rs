@@ -169,7 +169,8 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error that says what happened and what to do about it.
+    /// An error that says what happened and what to do about it. The message is logged, so it must hold neither a
+    /// key nor a password; and a message that is the same each time is logged once in a while, not each time.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
         Self {
             message: message.into(),

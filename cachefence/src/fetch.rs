@@ -32,7 +32,7 @@ use crate::engine::{
     in_background,
 };
 use crate::error::BoxError;
-use crate::observe::{BypassReason, RequestResult, Uncached};
+use crate::observe::{BypassReason, LeaseLoss, LoadOutcome, RequestResult, Uncached};
 use crate::options::Policy;
 use crate::request::Request;
 use crate::share::{KeepError, Share};
@@ -163,6 +163,17 @@ where
         S::value(&value.decoded, || engine.codec.decode(&value.payload))
     }
 
+    /// The value of another caller's load; `None` if it is of another type, which is told of.
+    fn decode_shared(&self, value: &Encoded) -> Option<T> {
+        let decoded = Self::decode(self.engine, value);
+        decoded.map_err(|error| engine::not_decoded(self.engine, self.request.key(), &*error)).ok()
+    }
+
+    /// Tells of an error that nobody is given.
+    fn swallowed(&self, error: &E) {
+        self.engine.observers.swallowed_error(self.request.key(), &S::describe(error));
+    }
+
     /// Takes a call that was not served at once to its end.
     fn serve(
         mut self,
@@ -174,10 +185,17 @@ where
             let (body, mut own) = (Body::new(engine, self.request.key()), None);
             loop {
                 let work = engine::serve(engine, &mut call, next, &body);
-                let (served, not_kept) = self.drive(work, &body, &mut own).await;
+                let (served, mut not_kept) = self.drive(work, &body, &mut own).await;
                 let how = served.as_ref().and_then(Served::result);
                 let result = match served {
-                    Some(Served::Value(value, _)) => Self::decode(engine, &value).ok().map(Ok),
+                    Some(Served::Value(value, _)) => {
+                        // The error that the value stands in for is given to nobody.
+                        if let Some(Err(kept)) = own.take() {
+                            self.swallowed(&S::own(kept));
+                        }
+                        not_kept.take().inspect(|error| self.swallowed(error));
+                        self.decode_shared(&value).map(Ok)
+                    }
                     Some(Served::Failed(error)) => S::unpack(&*error).map(Err),
                     Some(Served::Recursive) => return Err(self),
                     Some(Served::Own(_)) | None => own.take().map(|own| own.map_err(S::own)),
@@ -197,13 +215,20 @@ where
     }
 
     /// Runs the body without the cache, for this `reason`.
-    pub(crate) fn run_uncached(mut self, reason: BypassReason) -> impl Future<Output = R> {
+    pub(crate) fn run_uncached(
+        mut self,
+        reason: BypassReason,
+    ) -> impl Future<Output = Result<T, E>> {
         let mut load = Uncached::begin(&self.engine.observers, self.request.key(), reason);
         poll_fn(move |cx| {
             let mut polled = Poll::Pending;
             load.poll(&mut || {
-                polled = self.poll_body(Within::NoLoad, cx);
-                polled.is_ready()
+                polled = self.poll_body(Within::NoLoad, cx).map(self.into_result);
+                match &polled {
+                    Poll::Ready(Ok(_)) => Some(LoadOutcome::NotCached),
+                    Poll::Ready(Err(_)) => Some(LoadOutcome::Failed),
+                    Poll::Pending => None,
+                }
             });
             polled
         })
@@ -254,8 +279,7 @@ where
     /// Takes in what the body `returned`: keeps the result in `own`. Returns how the body ended, and its
     /// error if that cannot be kept.
     fn end(&self, returned: R, wanted: Use, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
-        let part = |error| (S::describe(&error), S::part(error));
-        match (self.into_result)(returned).map_err(part) {
+        match (self.into_result)(returned).map_err(S::part) {
             Ok(value) => {
                 let ended = match wanted {
                     Use::Own => Ended::Value { payload: None, ttl: None },
@@ -267,11 +291,11 @@ where
                 *own = Some(Ok(value));
                 (ended, None)
             }
-            Err((text, Ok((kept, error)))) => {
+            Err(Ok((kept, shared))) => {
                 *own = Some(Err(kept));
-                (Ended::Failed { error, text }, None)
+                (Ended::Failed(shared), None)
             }
-            Err((text, Err(error))) => (Ended::FailedNotKept { text }, Some(error)),
+            Err(Err(error)) => (Ended::FailedNotKept, Some(error)),
         }
     }
 
@@ -315,8 +339,12 @@ where
                 InBackground::Lead(task) => break task,
                 InBackground::Wait(waits) => match engine::wait(engine, &mut call, waits).await {
                     Waited::Value(value, result) => {
+                        let (value, result) = match self.decode_shared(&value) {
+                            Some(value) => (value, result),
+                            None => (held, held_result),
+                        };
                         call.served(engine, result);
-                        return Ok(Ok(Self::decode(engine, &value).unwrap_or(held)));
+                        return Ok(Ok(value));
                     }
                     Waited::Lead(task) => next = InBackground::Lead(task),
                     Waited::InVain => {
@@ -328,6 +356,9 @@ where
         };
         let (waits, limit) = (task.is_waited_for(), self.policy.recompute_timeout);
         let led = engine::permit(engine).and_then(|permit| self.lead_in_task(task, permit));
+        if led.is_none() {
+            engine.observers.skipped_refresh(call.key());
+        }
         let loaded = match led.filter(|_| waits) {
             // A panic in the task has been reported by the panic hook.
             Some(led) => {
@@ -361,12 +392,21 @@ where
             let mut call = Call::in_background(request.key(), policy, decodes::<T>);
             let (body, mut own) = (Body::new(engine, request.key()), None);
             let work = engine::lead_in_task(engine, &mut call, task, &body);
-            // An error is left for the next reader.
             let led = timeout(policy.load_timeout, fetch.drive(work, &body, &mut own)).await;
-            match led.ok()?.0 {
-                Some(Served::Value(value, _)) => Self::decode(engine, &value).ok(),
-                Some(Served::Own(_)) => own?.ok(),
-                Some(Served::Failed(_) | Served::Recursive) | None => None,
+            let Ok((served, _)) = led else {
+                let (key, loss) = (request.key(), LeaseLoss::TimedOut);
+                engine.observers.lease_lost(key, loss, policy.load_timeout);
+                return None;
+            };
+            match (served, own) {
+                (_, Some(Err(kept))) => {
+                    // The error is left for the next reader to find out.
+                    fetch.swallowed(&S::own(kept));
+                    None
+                }
+                (Some(Served::Value(value, _)), _) => fetch.decode_shared(&value),
+                (Some(Served::Own(_)), Some(Ok(value))) => Some(value),
+                (Some(_) | None, _) => None,
             }
         })
     }

@@ -232,7 +232,10 @@ impl Lease {
             (Arc::clone(&self.store), self.key.clone(), self.token, self.term);
         let observers = Arc::clone(&self.observers);
         observers.asked(Operation::Finish);
-        if store.finish(&key, &[token], &outcome).now().is_ok() {
+        if let Ok(finished) = store.finish(&key, &[token], &outcome).now() {
+            if let Err(error) = finished {
+                observers.store_failed(Operation::Finish, &key, &error);
+            }
             return;
         }
         detach(async move {

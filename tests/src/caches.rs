@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cachefence::{Builder, CacheFence};
 
+use crate::log::watch;
 use crate::{DEADLINE, Loads, Network, RedisServer, Staged};
 
 /// A cache on a store that the test controls, without early refreshes.
@@ -12,6 +13,7 @@ use crate::{DEADLINE, Loads, Network, RedisServer, Staged};
 ///
 /// When `options` sets one that cannot be.
 pub fn cache_on(staged: &Arc<Staged>, options: impl FnOnce(Builder) -> Builder) -> CacheFence {
+    watch();
     let builder = CacheFence::builder().store(Network(Arc::clone(staged))).beta(0.0);
     options(builder).build_lazy().expect("options that can be")
 }

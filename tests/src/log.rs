@@ -39,6 +39,7 @@ impl Log {
     /// Catches what the current thread logs from now on, until it is dropped.
     #[must_use = "the log is closed when it is dropped"]
     pub fn open() -> Self {
+        watch();
         let lines: Arc<Mutex<Vec<Line>>> = Arc::default();
         let collector = Collector::new(Arc::clone(&lines));
         Self { lines, _guard: tracing::subscriber::set_default(collector) }
@@ -74,8 +75,9 @@ pub fn must_not_be_logged(text: impl Into<String>) {
     watched.texts.insert(text);
 }
 
-/// Begins to look through all that is logged in this process.
-fn watch() {
+/// Begins to look through all that is logged in this process. The sooner, the better for every [`Log`] too: `tracing`
+/// remembers of a line that nobody wants it, and may do so on one thread while a log is opened on another.
+pub(crate) fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A test that runs in a process of its own may have a subscriber of its own.

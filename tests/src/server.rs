@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::builder::{NO_SCRIPTS, RedisServerBuilder};
 use crate::guard::GuardedChild;
+use crate::log::watch;
 use crate::{port, stats};
 
 /// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
@@ -70,6 +71,7 @@ impl RedisServer {
     }
 
     pub(crate) fn start_with(options: RedisServerBuilder) -> Self {
+        watch();
         let dir = tempfile::Builder::new()
             .prefix("cachefence-redis-")
             .tempdir()

@@ -74,7 +74,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
                 },
             };
             // Boxed, because this is rare, and a call should not carry it.
-            Box::pin(uncached.run_uncached(reason)).await
+            from_result(Box::pin(uncached.run_uncached(reason)).await)
         }
     }
 
@@ -101,7 +101,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
                 Err(fetch) => self.recursive(fetch),
             },
         };
-        uncached.run_uncached(reason).await
+        from_result(uncached.run_uncached(reason).await)
     }
 
     /// The call's options. `None`, which is reported, if the options or the key cannot be used.
@@ -122,7 +122,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         Fetch::new(cache, &self.request, policy, into_result, body)
     }
 
-    /// Reports a call that is made from inside its own load.
+    /// Tells of a call that is made from inside its own load.
     fn recursive<F>(&self, fetch: F) -> (F, BypassReason) {
         self.not_cached(&Error::<Infallible>::Recursive);
         (fetch, BypassReason::Recursive)

@@ -118,6 +118,11 @@ impl AnyCodec {
     }
 }
 
+/// Why [`Json`] refuses a value, if that is what the error of an encoding says. It quotes nothing of the value.
+pub(crate) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    error.downcast_ref::<nulls::Lost>()?.reason()
+}
+
 /// A codec's name as it stands in an entry: the lower half of its xxh3.
 #[cfg(feature = "redis")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,16 @@ const SOME: Lost = Lost(Cow::Borrowed(
      another codec",
 ));
 
+impl Lost {
+    /// The reason, if it is one of this module and not an error of the value's own.
+    pub(super) fn reason(&self) -> Option<&'static str> {
+        match self.0 {
+            Cow::Borrowed(reason) => Some(reason),
+            Cow::Owned(_) => None,
+        }
+    }
+}
+
 impl Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -58,15 +58,11 @@ pub(crate) enum Ended {
         /// The value's ttl; `None` if the value is not to be stored.
         ttl: Option<Duration>,
     },
-    Failed {
-        /// The error that others are given, if it can be shared.
-        error: Option<SharedErr>,
-        /// What the error says, for those who operate the program.
-        text: String,
-    },
-    /// As `Failed` without an error to share, of a call that cannot keep its error: it returns the error
-    /// at once, and does not poll the engine again.
-    FailedNotKept { text: String },
+    /// The error that others are given, if it can be shared.
+    Failed(Option<SharedErr>),
+    /// As `Failed(None)`, of a call that cannot keep its error: it returns the error at once, and does not
+    /// poll the engine again.
+    FailedNotKept,
 }
 
 /// What a body is run for.
@@ -125,7 +121,7 @@ impl<'a> Body<'a> {
             polled.is_ready()
         });
         match &polled {
-            Poll::Ready(Ended::Failed { .. } | Ended::FailedNotKept { .. }) => {
+            Poll::Ready(Ended::Failed(_) | Ended::FailedNotKept) => {
                 load.end(LoadOutcome::Failed);
             }
             Poll::Ready(Ended::Value { .. }) | Poll::Pending => self.shared().load = Some(load),
@@ -183,7 +179,7 @@ pub(crate) fn poll_in_turn(
         if let Some(wanted) = body.wanted().filter(|_| !ran) {
             ran = true;
             if let Poll::Ready(ended) = body.poll(&mut || poll_body(wanted, cx)) {
-                let is_last = matches!(ended, Ended::FailedNotKept { .. });
+                let is_last = matches!(ended, Ended::FailedNotKept);
                 body.end(ended);
                 if is_last {
                     return Poll::Ready(match work.as_mut().poll(cx) {
@@ -280,7 +276,7 @@ mod tests {
     fn a_load_that_fails_is_over_at_once() {
         let stats = with_body(|body| {
             let _run = body.run(Use::Shared, None);
-            let failed = || Poll::Ready(Ended::Failed { error: None, text: String::new() });
+            let failed = || Poll::Ready(Ended::Failed(None));
             assert!(body.poll(&mut failed.clone()).is_ready());
         });
         assert_eq!((stats.loads.failed, stats.loads.total()), (1, 1));

@@ -137,6 +137,10 @@ impl<'a> Call<'a> {
         self.missed.get_or_insert_with(Instant::now);
     }
 
+    pub(crate) fn key(&self) -> &Key {
+        self.key
+    }
+
     /// Notes how the call was served.
     pub(crate) fn served(&self, engine: &Engine, result: RequestResult) {
         let waited = match self.waited_micros.load(Ordering::Relaxed) {

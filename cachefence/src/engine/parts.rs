@@ -14,11 +14,12 @@ use super::read::found::SharedRead;
 use super::read::slots::Slots;
 use super::ticket::Tickets;
 use crate::chance::Chance;
-use crate::codec::AnyCodec;
+use crate::codec::{self, AnyCodec};
 use crate::freshness::Draws;
 use crate::key::Key;
 use crate::lease::Lease;
 use crate::observe::Observers;
+use crate::options::Policy;
 use crate::store::Store;
 
 /// How many loads of one cache run in tasks of their own at a time.
@@ -80,6 +81,19 @@ impl Engine {
         }
     }
 
+    /// What is wrong with a value of `bytes` bytes that is too large to be stored.
+    pub(crate) fn too_large(&self, key: &Key, policy: &Policy, bytes: usize) -> Option<String> {
+        let largest = self.store.traits().largest_entry.unwrap_or(usize::MAX);
+        let bound = if bytes > policy.max_value_bytes {
+            "`max_value_bytes` allows"
+        } else if bytes.saturating_add(key.as_str().len()) > largest {
+            "its store keeps of one entry, the key included"
+        } else {
+            return None;
+        };
+        Some(format!("its {bytes} bytes are more than {bound}"))
+    }
+
     /// A lease of `key` that has not been asked for yet.
     pub(super) fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
         Box::new(Lease::new(&self.store, &self.observers, key, &self.chance, term))
@@ -88,6 +102,13 @@ impl Engine {
 
 /// Tells that a value cannot be encoded, and so is served and not stored.
 pub(crate) fn not_encoded(engine: &Engine, key: &Key, error: &(dyn Error + 'static)) {
-    let problem = format!("the codec cannot encode it: {error}");
-    engine.observers.unstorable_value(key, &problem);
+    let problem = codec::refusal(error).unwrap_or(
+        "the codec cannot encode it; the codec's message may quote the value, and is left out",
+    );
+    engine.observers.unstorable_value(key, problem);
+}
+
+/// Tells that the value of another caller's load is of another type.
+pub(crate) fn not_decoded(engine: &Engine, key: &Key, error: &(dyn Error + 'static)) {
+    engine.observers.undecodable_entry(key, error);
 }

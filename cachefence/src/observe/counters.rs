@@ -128,7 +128,7 @@ counted! {
         StoreSlow = store_slow,
         /// An invalidation of the key had not reached the store yet.
         InvalidationPending = invalidation_pending,
-        /// The call had waited for another caller's load for `wait_for_lock`.
+        /// The call had waited for other callers' loads for `wait_for_lock`, or for 16 loads that gave it nothing.
         WaitedTooLong = waited_too_long,
         /// The load that the call waited for ended in nothing that can be shared, such as an error that
         /// cannot be cloned.
@@ -181,6 +181,8 @@ counted! {
         /// An error of a body was not returned, because a value could be served or a task ran the body; or a body
         /// took longer than `recompute_timeout`.
         SwallowedError = swallowed_error,
+        /// A refresh was left to a later call, because 256 bodies ran in the background, or there was no runtime.
+        SkippedRefresh = skipped_refresh,
         /// A call ran without its cache: its key or an option could not be used, or it was made inside its
         /// own load.
         UnusableCall = unusable_call,

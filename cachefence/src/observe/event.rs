@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::counters::{BypassReason, LoadOutcome, Operation, RequestResult};
+use super::counters::{BypassReason, LoadOutcome, Operation, RequestResult, Trouble};
 use crate::error::StoreError;
 
 /// Something that happened in a cache.
 ///
 /// An event names the *template* of its key, such as `user:<id>`, and never the key: keys hold users' data.
-/// The template of a key that was given as a string is empty. No event holds a password. The `Display` of
+/// The template of a key that was given as a string is empty. The library puts no password into an event; of an error that your own function
+/// returned, and that nobody is given, it quotes the first line. The `Display` of
 /// an event is a sentence for a log; it says what happened and, where that helps, what to do.
 ///
 /// The first four variants are for those who count. The others tell of trouble, and of its end. Most of it
@@ -82,6 +83,12 @@ pub enum Event<'a> {
         /// The last failure.
         error: &'a StoreError,
     },
+    /// The store does not answer a probe, and says something else than before.
+    #[non_exhaustive]
+    StoreStillDown {
+        /// What it says now.
+        error: &'a StoreError,
+    },
     /// The circuit breaker closed: the store answers again.
     #[non_exhaustive]
     StoreUp {
@@ -139,6 +146,12 @@ pub enum Event<'a> {
         /// recompute was given to `get_or_set`.
         error: &'a str,
     },
+    /// A value was served that is due for a refresh in a task, and no further task may run.
+    #[non_exhaustive]
+    SkippedRefresh {
+        /// The template of the key.
+        template: &'static str,
+    },
     /// A call ran its body without its cache.
     #[non_exhaustive]
     UnusableCall {
@@ -159,6 +172,34 @@ pub enum LeaseLoss {
     Expired,
     /// The load took longer than `load_timeout`.
     TimedOut,
+}
+
+impl Event<'_> {
+    /// The trouble that the event tells of; `None` if it tells of none.
+    pub fn trouble(&self) -> Option<Trouble> {
+        Some(match self {
+            Self::StoreDown { .. } => Trouble::Outage,
+            Self::StoreSlow { .. } => Trouble::SlowOperation,
+            Self::StoreDegraded { .. } => Trouble::Degraded,
+            Self::StrayReply { .. } => Trouble::StrayReply,
+            Self::LeaseLost { loss: LeaseLoss::Expired | LeaseLoss::TimedOut, .. } => {
+                Trouble::LeaseExpired
+            }
+            Self::UndecodableEntry { .. } => Trouble::UndecodableEntry,
+            Self::UnstorableValue { .. } => Trouble::UnstorableValue,
+            Self::SwallowedError { .. } => Trouble::SwallowedError,
+            Self::SkippedRefresh { .. } => Trouble::SkippedRefresh,
+            Self::UnusableCall { .. } => Trouble::UnusableCall,
+            Self::Request { .. }
+            | Self::LoadBegan { .. }
+            | Self::Load { .. }
+            | Self::Operation { .. }
+            | Self::StoreFailed { .. }
+            | Self::StoreStillDown { .. }
+            | Self::StoreUp { .. }
+            | Self::LeaseLost { loss: LeaseLoss::Voided, .. } => return None,
+        })
+    }
 }
 
 impl fmt::Display for Event<'_> {
@@ -198,6 +239,9 @@ impl fmt::Display for Event<'_> {
                 "the store failed several times in a row, and is not contacted until it answers a probe; calls \
                  run their bodies: {error}"
             ),
+            Self::StoreStillDown { error } => {
+                write!(f, "the store does not answer a probe: {error}")
+            }
             Self::StoreUp { server, down_for, bypassed } => write!(
                 f,
                 "Redis at {server} answers again after {down_for:.1?}; {bypassed} bodies ran meanwhile"
@@ -220,7 +264,7 @@ impl fmt::Display for Event<'_> {
             Self::LeaseLost { loss: LeaseLoss::TimedOut, after, .. } => write!(
                 f,
                 "a load has taken {after:.1?}, longer than `load_timeout`: its lease is not renewed any more, and its \
-                 value will not be stored"
+                 value is stored only if it comes before the lease ends"
             ),
             Self::UndecodableEntry { problem, .. } => write!(
                 f,
@@ -233,6 +277,10 @@ impl fmt::Display for Event<'_> {
             Self::SwallowedError { error, .. } => write!(
                 f,
                 "a load failed, and its error is not returned because a value could be served: {error}"
+            ),
+            Self::SkippedRefresh { .. } => f.write_str(
+                "a value is served that is due for a refresh: as many bodies run in the background as may, so \
+                 they take long, or hang",
             ),
             Self::UnusableCall { problem, .. } => {
                 write!(f, "a call runs its body without the cache: {problem}")

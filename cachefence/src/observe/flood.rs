@@ -18,15 +18,15 @@ const MOST_KINDS: usize = 64;
 
 /// The troubles that have been reported.
 #[derive(Debug, Default)]
-pub(super) struct Flood(Mutex<Vec<Trouble>>);
+pub(super) struct Flood(Mutex<Vec<Said>>);
 
 /// One kind of trouble: a name, and what it concerns: a message or a template. Messages name their server, so the
 /// troubles of two servers are two kinds.
 #[derive(Debug)]
-struct Trouble {
+struct Said {
     name: &'static str,
     subject: String,
-    said: Instant,
+    last: Instant,
     /// How often the trouble has occurred since it was reported.
     left_out: u64,
 }
@@ -45,19 +45,29 @@ impl Flood {
         let known =
             troubles.iter_mut().find(|trouble| trouble.name == name && trouble.subject == subject);
         if let Some(trouble) = known {
-            if now.saturating_duration_since(trouble.said) < PAUSE {
+            if now.saturating_duration_since(trouble.last) < PAUSE {
                 trouble.left_out += 1;
                 return None;
             }
-            trouble.said = now;
+            trouble.last = now;
             return Some(std::mem::take(&mut trouble.left_out) + 1);
         }
         if troubles.len() == MOST_KINDS {
-            let oldest = (0..MOST_KINDS).min_by_key(|index| troubles[*index].said);
-            oldest.map(|index| troubles.swap_remove(index));
+            let oldest = (0..MOST_KINDS).min_by_key(|index| troubles[*index].last);
+            if let Some(oldest) = oldest {
+                troubles.swap_remove(oldest);
+            }
         }
-        troubles.push(Trouble { name, subject: subject.to_owned(), said: now, left_out: 0 });
+        troubles.push(Said { name, subject: subject.to_owned(), last: now, left_out: 0 });
         Some(1)
+    }
+}
+
+impl Flood {
+    /// Forgets the troubles of this `name`, because they are over: the next one is reported at once.
+    #[cfg(feature = "redis")]
+    pub(super) fn forget(&self, name: &'static str) {
+        lock(&self.0).retain(|trouble| trouble.name != name);
     }
 }
 

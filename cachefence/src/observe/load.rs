@@ -73,14 +73,18 @@ impl<'a> Uncached<'a> {
         Self { observers, key, load: Some(observers.load(key, Some(reason))) }
     }
 
-    /// As [`Load::poll`]. Once the body has ended, the call is served.
-    pub(crate) fn poll(&mut self, poll: &mut dyn FnMut() -> bool) {
+    /// As [`Load::poll`], with the outcome of the load once the body has ended. The call is served by then.
+    pub(crate) fn poll(&mut self, poll: &mut dyn FnMut() -> Option<LoadOutcome>) {
         let Some(load) = &mut self.load else { return };
-        load.poll(poll);
-        if load.took.is_some()
+        let mut outcome = None;
+        load.poll(&mut || {
+            outcome = poll();
+            outcome.is_some()
+        });
+        if let Some(outcome) = outcome
             && let Some(load) = self.load.take()
         {
-            load.end(LoadOutcome::NotCached);
+            load.end(outcome);
             self.observers.served(self.key, RequestResult::Bypassed, None);
         }
     }

@@ -7,7 +7,7 @@
 use std::error::Error as _;
 
 use super::flood::Flood;
-use super::{BypassReason, Event, LeaseLoss, LoadOutcome};
+use super::{BypassReason, Event, LeaseLoss, LoadOutcome, Trouble};
 
 /// Writes a line, as a warning if the flood admits that.
 macro_rules! warn_once {
@@ -36,44 +36,35 @@ pub(super) fn write(cache: &str, flood: &Flood, event: &Event<'_>) {
             let (outcome, reason) = (outcome.as_str(), bypass.map(BypassReason::as_str));
             tracing::debug!(target: "cachefence", cache, template, outcome, reason, "{event}");
         }
-        // The failure that opens the breaker is the same trouble as those before it.
         Event::StoreFailed { template, operation, error } => {
             let (operation, source) = (operation.as_str(), error.source());
             let message = &error.to_string();
             warn_once!(flood, "store", message, cache, template, operation, source, "{event}");
         }
-        Event::StoreDown { error } => {
+        // The failure that opens the breaker is the same trouble as those before it, if it has their message.
+        Event::StoreDown { error } | Event::StoreStillDown { error } => {
             let (message, source) = (&error.to_string(), error.source());
             warn_once!(flood, "store", message, cache, source, "{event}");
         }
         Event::StoreUp { server, bypassed, .. } => {
             tracing::info!(target: "cachefence", cache, server, bypassed, "{event}");
         }
+        Event::LeaseLost { template, loss: LeaseLoss::Voided, .. } => {
+            tracing::debug!(target: "cachefence", cache, template, "{event}");
+        }
         Event::StoreSlow { .. } => warn_once!(flood, "slow", "", cache, "{event}"),
         Event::StoreDegraded { problem } => {
             warn_once!(flood, "degraded", problem, cache, "{event}");
         }
-        Event::StrayReply { template } => {
-            tracing::error!(target: "cachefence", cache, template, "{event}");
-        }
-        Event::LeaseLost { template, loss: LeaseLoss::Voided, .. } => {
-            tracing::debug!(target: "cachefence", cache, template, reason = "voided", "{event}");
-        }
-        Event::LeaseLost { template, loss, .. } => {
-            let reason = if loss == LeaseLoss::Expired { "expired" } else { "timed_out" };
-            warn_once!(flood, reason, template, cache, template, reason, "{event}");
-        }
-        Event::UndecodableEntry { template, .. } => {
-            warn_once!(flood, "undecodable", template, cache, template, "{event}");
-        }
-        Event::UnstorableValue { template, .. } => {
-            warn_once!(flood, "unstorable", template, cache, template, "{event}");
-        }
-        Event::SwallowedError { template, .. } => {
-            warn_once!(flood, "swallowed", template, cache, template, "{event}");
-        }
-        Event::UnusableCall { template, .. } => {
-            warn_once!(flood, "unusable", template, cache, template, "{event}");
+        Event::StrayReply { template }
+        | Event::LeaseLost { template, .. }
+        | Event::UndecodableEntry { template, .. }
+        | Event::UnstorableValue { template, .. }
+        | Event::SwallowedError { template, .. }
+        | Event::SkippedRefresh { template }
+        | Event::UnusableCall { template, .. } => {
+            let trouble = event.trouble().map_or("", Trouble::as_str);
+            warn_once!(flood, trouble, template, cache, template, trouble, "{event}");
         }
     }
 }

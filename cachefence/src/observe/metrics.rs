@@ -5,7 +5,7 @@
 
 use metrics::{Unit, counter, gauge, histogram};
 
-use super::{Event, Observe, Trouble};
+use super::{Event, Observe};
 
 /// Gives the events of one cache to the recorder that is installed.
 pub(super) struct Metrics {
@@ -19,12 +19,6 @@ impl Metrics {
         let cache: metrics::SharedString = name.to_owned().into();
         gauge!("cachefence_breaker_open", "cache" => cache.clone()).set(0);
         Self { cache }
-    }
-
-    fn trouble(&self, trouble: Trouble) {
-        let cache = self.cache.clone();
-        counter!("cachefence_troubles_total", "cache" => cache, "trouble" => trouble.as_str())
-            .increment(1);
     }
 }
 
@@ -72,18 +66,13 @@ impl Observe for Metrics {
             }
             Event::StoreDown { .. } => {
                 gauge!("cachefence_breaker_open", "cache" => cache()).set(1);
-                self.trouble(Trouble::Outage);
             }
             Event::StoreUp { .. } => gauge!("cachefence_breaker_open", "cache" => cache()).set(0),
-            Event::StoreSlow { .. } => self.trouble(Trouble::SlowOperation),
-            Event::StoreDegraded { .. } => self.trouble(Trouble::Degraded),
-            Event::StrayReply { .. } => self.trouble(Trouble::StrayReply),
-            Event::LeaseLost { loss: super::LeaseLoss::Voided, .. } => {}
-            Event::LeaseLost { .. } => self.trouble(Trouble::LeaseExpired),
-            Event::UndecodableEntry { .. } => self.trouble(Trouble::UndecodableEntry),
-            Event::UnstorableValue { .. } => self.trouble(Trouble::UnstorableValue),
-            Event::SwallowedError { .. } => self.trouble(Trouble::SwallowedError),
-            Event::UnusableCall { .. } => self.trouble(Trouble::UnusableCall),
+            _ => {}
+        }
+        if let Some(trouble) = event.trouble() {
+            counter!("cachefence_troubles_total", "cache" => cache(), "trouble" => trouble.as_str())
+                .increment(1);
         }
     }
 }

@@ -13,7 +13,6 @@ use super::counters::{Count, Counters};
 use super::wording::{first_line, without_values};
 use super::{
     BypassReason, Event, LeaseLoss, Load, LoadOutcome, Observe, Operation, RequestResult, Stats,
-    Trouble,
 };
 use crate::error::StoreError;
 use crate::key::Key;
@@ -28,15 +27,28 @@ pub(crate) struct Observers {
     #[cfg(feature = "tracing")]
     flood: super::flood::Flood,
     #[cfg(feature = "redis")]
-    outage: std::sync::Mutex<Option<Outage>>,
+    outages: std::sync::Mutex<Outages>,
+}
+
+/// What is known of the times in which the circuit breaker was open. The threads that open and close it may
+/// tell of that in another order, so the openings are numbered.
+#[cfg(feature = "redis")]
+#[derive(Default)]
+struct Outages {
+    now: Option<Outage>,
+    /// The last opening that is over.
+    ended: u64,
 }
 
 /// An outage that has not ended.
 #[cfg(feature = "redis")]
 struct Outage {
+    opening: u64,
     since: Instant,
     /// How many bodies had run because of an outage when this one began.
     bypassed_before: u64,
+    /// What was said of it last.
+    message: String,
 }
 
 impl Observers {
@@ -51,7 +63,7 @@ impl Observers {
             #[cfg(feature = "tracing")]
             flood: super::flood::Flood::new(),
             #[cfg(feature = "redis")]
-            outage: std::sync::Mutex::default(),
+            outages: std::sync::Mutex::default(),
         }
     }
 
@@ -132,91 +144,117 @@ impl Observers {
     #[cfg(feature = "redis")]
     #[cold]
     pub(crate) fn store_slow(&self, took: Duration, op_timeout: Duration) {
-        self.trouble(Trouble::SlowOperation, &Event::StoreSlow { took, op_timeout });
+        self.tell(&Event::StoreSlow { took, op_timeout });
     }
 
-    /// The circuit breaker has opened.
+    /// The circuit breaker has opened for the `opening`th time.
     #[cfg(feature = "redis")]
-    pub(crate) fn store_down(&self, error: &StoreError) {
+    pub(crate) fn store_down(&self, opening: u64, error: &StoreError) {
         let bypassed_before = self.counters.of(Count::Bypass(BypassReason::StoreDown));
-        *lock(&self.outage) = Some(Outage { since: Instant::now(), bypassed_before });
-        self.trouble(Trouble::Outage, &Event::StoreDown { error });
+        let mut outages = lock(&self.outages);
+        // Its end may have been told first, by another thread.
+        if opening <= outages.ended {
+            return;
+        }
+        let (since, message) = (Instant::now(), error.to_string());
+        outages.now = Some(Outage { opening, since, bypassed_before, message });
+        drop(outages);
+        self.tell(&Event::StoreDown { error });
     }
 
-    /// The circuit breaker has closed.
+    /// The store does not answer a probe. That is told if it says something else than before.
     #[cfg(feature = "redis")]
-    pub(crate) fn store_up(&self, server: &str) {
-        let Some(Outage { since, bypassed_before }) = lock(&self.outage).take() else { return };
-        let bypassed = self.counters.of(Count::Bypass(BypassReason::StoreDown)) - bypassed_before;
-        self.tell(&Event::StoreUp { server, down_for: since.elapsed(), bypassed });
+    pub(crate) fn store_still_down(&self, error: &StoreError) {
+        let message = error.to_string();
+        if let Some(outage) = &mut lock(&self.outages).now {
+            if outage.message == message {
+                return;
+            }
+            outage.message = message;
+        }
+        self.tell(&Event::StoreStillDown { error });
+    }
+
+    /// The circuit breaker has closed after its `opening`th opening.
+    #[cfg(feature = "redis")]
+    pub(crate) fn store_up(&self, opening: u64, server: &str) {
+        let mut outages = lock(&self.outages);
+        outages.ended = outages.ended.max(opening);
+        let Some(outage) = outages.now.take_if(|now| now.opening <= opening) else { return };
+        drop(outages);
+        let bypassed = self.counters.of(Count::Bypass(BypassReason::StoreDown));
+        let bypassed = bypassed.saturating_sub(outage.bypassed_before);
+        // The next outage is another one, however soon it comes.
+        #[cfg(feature = "tracing")]
+        self.flood.forget("store");
+        self.tell(&Event::StoreUp { server, down_for: outage.since.elapsed(), bypassed });
     }
 
     /// The store turned out not to do a part of what it is asked.
     #[cfg(feature = "redis")]
     pub(crate) fn store_degraded(&self, problem: &str) {
-        self.trouble(Trouble::Degraded, &Event::StoreDegraded { problem });
+        self.tell(&Event::StoreDegraded { problem });
     }
 
     /// A reply held another key's entry.
     #[cfg(feature = "redis")]
     pub(crate) fn stray_reply(&self, key: &Key) {
-        self.trouble(Trouble::StrayReply, &Event::StrayReply { template: template(key) });
+        self.tell(&Event::StrayReply { template: template(key) });
     }
 
     /// A lease was lost during its load, which had run for `after`.
     pub(crate) fn lease_lost(&self, key: &Key, loss: LeaseLoss, after: Duration) {
-        let event = Event::LeaseLost { template: template(key), loss, after };
-        match loss {
-            LeaseLoss::Voided => self.tell(&event),
-            LeaseLoss::Expired | LeaseLoss::TimedOut => self.trouble(Trouble::LeaseExpired, &event),
-        }
+        self.tell(&Event::LeaseLost { template: template(key), loss, after });
     }
 
     /// An entry does not decode to the call's type.
     pub(crate) fn undecodable_entry(&self, key: &Key, error: &(dyn std::error::Error + 'static)) {
         let problem = &without_values(&error.to_string());
-        let event = Event::UndecodableEntry { template: template(key), problem };
-        self.trouble(Trouble::UndecodableEntry, &event);
+        self.tell(&Event::UndecodableEntry { template: template(key), problem });
     }
 
     /// A value is served and not stored.
     pub(crate) fn unstorable_value(&self, key: &Key, problem: &str) {
-        let event = Event::UnstorableValue { template: template(key), problem };
-        self.trouble(Trouble::UnstorableValue, &event);
+        self.tell(&Event::UnstorableValue { template: template(key), problem });
     }
 
     /// An error of a body is not returned.
     pub(crate) fn swallowed_error(&self, key: &Key, error: &str) {
-        let event = Event::SwallowedError { template: template(key), error: first_line(error) };
-        self.trouble(Trouble::SwallowedError, &event);
+        self.tell(&Event::SwallowedError { template: template(key), error: first_line(error) });
+    }
+
+    /// A refresh is left to a later call.
+    pub(crate) fn skipped_refresh(&self, key: &Key) {
+        self.tell(&Event::SkippedRefresh { template: template(key) });
     }
 
     /// A call runs its body without the cache.
     pub(crate) fn unusable_call(&self, key: &Key, error: &(dyn std::error::Error + 'static)) {
         let problem = &error.to_string();
-        let event = Event::UnusableCall { template: template(key), problem };
-        self.trouble(Trouble::UnusableCall, &event);
+        self.tell(&Event::UnusableCall { template: template(key), problem });
     }
 
-    fn trouble(&self, trouble: Trouble, event: &Event<'_>) {
-        self.counters.add(Count::Trouble(trouble));
-        self.tell(event);
-    }
-
-    /// Tells the log and all who want to know.
+    /// Counts a trouble, and tells the log and all who want to know.
     fn tell(&self, event: &Event<'_>) {
+        if let Some(trouble) = event.trouble() {
+            self.counters.add(Count::Trouble(trouble));
+        }
         #[cfg(feature = "tracing")]
-        super::log::write(&self.name, &self.flood, event);
+        guarded(|| super::log::write(&self.name, &self.flood, event));
         self.pass_on(event);
     }
 
     fn pass_on(&self, event: &Event<'_>) {
         for observer in &self.list {
-            // A panic is the observer's own fault, and no reason for a call to fail. Nothing of the cache
-            // is borrowed by the observer, so nothing is left half done.
-            drop(catch_unwind(AssertUnwindSafe(|| observer.on_event(event))));
+            guarded(|| observer.on_event(event));
         }
     }
+}
+
+/// Calls somebody who is told of an event. A panic is that one's own fault, and no reason for a call to fail;
+/// nothing of the cache is lent out, so nothing is left half done.
+fn guarded(told: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(told)));
 }
 
 #[cfg(feature = "metrics")]

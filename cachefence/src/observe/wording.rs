@@ -6,7 +6,8 @@
 /// "unknown variant `x`, expected `A` or `B`". Of any other message nothing can be told, so nothing of it is
 /// passed on.
 pub(super) fn without_values(message: &str) -> String {
-    let safe = ["missing field `", "duplicate field `", "unknown field `", "EOF ", "trailing "];
+    let message = first_line(message);
+    let safe = ["missing field `", "duplicate field `", "EOF ", "trailing "];
     if safe.iter().any(|begin| message.starts_with(begin)) {
         return message.to_owned();
     }
@@ -54,6 +55,8 @@ mod tests {
         assert_eq!(said::<u64>("\"secret\""), "expected u64 at line 1 column 8");
         let age = r#"{"name": "ann", "age": "secret"}"#;
         assert_eq!(said::<User>(age), "expected `Known` or `Unknown` at line 1 column 31");
+        let unknown = r#"{"secret@example.com": 1}"#;
+        assert_eq!(said::<User>(unknown), "expected `name` or `age` at line 1 column 21");
         assert_eq!(said::<Vec<u8>>("[1"), "EOF while parsing a list at line 1 column 2");
         let quoting = without_values("bad address secret@example.com");
         assert!(!quoting.contains("secret"), "{quoting}");

@@ -105,9 +105,9 @@ impl MemoryStore {
         let largest = match weigh {
             Weigh::Entries => None,
             Weigh::Bytes => {
-                // `quick_cache` keeps no entry that is larger than what its shards hold of hot ones.
-                let shard = capacity.div_ceil(entries.num_shards() as u64);
-                usize::try_from(shard / 100 * 97).ok()
+                // `quick_cache` keeps no entry that is larger than what one of its shards holds of hot ones.
+                let shard = u128::from(capacity.div_ceil(entries.num_shards() as u64));
+                usize::try_from((shard * 97 / 100).max(1)).ok()
             }
         };
         Self {
@@ -208,7 +208,7 @@ impl Default for MemoryStore {
 
 impl Store for MemoryStore {
     fn traits(&self) -> Traits {
-        Traits { answers_at_once: true, largest_value: self.largest, ..Traits::default() }
+        Traits { answers_at_once: true, largest_entry: self.largest, ..Traits::default() }
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {

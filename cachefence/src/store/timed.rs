@@ -31,22 +31,21 @@ impl Timed {
     fn time<'a, T: Send + Unpin + 'a>(
         &'a self,
         operation: Operation,
-        result: StoreResult<'a, T>,
+        ask: impl FnOnce(&'a dyn Store) -> StoreResult<'a, T>,
     ) -> StoreResult<'a, T> {
-        let under_way = move || UnderWay {
-            observers: &self.observers,
-            operation,
-            begun: Instant::now(),
-            how: How::Failed,
+        let under_way = move |begun| {
+            let (observers, how) = (&*self.observers, How::Failed);
+            UnderWay { observers, operation, begun, how }
         };
+        let begun = Instant::now();
         // A result that is there already stays so, because the engine relies on that.
-        match result.now() {
+        match ask(&*self.store).now() {
             Ok(result) => {
-                under_way().end(&result);
+                under_way(begun).end(&result);
                 StoreFuture::ready(result)
             }
             Err(operation) => StoreFuture::new(async move {
-                let under_way = under_way();
+                let under_way = under_way(Instant::now());
                 let result = operation.await;
                 under_way.end(&result);
                 result
@@ -105,15 +104,15 @@ impl Store for Timed {
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
-        self.time(Operation::Read, self.store.read(key))
+        self.time(Operation::Read, |store| store.read(key))
     }
 
     fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
-        self.time(Operation::Acquire, self.store.acquire(key, request))
+        self.time(Operation::Acquire, |store| store.acquire(key, request))
     }
 
     fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
-        self.time(Operation::Renew, self.store.renew(key, token, lease))
+        self.time(Operation::Renew, |store| store.renew(key, token, lease))
     }
 
     fn finish<'a>(
@@ -122,10 +121,10 @@ impl Store for Timed {
         tokens: &'a [Token],
         outcome: &'a Outcome,
     ) -> StoreResult<'a, bool> {
-        self.time(Operation::Finish, self.store.finish(key, tokens, outcome))
+        self.time(Operation::Finish, |store| store.finish(key, tokens, outcome))
     }
 
     fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
-        self.time(Operation::Invalidate, self.store.invalidate(keys))
+        self.time(Operation::Invalidate, |store| store.invalidate(keys))
     }
 }

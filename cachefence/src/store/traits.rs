@@ -24,9 +24,9 @@ pub struct Traits {
     /// call is served without the store. A store that sets this limit ends each of its operations within
     /// it by itself. `None` is no limit.
     pub call_budget: Option<Duration>,
-    /// The most bytes of an encoded value that the store keeps. A larger value is served and not stored. `None`
-    /// is no bound of the store's own.
-    pub largest_value: Option<usize>,
+    /// The most bytes that the name and the encoded value of one entry may have together. A larger value is served
+    /// and not stored. `None` is no bound of the store's own.
+    pub largest_entry: Option<usize>,
     /// Whether [`acquire`](super::Store::acquire) arms a watch that is not new, so that a waiter whose
     /// watch is not armed yet asks once more at once.
     pub wakes: bool,

@@ -37,10 +37,10 @@ pub(super) async fn store(
 ) -> LoadOutcome {
     let (landing, outcome) = match payload {
         Some(payload) => {
-            let (fenced, outcome) = match (&mut baton.cargo, life(engine, call, payload.len(), ttl))
-            {
-                (None, _) => (false, LoadOutcome::NotCached),
-                (Some(lease), Some(ttl)) => {
+            let life = || life(engine, call, payload.len(), ttl);
+            let (fenced, outcome) = match baton.cargo.as_mut().map(|lease| (lease, life())) {
+                None => (false, LoadOutcome::NotCached),
+                Some((lease, Some(ttl))) => {
                     let delta = capped_delta(took, ttl);
                     let stale = call.policy.stale.longest();
                     let value = NewValue { payload: payload.clone(), delta, ttl, stale };
@@ -57,7 +57,7 @@ pub(super) async fn store(
                         }
                     }
                 }
-                (Some(lease), None) => {
+                Some((lease, None)) => {
                     let released = lease.end(Outcome::Release);
                     let released = call.within_budget(&*engine.store, released).await;
                     (matches!(released, Some(Ok(true))), LoadOutcome::NotCached)
@@ -88,10 +88,7 @@ fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -
         engine.observers.unstorable_value(call.key, "its ttl is out of bounds");
         return None;
     }
-    let largest = engine.store.traits().largest_value.unwrap_or(usize::MAX);
-    if bytes > call.policy.max_value_bytes.min(largest) {
-        let bound = if bytes > largest { "its store keeps" } else { "`max_value_bytes` allows" };
-        let problem = format!("its {bytes} bytes are more than {bound}");
+    if let Some(problem) = engine.too_large(call.key, call.policy, bytes) {
         engine.observers.unstorable_value(call.key, &problem);
         return None;
     }

@@ -55,14 +55,12 @@ async fn lead(engine: &Engine, call: &Call<'_>, baton: Leader, body: &Body<'_>) 
             body.landed(LoadOutcome::NotCached);
             Landing::Value { value: Encoded::for_many(payload), origin }
         }
-        First::A(Ended::Failed { error: Some(error), .. }) => Landing::Failed { error, origin },
+        First::A(Ended::Failed(Some(error))) => Landing::Failed { error, origin },
         First::A(Ended::Value { payload: None, .. }) => {
             body.landed(LoadOutcome::Undecodable);
             Landing::NotShared
         }
-        First::A(Ended::Failed { error: None, .. } | Ended::FailedNotKept { .. }) => {
-            Landing::NotShared
-        }
+        First::A(Ended::Failed(None) | Ended::FailedNotKept) => Landing::NotShared,
     };
     baton.land(landing);
     Next::Serve(Served::Own(RequestResult::Bypassed))

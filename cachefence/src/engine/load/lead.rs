@@ -135,7 +135,8 @@ async fn obtain(
             Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
             Ok(Acquired::Held(_)) if !waits => return Obtained::HeldElsewhere,
             Ok(Acquired::Held(held)) => held.remaining(),
-            Err(_) if watch.as_ref().is_some_and(Watch::was_armed) => {
+            Err(error) if watch.as_ref().is_some_and(Watch::was_armed) => {
+                engine.observers.store_failed(Operation::Acquire, call.key, &error);
                 // A watch needs a connection of its own, which may be what failed. The lease is asked
                 // for once more, without a watch.
                 (may_ask_again, watch) = (false, None);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::ending::{end_without_value, stale, store};
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended, Use};
-use crate::engine::call::{Audience, Call, Held};
+use crate::engine::call::{Call, Held};
 use crate::engine::landing::{Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::observe::{BypassReason, RequestResult};
@@ -63,12 +63,13 @@ pub(super) async fn run(
             body.landed(outcome);
             Next::Serve(Served::Own(own))
         }
-        First::A(Ended::FailedNotKept { text }) => {
+        First::A(Ended::FailedNotKept) => {
             // Dropped, which ends the load in a task.
             drop(end_without_value(baton, call.failed(), left, |_| Landing::NotShared));
-            instead_of_error(engine, call, held.filter(|_| call.forgives()), own, &text)
+            let held = held.filter(|_| call.forgives());
+            held.map_or(Next::Serve(Served::Own(own)), Next::from)
         }
-        First::A(Ended::Failed { error, text }) => {
+        First::A(Ended::Failed(error)) => {
             let sent = Instant::now();
             let load = body.span();
             let landing = move |fenced| match error {
@@ -82,24 +83,9 @@ pub(super) async fn run(
                 None => stale(engine, call).await,
                 held => held,
             };
-            instead_of_error(engine, call, held, own, &text)
+            held.map_or(Next::Serve(Served::Own(own)), Next::from)
         }
     }
-}
-
-/// Serves a call whose body failed: by the value that it holds or, without one, by its `own` error. An
-/// error that nobody is given is told of.
-fn instead_of_error(
-    engine: &Engine,
-    call: &Call<'_>,
-    held: Option<Held>,
-    own: RequestResult,
-    error: &str,
-) -> Next {
-    if held.is_some() || call.audience == Audience::Nobody {
-        engine.observers.swallowed_error(call.key, error);
-    }
-    held.map_or(Next::Serve(Served::Own(own)), Next::from)
 }
 
 /// Runs the body, and renews the lease meanwhile. If there is no lease, because the store cannot be

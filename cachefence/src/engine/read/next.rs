@@ -27,6 +27,7 @@ use crate::key::Key;
 use crate::observe::BypassReason;
 use crate::race::{First, race};
 use crate::share::Decoded;
+use crate::store::Health;
 use crate::time::{sleep, sleep_until};
 
 /// How long a caller waits for a read that another caller sent, where the store does not say how long a
@@ -141,7 +142,8 @@ fn read_for_all<'a>(
         let Some(guard) = guard else {
             // The read before has found the store unavailable, and its waiters need not wait once more
             // to learn that.
-            let reason = BypassReason::StoreFailed;
+            let is_down = engine.store.status().health == Health::Down;
+            let reason = if is_down { BypassReason::StoreDown } else { BypassReason::StoreFailed };
             let (entry, decoded) = (Err(Unavailable(reason)), Decoded::for_one());
             baton.land(Some(SharedRead { entry, decoded, landed: Instant::now() }));
             return Found::Unavailable(reason);

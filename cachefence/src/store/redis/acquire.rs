@@ -140,7 +140,7 @@ impl RedisStore {
             Some(Ok(Some(reply))) => return Some(Ok(reply)),
             Some(Err(error)) => Failure::classify(server.address(), error).into(),
             Some(Ok(None)) | None => {
-                StoreError::told("the connection of those who wait does not answer")
+                StoreError::new("the connection on which Redis tells of changes does not answer")
             }
         };
         link.tracking.leave(tracked.number());

@@ -44,6 +44,8 @@ struct Probes {
     next: Instant,
     pause: Duration,
     under_way: bool,
+    /// How often the breaker has opened.
+    openings: u64,
     /// When the breaker closed last.
     closed: Instant,
     /// When a lost connection was counted last.
@@ -53,7 +55,14 @@ struct Probes {
 impl Breaker {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        let probes = Probes { next: now, pause: LONG, under_way: false, closed: now, lost: now };
+        let probes = Probes {
+            next: now,
+            pause: LONG,
+            under_way: false,
+            openings: 0,
+            closed: now,
+            lost: now,
+        };
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
@@ -74,21 +83,22 @@ impl Breaker {
         }
     }
 
-    /// Notes that an operation which was asked at `asked` failed. Returns whether that opened the
-    /// breaker. `drawn` is uniform in [0, 1).
-    pub(super) fn failed(&self, asked: Instant, how: How, drawn: f64) -> bool {
+    /// Notes that an operation which was asked at `asked` failed. If that opened the breaker, returns how often
+    /// it has opened. `drawn` is uniform in [0, 1).
+    pub(super) fn failed(&self, asked: Instant, how: How, drawn: f64) -> Option<u64> {
         let mut probes = self.probes();
         if self.is_open() || !probes.is_news(asked, how) {
-            return false;
+            return None;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if failures < MOST_FAILURES {
-            return false;
+            return None;
         }
         self.open.store(true, Ordering::Relaxed);
         probes.pause = LONG;
         probes.schedule(how.at_once, drawn);
-        true
+        probes.openings += 1;
+        Some(probes.openings)
     }
 
     /// Whether to probe now: the pause is over, and no probe is under way. If so, the caller has to
@@ -100,20 +110,20 @@ impl Breaker {
         due
     }
 
-    /// Notes how a probe ended. Returns whether that closed the breaker.
-    pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> bool {
+    /// Notes how a probe ended. If that closed the breaker, returns how often it has opened.
+    pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> Option<u64> {
         let mut probes = self.probes();
         probes.under_way = false;
         match outcome {
             Probe::Answered => {
                 self.failures.store(0, Ordering::Relaxed);
                 probes.closed = Instant::now();
-                return self.open.swap(false, Ordering::Relaxed);
+                return self.open.swap(false, Ordering::Relaxed).then_some(probes.openings);
             }
             Probe::Failed { at_once } => probes.schedule(at_once, drawn),
             Probe::Abandoned => {}
         }
-        false
+        None
     }
 
     fn probes(&self) -> MutexGuard<'_, Probes> {
@@ -177,7 +187,7 @@ mod tests {
     const IN_VAIN: How = How { lost: false, at_once: false };
 
     fn fails(breaker: &Breaker, how: How) -> bool {
-        breaker.failed(Instant::now(), how, 0.0)
+        breaker.failed(Instant::now(), how, 0.0).is_some()
     }
 
     fn opened(how: How) -> Breaker {
@@ -208,10 +218,10 @@ mod tests {
         let asked = Instant::now();
         advance(SHORT).await;
         assert!(breaker.is_due());
-        assert!(breaker.probed(Probe::Answered, 0.0));
+        assert!(breaker.probed(Probe::Answered, 0.0).is_some());
         for how in [LOST, REFUSED, IN_VAIN] {
             for _ in 0..2 * MOST_FAILURES {
-                assert!(!breaker.failed(asked, how, 0.0), "{how:?}");
+                assert!(breaker.failed(asked, how, 0.0).is_none(), "{how:?}");
             }
         }
         // And leaves no trace.
@@ -228,9 +238,9 @@ mod tests {
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
             let opens = connection == MOST_FAILURES;
-            assert_eq!(breaker.failed(asked, LOST, 0.0), opens, "{connection}");
+            assert_eq!(breaker.failed(asked, LOST, 0.0).is_some(), opens, "{connection}");
             for _ in 0..100 {
-                assert!(!breaker.failed(asked, LOST, 0.0), "{connection}");
+                assert!(breaker.failed(asked, LOST, 0.0).is_none(), "{connection}");
             }
         }
         assert!(breaker.is_open());
@@ -243,7 +253,7 @@ mod tests {
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
             let opened = (1..=MOST_FAILURES).map(|_| breaker.failed(asked, how, 0.0));
-            assert_eq!(opened.filter(|opened| *opened).count(), 1, "{how:?}");
+            assert_eq!(opened.flatten().count(), 1, "{how:?}");
             assert!(breaker.is_open());
         }
     }
@@ -255,7 +265,7 @@ mod tests {
         advance(LONG).await;
         assert!(breaker.is_due());
         assert!(!breaker.is_due(), "somebody does");
-        assert!(breaker.probed(Probe::Answered, 0.0));
+        assert!(breaker.probed(Probe::Answered, 0.0).is_some());
         assert!(!breaker.is_open());
         assert!(!breaker.is_due());
     }
@@ -268,7 +278,7 @@ mod tests {
             assert!(!breaker.is_due(), "{seconds} s");
             advance(Duration::from_millis(1)).await;
             assert!(breaker.is_due(), "{seconds} s");
-            assert!(!breaker.probed(Probe::Failed { at_once: false }, 0.0));
+            assert!(breaker.probed(Probe::Failed { at_once: false }, 0.0).is_none());
         }
     }
 

@@ -76,12 +76,17 @@ impl Server {
         reply: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Failure> {
         let asked = Instant::now();
-        let reply = self.ask_at(asked, pin!(reply)).await;
-        self.took(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX));
-        reply
+        let reply = self.ask_at(asked, pin!(reply)).await?;
+        self.answered(asked);
+        Ok(reply)
     }
 
-    /// Tells of an operation that took long.
+    /// Tells of an operation that has just been answered, if that took long.
+    fn answered(&self, asked: Instant) {
+        self.took(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Tells of an operation that was answered after `micros`, if that is long.
     pub(super) fn took(&self, micros: u64) {
         if micros > self.slow_micros {
             self.observers.store_slow(Duration::from_micros(micros), self.op_timeout);
@@ -124,8 +129,8 @@ impl Server {
             Counted::Failure => false,
         };
         let how = How { lost, at_once: !late };
-        if self.breaker.failed(asked, how, chance::fraction(rand::random())) {
-            self.observers.store_down(&failure.error);
+        if let Some(opening) = self.breaker.failed(asked, how, chance::fraction(rand::random())) {
+            self.observers.store_down(opening, &failure.error);
         }
         if late && failure.kind == FailureKind::Lost {
             failure.kind = FailureKind::Failed;
@@ -140,6 +145,7 @@ impl Server {
     ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
         let (reply, time) = self.ask_at(sent, pin!(reply)).await?;
+        self.answered(sent);
         Ok((reply, time.map(|time| self.clock.learn(sent, time))))
     }
 
@@ -281,7 +287,10 @@ impl Server {
                 self.clock.learn(asked, time);
                 Probe::Answered
             }
-            Err(_) => Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 },
+            Err(failure) => {
+                self.observers.store_still_down(&failure.error);
+                Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
+            }
         }
     }
 }
@@ -294,8 +303,9 @@ struct Probing {
 
 impl Drop for Probing {
     fn drop(&mut self) {
-        if self.server.breaker.probed(self.outcome, chance::fraction(rand::random())) {
-            self.server.observers.store_up(&self.server.address().to_string());
+        let Self { server, outcome } = self;
+        if let Some(opening) = server.breaker.probed(*outcome, chance::fraction(rand::random())) {
+            server.observers.store_up(opening, &server.address().to_string());
         }
     }
 }
