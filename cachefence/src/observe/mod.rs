@@ -20,10 +20,10 @@
 //! # let _ = cache;
 //! # Ok::<(), cachefence::Error>(())
 //! ```
-//!
-//! The engine tells the [`Observers`] of its cache what happened, by one method for each kind of event.
-//! These count it and, where somebody wants to know, make the event and pass it on. So a hit adds to two
-//! counters, and builds nothing.
+
+// The engine tells the `Observers` of its cache what happened, by one method for each kind of event. These
+// count it and, where somebody wants to know, make the event and pass it on. So a hit adds to two counters,
+// and builds nothing.
 
 mod counters;
 mod event;

@@ -77,7 +77,7 @@ async fn an_outage_that_goes_on_for_another_reason() {
         for mut stream in refuses.incoming().map_while(Result::ok) {
             let mut bytes = [0; 4096];
             while let Ok(read @ 1..) = stream.read(&mut bytes) {
-                let commands = bytes[..read].iter().filter(|byte| **byte == b'*').count();
+                let commands = String::from_utf8_lossy(&bytes[..read]).matches('*').count();
                 let _ = stream.write_all(&b"-LOADING not yet\r\n".repeat(commands));
             }
         }
@@ -120,8 +120,8 @@ async fn a_redis_that_takes_no_writes_for_a_while() {
     let cache = server.cache().await;
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     get(&cache, "k").await;
-    let status = cache.status();
-    assert_eq!((status.health, status.writes), (Health::Degraded, false));
+    let now = cache.status();
+    assert_eq!((now.health, now.writes), (Health::Degraded, false));
     let stats = cache.stats();
     assert_eq!((stats.troubles.degraded, stats.bypasses.store_failed), (1, 1));
     assert_eq!(warnings(&log, "OOM: values are served and not stored"), 1);
