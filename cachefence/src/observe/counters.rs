@@ -317,23 +317,25 @@ impl Counters {
     }
 }
 
+thread_local! {
+    /// The number of this thread; zero until it is first asked for.
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
+}
+
 /// A number that few threads share, or none.
 #[inline]
 fn thread_number() -> usize {
-    thread_local! {
-        static NUMBER: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    NUMBER.with(|number| match number.get() {
-        usize::MAX => next_number(number),
+    match NUMBER.get() {
+        0 => next_number(),
         known => known,
-    })
+    }
 }
 
 #[cold]
-fn next_number(number: &Cell<usize>) -> usize {
+fn next_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let next = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
-    number.set(next);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS + 1;
+    NUMBER.set(next);
     next
 }
 
