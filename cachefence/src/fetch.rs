@@ -108,12 +108,12 @@ where
                 return Ok(Ok(value));
             }
             let read = engine::first_read(self.engine, self.call()).await;
-            let (call, next) = match self.take(read) {
+            let not_served = match self.take(read) {
                 Ok(value) => return Ok(Ok(value)),
-                Err(not_served) => (not_served.0, not_served.1),
+                Err(not_served) => not_served,
             };
             // Boxed, so that a call that is served at once does not carry what waiting needs.
-            Box::pin(self.serve(call, next)).await
+            Box::pin(self.serve(not_served)).await
         }
     }
 
@@ -177,10 +177,11 @@ where
     /// Takes a call that was not served at once to its end.
     fn serve(
         mut self,
-        mut call: Call<'_>,
-        mut next: Next,
+        not_served: Box<NotServed<'a, T>>,
     ) -> impl Future<Output = Result<Result<T, E>, Self>> {
         async move {
+            // The future keeps its arguments to its end, so they are one box, which is empty from here on.
+            let (mut call, mut next, _) = unboxed(not_served);
             let engine = self.engine;
             let (body, mut own) = (Body::new(engine, self.request.key()), None);
             loop {
@@ -327,12 +328,12 @@ where
         let (mut call, next, held) = match self.take(read).map_err(|not_served| *not_served) {
             Ok(value) => return Ok(Ok(value)),
             Err((call, next, Some(held))) => (call, next, held),
-            Err((call, next, None)) => return Box::pin(self.serve(call, next)).await,
+            Err(not_served) => return Box::pin(self.serve(Box::new(not_served))).await,
         };
         let held_result = next.held_result().unwrap_or(RequestResult::Stale);
         let mut next = match in_background(next) {
             Ok(next) => next,
-            Err(next) => return Box::pin(self.serve(call, next)).await,
+            Err(next) => return Box::pin(self.serve(Box::new((call, next, None)))).await,
         };
         let task = loop {
             match next {
@@ -410,6 +411,11 @@ where
             }
         })
     }
+}
+
+#[allow(clippy::boxed_local)] // which is the point
+fn unboxed<V>(value: Box<V>) -> V {
+    *value
 }
 
 /// Finds out whether `payload` is a value of type `T`.

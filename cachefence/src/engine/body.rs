@@ -46,7 +46,8 @@ enum State {
     #[default]
     NotWanted,
     Wanted(Use),
-    Ended(Ended),
+    /// In a box, because most callers run no body.
+    Ended(Box<Ended>),
 }
 
 /// How a body ended, as far as the engine has to know: the caller keeps the result itself.
@@ -131,7 +132,7 @@ impl<'a> Body<'a> {
 
     /// Says how the body `ended`. The caller's future polls the engine next.
     fn end(&self, ended: Ended) {
-        self.shared().state = State::Ended(ended);
+        self.shared().state = State::Ended(Box::new(ended));
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared<'a>> {
@@ -150,7 +151,7 @@ impl Future for Run<'_, '_> {
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Ended> {
         let mut shared = self.0.shared();
         match std::mem::take(&mut shared.state) {
-            State::Ended(ended) => Poll::Ready(ended),
+            State::Ended(ended) => Poll::Ready(*ended),
             other => {
                 shared.state = other;
                 Poll::Pending

@@ -71,8 +71,9 @@ pub(super) enum Audience {
 pub(crate) struct Attempt {
     pub(super) seen: Seen,
     pub(super) purpose: Purpose,
-    /// The value that the call serves if the load gives it nothing better.
-    pub(super) held: Option<Held>,
+    /// The value that the call serves if the load gives it nothing better. It is in a box because most callers
+    /// that wait have none.
+    pub(super) held: Option<Box<Held>>,
 }
 
 /// A value that a call holds while it tries to get a better one.
@@ -83,8 +84,9 @@ pub(crate) struct Held {
     pub(super) result: RequestResult,
 }
 
-impl From<Held> for Next {
-    fn from(Held { value, result }: Held) -> Self {
+impl From<Box<Held>> for Next {
+    fn from(held: Box<Held>) -> Self {
+        let Held { value, result } = *held;
         Self::Serve(Served::Value(value, result))
     }
 }

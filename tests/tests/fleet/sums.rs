@@ -93,10 +93,11 @@ fn the_sums_are_those_of_callers_bodies_and_server() {
     let scripts = sums["acquire"] + sums["renew"] + sums["finish"];
     let asked = |command| server.command_count(command);
     assert_eq!(scripts, asked("evalsha"), "{sums:#?} {:#?}", server.command_stats());
-    // Each of the two scripts of a load has an `MGET` of its own, and a batch of reads has two keys or more.
+    // Each of the two scripts of a load has an `MGET` of its own. A batch of reads has mostly several keys, and one where
+    // nobody else came.
     let commands = asked("mget") - (scripts - sums["renew"]);
     let batched = sums["read"] - asked("get");
-    assert!(batched >= 2 * commands, "{batched} in {commands}: {:#?}", server.command_stats());
+    assert!(batched >= commands, "{batched} in {commands}: {:#?}", server.command_stats());
     assert_eq!(batched == 0, commands == 0);
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn decide(
                 };
                 let value = Encoded { payload: entry.payload, decoded };
                 match can_decode(&value) {
-                    Ok(()) => attempt.held = Some(Held { value, result }),
+                    Ok(()) => attempt.held = Some(Box::new(Held { value, result })),
                     Err(error) => engine.observers.undecodable_entry(call.key, &*error),
                 }
             }

@@ -178,13 +178,11 @@ pub(super) fn servable(engine: &Engine, call: &Call<'_>, entry: &Snapshot) -> bo
 }
 
 /// The value in the store that may be served because the body failed.
-pub(super) async fn stale(engine: &Engine, call: &Call<'_>) -> Option<Held> {
+pub(super) async fn stale(engine: &Engine, call: &Call<'_>) -> Option<Box<Held>> {
     let entry = read_past_loads(engine, call).await?;
     let servable = judge_without_draw(call, &entry) != Freshness::Expired
         && call.decodes(engine, &entry.payload);
     let is_valid = entry.expiry > entry.now;
-    servable.then(|| Held {
-        value: Encoded::for_one(entry.payload),
-        result: if is_valid { RequestResult::Waited } else { RequestResult::Stale },
-    })
+    let result = if is_valid { RequestResult::Waited } else { RequestResult::Stale };
+    servable.then(|| Box::new(Held { value: Encoded::for_one(entry.payload), result }))
 }

@@ -28,7 +28,7 @@ pub(super) async fn run(
     call: &Call<'_>,
     mut baton: Leader,
     bypass: Option<BypassReason>,
-    held: Option<Held>,
+    held: Option<Box<Held>>,
     body: &Body<'_>,
 ) -> Next {
     let begun = engine.tickets.next();

@@ -19,7 +19,7 @@ const MOST_ROUNDS: u32 = 16;
 
 /// Takes a call from `next` to its end, with its `body`.
 ///
-/// Each step that loads is boxed, because its future is large, and calls that only wait should not
+/// Each step but joining is boxed, because its future is large, and calls that only wait should not
 /// carry it.
 pub(crate) fn serve<'a>(
     engine: &'a Engine,
@@ -43,7 +43,7 @@ pub(crate) fn serve<'a>(
                 Next::Read if call.rounds + 1 >= MOST_ROUNDS => Next::Guest,
                 Next::Read => {
                     call.rounds += 1;
-                    let found = read(engine, call).await;
+                    let found = Box::pin(read(engine, call)).await;
                     let decodes = call.decodes;
                     let mut decodes = |value: &Encoded| decodes(&engine.codec, &value.payload);
                     decide(engine, call, found, &mut decodes)
