@@ -7,8 +7,6 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::observe::BypassReason;
-
 /// Any error, in a box.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -162,22 +160,29 @@ impl StdError for InvalidOption {}
 pub struct StoreError {
     message: Arc<str>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// Why a call that meets this error runs its body without the store.
-    bypass: BypassReason,
+    kind: StoreErrorKind,
     /// Whether the error only follows from a trouble that has been told of, and so is not told again.
     is_told: bool,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreErrorKind {
+    /// It failed.
+    Failed,
+    /// It was not asked, because it has failed too often.
+    Down,
+    /// The call had waited for it long enough.
+    Slow,
+    /// It was not asked, because it still holds what is to be removed.
+    InvalidationPending,
 }
 
 impl StoreError {
     /// An error that says what happened and what to do about it. The message is logged, so it must hold neither a
     /// key nor a password; and a message that is the same each time is logged once in a while, not each time.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
-        Self {
-            message: message.into(),
-            source: None,
-            bypass: BypassReason::StoreFailed,
-            is_told: false,
-        }
+        Self { message: message.into(), source: None, kind: StoreErrorKind::Failed, is_told: false }
     }
 
     /// An error that only follows from one that has been told of.
@@ -188,20 +193,20 @@ impl StoreError {
     /// The error of a store that is not asked, because it has failed too often.
     #[cfg(feature = "redis")]
     pub(crate) fn down(message: impl Into<Arc<str>>) -> Self {
-        Self { bypass: BypassReason::StoreDown, ..Self::told(message) }
+        Self { kind: StoreErrorKind::Down, ..Self::told(message) }
     }
 
     /// The error of a key that is not read, because an invalidation of it is pending.
     pub(crate) fn invalidation_pending() -> Self {
         let message = "an invalidation of the entry has not reached the store yet";
-        Self { bypass: BypassReason::InvalidationPending, ..Self::told(message) }
+        Self { kind: StoreErrorKind::InvalidationPending, ..Self::told(message) }
     }
 
     /// The error of a call that has waited for its store long enough.
     pub(crate) fn too_slow() -> Self {
         let message =
             "the store takes longer than a call may wait for all of its operations together";
-        Self { bypass: BypassReason::StoreSlow, ..Self::new(message) }
+        Self { kind: StoreErrorKind::Slow, ..Self::new(message) }
     }
 
     /// Whether the error only follows from a trouble that has been told of.
@@ -209,9 +214,8 @@ impl StoreError {
         self.is_told
     }
 
-    /// Why a call that meets this error runs its body without the store.
-    pub(crate) fn bypass(&self) -> BypassReason {
-        self.bypass
+    pub(crate) fn kind(&self) -> StoreErrorKind {
+        self.kind
     }
 
     /// Adds the cause of the error, which `source()` returns.

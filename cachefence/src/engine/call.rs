@@ -14,7 +14,6 @@ use tokio::time::Instant;
 
 use super::budget::StoreBudget;
 use super::landing::{Encoded, Landing, Origin};
-use super::load::next::{Next, Served};
 use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
@@ -82,13 +81,6 @@ pub(crate) struct Held {
     pub(super) value: Encoded,
     /// How the call is served if it is given this value.
     pub(super) result: RequestResult,
-}
-
-impl From<Box<Held>> for Next {
-    fn from(held: Box<Held>) -> Self {
-        let Held { value, result } = *held;
-        Self::Serve(Served::Value(value, result))
-    }
 }
 
 /// What a call has seen of the entry.

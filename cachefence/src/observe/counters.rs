@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::error::{StoreError, StoreErrorKind};
+
 /// Defines an enum, and a struct with a count for each of its variants.
 macro_rules! counted {
     (
@@ -137,6 +139,18 @@ counted! {
         Recursive = recursive,
         /// The key or an option of an annotated function could not be used.
         NotUsable = not_usable,
+    }
+}
+
+impl BypassReason {
+    /// Why a call that meets this error of its store runs its body.
+    pub(crate) fn of(error: &StoreError) -> Self {
+        match error.kind() {
+            StoreErrorKind::Failed => Self::StoreFailed,
+            StoreErrorKind::Down => Self::StoreDown,
+            StoreErrorKind::Slow => Self::StoreSlow,
+            StoreErrorKind::InvalidationPending => Self::InvalidationPending,
+        }
     }
 }
 

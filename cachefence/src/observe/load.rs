@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::observers::template;
 use super::{BypassReason, LoadOutcome, LoadSpan, Observers, RequestResult};
 use crate::key::Key;
 
@@ -21,12 +22,20 @@ pub(crate) struct Load<'a> {
     span: LoadSpan,
 }
 
+impl Observers {
+    /// A body begins, without the lease if there is a reason to `bypass` it.
+    pub(crate) fn load(&self, key: &Key, bypass: Option<BypassReason>) -> Load<'_> {
+        Load::begin(self, template(key), bypass)
+    }
+}
+
 impl<'a> Load<'a> {
-    pub(super) fn new(
+    fn begin(
         observers: &'a Observers,
         template: &'static str,
         bypass: Option<BypassReason>,
     ) -> Self {
+        observers.load_began(template, bypass);
         let span = LoadSpan::begin(observers.name(), template, bypass);
         Self {
             observers,

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::counters::{Count, Counters};
 use super::wording::{first_line, without_values};
 use super::{
-    BypassReason, Event, LeaseLoss, Load, LoadOutcome, Observe, Operation, RequestResult, Stats,
+    BypassReason, Event, LeaseLoss, LoadOutcome, Observe, Operation, RequestResult, Stats,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
 #[cfg(feature = "redis")]
 use crate::sync::lock;
@@ -95,18 +95,16 @@ impl Observers {
         self.pass_on(&Event::Request { template: template(key), result, waited });
     }
 
-    /// A body begins, without the lease if there is a reason to `bypass` it.
-    pub(crate) fn load(&self, key: &Key, bypass: Option<BypassReason>) -> Load<'_> {
-        let template = template(key);
+    /// A body begins.
+    pub(super) fn load_began(&self, template: &'static str, bypass: Option<BypassReason>) {
         self.counters.add(Count::LoadBegan);
         if let Some(reason) = bypass {
             self.counters.add(Count::Bypass(reason));
         }
         self.tell(&Event::LoadBegan { template, bypass });
-        Load::new(self, template, bypass)
     }
 
-    /// A load is over; [`Load`] calls this.
+    /// A load is over.
     pub(super) fn load_over(
         &self,
         template: &'static str,
@@ -132,7 +130,7 @@ impl Observers {
     /// The store failed, and the call goes on without it.
     pub(crate) fn store_failed(&self, operation: Operation, key: &Key, error: &StoreError) {
         // What was not asked cannot have failed.
-        if error.bypass() != BypassReason::InvalidationPending {
+        if error.kind() != StoreErrorKind::InvalidationPending {
             self.counters.add(Count::Failure(operation));
         }
         if !error.is_told() {
@@ -264,7 +262,7 @@ fn with_metrics(mut list: Vec<Box<dyn Observe>>, name: &str) -> Vec<Box<dyn Obse
 }
 
 /// The template of a key as events have it.
-fn template(key: &Key) -> &'static str {
+pub(super) fn template(key: &Key) -> &'static str {
     key.template().unwrap_or_default()
 }
 

@@ -9,8 +9,8 @@ use super::{
     Acquire, Acquired, Key, Outcome, Snapshot, Status, Store, StoreFuture, StoreResult, Token,
     Traits,
 };
-use crate::error::StoreError;
-use crate::observe::{BypassReason, Observers, Operation};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::observe::{Observers, Operation};
 
 /// The `store`, whose operations are timed if somebody wants to know.
 pub(crate) fn timed(store: Arc<dyn Store>, observers: &Arc<Observers>) -> Arc<dyn Store> {
@@ -75,7 +75,7 @@ impl UnderWay<'_> {
     fn end<T>(mut self, result: &Result<T, StoreError>) {
         self.how = match result {
             Ok(_) => How::Succeeded,
-            Err(error) if error.bypass() == BypassReason::StoreDown => How::NotAsked,
+            Err(error) if error.kind() == StoreErrorKind::Down => How::NotAsked,
             Err(_) => How::Failed,
         };
     }

@@ -147,7 +147,7 @@ async fn obtain(
                 // The store may still grant the lease that was asked for. Such a lease proves nothing,
                 // because an invalidation may have come before the grant, so it is given up.
                 baton.cargo = None;
-                return without_store(error.bypass());
+                return without_store(BypassReason::of(&error));
             }
         };
         waiting.get_or_insert_with(|| call.wait(engine));

@@ -4,7 +4,7 @@
 //! the future of one step need not hold that of the next. [`Next::after`] is the one place where a
 //! call that waited for a load is told whether it may have the landing.
 
-use crate::engine::call::{Attempt, Call};
+use crate::engine::call::{Attempt, Call, Held};
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader};
 use crate::observe::RequestResult;
 use crate::share::SharedErr;
@@ -44,6 +44,13 @@ impl Served {
             Self::Failed(_) => Some(RequestResult::Joined),
             Self::Recursive => None,
         }
+    }
+}
+
+impl From<Box<Held>> for Next {
+    fn from(held: Box<Held>) -> Self {
+        let Held { value, result } = *held;
+        Self::Serve(Served::Value(value, result))
     }
 }
 

@@ -81,5 +81,5 @@ pub(super) fn send(
 #[cold]
 pub(super) fn unavailable(engine: &Engine, key: &Key, error: &StoreError) -> Unavailable {
     engine.observers.store_failed(Operation::Read, key, error);
-    Unavailable(error.bypass())
+    Unavailable(BypassReason::of(error))
 }
