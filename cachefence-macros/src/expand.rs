@@ -95,8 +95,8 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         };
         let #kind = {
             use #krate::__private::kind::{
-                #for_static ByDisplay as _, ByFrom as _, ByType as _, DecodeEach as _, NotKept as _,
-                NotShared as _, Plain as _,
+                #for_static ByDisplay as _, ByFrom as _, ByKind as _, ByType as _, DecodeEach as _,
+                NotKept as _, NotShared as _, Plain as _,
             };
             let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();
             (&&#probe)

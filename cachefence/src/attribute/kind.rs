@@ -4,7 +4,7 @@
 //! expansion calls `(&&&&&Probe::<R>::new()).__cachefence_kind()` with the traits below in scope; method
 //! resolution tries the receiver with the most references first, so the first of these wins:
 //!
-//! 1. a `Result` whose error is `Clone` (and `Send`, as in 2 and 3),
+//! 1. a `Result` whose error is `Clone` (and `Send`, as in 2 and 3), or is a `std::io::Error`,
 //! 2. a `Result` whose error is made of a [`SharedError`],
 //! 3. a `Result` whose error is neither,
 //! 4. a `Result` whose error is not `Send`,
@@ -62,6 +62,16 @@ pub trait ByClone {
 }
 
 impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&&Probe<Result<T, E>> {}
+
+/// The first choice for [`std::io::Error`], which cannot be cloned: every caller gets an error of its kind.
+pub trait ByKind {
+    /// The kind of the return type.
+    fn __cachefence_kind(&self) -> Fallible<share::ByKind> {
+        Fallible(PhantomData)
+    }
+}
+
+impl<T> ByKind for &&&&Probe<Result<T, std::io::Error>> {}
 
 /// The second choice: the other callers get errors made of a [`SharedError`].
 pub trait ByFrom {

@@ -2,6 +2,7 @@
 
 mod describe;
 mod error;
+mod io;
 mod value;
 
 use std::any::Any;
@@ -13,6 +14,7 @@ pub use self::error::SharedError;
 pub(crate) use self::error::{
     ByClone, ByFrom, KeepError, NotKept, NotShared, ShareError, SharedErr,
 };
+pub(crate) use self::io::ByKind;
 pub(crate) use self::value::{CloneOne, DecodeEach, Decoded, ShareValue};
 
 /// A way to give one result to several callers, and to tell of it: a way to give its value, a way to give its error, and

@@ -1,9 +1,9 @@
 //! Callers of an annotated function that come at the same time share one body, and its error where that is possible.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{fmt, io};
 
 use cachefence::{CacheFence, SharedError, cachefence};
 use cachefence_tests::{DEADLINE, Loads, Stop, until};
@@ -200,6 +200,41 @@ impl From<SharedError> for Convertible {
     fn from(error: SharedError) -> Self {
         Self::Shared(error)
     }
+}
+
+/// What a body says inside an `io::Error`.
+#[derive(Debug)]
+struct Missing(usize);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "load {}", self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+#[tokio::test]
+async fn an_io_error_serves_all_callers() {
+    #[cachefence(key = "io", ttl = 60, cache = cache, skip(cache, gate))]
+    async fn fail(cache: CacheFence, gate: Gate) -> io::Result<u64> {
+        let number = gate.pass().await;
+        Err(io::Error::new(io::ErrorKind::NotFound, Missing(number)))
+    }
+
+    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
+    let calls = call_all(200, |_| fail(cache.clone(), gate.clone())).await;
+    gate.stop.let_go(200);
+    for result in join_all(calls).await {
+        let error = result.unwrap().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string()),
+            (io::ErrorKind::NotFound, "load 1".to_owned())
+        );
+        let source = std::error::Error::source(&error).expect("the error of the body");
+        assert!(source.is::<Missing>(), "{source:?}");
+    }
+    assert_eq!(gate.loads.count(), 1);
 }
 
 #[tokio::test]

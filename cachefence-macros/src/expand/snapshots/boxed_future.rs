@@ -25,8 +25,8 @@ where
         };
         let __cachefence_kind = {
             use ::cachefence::__private::kind::{
-                ByClone as _, CloneOne as _, ByDisplay as _, ByFrom as _, ByType as _,
-                DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+                ByClone as _, CloneOne as _, ByDisplay as _, ByFrom as _, ByKind as _,
+                ByType as _, DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
             };
             let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
                 Row,

@@ -12,8 +12,8 @@ async fn load(&self, id: u64) -> Self::Row {
     };
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
-            ByDisplay as _, ByFrom as _, ByType as _, DecodeEach as _, NotKept as _,
-            NotShared as _, Plain as _,
+            ByDisplay as _, ByFrom as _, ByKind as _, ByType as _, DecodeEach as _,
+            NotKept as _, NotShared as _, Plain as _,
         };
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
             Self::Row,
