@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cachefence::CacheFence;
 use cachefence::store::Health;
+use cachefence::{CacheFence, Event};
 use cachefence_tests::{DEADLINE, Fault, Log, Proxy, RedisServer};
 use tokio::time::timeout;
 use tracing::Level;
@@ -62,6 +64,29 @@ async fn an_outage_and_its_end() {
     server.kill();
     call_until(&cache, |cache| cache.status().health == Health::Down).await;
     assert_eq!(warnings(&log, "cannot reach Redis"), 2, "{:?}", log.events(Level::INFO));
+}
+
+#[tokio::test]
+async fn what_an_open_breaker_refuses_is_not_timed() {
+    let timed = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&timed);
+    let observer = move |event: &Event<'_>| {
+        if let Event::Operation { .. } = event {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let mut server = RedisServer::start();
+    let cache = server.cache_builder().observe(observer).build().await.unwrap();
+    get(&cache, "k").await;
+    assert!(timed.load(Ordering::Relaxed) >= 3, "a read, an acquire and a finish");
+    server.kill();
+    call_until(&cache, |cache| cache.status().health == Health::Down).await;
+    let (before, stats) = (timed.load(Ordering::Relaxed), cache.stats());
+    for _ in 0..100 {
+        get(&cache, "k").await;
+    }
+    assert_eq!(timed.load(Ordering::Relaxed), before);
+    assert_eq!(cache.stats().bypasses.store_down, stats.bypasses.store_down + 100);
 }
 
 #[tokio::test]
