@@ -107,7 +107,7 @@ impl Builder {
 
     /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]` or
     /// `unix:///path/to/socket`. The server is Redis 6.2 or later, or another that speaks its
-    /// protocol.
+    /// protocol. TLS (`rediss://`), Redis Cluster and Sentinel are not supported yet.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, url: impl AsRef<str>) -> Self {
         self.store = Some(Choice::Redis(url.as_ref().to_owned()));
@@ -227,7 +227,7 @@ impl Builder {
     /// # Errors
     ///
     /// [`Error::Option`] for an option out of bounds or a missing store, [`Error::Store`] for a
-    /// store that cannot be reached or refuses.
+    /// store that cannot be reached or refuses, or is a node of a Redis Cluster.
     pub async fn build(self) -> Result<CacheFence, Error> {
         let cache = self.build_lazy()?;
         cache.engine().store.check().await?;

@@ -52,7 +52,7 @@ impl CacheFence {
         &self.0.engine
     }
 
-    /// What this cache has done since it was built, in numbers.
+    /// The numbers of this cache, counted since it was built.
     ///
     /// The counters are always on. Reading them takes no lock and stops nobody.
     pub fn stats(&self) -> Stats {

@@ -168,13 +168,13 @@ pub struct StoreError {
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreErrorKind {
-    /// It failed.
+    /// The store failed.
     Failed,
-    /// It was not asked, because it has failed too often.
+    /// The store was not asked, because it has failed too often.
     Down,
     /// The call had waited for it long enough.
     Slow,
-    /// It was not asked, because it still holds what is to be removed.
+    /// The store was not asked, because it still holds the entry that is to be removed.
     InvalidationPending,
 }
 

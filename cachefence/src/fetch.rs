@@ -165,8 +165,10 @@ where
 
     /// The value of another caller's load; `None` if it is of another type, which is told of.
     fn decode_shared(&self, value: &Encoded) -> Option<T> {
-        let decoded = Self::decode(self.engine, value);
-        decoded.map_err(|error| engine::not_decoded(self.engine, self.request.key(), &*error)).ok()
+        let tell = |error: &BoxError| {
+            self.engine.observers.undecodable_entry(self.request.key(), &**error);
+        };
+        Self::decode(self.engine, value).inspect_err(tell).ok()
     }
 
     /// Tells of an error that nobody is given.

@@ -26,6 +26,7 @@
 //! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does the same without the attribute.
 //! - [`Builder`] has a cache's options.
 //! - [`Entry`] is one key of one cache: read it without loading it, set it, invalidate it.
+//! - [`CacheFence::stats`] has what a cache did in numbers; [`Observe`] and [`Event`] tell it as it happens.
 //! - [`KeyPart`] is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
 //!   live.
 //!

@@ -53,7 +53,8 @@ macro_rules! policy_setters {
         /// or within a stale window. Without such a value the caller waits for the recompute however long
         /// it takes. No limit by default.
         ///
-        /// A recompute that is cut short this way is dropped, and counts as failed; one that runs
+        /// A recompute that is cut short this way is dropped, is told as a swallowed error, and is not tried
+        /// again for `retry_after`; one that runs
         /// [in the background](crate::Entry::get_or_set_in_background) goes on.
         pub fn recompute_timeout(mut self, limit: Duration) -> Self {
             self.policy_mut().recompute_timeout = Some(limit);

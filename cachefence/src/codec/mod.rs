@@ -5,6 +5,8 @@
 mod json;
 mod nulls;
 mod thin;
+#[cfg(test)]
+mod thin_tests;
 
 use std::marker::PhantomData;
 

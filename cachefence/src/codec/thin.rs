@@ -1,8 +1,8 @@
 //! Decoding between a codec and a type that do not know each other.
 //!
 //! A serde format hands what it reads to a visitor of the value's type. Here the format sees a [`Pass`], whatever
-//! the type is, and the type sees a [`Thin`], whatever the format is. `Pass` hands on to `Thin`'s visitor, as an
-//! [`Event`].
+//! the type is, and the type sees a [`Thin`], whatever the format is. `Pass` hands on to `Thin`'s visitor, as a
+//! [`Given`].
 //!
 //! `erased_serde` does this for encoding, and could for decoding. But it compiles all 26 methods of each visitor,
 //! because any of them might be called: 27.4 KiB and 372 functions of a debug build for each cached function of
@@ -31,9 +31,9 @@ pub(super) fn unused() -> Error {
     Error::custom("the codec did not use the seed that it was given")
 }
 
-/// What a format hands to a visitor. A number of fewer than 64 bits is widened, and owned text becomes borrowed text:
-/// serde itself does so for a visitor that has no method for them.
-pub(crate) enum Event<'a> {
+/// A value as a format gives it to a visitor. A number of fewer than 64 bits is widened, and owned text becomes
+/// borrowed text: serde itself does so for a visitor that has no method for them.
+pub(crate) enum Given<'a> {
     Scalar(Unexpected<'a>),
     I128(i128),
     U128(u128),
@@ -47,7 +47,7 @@ pub(crate) enum Event<'a> {
 
 /// A visitor of any type.
 pub(crate) trait Take {
-    fn take(&mut self, event: Event<'_>) -> Result<()>;
+    fn take(&mut self, event: Given<'_>) -> Result<()>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
@@ -71,7 +71,7 @@ pub(crate) trait Parts {
     }
 }
 
-/// What is asked for of the parts of a value.
+/// A part of a value that is asked for.
 pub(crate) enum Part<'a> {
     /// The next element or key, or the name of the variant. A seed is not filled in at the end.
     Next(&'a mut dyn Fill),
@@ -104,7 +104,7 @@ impl<P, E: de::Error> Lent<P, E> {
     }
 }
 
-/// What a value can ask a format for, under the function that visits what the format answers.
+/// The hints by which a type asks a format for a value, each under the function that visits the answer.
 macro_rules! hints {
     ($($visit:ident { $($hint:ident$(($($name:ident: $ty:ty),*))? $method:ident,)* })*) => {
         #[derive(Clone, Copy)]
@@ -178,37 +178,37 @@ impl<'de> Visitor<'de> for Pass<'_> {
     }
 
     pass! {
-        visit_bool(value: bool) Event::Scalar(Unexpected::Bool(value));
-        visit_i64(value: i64) Event::Scalar(Unexpected::Signed(value));
-        visit_i128(value: i128) Event::I128(value);
-        visit_u64(value: u64) Event::Scalar(Unexpected::Unsigned(value));
-        visit_u128(value: u128) Event::U128(value);
-        visit_f64(value: f64) Event::Scalar(Unexpected::Float(value));
-        visit_char(value: char) Event::Scalar(Unexpected::Char(value));
-        visit_str(value: &str) Event::Scalar(Unexpected::Str(value));
-        visit_bytes(value: &[u8]) Event::Scalar(Unexpected::Bytes(value));
-        visit_unit() Event::Scalar(Unexpected::Unit);
-        visit_none() Event::None;
+        visit_bool(value: bool) Given::Scalar(Unexpected::Bool(value));
+        visit_i64(value: i64) Given::Scalar(Unexpected::Signed(value));
+        visit_i128(value: i128) Given::I128(value);
+        visit_u64(value: u64) Given::Scalar(Unexpected::Unsigned(value));
+        visit_u128(value: u128) Given::U128(value);
+        visit_f64(value: f64) Given::Scalar(Unexpected::Float(value));
+        visit_char(value: char) Given::Scalar(Unexpected::Char(value));
+        visit_str(value: &str) Given::Scalar(Unexpected::Str(value));
+        visit_bytes(value: &[u8]) Given::Scalar(Unexpected::Bytes(value));
+        visit_unit() Given::Scalar(Unexpected::Unit);
+        visit_none() Given::None;
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<(), D::Error> {
-        Lent::lend(Some(inner), |inner| self.0.take(Event::Some(inner)))
+        Lent::lend(Some(inner), |inner| self.0.take(Given::Some(inner)))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<(), D::Error> {
-        Lent::lend(Some(inner), |inner| self.0.take(Event::Newtype(inner)))
+        Lent::lend(Some(inner), |inner| self.0.take(Given::Newtype(inner)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<(), A::Error> {
-        Lent::lend(elements, |elements| self.0.take(Event::Seq(elements)))
+        Lent::lend(elements, |elements| self.0.take(Given::Seq(elements)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, pairs: A) -> Result<(), A::Error> {
-        Lent::lend(Pairs(pairs), |pairs| self.0.take(Event::Map(pairs)))
+        Lent::lend(Pairs(pairs), |pairs| self.0.take(Given::Map(pairs)))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, name: A) -> Result<(), A::Error> {
-        Lent::lend(Case::Name(name), |case| self.0.take(Event::Enum(case)))
+        Lent::lend(Case::Name(name), |case| self.0.take(Given::Enum(case)))
     }
 }
 
@@ -276,12 +276,12 @@ struct Thin<'a>(&'a mut dyn Source);
 /// A visitor, until it is handed something, and then its value.
 struct Slot<V, T> {
     visitor: Option<V>,
-    visit: fn(V, Event<'_>) -> Result<T>,
+    visit: fn(V, Given<'_>) -> Result<T>,
     value: Option<T>,
 }
 
 impl<'de, V: Visitor<'de>> Take for Slot<V, V::Value> {
-    fn take(&mut self, event: Event<'_>) -> Result<()> {
+    fn take(&mut self, event: Given<'_>) -> Result<()> {
         let visitor = self.visitor.take().ok_or_else(unused)?;
         self.value = Some((self.visit)(visitor, event)?);
         Ok(())
@@ -295,7 +295,7 @@ impl<'de, V: Visitor<'de>> Take for Slot<V, V::Value> {
 /// The value that `visitor` makes of what `from` takes to it.
 fn hand<'de, V: Visitor<'de>>(
     visitor: V,
-    visit: fn(V, Event<'_>) -> Result<V::Value>,
+    visit: fn(V, Given<'_>) -> Result<V::Value>,
     from: impl FnOnce(&mut dyn Take) -> Result<()>,
 ) -> Result<V::Value> {
     let mut slot = Slot { visitor: Some(visitor), visit, value: None };
@@ -323,41 +323,41 @@ pub(super) fn fill<'de, T: DeserializeSeed<'de>, E>(
 
 /// Visits the name of a field or variant, and all else that has no parts.
 #[allow(clippy::needless_pass_by_value)] // `parts` and `any` take their event by value
-fn scalar<'de, V: Visitor<'de>>(visitor: V, event: Event<'_>) -> Result<V::Value> {
+fn scalar<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value> {
     match event {
-        Event::Scalar(Unexpected::Bool(value)) => visitor.visit_bool(value),
-        Event::Scalar(Unexpected::Signed(value)) => visitor.visit_i64(value),
-        Event::Scalar(Unexpected::Unsigned(value)) => visitor.visit_u64(value),
-        Event::Scalar(Unexpected::Float(value)) => visitor.visit_f64(value),
-        Event::Scalar(Unexpected::Char(value)) => visitor.visit_char(value),
-        Event::Scalar(Unexpected::Str(value)) => visitor.visit_str(value),
-        Event::Scalar(Unexpected::Bytes(value)) => visitor.visit_bytes(value),
-        Event::Scalar(Unexpected::Unit) => visitor.visit_unit(),
+        Given::Scalar(Unexpected::Bool(value)) => visitor.visit_bool(value),
+        Given::Scalar(Unexpected::Signed(value)) => visitor.visit_i64(value),
+        Given::Scalar(Unexpected::Unsigned(value)) => visitor.visit_u64(value),
+        Given::Scalar(Unexpected::Float(value)) => visitor.visit_f64(value),
+        Given::Scalar(Unexpected::Char(value)) => visitor.visit_char(value),
+        Given::Scalar(Unexpected::Str(value)) => visitor.visit_str(value),
+        Given::Scalar(Unexpected::Bytes(value)) => visitor.visit_bytes(value),
+        Given::Scalar(Unexpected::Unit) => visitor.visit_unit(),
         _ => Err(Error::invalid_type(Unexpected::Other("value with parts"), &visitor)),
     }
 }
 
 /// Visits a value that has parts, or would have, were it not `None` or a unit.
-fn parts<'de, V: Visitor<'de>>(visitor: V, event: Event<'_>) -> Result<V::Value> {
+fn parts<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value> {
     match event {
-        Event::Scalar(Unexpected::Unit) => visitor.visit_unit(),
-        Event::None => visitor.visit_none(),
-        Event::Some(inner) => visitor.visit_some(Thin(inner)),
-        Event::Newtype(inner) => visitor.visit_newtype_struct(Thin(inner)),
-        Event::Seq(elements) => visitor.visit_seq(Each(elements)),
-        Event::Map(pairs) => visitor.visit_map(Each(pairs)),
-        Event::Enum(case) => visitor.visit_enum(Each(case)),
-        Event::Scalar(scalar) => Err(Error::invalid_type(scalar, &visitor)),
+        Given::Scalar(Unexpected::Unit) => visitor.visit_unit(),
+        Given::None => visitor.visit_none(),
+        Given::Some(inner) => visitor.visit_some(Thin(inner)),
+        Given::Newtype(inner) => visitor.visit_newtype_struct(Thin(inner)),
+        Given::Seq(elements) => visitor.visit_seq(Each(elements)),
+        Given::Map(pairs) => visitor.visit_map(Each(pairs)),
+        Given::Enum(case) => visitor.visit_enum(Each(case)),
+        Given::Scalar(scalar) => Err(Error::invalid_type(scalar, &visitor)),
         _ => Err(Error::invalid_type(Unexpected::Other("integer of 128 bits"), &visitor)),
     }
 }
 
 /// Visits whatever comes. Most visitors of this kind belong to `std`'s types, and are compiled once for all values.
-fn any<'de, V: Visitor<'de>>(visitor: V, event: Event<'_>) -> Result<V::Value> {
+fn any<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value> {
     match event {
-        Event::I128(value) => visitor.visit_i128(value),
-        Event::U128(value) => visitor.visit_u128(value),
-        Event::Scalar(_) => scalar(visitor, event),
+        Given::I128(value) => visitor.visit_i128(value),
+        Given::U128(value) => visitor.visit_u128(value),
+        Given::Scalar(_) => scalar(visitor, event),
         _ => parts(visitor, event),
     }
 }
@@ -415,271 +415,5 @@ impl<'de> VariantAccess<'de> for Each<'_> {
 
     fn struct_variant<V: Visitor<'de>>(self, fields: Names, visitor: V) -> Result<V::Value> {
         hand(visitor, parts, |slot| self.0.give(Part::Struct(fields, slot)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-    use std::collections::{BTreeMap, HashMap};
-    use std::fmt::Debug;
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-    use std::time::Duration;
-
-    use serde::de::{DeserializeOwned, DeserializeSeed, IntoDeserializer};
-    use serde::{Deserialize, Serialize};
-
-    use super::super::{AnyCodec, Codec, Json};
-    use crate::error::BoxError;
-
-    /// A format that does not say what stands in it: whoever reads it has to ask for what was written.
-    struct Postcard;
-
-    impl Codec for Postcard {
-        fn name(&self) -> &'static str {
-            "postcard"
-        }
-
-        fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-            Ok(postcard::to_allocvec(value)?)
-        }
-
-        fn decode<T, S>(&self, bytes: &[u8], seed: S) -> Result<T, BoxError>
-        where
-            S: for<'de> DeserializeSeed<'de, Value = T>,
-        {
-            Ok(seed.deserialize(&mut postcard::Deserializer::from_bytes(bytes))?)
-        }
-    }
-
-    #[track_caller]
-    fn comes_back_in<T: Serialize + DeserializeOwned + PartialEq + Debug>(
-        codec: impl Codec,
-        value: &T,
-    ) {
-        let codec = AnyCodec::other(codec);
-        assert_eq!(&codec.decode::<T>(&codec.encode(value).unwrap()).unwrap(), value);
-    }
-
-    #[track_caller]
-    fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
-        comes_back_in(Json, value);
-        comes_back_in(Postcard, value);
-    }
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    enum Kind {
-        Unit,
-        Newtype(Box<Kind>),
-        Tuple(u8, Option<Wrapped>),
-        Struct { inner: Vec<Kind>, named: String },
-    }
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Wrapped(i16);
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Pair(u8, char);
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Unit;
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Named {
-        kind: Kind,
-        pair: Pair,
-        unit: Unit,
-        #[serde(default)]
-        absent: Option<Cow<'static, str>>,
-    }
-
-    fn named() -> Named {
-        let inner = vec![Kind::Unit, Kind::Tuple(3, None), Kind::Tuple(4, Some(Wrapped(-5)))];
-        Named {
-            kind: Kind::Newtype(Box::new(Kind::Struct { inner, named: "ß".into() })),
-            pair: Pair(7, 'é'),
-            unit: Unit,
-            absent: Some("text".into()),
-        }
-    }
-
-    #[test]
-    fn numbers_and_text_come_back() {
-        comes_back(&(true, i8::MIN, i16::MIN, i32::MIN, i64::MIN));
-        comes_back(&(false, u8::MAX, u16::MAX, u32::MAX, u64::MAX));
-        comes_back(&(i128::MIN, i128::from(-1), u128::MAX, 1u128));
-        comes_back(&[0.1f32, f32::MIN_POSITIVE, f32::MAX, -0.0]);
-        comes_back(&[0.1, f64::MIN_POSITIVE, f64::MAX, -0.0]);
-        comes_back_in(Postcard, &[f32::INFINITY, f32::NEG_INFINITY]);
-        comes_back(&('\0', '🦀', String::from("two"), Cow::Borrowed("three")));
-        comes_back(&serde_bytes::ByteBuf::from([0, 255]));
-        comes_back(&(Duration::from_nanos(1), ()));
-    }
-
-    #[test]
-    fn values_with_parts_come_back() {
-        comes_back(&named());
-        comes_back(&vec![Some(Kind::Unit), None]);
-        comes_back(&Some(Wrapped(1)));
-        comes_back(&[Ok::<u8, Kind>(1), Err(Kind::Unit)]);
-        comes_back(&BTreeMap::from([(-1, Pair(0, 'a')), (1, Pair(1, 'b'))]));
-        comes_back(&HashMap::from([("a".to_owned(), vec![Vec::<u8>::new(), vec![1]])]));
-        // The format alone does not tell these apart.
-        comes_back_in(Postcard, &(Some(None::<u8>), Some(()), Some(Some(1))));
-    }
-
-    #[test]
-    fn a_type_learns_whether_a_person_can_read_the_format() {
-        let ip = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        comes_back(&ip);
-        assert_eq!(AnyCodec::other(Json).encode(&ip).unwrap(), br#"["127.0.0.1","::1"]"#);
-        assert_eq!(AnyCodec::other(Postcard).encode(&ip[0]).unwrap(), [0, 127, 0, 0, 1]);
-    }
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Flat {
-        id: u8,
-        #[serde(flatten)]
-        named: Named,
-        #[serde(flatten)]
-        others: BTreeMap<String, serde_json::Value>,
-    }
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    #[serde(tag = "type")]
-    enum Tagged {
-        Unit,
-        Newtype(Named),
-        Struct { id: u64 },
-    }
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    #[serde(untagged)]
-    enum Untagged {
-        Unit,
-        Number(i8),
-        Float(f32),
-        Text(char),
-        Tuple(u8, Option<u8>),
-        Struct { id: u64 },
-    }
-
-    #[test]
-    fn a_type_that_takes_whatever_comes_does_so() {
-        let others = serde_json::json!({ "a": [null, true, -1, 1.5, "b"], "c": {} });
-        let serde_json::Value::Object(others) = others else { unreachable!() };
-        comes_back_in(Json, &Flat { id: 1, named: named(), others: others.into_iter().collect() });
-        comes_back_in(
-            Json,
-            &[Tagged::Unit, Tagged::Newtype(named()), Tagged::Struct { id: u64::MAX }],
-        );
-        comes_back_in(
-            Json,
-            &[
-                Untagged::Unit,
-                Untagged::Number(-1),
-                Untagged::Float(0.1),
-                Untagged::Text('ß'),
-                Untagged::Tuple(1, None),
-                Untagged::Struct { id: 1 },
-            ],
-        );
-    }
-
-    #[test]
-    fn fields_may_be_missing_unknown_or_in_order() {
-        let decode = |text: &str| AnyCodec::other(Json).decode::<Named>(text.as_bytes());
-        let text = r#"{"unit":null,"kind":"Unit","pair":[1,"a"],"unknown":[{"a":1},null]}"#;
-        let expected = Named { kind: Kind::Unit, pair: Pair(1, 'a'), unit: Unit, absent: None };
-        assert_eq!(decode(text).unwrap(), expected);
-        assert_eq!(decode(r#"["Unit",[1,"a"],null,null]"#).unwrap(), expected);
-    }
-
-    /// The error is the one that the format itself gives.
-    #[track_caller]
-    fn refused<T: DeserializeOwned + Debug>(text: &str, expected: &str) {
-        let error = AnyCodec::other(Json).decode::<T>(text.as_bytes()).unwrap_err().to_string();
-        assert_eq!(error, serde_json::from_str::<T>(text).unwrap_err().to_string());
-        assert!(error.starts_with(expected), "{error}");
-        assert!(error.contains(" at line ") && !error.ends_with(" line 0 column 0"), "{error}");
-    }
-
-    #[test]
-    fn an_error_says_what_is_wrong_and_where() {
-        refused::<bool>("\n1", "invalid type: integer `1`, expected a boolean at line 2");
-        refused::<u8>("256", "invalid value: integer `256`, expected u8");
-        refused::<Vec<u8>>("[1,\n\"a\"]", "invalid type: string \"a\", expected u8 at line 2");
-        refused::<Kind>("\"No\"", "unknown variant `No`, expected one of `Unit`");
-        refused::<Kind>(r#"{"Newtype":{"Tuple":[1]}}"#, "invalid length 1");
-        refused::<Kind>(r#"{"Struct":{"named":"a"}}"#, "missing field `inner`");
-        refused::<Named>("{\"kind\":\n{\"Newtype\":\n1}}", "expected value at line 3");
-        refused::<Named>(
-            "{\"kind\":\n\"Unit\",\n\"pair\":1}",
-            "invalid type: integer `1`, expected tuple struct",
-        );
-        refused::<Named>(r#"{"kind":"Unit","kind":"Unit"}"#, "duplicate field `kind`");
-        refused::<Named>(r#"{"kind":"Unit","#, "EOF while parsing a value");
-        refused::<Vec<Untagged>>("[[1,2,3]]", "data did not match any variant");
-    }
-
-    /// Postcard has an error for each thing that can be wrong, and one for all that visitors say.
-    #[test]
-    fn an_error_of_the_format_stays_what_it_is() {
-        let whole = AnyCodec::other(Postcard).encode(&named()).unwrap();
-        for end in 0..whole.len() {
-            let error = AnyCodec::other(Postcard).decode::<Named>(&whole[..end]).unwrap_err();
-            assert_eq!(error.to_string(), postcard::Error::DeserializeUnexpectedEnd.to_string());
-        }
-    }
-
-    #[test]
-    fn a_sequence_is_given_the_room_that_it_needs() {
-        let list: Vec<u8> = AnyCodec::other(Postcard).decode(&[3, 7, 8, 9]).unwrap();
-        assert_eq!((list.as_slice(), list.capacity()), (&[7, 8, 9][..], 3));
-    }
-
-    /// Hands this to whoever asks, whatever it is that they ask for.
-    struct Handed<T>(T);
-
-    impl<T> Codec for Handed<T>
-    where
-        T: for<'de> IntoDeserializer<'de> + Clone + Send + Sync + 'static,
-    {
-        fn name(&self) -> &'static str {
-            "handed"
-        }
-
-        fn encode<U: Serialize + ?Sized>(&self, _: &U) -> Result<Vec<u8>, BoxError> {
-            Ok(Vec::new())
-        }
-
-        fn decode<U, S>(&self, _: &[u8], seed: S) -> Result<U, BoxError>
-        where
-            S: for<'de> DeserializeSeed<'de, Value = U>,
-        {
-            Ok(seed.deserialize(self.0.clone().into_deserializer())?)
-        }
-    }
-
-    #[test]
-    fn a_type_is_handed_what_it_did_not_ask_for() {
-        #[track_caller]
-        fn refused<T: DeserializeOwned + Debug>(codec: impl Codec, expected: &str) {
-            let error = AnyCodec::other(codec).decode::<T>(b"").unwrap_err();
-            assert_eq!(error.to_string(), expected);
-        }
-
-        assert_eq!(
-            AnyCodec::other(Handed(1u8)).decode::<f64>(b"").unwrap().to_bits(),
-            1f64.to_bits()
-        );
-        assert_eq!(AnyCodec::other(Handed("Unit")).decode::<Kind>(b"").unwrap(), Kind::Unit);
-        refused::<Named>(Handed(1u8), "invalid type: integer `1`, expected struct Named");
-        refused::<Vec<u8>>(Handed("a"), "invalid type: string \"a\", expected a sequence");
-        refused::<u8>(Handed(vec![1]), "invalid type: sequence, expected u8");
-        refused::<Unit>(
-            Handed(1u128),
-            "invalid type: integer of 128 bits, expected unit struct Unit",
-        );
     }
 }

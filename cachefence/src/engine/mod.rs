@@ -62,4 +62,4 @@ pub(crate) use self::load::decide::{FirstRead, decide, first_read, fresh_at_once
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
 pub(crate) use self::load::serve::serve;
-pub(crate) use self::parts::{Engine, not_decoded, not_encoded};
+pub(crate) use self::parts::{Engine, not_encoded};

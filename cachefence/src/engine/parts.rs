@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// What is wrong with a value of `bytes` bytes that is too large to be stored.
+    /// The problem of a value of `bytes` bytes, if the value is too large to be stored.
     pub(crate) fn too_large(&self, key: &Key, policy: &Policy, bytes: usize) -> Option<String> {
         let largest = self.store.traits().largest_entry.unwrap_or(usize::MAX);
         let bound = if bytes > policy.max_value_bytes {
@@ -106,9 +106,4 @@ pub(crate) fn not_encoded(engine: &Engine, key: &Key, error: &(dyn Error + 'stat
         "the codec cannot encode it; the codec's message may quote the value, and is left out",
     );
     engine.observers.unstorable_value(key, problem);
-}
-
-/// Tells that the value of another caller's load is of another type.
-pub(crate) fn not_decoded(engine: &Engine, key: &Key, error: &(dyn Error + 'static)) {
-    engine.observers.undecodable_entry(key, error);
 }

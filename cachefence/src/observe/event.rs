@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::counters::{BypassReason, LoadOutcome, Operation, RequestResult, Trouble};
+use super::stats::{BypassReason, LoadOutcome, Operation, RequestResult, Trouble};
 use crate::error::StoreError;
 
 /// Something that happened in a cache.
@@ -64,7 +64,7 @@ pub enum Event<'a> {
     StoreFailed {
         /// The template of the key.
         template: &'static str,
-        /// What the store was asked for.
+        /// The operation that the store was asked for.
         operation: Operation,
         /// What the store said.
         error: &'a StoreError,

@@ -36,16 +36,17 @@ mod log;
 mod metrics;
 mod observers;
 mod spans;
+mod stats;
 mod wording;
 
-pub use self::counters::{
-    BypassReason, Bypasses, LoadOutcome, Loads, Operation, Operations, RequestResult, Requests,
-    Stats, Trouble, Troubles,
-};
 pub use self::event::{Event, LeaseLoss};
 pub(crate) use self::load::{Load, Uncached};
 pub(crate) use self::observers::{Observers, not_installed};
 pub(crate) use self::spans::{LoadSpan, WaitSpan};
+pub use self::stats::{
+    BypassReason, Bypasses, LoadOutcome, Loads, Operation, Operations, RequestResult, Requests,
+    Stats, Trouble, Troubles,
+};
 
 /// Somebody who is told what happens in a cache; see [`Builder::observe`](crate::Builder::observe). Any
 /// `Fn(&Event<'_>)` is one.

@@ -19,7 +19,7 @@ const MOST_ROUNDS: u32 = 16;
 
 /// Takes a call from `next` to its end, with its `body`.
 ///
-/// Each step but joining is boxed, because its future is large, and calls that only wait should not
+/// The future of each step but joining is boxed, because it is large, and calls that only wait should not
 /// carry it.
 pub(crate) fn serve<'a>(
     engine: &'a Engine,
