@@ -47,7 +47,7 @@ pub(crate) enum Given<'a> {
 
 /// A visitor of any type.
 pub(crate) trait Take {
-    fn take(&mut self, event: Given<'_>) -> Result<()>;
+    fn take(&mut self, given: Given<'_>) -> Result<()>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
@@ -163,9 +163,9 @@ hints! {
 struct Pass<'a>(&'a mut dyn Take);
 
 macro_rules! pass {
-    ($($method:ident($($value:ident: $ty:ty)?) $event:expr;)*) => {
+    ($($method:ident($($value:ident: $ty:ty)?) $given:expr;)*) => {
         $(fn $method<E: de::Error>(self $(, $value: $ty)?) -> Result<(), E> {
-            self.0.take($event).map_err(E::custom)
+            self.0.take($given).map_err(E::custom)
         })*
     };
 }
@@ -281,9 +281,9 @@ struct Slot<V, T> {
 }
 
 impl<'de, V: Visitor<'de>> Take for Slot<V, V::Value> {
-    fn take(&mut self, event: Given<'_>) -> Result<()> {
+    fn take(&mut self, given: Given<'_>) -> Result<()> {
         let visitor = self.visitor.take().ok_or_else(unused)?;
-        self.value = Some((self.visit)(visitor, event)?);
+        self.value = Some((self.visit)(visitor, given)?);
         Ok(())
     }
 
@@ -322,9 +322,9 @@ pub(super) fn fill<'de, T: DeserializeSeed<'de>, E>(
 }
 
 /// Visits the name of a field or variant, and all else that has no parts.
-#[allow(clippy::needless_pass_by_value)] // `parts` and `any` take their event by value
-fn scalar<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value> {
-    match event {
+#[allow(clippy::needless_pass_by_value)] // `parts` and `any` take what they are given by value
+fn scalar<'de, V: Visitor<'de>>(visitor: V, given: Given<'_>) -> Result<V::Value> {
+    match given {
         Given::Scalar(Unexpected::Bool(value)) => visitor.visit_bool(value),
         Given::Scalar(Unexpected::Signed(value)) => visitor.visit_i64(value),
         Given::Scalar(Unexpected::Unsigned(value)) => visitor.visit_u64(value),
@@ -338,8 +338,8 @@ fn scalar<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value
 }
 
 /// Visits a value that has parts, or would have, were it not `None` or a unit.
-fn parts<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value> {
-    match event {
+fn parts<'de, V: Visitor<'de>>(visitor: V, given: Given<'_>) -> Result<V::Value> {
+    match given {
         Given::Scalar(Unexpected::Unit) => visitor.visit_unit(),
         Given::None => visitor.visit_none(),
         Given::Some(inner) => visitor.visit_some(Thin(inner)),
@@ -353,12 +353,12 @@ fn parts<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value>
 }
 
 /// Visits whatever comes. Most visitors of this kind belong to `std`'s types, and are compiled once for all values.
-fn any<'de, V: Visitor<'de>>(visitor: V, event: Given<'_>) -> Result<V::Value> {
-    match event {
+fn any<'de, V: Visitor<'de>>(visitor: V, given: Given<'_>) -> Result<V::Value> {
+    match given {
         Given::I128(value) => visitor.visit_i128(value),
         Given::U128(value) => visitor.visit_u128(value),
-        Given::Scalar(_) => scalar(visitor, event),
-        _ => parts(visitor, event),
+        Given::Scalar(_) => scalar(visitor, given),
+        _ => parts(visitor, given),
     }
 }
 
