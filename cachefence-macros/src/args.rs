@@ -28,8 +28,10 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Path>,
     /// `entry = true` or `false`
     pub(crate) entry: bool,
-    /// `refresh = "background"`: at the option's name.
-    pub(crate) background: Option<Ident>,
+    /// `detached`: at the option's name.
+    pub(crate) detached: Option<Ident>,
+    /// `clone_error = |error| ..`, with the option's name.
+    pub(crate) clone_error: Option<(Ident, Expr)>,
 }
 
 /// Reads what follows the option's name.
@@ -54,8 +56,15 @@ const OPTIONS: &[(&str, Read)] = &[
     }),
     ("stale_if_error", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
     ("recompute_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
-    ("refresh", |args, name, input| {
-        args.background = value::background(input)?.then_some(name);
+    ("detached", |args, name, input| {
+        args.detached = Some(name);
+        if input.is_empty() || input.peek(Token![,]) {
+            return Ok(());
+        }
+        Err(input.error("`detached` has no value: write it alone, or leave it out"))
+    }),
+    ("clone_error", |args, name, input| {
+        args.clone_error = Some((name, value::assigned(input)?));
         Ok(())
     }),
     ("skip", |args, _, input| {
@@ -94,7 +103,8 @@ impl Args {
             cache: None,
             krate: None,
             entry: true,
-            background: None,
+            detached: None,
+            clone_error: None,
         };
         let mut seen = Seen::default();
         let parser = |input: ParseStream<'_>| {
@@ -146,7 +156,7 @@ impl Args {
             return Err(unknown(&name));
         };
         let first = seen.once(&name);
-        if name != "skip" {
+        if name != "skip" && name != "detached" {
             expect_value(&name, input)?;
         }
         read(self, name, input)?;

@@ -29,8 +29,10 @@ pub(crate) struct Model {
     pub(crate) krate: Path,
     /// Whether the companion is wanted.
     pub(crate) entry: bool,
-    /// Whether refreshes run in tasks of their own.
-    pub(crate) background: bool,
+    /// Whether loads run in tasks of their own.
+    pub(crate) detached: bool,
+    /// `clone_error`, with the option's name.
+    pub(crate) clone_error: Option<(Ident, Expr)>,
     /// The attribute's tokens, for the corrected attributes that messages show.
     pub(crate) source: TokenStream,
 }
@@ -77,7 +79,8 @@ pub(crate) fn bind(args: Args, item: Item, errors: &mut Errors) -> Option<Model>
         cache: args.cache,
         krate: args.krate.unwrap_or_else(runtime_crate),
         entry: args.entry,
-        background: args.background.is_some(),
+        detached: args.detached.is_some(),
+        clone_error: args.clone_error,
         source: args.source,
     })
 }

@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use crate::bind::Model;
 use crate::call::{self, CallTokens};
 use crate::companion;
+use crate::detached;
 use crate::generics;
 use crate::item::Item;
 use crate::names;
@@ -37,7 +38,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///     let __cachefence_kind = {
 ///         use ::cachefence::__private::kind::{ByClone as _, CloneOne as _, ..};
 ///         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new();
-///         (&&__cachefence_probe)
+///         (&__cachefence_probe)
 ///             .__cachefence_kind()
 ///             .with(__cachefence_probe.__cachefence_values(), __cachefence_probe.__cachefence_errors())
 ///     };
@@ -75,7 +76,8 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
 
     let attributes = &item.attributes;
     let visibility = &item.visibility;
-    let signature = &item.signature;
+    let signature =
+        if model.detached { &detached::signature(&item.signature) } else { &item.signature };
     let inner_attributes = &item.inner_attributes;
     let ty = item.return_tokens();
     let pin = pin(model, &ty, result);
@@ -85,9 +87,21 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
     let at = Span::mixed_site().located_at(item.body.span());
     let body = item.body.stream();
     let body = quote_spanned!(at=> { #body });
-    let recompute = quote!(move || async move { #pin #body });
-    let run = Ident::new(if model.background { "run_in_background" } else { "run" }, result);
+    let (run, not_send, recompute) = if model.detached {
+        ("run_detached", quote!(NotSent), detached::recompute(model, &pin, body))
+    } else {
+        ("run", quote!(NotKept), quote!(move || async move { #pin #body }))
+    };
+    let run = Ident::new(run, result);
     let served = quote_spanned!(result=> #kind.#run(#call_variable, #recompute).await);
+    let chosen = match &model.clone_error {
+        None => quote!((&#probe).__cachefence_kind()),
+        Some((name, clone)) => {
+            let at = Span::mixed_site().located_at(name.span());
+            let clone_by = quote_spanned!(at=> clone_by(&#probe, #clone));
+            quote!((&#probe).__cachefence_kind().#clone_by)
+        }
+    };
     let wrapped = quote! {
         let #call_variable = {
             #statements
@@ -95,12 +109,11 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         };
         let #kind = {
             use #krate::__private::kind::{
-                #for_static ByDisplay as _, ByFrom as _, ByKind as _, ByType as _, DecodeEach as _,
-                NotKept as _, NotShared as _, Plain as _,
+                #for_static ByDisplay as _, ByKind as _, ByType as _, DecodeEach as _, #not_send as _, NotShared as _,
+                Plain as _,
             };
             let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();
-            (&&#probe)
-                .__cachefence_kind()
+            #chosen
                 .with(#probe.__cachefence_values(), #probe.__cachefence_errors())
         };
         #served

@@ -7,7 +7,7 @@
 //! key literal       -> template    text and placeholders, with byte ranges
 //! function          -> item        signature parsed, body opaque
 //! the three         -> bind        every name resolved
-//!                   -> check       the rules: coverage, parameters, separators, no borrows in the background
+//!                   -> check       the rules: coverage, parameters, separators, what a task cannot own
 //!                   -> expand      the function and its companion
 //!                   or fallback    every mistake, and the item untouched
 //! ```
@@ -21,6 +21,7 @@ mod caret;
 mod check;
 mod code;
 mod companion;
+mod detached;
 mod duration;
 mod errors;
 mod expand;
@@ -30,6 +31,7 @@ mod item;
 mod names;
 mod pattern;
 mod place;
+mod rename;
 mod suggest;
 mod template;
 #[cfg(test)]
@@ -211,7 +213,7 @@ use proc_macro2::TokenStream;
 /// ## `recompute_timeout = time`
 ///
 /// How long a call waits for a body if it has a value to serve instead, one that is valid or within a stale window. A body that
-/// takes longer is dropped and counts as failed; with `refresh = "background"` it goes on. Default: the cache's, which is none.
+/// takes longer is dropped and counts as failed; with `detached` it goes on. Default: the cache's, which is none.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -223,19 +225,57 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
-/// ## `refresh = "background"`
+/// ## `detached`
 ///
-/// Early refreshes and revalidations run the body in tasks of their own, up to 256 at a time and cache. A call that holds a value
-/// which can be served never waits for a body and never fails by one. A task has to own what it works on: no argument may borrow,
-/// `&self` included, and arguments, value and error have to be `Send`. Default: `"inline"`, in the call that is drawn to refresh.
+/// Loads run in tasks of their own and outlive their callers: a deadline, or a caller that is not polled any more, neither stops
+/// a load nor holds up those who wait for it. A call that holds a value which can be served never waits for a body and never
+/// fails by one. Default: a body runs in its caller.
+///
+/// Borrowed arguments are copied, `&self` too if the body reads it: once by the call that begins a load, never by one that waits
+/// and never on a hit. So they have to be `Clone` (`ToOwned`), `Send` and `Sync`; other arguments, value and error have to be
+/// `Send`. `&mut` and `&dyn` arguments are refused. The task inherits the caller's `tracing` span; it runs on the caller's tokio
+/// runtime, and ends with it. What happens without a runtime, and how many loads run at a time, is said at
+/// `Entry::get_or_set_detached`.
 ///
 /// ```
 /// # use cachefence::cachefence;
-/// # use std::sync::Arc;
 /// # type User = String;
-/// # struct Pool;
-/// #[cachefence(key = "user:<id>", ttl = 60, refresh = "background", skip(db))]
-/// async fn get_user(db: Arc<Pool>, id: u64) -> std::io::Result<User> {
+/// #[derive(Clone)] // shares its connections
+/// struct Pool;
+///
+/// #[cachefence(key = "user:<tenant>:<id>", ttl = 60, detached, skip(db))]
+/// async fn get_user(db: &Pool, tenant: &str, id: u64) -> std::io::Result<User> {
+///     // ..
+/// #   let _ = (db, tenant, id);
+/// #   Ok(User::new())
+/// }
+/// ```
+///
+/// ## `clone_error = |error: &E| ..`
+///
+/// Makes the error of the callers that waited for a load which failed; the caller that ran the body has the error itself. For
+/// errors that are not `Clone`, such as `sqlx::Error`: without this each of these callers runs its own body. A closure that
+/// captures nothing, or the path of a function. It may be given an error that it made itself. Default: see
+/// [below](#what-several-callers-share).
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[derive(Debug)]
+/// enum DbError {
+///     RowNotFound,
+///     Other(String),
+/// }
+///
+/// fn copied(error: &DbError) -> DbError {
+///     match error {
+///         DbError::RowNotFound => DbError::RowNotFound,
+///         DbError::Other(text) => DbError::Other(text.clone()),
+///     }
+/// }
+///
+/// #[cachefence(key = "user:<id>", ttl = 60, clone_error = copied)]
+/// async fn get_user(id: u64) -> Result<User, DbError> {
 ///     // ..
 /// #   Ok(User::new())
 /// }
@@ -393,8 +433,9 @@ use proc_macro2::TokenStream;
 /// `Sync`, the first of them decodes it and the others get clones; else each decodes for itself. So those callers share whatever
 /// the clones share, such as an `Arc<Mutex<..>>`, and a field that `#[serde(skip)]` leaves out is made once for all of them.
 ///
-/// An error reaches all these callers if it is `Clone`, `Send` and `Sync`. Else, if it is `Display`, `Send` and
-/// `From<SharedError>`, the others get an error made from its text. Otherwise each runs its own body, 16 at a time per key.
+/// An error reaches all these callers if it is `Clone`, `Send` and `Sync`, is a `std::io::Error`, or is copied by `clone_error`.
+/// Nothing else is converted: of `anyhow::Error` or `Box<dyn Error>` each of these callers gets its own, of its own type, by
+/// running its own body. Sixteen of a key run at once, the rest together after as long again as the first body took.
 ///
 /// A result that is cloned has to be `'static`, which the attribute cannot see. So nothing is cloned where the return type names
 /// a lifetime, a reference, a `Cow`, `Self`, a path such as `Db::Row`, a parameter of the function, or a type of one capital
@@ -426,8 +467,7 @@ use proc_macro2::TokenStream;
 /// error: unknown option `stale_on_error`; did you mean `stale_if_error`?
 /// error[E0277]: a cached function cannot return `User`, which cannot be written to the cache
 /// error[E0277]: `f64` cannot stand in a cache key
-/// error: `refresh = "background"` runs the body in a task of its own, which cannot borrow this argument
-///        help: take a `String` or an `Arc<str>`
+/// error[E0277]: `detached` runs the body in a task of its own, for which `Db` has to be copied
 /// ```
 ///
 /// Others: anything but an `async fn` with a body, a returned `impl Trait` or reference, an option that is given twice or

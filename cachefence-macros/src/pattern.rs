@@ -1,6 +1,7 @@
 //! The patterns of arguments: which names they bind, and how they read without `mut`.
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::{Pat, Type};
 
 /// Collects the names that an argument's pattern binds, in their order, each once.
@@ -50,6 +51,35 @@ fn collect(pat: &Pat, names: &mut Vec<Ident>) {
         // Constants, paths, literals, ranges, `_` and `..` bind nothing.
         _ => {}
     }
+}
+
+/// Whether the pattern binds `name` so that it can be changed: `mut name`.
+pub(crate) fn is_mutable(pat: &Pat, name: &Ident) -> bool {
+    let mut before: Option<TokenTree> = None;
+    let mut found = false;
+    for token in flat(pat.to_token_stream()) {
+        let after_mut = matches!(&before, Some(TokenTree::Ident(ident)) if ident == "mut");
+        found |= after_mut && matches!(&token, TokenTree::Ident(ident) if ident == name);
+        // `ref mut name` and `&mut name`
+        let is_reference = match &before {
+            Some(TokenTree::Ident(ident)) => ident == "ref",
+            Some(TokenTree::Punct(punct)) => punct.as_char() == '&',
+            _ => false,
+        };
+        before = (!is_reference).then_some(token);
+    }
+    found
+}
+
+/// The tokens, with those inside groups in their place.
+fn flat(tokens: TokenStream) -> Vec<TokenTree> {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Group(group) => flat(group.stream()),
+            token => vec![token],
+        })
+        .collect()
 }
 
 /// Drops the `mut` of bindings, which would warn where nothing mutates them.

@@ -166,16 +166,6 @@ pub(crate) fn function(input: ParseStream<'_>) -> Result<Value> {
 
 const TAKES_THE_VALUE: &str = "write a function of the value that gives a `Duration`, as in `ttl_of = |user: &User| user.ttl`";
 
-/// Reads `= "background"` or `= "inline"`: whether refreshes run in tasks of their own.
-pub(crate) fn background(input: ParseStream<'_>) -> Result<bool> {
-    let expr = assigned(input)?;
-    match literal(&expr) {
-        Some(Lit::Str(text)) if text.value() == "background" => Ok(true),
-        Some(Lit::Str(text)) if text.value() == "inline" => Ok(false),
-        _ => Err(Error::new_spanned(expr, "write `\"background\"` or `\"inline\"`")),
-    }
-}
-
 /// Whether the expression is one of the constants such as `f64::NAN`.
 fn is_not_finite(expr: &Expr) -> bool {
     const CONSTANTS: [&str; 3] = ["NAN", "INFINITY", "NEG_INFINITY"];

@@ -156,11 +156,12 @@ impl Builder {
         &mut self.policy
     }
 
-    /// How long a lease is renewed for one load. 60 seconds by default.
+    /// How long one load may take. An hour by default.
     ///
-    /// A recompute that is polled but never ends blocks its key no longer than this and two
-    /// [`lock_timeout`](Self::lock_timeout)s. If a recompute takes longer and then returns, its value
-    /// goes to its own caller and is not stored, so keep this limit above the longest recompute.
+    /// Past it a [detached](crate::Entry::get_or_set_detached) load is dropped, unless the caller that began it
+    /// still waits, and the lease of any other is not renewed any more: its value goes to its own caller and is not
+    /// stored. So keep this limit above the longest recompute. A recompute that hangs does not block its key for so
+    /// long; see [`wait_for_lock`](Self::wait_for_lock).
     pub fn load_timeout(mut self, longest: Duration) -> Self {
         self.policy.load_timeout = longest;
         self
@@ -196,11 +197,11 @@ impl Builder {
         self
     }
 
-    /// How many recomputes of this cache may run at a time while the store cannot be reached. No bound
+    /// How many recomputes of this cache may run at a time because the store cannot be asked. No bound
     /// by default: there is one per key and process in any case. At least 1.
     ///
-    /// Further recomputes wait for their turn. If none ends for [`wait_for_lock`](Self::wait_for_lock), or 1
-    /// second if that is longer, one more may start: the others may hang, or not be polled any more.
+    /// Further recomputes wait for their turn. One that has run for [`wait_for_lock`](Self::wait_for_lock) does not
+    /// count any more, because it may hang; and a recompute that has waited for as long, while none ended, starts.
     pub fn max_bypass(mut self, recomputes: usize) -> Self {
         self.most_bypassing = recomputes;
         self

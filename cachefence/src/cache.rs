@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::Engine;
+use crate::error::Error;
 use crate::observe::Stats;
 use crate::options::Policy;
 use crate::store::{Status, Store as _};
@@ -64,6 +65,36 @@ impl CacheFence {
     /// I/O: this is what the cache has learned from its own operations, so an idle cache knows little news.
     pub fn status(&self) -> Status {
         self.engine().store.status()
+    }
+
+    /// Ends the work that outlives the calls of this cache: for the end of a service, or of a test.
+    ///
+    /// From now on no load is detached: each runs in its caller. Detached loads that run are waited for, for up to
+    /// [`wait_for_lock`](crate::Builder::wait_for_lock); those that take longer are dropped, and their leases
+    /// released, so that no other process has to wait for them. Then pending invalidations
+    /// ([`invalidate_eventually`](Self::invalidate_eventually)) are sent once more. All that the store is
+    /// asked for may take `op_timeout` twice. The cache can be used as before afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store has not taken all pending invalidations: entries that were to be removed may
+    /// still be served to other processes.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, what runs goes on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = cachefence::CacheFence::in_memory();
+    /// // After the server has answered its last request:
+    /// cache.shutdown().await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        Ok(self.engine().shutdown(self.policy().wait_for_lock).await?)
     }
 
     /// The namespace as every key of this cache begins with it.

@@ -13,13 +13,13 @@ use serde::de::DeserializeOwned;
 use crate::cache::CacheFence;
 use crate::engine;
 use crate::error::{Error, InvalidOption};
-use crate::fetch::Fetch;
+use crate::fetch::{BoxedBody, Fetch};
 use crate::key::Key;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::{self, Policy};
 use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
-use crate::share::{ByClone, ByTypeInArc, DecodeEach};
+use crate::share::{ByClone, ByTypeInArc, DecodeEach, Sharing};
 use crate::store::NewValue;
 
 /// One key of one cache, holding a `T`.
@@ -198,14 +198,23 @@ impl<T> Entry<T> {
         get_or_set(self.cache, self.request, recompute)
     }
 
-    /// As [`get_or_set`](Self::get_or_set), except that a caller that holds a value which can be
-    /// served never runs `recompute` itself: a task does, and so that caller neither waits nor fails.
+    /// As [`get_or_set`](Self::get_or_set), except that loads run in tasks of their own, and so outlive their
+    /// callers.
     ///
-    /// This holds for the early refresh of a value that is still valid, and for the load of a value
-    /// within [`stale_while_revalidate`](Self::stale_while_revalidate). Within
-    /// [`stale_if_error`](Self::stale_if_error) only, the caller waits for the task, but no longer
-    /// than [`recompute_timeout`](Self::recompute_timeout). Up to 256 such tasks of a cache run at a
-    /// time; beyond that the value is served, and a later call refreshes it.
+    /// A caller that is dropped, by a deadline for example, or that is not polled any more neither stops the load nor holds
+    /// up those who wait for it. A caller that holds a value which may be served never waits: one that is valid, or within
+    /// [`stale_while_revalidate`](Self::stale_while_revalidate). Within [`stale_if_error`](Self::stale_if_error) only,
+    /// it waits for the load, but no longer than [`recompute_timeout`](Self::recompute_timeout).
+    ///
+    /// `recompute` is called by the caller that begins the load, so what it borrows has to be cloned before its future
+    /// is made; the future runs in the task, inside the caller's `tracing` span. The task runs on the tokio runtime of the
+    /// caller, and ends with it. On a `current_thread` runtime the task runs while the runtime is driven by
+    /// `block_on`. Outside a runtime the load runs in its caller.
+    ///
+    /// Of one function, which is one template, up to 64 loads run at a time for which nobody waits, and 256 of a
+    /// cache; all calls without a template count as one function. Beyond that a caller that holds a value is served
+    /// it, and a cold load runs in its caller. A load that takes longer than
+    /// [`load_timeout`](crate::Builder::load_timeout) is dropped, unless the caller that began it still waits.
     ///
     /// # Errors
     ///
@@ -213,31 +222,56 @@ impl<T> Entry<T> {
     ///
     /// # Panics
     ///
-    /// A panic of a `recompute` that runs in a task ends the task, and is told as an event.
+    /// A panic of `recompute` goes on in the caller that began the load, if it still waits. Else it is told as an
+    /// event.
     ///
     /// # Cancel safety
     ///
-    /// As [`CacheFence::get_or_set`]; what runs in a task goes on.
-    pub async fn get_or_set_in_background<E, F, Fut>(self, recompute: F) -> Result<T, Error<E>>
+    /// The future may be dropped at any time; a load that has begun goes on. One that has not, because another
+    /// process loads the key, ends when nobody waits for it any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn load_user(id: u64) -> Result<String, std::io::Error> { Ok(format!("user {id}")) }
+    /// # let cache = cachefence::CacheFence::in_memory();
+    /// use std::time::Duration;
+    ///
+    /// let user = cache
+    ///     .entry::<String>("user:42")
+    ///     .ttl(Duration::from_secs(60))
+    ///     .get_or_set_detached(|| load_user(42));
+    /// // If the caller has no time left, the load goes on, and the next caller finds its value.
+    /// let user = tokio::time::timeout(Duration::from_millis(50), user).await??;
+    /// assert_eq!(user, "user 42");
+    /// # Ok(()) }
+    /// ```
+    pub fn get_or_set_detached<E, F, Fut>(
+        self,
+        recompute: F,
+    ) -> impl Future<Output = Result<T, Error<E>>>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + Sync + 'static,
-        F: FnOnce() -> Fut + Send + 'static,
+        F: FnOnce() -> Fut + Send,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let policy = self.request.checked(&self.cache)?;
-        match Fetch::<T, Arc<E>, Shared, _, _, _>::new(
-            &self.cache,
-            &self.request,
-            policy,
-            shared,
-            recompute,
-        )
-        .fetch_in_background()
-        .await
-        {
-            Ok(result) => result.map_err(Error::Recompute),
-            Err(_not_run) => Err(Error::Recursive),
+        async move {
+            let policy = self.request.checked(&self.cache)?;
+            let recompute: BoxedBody<'_, Fut> = Box::new(recompute);
+            let (cache, request) = (&self.cache, &self.request);
+            let fetch = Fetch::<T, Arc<E>, Shared, _, _, _>::new(
+                cache,
+                request,
+                policy,
+                (shared, Shared::new(ByClone)),
+                recompute,
+            );
+            match fetch.fetch_detached().await {
+                Ok(result) => result.map_err(Error::Recompute),
+                Err(_not_run) => Err(Error::Recursive),
+            }
         }
     }
 
@@ -340,10 +374,14 @@ where
     async move {
         let cache = cache.borrow();
         let policy = request.checked(cache)?;
-        match Fetch::<T, Arc<E>, Shared, _, _, _>::new(cache, &request, policy, shared, recompute)
-            .fetch()
-            .await
-        {
+        let fetch = Fetch::<T, Arc<E>, Shared, _, _, _>::new(
+            cache,
+            &request,
+            policy,
+            (shared, Shared::new(ByClone)),
+            recompute,
+        );
+        match fetch.fetch().await {
             Ok(result) => result.map_err(Error::Recompute),
             Err(_not_run) => Err(Error::Recursive),
         }
@@ -352,7 +390,7 @@ where
 
 /// How the callers of one load share what it comes to: nothing is known of `T` here, so each decodes, and
 /// nothing of the error, so its type stands for it where nobody is given it.
-type Shared = (DecodeEach, ByClone, ByTypeInArc);
+type Shared = Sharing<DecodeEach, ByClone, ByTypeInArc>;
 
 /// A result of which every caller of a flight is given the same error.
 fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {

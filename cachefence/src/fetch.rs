@@ -9,9 +9,9 @@
 //! some callers need is boxed when they need it, and functions return an `async` block rather than being
 //! `async fn`s, whose futures hold their arguments twice.
 
-use std::future::{Future, poll_fn};
-use std::marker::PhantomData;
+use std::future::{Future, pending, poll_fn};
 use std::mem;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,23 +20,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use crate::cache::CacheFence;
 use crate::codec::AnyCodec;
-use crate::engine::body::{Body, Ended, Use, poll_in_turn};
+use crate::engine::body::{Body, Ended, poll_in_turn};
 use crate::engine::{
-    self, Call, Encoded, Engine, FirstRead, InBackground, Mark, Next, Served, Task, Waited, Work,
-    in_background,
+    self, Call, Encoded, Engine, FirstRead, Mark, Next, Served, ToDetach, Waited, Waits, Work,
 };
 use crate::error::BoxError;
-use crate::observe::{BypassReason, LeaseLoss, LoadOutcome, RequestResult, Uncached};
+use crate::observe::{BypassReason, LoadOutcome, PANICKED, RequestResult, Uncached};
 use crate::options::Policy;
 use crate::request::Request;
 use crate::share::{KeepError, Share};
-use crate::time::spawn;
 
 /// Turns what a body returns into a result.
 pub(crate) type IntoResult<R, T, E> = fn(R) -> Result<T, E>;
@@ -49,7 +46,7 @@ pub(crate) struct Fetch<'a, T, E, S, R, B, F> {
     policy: &'a Policy,
     into_result: IntoResult<R, T, E>,
     run: Run<B, F>,
-    share: PhantomData<fn() -> S>,
+    share: S,
 }
 
 /// A body, before, while and after it runs. Only a running body takes room, in a box, because most calls
@@ -78,11 +75,11 @@ impl<'a, T, E, S, R, B, F> Fetch<'a, T, E, S, R, B, F> {
         cache: &'a CacheFence,
         request: &'a Request<T>,
         policy: &'a Policy,
-        into_result: IntoResult<R, T, E>,
+        (into_result, share): (IntoResult<R, T, E>, S),
         body: B,
     ) -> Self {
         let (engine, run) = (cache.engine(), Run::NotYet(body));
-        Self { engine, request, policy, into_result, run, share: PhantomData }
+        Self { engine, request, policy, into_result, run, share }
     }
 }
 
@@ -113,7 +110,7 @@ where
                 Err(not_served) => not_served,
             };
             // Boxed, so that a call that is served at once does not carry what waiting needs.
-            Box::pin(self.serve(not_served)).await
+            Box::pin(self.serve(not_served)).await.map_err(Unserved::into_fetch)
         }
     }
 
@@ -134,7 +131,7 @@ where
         let mut value = None;
         let (call, next) = match read {
             FirstRead::Fresh(encoded) => {
-                let value = Self::decode(self.engine, &encoded);
+                let value = decode::<T, E, S>(self.engine, &encoded);
                 if value.is_ok() {
                     self.engine.observers.served(self.request.key(), RequestResult::Hit, None);
                 }
@@ -144,7 +141,7 @@ where
             FirstRead::NotFresh(read) => {
                 let (mut call, found) = *read;
                 let next = engine::decide(self.engine, &mut call, found, &mut |encoded| {
-                    value = Some(Self::decode(self.engine, encoded)?);
+                    value = Some(decode::<T, E, S>(self.engine, encoded)?);
                     Ok(())
                 });
                 (call, next)
@@ -159,28 +156,11 @@ where
         }
     }
 
-    fn decode(engine: &Engine, value: &Encoded) -> Result<T, BoxError> {
-        S::value(&value.decoded, || engine.codec.decode(&value.payload))
-    }
-
-    /// The value of another caller's load; `None` if it is of another type, which is told of.
-    fn decode_shared(&self, value: &Encoded) -> Option<T> {
-        let tell = |error: &BoxError| {
-            self.engine.observers.undecodable_entry(self.request.key(), &**error);
-        };
-        Self::decode(self.engine, value).inspect_err(tell).ok()
-    }
-
-    /// Tells of an error that nobody is given.
-    fn swallowed(&self, error: &E) {
-        self.engine.observers.swallowed_error(self.request.key(), &S::describe(error));
-    }
-
     /// Takes a call that was not served at once to its end.
     fn serve(
         mut self,
         not_served: Box<NotServed<'a, T>>,
-    ) -> impl Future<Output = Result<Result<T, E>, Self>> {
+    ) -> impl Future<Output = Result<Result<T, E>, Unserved<'a, Self>>> {
         async move {
             // The future keeps its arguments to its end, so they are one box, which is empty from here on.
             let (mut call, mut next, _) = unboxed(not_served);
@@ -190,17 +170,30 @@ where
                 let work = engine::serve(engine, &mut call, next, &body);
                 let (served, mut not_kept) = self.drive(work, &body, &mut own).await;
                 let how = served.as_ref().and_then(Served::result);
+                if let Some(panic) = body.take_panic()
+                    && !matches!(served, Some(Served::Value(..)))
+                {
+                    if call.is_unwaited() {
+                        engine.observers.swallowed_error(self.request.key(), PANICKED);
+                    }
+                    resume_unwind(panic);
+                }
                 let result = match served {
                     Some(Served::Value(value, _)) => {
                         // The error that the value stands in for is given to nobody.
                         if let Some(Err(kept)) = own.take() {
-                            self.swallowed(&S::own(kept));
+                            swallowed::<T, E, S>(engine, self.request, &S::own(kept));
                         }
-                        not_kept.take().inspect(|error| self.swallowed(error));
-                        self.decode_shared(&value).map(Ok)
+                        if let Some(error) = not_kept.take() {
+                            swallowed::<T, E, S>(engine, self.request, &error);
+                        }
+                        decode_shared::<T, E, S>(engine, self.request, &value).map(Ok)
                     }
-                    Some(Served::Failed(error)) => S::unpack(&*error).map(Err),
-                    Some(Served::Recursive) => return Err(self),
+                    Some(Served::Failed(error)) => self.share.unpack(&*error).map(Err),
+                    Some(Served::Recursive) => return Err(Unserved::Recursive(self)),
+                    Some(Served::Detach(load)) => {
+                        return Err(Unserved::Detach(Box::new((self, call, *load))));
+                    }
                     Some(Served::Own(_)) | None => own.take().map(|own| own.map_err(S::own)),
                 };
                 let result = result.or(not_kept.map(Err));
@@ -211,7 +204,7 @@ where
                     }
                     // A call for the same key, but of another type, has shared its result. This call runs
                     // its own body instead.
-                    None => next = Next::Own,
+                    None => next = Next::Own(Duration::ZERO),
                 }
             }
         }
@@ -247,9 +240,9 @@ where
     ) -> impl Future<Output = (Option<Served>, Option<E>)> {
         poll_fn(move |cx| {
             let mut not_kept = None;
-            let mut poll_body = |wanted, cx: &mut Context<'_>| {
+            let mut poll_body = |cx: &mut Context<'_>| {
                 self.poll_body(Within::Load, cx).map(|returned| {
-                    let (ended, error) = self.end(returned, wanted, own);
+                    let (ended, error) = self.end(returned, own);
                     not_kept = error;
                     ended
                 })
@@ -281,16 +274,11 @@ where
 
     /// Takes in what the body `returned`: keeps the result in `own`. Returns how the body ended, and its
     /// error if that cannot be kept.
-    fn end(&self, returned: R, wanted: Use, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
-        match (self.into_result)(returned).map_err(S::part) {
+    fn end(&self, returned: R, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
+        match (self.into_result)(returned).map_err(|error| self.share.part(error)) {
             Ok(value) => {
-                let ended = match wanted {
-                    Use::Own => Ended::Value { payload: None, ttl: None },
-                    Use::Shared => Ended::Value {
-                        payload: self.encode(&value),
-                        ttl: self.request.lifetime.of(&value),
-                    },
-                };
+                let payload = self.encode(&value);
+                let ended = Ended::Value { payload, ttl: self.request.lifetime.of(&value) };
                 *own = Some(Ok(value));
                 (ended, None)
             }
@@ -312,107 +300,186 @@ where
     }
 }
 
-impl<T, E, S, R, B, F> Fetch<'_, T, E, S, R, B, F>
+/// A body in a box, so that one type serves the call and the task that may lead a load in its place.
+pub(crate) type BoxedBody<'a, F> = Box<dyn FnOnce() -> F + Send + 'a>;
+
+/// A call whose loads tasks lead.
+type Detaching<'a, T, E, S, R, F> = Fetch<'a, T, E, S, R, BoxedBody<'a, F>, F>;
+
+/// The task of a load, whose output is the result of the load; `None` if the load was for nobody any more.
+type LoadTask<T, E> = JoinHandle<Option<Result<T, E>>>;
+
+impl<'a, T, E, S, R, F> Detaching<'a, T, E, S, R, F>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
     E: Send + 'static,
     R: 'static,
     S: Share<T, E> + KeepError<E, Kept = E>,
-    B: FnOnce() -> F + Send + 'static,
     F: Future<Output = R> + Send + 'static,
 {
-    /// As [`fetch`](Self::fetch), except that a call that holds a value never runs its body itself: a
-    /// task does. Up to 256 such tasks run at a time; beyond that the value is served, and a later call
-    /// refreshes it.
-    pub(crate) async fn fetch_in_background(self) -> Result<Result<T, E>, Self> {
-        let engine = self.engine;
-        let read = engine::first_read(engine, self.call()).await;
-        let (mut call, next, held) = match self.take(read).map_err(|not_served| *not_served) {
-            Ok(value) => return Ok(Ok(value)),
-            Err((call, next, Some(held))) => (call, next, held),
-            Err(not_served) => return Box::pin(self.serve(Box::new(not_served))).await,
-        };
-        let held_result = next.held_result().unwrap_or(RequestResult::Stale);
-        let mut next = match in_background(next) {
-            Ok(next) => next,
-            Err(next) => return Box::pin(self.serve(Box::new((call, next, None)))).await,
-        };
-        let task = loop {
-            match next {
-                InBackground::Lead(task) => break task,
-                InBackground::Wait(waits) => match engine::wait(engine, &mut call, waits).await {
-                    Waited::Value(value, result) => {
-                        let (value, result) = match self.decode_shared(&value) {
-                            Some(value) => (value, result),
-                            None => (held, held_result),
-                        };
-                        call.served(engine, result);
-                        return Ok(Ok(value));
-                    }
-                    Waited::Lead(task) => next = InBackground::Lead(task),
-                    Waited::InVain => {
-                        call.served(engine, held_result);
-                        return Ok(Ok(held));
-                    }
-                },
+    /// As [`fetch`](Self::fetch), except that tasks lead the loads. A load runs in the call where there is no
+    /// runtime for a task, or where as many loads run as may of which nobody waits for any.
+    pub(crate) fn fetch_detached(self) -> impl Future<Output = Result<Result<T, E>, Self>> {
+        async move {
+            if let Some(value) = self.fresh_at_once() {
+                self.engine.observers.served(self.request.key(), RequestResult::Hit, None);
+                return Ok(Ok(value));
             }
-        };
-        let (waits, limit) = (task.is_waited_for(), self.policy.recompute_timeout);
-        let led = engine::permit(engine).and_then(|permit| self.lead_in_task(task, permit));
-        if led.is_none() {
-            engine.observers.skipped_refresh(call.key());
+            let read = engine::first_read(self.engine, self.call()).await;
+            let mut not_served = match self.take(read) {
+                Ok(value) => return Ok(Ok(value)),
+                Err(not_served) => not_served,
+            };
+            not_served.0.detach(true);
+            Box::pin(self.serve_detached(not_served)).await
         }
-        let loaded = match led.filter(|_| waits) {
-            // A panic in the task has been reported by the panic hook.
-            Some(led) => {
-                timeout(limit.unwrap_or(Duration::MAX), led).await.ok().and_then(Result::ok)
-            }
-            None => None,
-        };
-        let (value, result) = match loaded.flatten() {
-            Some(value) => (value, RequestResult::Joined),
-            None => (held, held_result),
-        };
-        call.served(engine, result);
-        Ok(Ok(value))
     }
 
-    /// Leads a load in a task, if there is a runtime for one. The task's output is the value, if the load
-    /// gives one. A load that takes longer than `load_timeout` is dropped: nobody can be given its value,
-    /// since its lease is not renewed any more.
-    fn lead_in_task(
+    /// As [`serve`](Self::serve), with tasks that lead.
+    async fn serve_detached(
         self,
-        task: Task,
-        permit: OwnedSemaphorePermit,
-    ) -> Option<JoinHandle<Option<T>>> {
-        let Self { into_result, run, share, .. } = self;
-        let engine = Arc::clone(self.engine);
-        let (request, policy) = (self.request.clone(), *self.policy);
-        spawn(async move {
-            let _permit = permit;
-            let (engine, request, policy) = (&engine, &request, &policy);
-            let mut fetch = Fetch { engine, request, policy, into_result, run, share };
-            let mut call = Call::in_background(request.key(), policy, decodes::<T>);
-            let (body, mut own) = (Body::new(engine, request.key()), None);
-            let work = engine::lead_in_task(engine, &mut call, task, &body);
-            let led = timeout(policy.load_timeout, fetch.drive(work, &body, &mut own)).await;
-            let Ok((served, _)) = led else {
-                let (key, loss) = (request.key(), LeaseLoss::TimedOut);
-                engine.observers.lease_lost(key, loss, policy.load_timeout);
-                return None;
-            };
-            match (served, own) {
-                (_, Some(Err(kept))) => {
-                    // The error is left for the next reader to find out.
-                    fetch.swallowed(&S::own(kept));
-                    None
-                }
-                (Some(Served::Value(value, _)), _) => fetch.decode_shared(&value),
-                (Some(Served::Own(_)), Some(Ok(value))) => Some(value),
-                (Some(_) | None, _) => None,
+        mut not_served: Box<NotServed<'a, T>>,
+    ) -> Result<Result<T, E>, Self> {
+        let (engine, request) = (self.engine, self.request);
+        let held = not_served.2.take();
+        let (fetch, mut call, load) = match self.serve(not_served).await {
+            Ok(result) => return Ok(result),
+            Err(Unserved::Recursive(fetch)) => return Err(fetch),
+            Err(Unserved::Detach(unserved)) => *unserved,
+        };
+        // A call that has a value to serve waits for nobody.
+        let refreshed = load.refreshed().cloned();
+        let held = refreshed.and_then(|refreshed| {
+            let held =
+                held.or_else(|| decode_shared::<T, E, S>(engine, request, &refreshed.value))?;
+            Some((held, refreshed.result))
+        });
+        let runtime = engine.tasks.runtime(call.template());
+        if let Some((held, how)) = held {
+            match runtime {
+                Some(runtime) => drop(fetch.start(&call, load, &runtime)),
+                None => engine.observers.skipped_refresh(request.key()),
             }
-        })
+            call.served(engine, how);
+            return Ok(Ok(held));
+        }
+        let Some(runtime) = runtime else {
+            call.detach(false);
+            let served = fetch.serve(Box::new((call, load.into_next(), None))).await;
+            return served.map_err(Unserved::into_fetch);
+        };
+        let (task, waits) = fetch.start(&call, load, &runtime);
+        let own = waits.own_load();
+        let decode = |value: &Encoded| decode_shared::<T, E, S>(engine, request, value);
+        let (instead, has_failed) = match engine::wait_for_task(engine, &mut call, waits).await {
+            Waited::Value(value) => (decode(&value).map(|value| (value, own.result())), false),
+            Waited::TakesTooLong(held) => (decode(&held.value).zip(Some(held.result)), false),
+            Waited::Failed(held) => {
+                (held.and_then(|held| decode(&held.value).zip(Some(held.result))), true)
+            }
+            Waited::OwnResult => (None, false),
+        };
+        if let Some((value, how)) = instead {
+            if has_failed {
+                match task.await {
+                    // It is a value that cannot be given to others.
+                    Ok(Some(Ok(value))) => {
+                        call.served(engine, own.result());
+                        return Ok(Ok(value));
+                    }
+                    Ok(Some(Err(error))) => swallowed::<T, E, S>(engine, request, &error),
+                    Err(error) if error.is_panic() => {
+                        engine.observers.swallowed_error(request.key(), PANICKED);
+                    }
+                    _ => {}
+                }
+            }
+            call.served(engine, how);
+            return Ok(Ok(value));
+        }
+        match task.await {
+            Ok(Some(result)) => {
+                call.served(engine, own.result());
+                Ok(result)
+            }
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            // The runtime is shutting down. The task that waits here ends with the runtime.
+            Ok(None) | Err(_) => pending().await,
+        }
     }
+
+    /// Has a task lead the load in place of the call.
+    fn start(self, call: &Call<'a>, load: ToDetach, runtime: &Handle) -> (LoadTask<T, E>, Waits) {
+        let Self { engine, request, policy, into_result, run, share } = self;
+        let run: Run<BoxedBody<'static, F>, F> = match run {
+            // The copies of borrowed arguments are made here.
+            Run::NotYet(body) => {
+                Run::Running(Box::pin(body()), Some(Mark::new(engine, request.key())))
+            }
+            Run::Running(body, mark) => Run::Running(body, mark),
+            Run::Over => Run::Over,
+        };
+        let (next, waits, in_task) = load.begin(engine, call);
+        let (engine, request, policy) = (Arc::clone(engine), request.clone(), *policy);
+        let (tasks, state) = (Arc::clone(&engine.tasks), in_task.state());
+        let call = call.for_task(&state);
+        let work = async move {
+            let (engine, request, policy) = (&engine, &request, &policy);
+            let fetch: Detaching<'_, T, E, S, R, F> =
+                Fetch { engine, request, policy, into_result, run, share };
+            let served =
+                fetch.serve(Box::new((call.with(request.key(), policy), next, None))).await;
+            let result = match served.map_err(Unserved::into_fetch) {
+                Ok(result) => result,
+                Err(fetch) => fetch.run_uncached(BypassReason::Recursive).await,
+            };
+            if let (Err(error), false) = (&result, state.is_waited_for()) {
+                swallowed::<T, E, S>(engine, request, error);
+            }
+            result
+        };
+        (tasks.load(runtime, in_task.run(Box::pin(work))), waits)
+    }
+}
+
+/// How a call ends that is not served: its body has not run.
+pub(crate) enum Unserved<'a, F> {
+    /// It is made inside the load that it would have to wait for.
+    Recursive(F),
+    /// A task is to lead a load in its place.
+    Detach(Box<(F, Call<'a>, ToDetach)>),
+}
+
+impl<F> Unserved<'_, F> {
+    fn into_fetch(self) -> F {
+        match self {
+            Self::Recursive(fetch) => fetch,
+            Self::Detach(unserved) => unserved.0,
+        }
+    }
+}
+
+/// Decodes a value for one call.
+fn decode<T: DeserializeOwned, E, S: Share<T, E>>(
+    engine: &Engine,
+    value: &Encoded,
+) -> Result<T, BoxError> {
+    S::value(&value.decoded, || engine.codec.decode(&value.payload))
+}
+
+/// The value of another caller's load; `None` if it is of another type, which is told of.
+fn decode_shared<T: DeserializeOwned, E, S: Share<T, E>>(
+    engine: &Engine,
+    request: &Request<T>,
+    value: &Encoded,
+) -> Option<T> {
+    let tell = |error: &BoxError| engine.observers.undecodable_entry(request.key(), &**error);
+    decode::<T, E, S>(engine, value).inspect_err(tell).ok()
+}
+
+/// Tells of an error that nobody is given.
+fn swallowed<T, E, S: Share<T, E>>(engine: &Engine, request: &Request<T>, error: &E) {
+    engine.observers.swallowed_error(request.key(), &S::describe(error));
 }
 
 #[allow(clippy::boxed_local)] // which is the point

@@ -8,7 +8,8 @@
 
 use std::mem;
 use std::slice;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,17 +18,27 @@ use crate::chance::Chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::observe::{LeaseLoss, Observers, Operation};
-use crate::store::{Acquire, Acquired, NewValue, Outcome, Revision, Store, Take, Token, Watch};
-use crate::time::{detach, sleep};
+use crate::store::{
+    Acquire, Acquired, Held, NewValue, Outcome, Revision, Store, Take, Token, Watch,
+};
+use crate::sync::lock;
+use crate::tasks::Tasks;
+use crate::time::sleep;
 
 /// A lease is renewed this many times in each term: two renewals may fail before it ends.
-const RENEWALS_PER_LEASE: u32 = 3;
+pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
 
 /// A lease that cleans up after itself.
 ///
 /// A token is sent to the store once, and serves one lease. Where it is not known whether the store granted
 /// the lease to a token, because the reply was lost, the token is given up: the request may still be on its
 /// way, and an invalidation that has returned by the time it arrives would not void what it sets.
+///
+/// # Guests
+///
+/// A flight that was told who holds the slots, and begins its load after that, may store by the tokens that it
+/// was told: if one of them is still there, nobody has invalidated the key since. Such a flight is a *guest*
+/// under the others' leases. It renews and releases nothing.
 ///
 /// # Cancel safety
 ///
@@ -38,15 +49,25 @@ const RENEWALS_PER_LEASE: u32 = 3;
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
     observers: Arc<Observers>,
+    tasks: Arc<Tasks>,
     key: Key,
     chance: Chance,
     token: Token,
     /// Whether the token has been sent to the store.
     was_asked: bool,
-    /// Whether the loss of the lease has been told.
-    is_told: bool,
+    /// The tokens of those under whose leases this flight is a guest.
+    hosts: Vec<Token>,
     term: Duration,
     state: State,
+}
+
+/// The parts of a cache that a lease needs.
+#[derive(Clone, Copy)]
+pub(crate) struct LeaseParts<'a> {
+    pub(crate) store: &'a Arc<dyn Store>,
+    pub(crate) observers: &'a Arc<Observers>,
+    pub(crate) tasks: &'a Arc<Tasks>,
+    pub(crate) chance: &'a Chance,
 }
 
 enum State {
@@ -54,30 +75,28 @@ enum State {
     Idle,
     /// The store may have granted the lease: the reply has not come.
     Asked,
-    /// The store has granted the lease. It is held unless the term has passed since then, or somebody has
-    /// invalidated the key.
-    Held { since: Instant, granted: Instant },
+    /// The store has granted the lease.
+    Held(Arc<Holding>),
+    /// Others hold the slots, and this flight may store by their tokens.
+    Guest,
     /// The load has ended, and its outcome is on the way to the store: a value, or that there will be none
     /// for a while.
     Finishing(Outcome),
 }
 
 impl Lease {
-    pub(crate) fn new(
-        store: &Arc<dyn Store>,
-        observers: &Arc<Observers>,
-        key: &Key,
-        chance: &Chance,
-        term: Duration,
-    ) -> Self {
+    /// A lease of `key` that has not been asked for yet.
+    pub(crate) fn new(parts: LeaseParts<'_>, key: &Key, term: Duration) -> Self {
+        let LeaseParts { store, observers, tasks, chance } = parts;
         Self {
             store: Arc::clone(store),
             observers: Arc::clone(observers),
+            tasks: Arc::clone(tasks),
             key: key.clone(),
             chance: chance.clone(),
             token: Token::random(chance),
             was_asked: false,
-            is_told: false,
+            hosts: Vec::new(),
             term,
             state: State::Idle,
         }
@@ -85,7 +104,7 @@ impl Lease {
 
     /// Whether the lease is held, as far as this process knows.
     pub(crate) fn is_held(&self) -> bool {
-        matches!(self.state, State::Held { since, .. } if since.elapsed() < self.term)
+        matches!(&self.state, State::Held(holding) if holding.is_held())
     }
 
     /// The value that was being stored when the previous holder of this lease was dropped.
@@ -99,11 +118,12 @@ impl Lease {
     /// Asks for the lease; see [`Store::acquire`].
     pub(crate) async fn acquire(
         &mut self,
+        take: Take,
         seen: Option<Revision>,
         watch: Option<&Watch>,
     ) -> Result<Acquired, StoreError> {
         let since = self.ask();
-        let request = Acquire::new(self.token, self.term).seen(seen).watch(watch);
+        let request = Acquire::new(self.token, self.term).take(take).seen(seen).watch(watch);
         self.observers.asked(Operation::Acquire);
         let acquired = self.store.acquire(&self.key, &request).await;
         if let Some(watch) = watch {
@@ -111,7 +131,7 @@ impl Lease {
         }
         let acquired = acquired?;
         self.state = match acquired {
-            Acquired::Lease => State::Held { since, granted: since },
+            Acquired::Lease => State::Held(self.holding(since)),
             Acquired::Newer(_) | Acquired::Held(_) => State::Idle,
         };
         Ok(acquired)
@@ -126,8 +146,16 @@ impl Lease {
         seized.inspect_err(|error| {
             self.observers.store_failed(Operation::Acquire, &self.key, error);
         })?;
-        self.state = State::Held { since, granted: since };
+        self.state = State::Held(self.holding(since));
         Ok(())
+    }
+
+    /// Makes the flight a guest under the leases of those who hold the slots.
+    pub(crate) fn be_guest_of(&mut self, held: &Held) {
+        self.settle();
+        let holders = [held.lease, held.hedge].into_iter().flatten();
+        self.hosts = holders.map(|holder| holder.token).collect();
+        self.state = State::Guest;
     }
 
     /// Prepares to ask for the lease. Its term counts from before the store starts it, so that it ends on
@@ -139,78 +167,68 @@ impl Lease {
         if mem::replace(&mut self.was_asked, true) {
             self.token = Token::random(&self.chance);
         }
-        (self.state, self.is_told) = (State::Asked, false);
+        self.state = State::Asked;
         Instant::now()
     }
 
-    /// Renews the lease while it is polled, for `longest` at most; ends when the lease is lost.
-    pub(crate) async fn keep(&mut self, longest: Duration) {
-        let begun = Instant::now();
-        while let State::Held { since, granted } = self.state {
-            if begun.elapsed() >= longest {
-                self.lost(LeaseLoss::TimedOut, granted);
-                return;
-            }
-            let pause = self.term / RENEWALS_PER_LEASE;
-            // The renewal of a lease that was inherited may be due already.
-            sleep(pause.saturating_sub(since.elapsed())).await;
-            let asked = Instant::now();
-            self.observers.asked(Operation::Renew);
-            match self.store.renew(&self.key, self.token, self.term).await {
-                Ok(true) => self.state = State::Held { since: asked, granted },
-                Ok(false) => {
-                    self.lost(self.loss(asked.saturating_duration_since(since)), granted);
-                    self.state = State::Idle;
-                }
-                Err(error) => {
-                    self.observers.store_failed(Operation::Renew, &self.key, &error);
-                    // The store may be back before the term is over.
-                    sleep(pause).await;
-                }
-            }
+    fn holding(&self, since: Instant) -> Arc<Holding> {
+        Arc::new(Holding {
+            store: Arc::clone(&self.store),
+            observers: Arc::clone(&self.observers),
+            key: self.key.clone(),
+            token: self.token,
+            term: self.term,
+            granted: since,
+            renewed: Mutex::new(since),
+            is_void: AtomicBool::new(false),
+            is_told: AtomicBool::new(false),
+        })
+    }
+
+    /// The lease as it is held, for whoever renews it; `None` if it is not held.
+    pub(crate) fn held(&self) -> Option<Arc<Holding>> {
+        match &self.state {
+            State::Held(holding) => Some(Arc::clone(holding)),
+            _ => None,
         }
     }
 
-    /// Ends the lease by an `outcome`; `false` if the lease was lost, and nothing done.
+    /// Ends the lease by an `outcome`; `false` if the lease was lost, and nothing done. A guest ends nothing but
+    /// by a value, or by the mark that there is none to be cached.
     pub(crate) async fn end(&mut self, outcome: Outcome) -> Result<bool, StoreError> {
-        let held = match self.state {
+        let holding = match &self.state {
             State::Idle => return Ok(false),
-            State::Held { since, granted } => Some((since.elapsed(), granted)),
-            State::Asked | State::Finishing(_) => None,
+            State::Held(holding) if holding.is_void.load(Ordering::Relaxed) => {
+                self.state = State::Idle;
+                return Ok(false);
+            }
+            State::Guest if matches!(outcome, Outcome::Release | Outcome::Postpone(_)) => {
+                self.state = State::Idle;
+                return Ok(false);
+            }
+            State::Held(holding) => Some(Arc::clone(holding)),
+            State::Asked | State::Guest | State::Finishing(_) => None,
         };
         let stores = matches!(outcome, Outcome::Store(_));
         self.state = State::Finishing(outcome);
         let ended = self.finish().await;
-        if let (Ok(false), true, Some((unrenewed, granted))) = (&ended, stores, held) {
-            self.lost(self.loss(unrenewed), granted);
+        if let (Ok(false), true, Some(holding)) = (&ended, stores, holding) {
+            holding.is_gone(holding.unrenewed());
         }
         ended
-    }
-
-    /// How a lease was lost that had not been renewed for this long.
-    fn loss(&self, unrenewed: Duration) -> LeaseLoss {
-        if unrenewed >= self.term { LeaseLoss::Expired } else { LeaseLoss::Voided }
-    }
-
-    /// Tells that the lease was lost, once.
-    fn lost(&mut self, loss: LeaseLoss, granted: Instant) {
-        if !mem::replace(&mut self.is_told, true) {
-            self.observers.lease_lost(&self.key, loss, granted.elapsed());
-        }
     }
 
     /// Goes on with an [`end`](Self::end) that was cut off.
     pub(crate) async fn finish(&mut self) -> Result<bool, StoreError> {
         let State::Finishing(outcome) = &self.state else { return Ok(false) };
-        let tokens = slice::from_ref(&self.token);
         self.observers.asked(Operation::Finish);
-        let ended = self.store.finish(&self.key, tokens, outcome).await;
+        let ended = self.store.finish(&self.key, self.tokens(), outcome).await;
         if let Err(error) = &ended {
             self.observers.store_failed(Operation::Finish, &self.key, error);
         }
         match (&ended, outcome) {
             // The slot may still hold the token, which is released when the lease is dropped.
-            (Err(_), Outcome::Store(_)) => self.state = State::Asked,
+            (Err(_), Outcome::Store(_)) if self.hosts.is_empty() => self.state = State::Asked,
             // The mark is sent once more when the lease is dropped.
             (Err(_), Outcome::Postpone(_)) => {}
             // After an error the slot is free when its term is over, which is what a term is for.
@@ -219,28 +237,34 @@ impl Lease {
         ended
     }
 
+    /// The tokens by which the flight may store.
+    fn tokens(&self) -> &[Token] {
+        if self.hosts.is_empty() { slice::from_ref(&self.token) } else { &self.hosts }
+    }
+
     /// Puts right what the store may have been left with.
     fn settle(&mut self) {
         let state = mem::replace(&mut self.state, State::Idle);
         let asked = matches!(state, State::Asked);
+        let tokens = self.tokens().to_vec();
+        self.hosts.clear();
         let outcome = match state {
-            State::Idle => return,
-            State::Asked | State::Held { .. } => Outcome::Release,
+            State::Idle | State::Guest => return,
+            State::Asked | State::Held(_) => Outcome::Release,
             State::Finishing(outcome) => outcome,
         };
-        let (store, key, token, term) =
-            (Arc::clone(&self.store), self.key.clone(), self.token, self.term);
+        let (store, key, term) = (Arc::clone(&self.store), self.key.clone(), self.term);
         let observers = Arc::clone(&self.observers);
         observers.asked(Operation::Finish);
-        if let Ok(finished) = store.finish(&key, &[token], &outcome).now() {
+        if let Ok(finished) = store.finish(&key, &tokens, &outcome).now() {
             if let Err(error) = finished {
                 observers.store_failed(Operation::Finish, &key, &error);
             }
             return;
         }
-        detach(async move {
+        self.tasks.detach(async move {
             // No caller is left to hear of an error; the slot is free when its term is over.
-            let finished = store.finish(&key, &[token], &outcome).await;
+            let finished = store.finish(&key, &tokens, &outcome).await;
             if let Err(error) = &finished {
                 observers.store_failed(Operation::Finish, &key, error);
             }
@@ -251,7 +275,7 @@ impl Lease {
                 // A store without a budget is given the lease's term, so that this task ends.
                 sleep(traits.call_budget.unwrap_or(term)).await;
                 observers.asked(Operation::Finish);
-                drop(store.finish(&key, &[token], &outcome).await);
+                drop(store.finish(&key, &tokens, &outcome).await);
             }
         });
     }
@@ -260,6 +284,93 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.settle();
+    }
+}
+
+/// A lease that the store has granted. It is held unless its term has passed since it was renewed, or
+/// somebody has invalidated the key.
+pub(crate) struct Holding {
+    store: Arc<dyn Store>,
+    observers: Arc<Observers>,
+    key: Key,
+    token: Token,
+    term: Duration,
+    granted: Instant,
+    renewed: Mutex<Instant>,
+    /// Whether the store is known not to hold the token any more.
+    is_void: AtomicBool,
+    /// Whether the loss of the lease has been told.
+    is_told: AtomicBool,
+}
+
+impl Holding {
+    /// How long a lease lasts that is not renewed.
+    pub(crate) fn term(&self) -> Duration {
+        self.term
+    }
+
+    /// Renews the lease while this future is polled and `may_renew`, for `longest` at most; ends when the lease
+    /// is lost.
+    pub(crate) async fn keep(&self, longest: Duration, may_renew: impl Fn() -> bool) {
+        let begun = Instant::now();
+        loop {
+            if begun.elapsed() >= longest {
+                self.lost(LeaseLoss::TimedOut);
+                return;
+            }
+            let pause = self.term / RENEWALS_PER_LEASE;
+            // The renewal of a lease that was inherited may be due already.
+            sleep(pause.saturating_sub(self.unrenewed())).await;
+            if !may_renew() {
+                // What held up the load may be over before the term is.
+                let unrenewed = self.unrenewed();
+                if unrenewed >= self.term {
+                    self.is_gone(unrenewed);
+                    return;
+                }
+                sleep(pause).await;
+                continue;
+            }
+            let asked = Instant::now();
+            let unrenewed = self.unrenewed();
+            self.observers.asked(Operation::Renew);
+            match self.store.renew(&self.key, self.token, self.term).await {
+                Ok(true) => *lock(&self.renewed) = asked,
+                Ok(false) => {
+                    self.is_gone(unrenewed);
+                    return;
+                }
+                Err(error) => {
+                    self.observers.store_failed(Operation::Renew, &self.key, &error);
+                    // The store may be back before the term is over.
+                    sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    /// Whether the lease is held, as far as this process knows.
+    fn is_held(&self) -> bool {
+        !self.is_void.load(Ordering::Relaxed) && self.unrenewed() < self.term
+    }
+
+    /// How long ago the lease was granted or renewed.
+    fn unrenewed(&self) -> Duration {
+        lock(&self.renewed).elapsed()
+    }
+
+    /// Notes that the lease is gone, which had not been renewed for this long.
+    fn is_gone(&self, unrenewed: Duration) {
+        self.is_void.store(true, Ordering::Relaxed);
+        let expired = unrenewed >= self.term;
+        self.lost(if expired { LeaseLoss::Expired } else { LeaseLoss::Voided });
+    }
+
+    /// Tells that the lease was lost, once.
+    fn lost(&self, loss: LeaseLoss) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            self.observers.lease_lost(&self.key, loss, self.granted.elapsed());
+        }
     }
 }
 
@@ -280,10 +391,15 @@ mod tests {
         Arc::new(Observers::new(String::new(), Vec::new()))
     }
 
+    fn lease(store: &Arc<dyn Store>, key: &Key) -> Lease {
+        let (observers, tasks, chance) = (&observers(), &Arc::default(), &Chance::default());
+        Lease::new(LeaseParts { store, observers, tasks, chance }, key, TERM)
+    }
+
     fn leases() -> impl Fn() -> Lease {
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let key = Key::new("", "k".to_owned(), None).0;
-        move || Lease::new(&store, &observers(), &key, &Chance::default(), TERM)
+        move || lease(&store, &key)
     }
 
     /// The memory store answers at once, so none of this needs a runtime.
@@ -295,7 +411,7 @@ mod tests {
     }
 
     fn acquires(lease: &mut Lease) -> bool {
-        matches!(at_once(lease.acquire(None, None)), Ok(Acquired::Lease))
+        matches!(at_once(lease.acquire(Take::IfFree, None, None)), Ok(Acquired::Lease))
     }
 
     #[test]
@@ -385,8 +501,9 @@ mod tests {
     async fn dropped_unanswered(wakes: bool) -> Arc<dyn Store> {
         let store: Arc<dyn Store> = Arc::new(Unbounded { wakes });
         let key = Key::new("", "k".to_owned(), None).0;
-        let mut lease = Lease::new(&store, &observers(), &key, &Chance::default(), TERM);
-        let acquire = pin!(lease.acquire(None, None)).poll(&mut Context::from_waker(Waker::noop()));
+        let mut lease = lease(&store, &key);
+        let acquire = pin!(lease.acquire(Take::IfFree, None, None))
+            .poll(&mut Context::from_waker(Waker::noop()));
         assert!(acquire.is_pending());
         drop(lease);
         run().await;

@@ -60,6 +60,7 @@ mod setters;
 mod share;
 pub mod store;
 mod sync;
+mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -73,7 +74,6 @@ pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::lifetime::Negative;
 pub use self::observe::{Event, Observe, Stats};
-pub use self::share::SharedError;
 pub use self::store::{MemoryStore, Store};
 pub use cachefence_macros::cachefence;
 

@@ -32,7 +32,7 @@ impl Default for Policy {
             jitter: 0.0,
             lock_timeout: Duration::from_secs(2),
             wait_for_lock: Duration::from_secs(5),
-            load_timeout: Duration::from_secs(60),
+            load_timeout: Duration::from_secs(3_600),
             stale: Windows { while_revalidate: Duration::ZERO, if_error: Duration::ZERO },
             retry_after: Duration::from_secs(1),
             recompute_timeout: None,

@@ -21,8 +21,11 @@ macro_rules! policy_setters {
             self
         }
 
-        /// How long a caller waits for somebody else's load before it runs its own recompute, whose value
-        /// is not stored. 5 seconds by default; zero is not at all.
+        /// How long a caller waits for somebody else's load. 5 seconds by default; zero is not at all.
+        ///
+        /// When a load has taken this long, one caller in the whole fleet loads beside it, under a second lease, and
+        /// whichever ends first is stored. The others wait for either, for as long again; then each process runs one
+        /// recompute of its own for the key, and the first that ends is stored.
         pub fn wait_for_lock(mut self, longest: Duration) -> Self {
             self.policy_mut().wait_for_lock = longest;
             self
@@ -31,8 +34,8 @@ macro_rules! policy_setters {
         /// For how long after its ttl a value is still served while one caller loads it anew
         /// (`stale-while-revalidate`, RFC 5861, section 3). Zero by default: never.
         ///
-        /// The caller that loads waits for its own recompute, unless refreshes run
-        /// [in the background](crate::Entry::get_or_set_in_background); the others do not wait.
+        /// The caller that loads waits for its own recompute, unless loads are
+        /// [detached](crate::Entry::get_or_set_detached); the others do not wait.
         pub fn stale_while_revalidate(mut self, window: Duration) -> Self {
             self.policy_mut().stale.while_revalidate = window;
             self
@@ -54,8 +57,8 @@ macro_rules! policy_setters {
         /// it takes. No limit by default.
         ///
         /// A recompute that is cut short this way is dropped, is told as a swallowed error, and is not tried
-        /// again for `retry_after`; one that runs
-        /// [in the background](crate::Entry::get_or_set_in_background) goes on.
+        /// again for `retry_after`; one that is
+        /// [detached](crate::Entry::get_or_set_detached) goes on.
         pub fn recompute_timeout(mut self, limit: Duration) -> Self {
             self.policy_mut().recompute_timeout = Some(limit);
             self

@@ -23,8 +23,10 @@ pub enum Op {
     Acquire,
     /// [`Store::renew`].
     Renew,
-    /// [`Store::finish`] by a value, or by the mark that it is not to be cached.
+    /// [`Store::finish`] by a value.
     Fill,
+    /// [`Store::finish`] by the mark that a value is not to be cached.
+    Mark,
     /// [`Store::finish`] by a release.
     Release,
     /// [`Store::finish`] by a postponement.
@@ -233,6 +235,7 @@ impl Store for Network {
         let op = match outcome {
             Outcome::Release => Op::Release,
             Outcome::Postpone(_) => Op::Postpone,
+            Outcome::Uncacheable(_) => Op::Mark,
             _ => Op::Fill,
         };
         let (of, tokens, outcome) = (key.clone(), tokens.to_vec(), outcome.clone());

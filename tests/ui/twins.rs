@@ -65,6 +65,15 @@ mod caches_of_another_type;
 #[path = "caches/of_self_without_self.ok.rs"]
 mod caches_of_self_without_self;
 
+#[path = "clone_error/no_function.ok.rs"]
+mod clone_error_no_function;
+#[path = "clone_error/of_another_type.ok.rs"]
+mod clone_error_of_another_type;
+#[path = "clone_error/on_a_function_that_does_not_fail.ok.rs"]
+mod clone_error_on_a_function_that_does_not_fail;
+#[path = "clone_error/that_captures.ok.rs"]
+mod clone_error_that_captures;
+
 #[path = "companion/a_function_of_its_name_exists.ok.rs"]
 mod companion_a_function_of_its_name_exists;
 #[path = "companion/a_method_of_its_name_exists.ok.rs"]
@@ -81,6 +90,29 @@ mod companion_used_beside_a_mistake;
 mod companion_used_where_it_is_left_out;
 #[path = "companion/used_with_an_argument_that_is_skipped.ok.rs"]
 mod companion_used_with_an_argument_that_is_skipped;
+
+#[path = "detached/a_reference_that_is_not_clone.ok.rs"]
+mod detached_a_reference_that_is_not_clone;
+#[path = "detached/a_reference_that_is_not_sync.ok.rs"]
+mod detached_a_reference_that_is_not_sync;
+#[path = "detached/a_self_that_is_not_clone.ok.rs"]
+mod detached_a_self_that_is_not_clone;
+#[path = "detached/a_slice_of_references.ok.rs"]
+mod detached_a_slice_of_references;
+#[path = "detached/a_trait_object.ok.rs"]
+mod detached_a_trait_object;
+#[path = "detached/a_value.ok.rs"]
+mod detached_a_value;
+#[path = "detached/an_argument_that_borrows.ok.rs"]
+mod detached_an_argument_that_borrows;
+#[path = "detached/an_argument_that_is_not_send.ok.rs"]
+mod detached_an_argument_that_is_not_send;
+#[path = "detached/an_error_that_is_not_send.ok.rs"]
+mod detached_an_error_that_is_not_send;
+#[path = "detached/an_exclusive_borrow.ok.rs"]
+mod detached_an_exclusive_borrow;
+#[path = "detached/an_exclusive_self.ok.rs"]
+mod detached_an_exclusive_self;
 
 #[path = "functions/called_beside_a_mistake.ok.rs"]
 mod functions_called_beside_a_mistake;
@@ -380,19 +412,6 @@ mod lifetimes_ttl_of_that_captures;
 mod lifetimes_ttl_of_that_gives_seconds;
 #[path = "lifetimes/ttl_of_without_a_value.ok.rs"]
 mod lifetimes_ttl_of_without_a_value;
-
-#[path = "refresh/a_bool.ok.rs"]
-mod refresh_a_bool;
-#[path = "refresh/a_borrowed_argument.ok.rs"]
-mod refresh_a_borrowed_argument;
-#[path = "refresh/a_borrowed_argument_that_is_skipped.ok.rs"]
-mod refresh_a_borrowed_argument_that_is_skipped;
-#[path = "refresh/an_argument_that_is_not_send.ok.rs"]
-mod refresh_an_argument_that_is_not_send;
-#[path = "refresh/an_unknown_way.ok.rs"]
-mod refresh_an_unknown_way;
-#[path = "refresh/borrowed_self.ok.rs"]
-mod refresh_borrowed_self;
 
 #[path = "stale/a_mistyped_window.ok.rs"]
 mod stale_a_mistyped_window;

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::CacheFence;
 use crate::entry::Entry;
 use crate::error::Error;
-use crate::fetch::{Fetch, IntoResult};
+use crate::fetch::{BoxedBody, Fetch, IntoResult};
 use crate::key::KeyWriter;
 use crate::lifetime::{Lifetime, Negative};
 use crate::observe::BypassReason;
@@ -29,8 +29,8 @@ pub struct Call<T, C> {
     request: Request<T>,
 }
 
-/// Turns what a function returns into a result, and back.
-pub(super) type Conversion<R, T, E> = (IntoResult<R, T, E>, fn(Result<T, E>) -> R);
+/// Turns what a function returns into a result, and back; and how that is shared.
+pub(super) type Conversion<R, T, E, S> = (IntoResult<R, T, E>, fn(Result<T, E>) -> R, S);
 
 impl<T, C: Borrow<CacheFence>> Call<T, C> {
     /// The call whose key is `key`, in `cache`.
@@ -54,7 +54,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     /// This is no `async fn`, because its future would hold its arguments twice.
     pub(super) fn run<E, S, R, B, F>(
         self,
-        (into_result, from_result): Conversion<R, T, E>,
+        (into_result, from_result, share): Conversion<R, T, E, S>,
         body: B,
     ) -> impl Future<Output = R>
     where
@@ -65,7 +65,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     {
         async move {
             let policy = self.usable_policy();
-            let fetch = self.fetch::<E, S, R, B, F>(policy, into_result, body);
+            let fetch = self.fetch::<E, S, R, B, F>(policy, (into_result, share), body);
             let (uncached, reason) = match policy {
                 None => (fetch, BypassReason::NotUsable),
                 Some(_) => match fetch.fetch().await {
@@ -78,30 +78,33 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         }
     }
 
-    /// As [`run`](Self::run), with refreshes in tasks of their own.
-    pub(super) async fn run_in_background<E, S, R, B, F>(
+    /// As [`run`](Self::run), with loads in tasks of their own. `body` is called where this call is to lead one, and
+    /// makes the copies that the load needs.
+    pub(super) fn run_detached<E, S, R, F>(
         self,
-        (into_result, from_result): Conversion<R, T, E>,
-        body: B,
-    ) -> R
+        (into_result, from_result, share): Conversion<R, T, E, S>,
+        body: impl FnOnce() -> F + Send,
+    ) -> impl Future<Output = R>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
         R: 'static,
         S: Share<T, E> + KeepError<E, Kept = E>,
-        B: FnOnce() -> F + Send + 'static,
         F: Future<Output = R> + Send + 'static,
     {
-        let policy = self.usable_policy();
-        let fetch = self.fetch::<E, S, R, B, F>(policy, into_result, body);
-        let (uncached, reason) = match policy {
-            None => (fetch, BypassReason::NotUsable),
-            Some(_) => match fetch.fetch_in_background().await {
-                Ok(result) => return from_result(result),
-                Err(fetch) => self.recursive(fetch),
-            },
-        };
-        from_result(uncached.run_uncached(reason).await)
+        async move {
+            let policy = self.usable_policy();
+            let body: BoxedBody<'_, F> = Box::new(body);
+            let fetch = self.fetch::<E, S, R, _, F>(policy, (into_result, share), body);
+            let (uncached, reason) = match policy {
+                None => (fetch, BypassReason::NotUsable),
+                Some(_) => match fetch.fetch_detached().await {
+                    Ok(result) => return from_result(result),
+                    Err(fetch) => self.recursive(fetch),
+                },
+            };
+            from_result(Box::pin(uncached.run_uncached(reason)).await)
+        }
     }
 
     /// The call's options. `None`, which is reported, if the options or the key cannot be used.
@@ -114,12 +117,12 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     fn fetch<'a, E, S, R, B, F>(
         &'a self,
         policy: Option<&'a Policy>,
-        into_result: IntoResult<R, T, E>,
+        sharing: (IntoResult<R, T, E>, S),
         body: B,
     ) -> Fetch<'a, T, E, S, R, B, F> {
         let cache = self.cache.borrow();
         let policy = policy.unwrap_or(cache.policy());
-        Fetch::new(cache, &self.request, policy, into_result, body)
+        Fetch::new(cache, &self.request, policy, sharing, body)
     }
 
     /// Tells of a call that is made from inside its own load.

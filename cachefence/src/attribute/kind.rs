@@ -1,14 +1,13 @@
 //! What kind of return type a function has, decided by the type and not by its name.
 //!
 //! An attribute sees tokens, and `io::Result<T>` or `Api<T>` may or may not be a `Result`. The
-//! expansion calls `(&&&&&Probe::<R>::new()).__cachefence_kind()` with the traits below in scope; method
+//! expansion calls `(&&&&Probe::<R>::new()).__cachefence_kind()` with the traits below in scope; method
 //! resolution tries the receiver with the most references first, so the first of these wins:
 //!
-//! 1. a `Result` whose error is `Clone` (and `Send`, as in 2 and 3), or is a `std::io::Error`,
-//! 2. a `Result` whose error is made of a [`SharedError`],
-//! 3. a `Result` whose error is neither,
-//! 4. a `Result` whose error is not `Send`,
-//! 5. anything else.
+//! 1. a `Result` whose error is `Clone` (and `Send` and `Sync`), or is a `std::io::Error`,
+//! 2. a `Result` whose error is neither, but is `Send`,
+//! 3. a `Result` whose error is not `Send`,
+//! 4. anything else.
 //!
 //! In the same way `(&&&Probe::<R>::new()).__cachefence_values()` finds how callers that wait together come
 //! to one value: by cloning it, where it can be cloned and sent, else by decoding it each. And
@@ -25,7 +24,7 @@ use serde::de::DeserializeOwned;
 
 use super::Call;
 use crate::cache::CacheFence;
-use crate::share::{self, DescribeError, KeepError, ShareError, ShareValue, SharedError};
+use crate::share::{self, DescribeError, KeepError, ShareError, ShareValue, Sharing};
 
 /// Asks what kind of type `R` is.
 pub struct Probe<R>(PhantomData<fn() -> R>);
@@ -47,7 +46,7 @@ impl<R> fmt::Debug for Probe<R> {
 /// A `Result` whose `Ok` is cached; `S` says how its error is shared, `V` how its value is, and `D` what its
 /// error is.
 #[derive(Debug)]
-pub struct Fallible<S, V = (), D = ()>(PhantomData<(S, V, D)>);
+pub struct Fallible<S, V = (), D = ()>(S, PhantomData<(V, D)>);
 
 /// A value that is cached whatever it is; `V` says how it is shared.
 #[derive(Debug)]
@@ -57,53 +56,53 @@ pub struct Infallibly<V = ()>(PhantomData<V>);
 pub trait ByClone {
     /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::ByClone> {
-        Fallible(PhantomData)
+        Fallible(share::ByClone, PhantomData)
     }
 }
 
-impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&&Probe<Result<T, E>> {}
+impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&Probe<Result<T, E>> {}
 
 /// The first choice for [`std::io::Error`], which cannot be cloned: every caller gets an error of its kind.
 pub trait ByKind {
     /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::ByKind> {
-        Fallible(PhantomData)
+        Fallible(share::ByKind, PhantomData)
     }
 }
 
-impl<T> ByKind for &&&&Probe<Result<T, std::io::Error>> {}
+impl<T> ByKind for &&&Probe<Result<T, std::io::Error>> {}
 
-/// The second choice: the other callers get errors made of a [`SharedError`].
-pub trait ByFrom {
-    /// The kind of the return type.
-    fn __cachefence_kind(&self) -> Fallible<share::ByFrom> {
-        Fallible(PhantomData)
-    }
-}
-
-impl<T, E: Display + From<SharedError> + Send> ByFrom for &&&Probe<Result<T, E>> {}
-
-/// The third choice: the other callers run their own bodies.
+/// The second choice: the other callers run their own bodies.
 pub trait NotShared {
     /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::NotShared> {
-        Fallible(PhantomData)
+        Fallible(share::NotShared, PhantomData)
     }
 }
 
 impl<T, E: Send> NotShared for &&Probe<Result<T, E>> {}
 
-/// The fourth choice: as the third, for an error that cannot be kept across an await.
+/// The third choice: as the second, for an error that cannot be kept across an await.
 pub trait NotKept {
     /// The kind of the return type.
     fn __cachefence_kind(&self) -> Fallible<share::NotKept> {
-        Fallible(PhantomData)
+        Fallible(share::NotKept, PhantomData)
     }
 }
 
 impl<T, E> NotKept for &Probe<Result<T, E>> {}
 
-/// The fifth choice: the type is no `Result`.
+/// The third choice for a detached function, whose error has to be sent. It is refused for that.
+pub trait NotSent {
+    /// The kind of the return type.
+    fn __cachefence_kind(&self) -> Fallible<share::NotShared> {
+        Fallible(share::NotShared, PhantomData)
+    }
+}
+
+impl<T, E> NotSent for &Probe<Result<T, E>> {}
+
+/// The fourth choice: the type is no `Result`.
 pub trait Plain {
     /// The kind of the return type.
     fn __cachefence_kind(&self) -> Infallibly {
@@ -137,6 +136,17 @@ pub trait Restored: DeserializeOwned {}
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Restored for T {}
+
+/// What a detached load gives, which comes from another task.
+#[diagnostic::on_unimplemented(
+    message = "`detached` runs the body in a task of its own, from which `{Self}` cannot be sent",
+    label = "`{Self}` is not `Send`",
+    note = "return something that is `Send`, `Box<dyn Error + Send + Sync>` in place of `Box<dyn Error>` for example, or leave out `detached`"
+)]
+pub trait Sent: Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> Sent for T {}
 
 /// The first choice for the value: one caller decodes, and the others get clones.
 pub trait CloneOne {
@@ -183,7 +193,40 @@ impl<R> ByType for Probe<R> {}
 impl<S> Fallible<S> {
     /// The same kind, with values that are shared by `V`, and errors that are described by `D`.
     pub fn with<V, D>(self, _values: V, _errors: D) -> Fallible<S, V, D> {
-        Fallible(PhantomData)
+        Fallible(self.0, PhantomData)
+    }
+}
+
+/// The return types on which `clone_error` may stand.
+#[diagnostic::on_unimplemented(
+    message = "`clone_error` makes copies of an error, and `{Self}` is no `Result`",
+    label = "this function returns no error"
+)]
+pub trait Fails {
+    /// The type of the error.
+    type Error;
+}
+
+impl<T, E> Fails for Result<T, E> {
+    type Error = E;
+}
+
+impl<S> Fallible<S> {
+    /// The kind of a function whose error is copied by `clone`, as `clone_error` says.
+    pub fn clone_by<R: Fails>(
+        self,
+        _: &Probe<R>,
+        clone: fn(&R::Error) -> R::Error,
+    ) -> Fallible<share::ByFn<R::Error>> {
+        Fallible(share::ByFn(clone), PhantomData)
+    }
+}
+
+impl Infallibly {
+    /// Never compiles: there is no error to be copied.
+    #[must_use]
+    pub fn clone_by<R: Fails, F>(self, _: &Probe<R>, _: F) -> Self {
+        self
     }
 }
 
@@ -206,29 +249,31 @@ impl<S, V, D> Fallible<S, V, D> {
         V: ShareValue<T>,
         D: DescribeError<E> + 'static,
     {
-        call.run::<E, (V, S, D), _, _, F>((identity, identity), body)
+        call.run::<E, _, _, _, F>((identity, identity, Sharing::<V, S, D>::new(self.0)), body)
     }
 
-    /// Serves one call, with refreshes in tasks of their own.
-    pub fn run_in_background<T, E, F>(
+    /// Serves one call, with loads in tasks of their own.
+    pub fn run_detached<T, E, F>(
         self,
         call: Call<T, impl Borrow<CacheFence>>,
-        body: impl FnOnce() -> F,
+        body: impl FnOnce() -> F + Send,
     ) -> impl Future<Output = Result<T, E>>
     where
-        T: Stored + Restored + Send + 'static,
-        E: Send + 'static,
+        T: Stored + Restored + Sent,
+        E: Sent,
         F: Future<Output = Result<T, E>> + Send + 'static,
         S: ShareError<E> + KeepError<E, Kept = E>,
         V: ShareValue<T>,
         D: DescribeError<E> + 'static,
     {
-        let body = body(); // the future has to be `Send`, but the closure need not be
-        call.run_in_background::<E, (V, S, D), _, _, F>((identity, identity), move || body)
+        let share = Sharing::<V, S, D>::new(self.0);
+        call.run_detached::<E, _, _, F>((identity, identity, share), body)
     }
 }
 
 impl<V> Infallibly<V> {
+    const SHARE: Sharing<V, share::ByClone, share::ByDisplay> = Sharing::new(share::ByClone);
+
     /// Serves one call.
     pub fn run<T: Stored + Restored, F: Future<Output = T>>(
         self,
@@ -238,25 +283,21 @@ impl<V> Infallibly<V> {
     where
         V: ShareValue<T>,
     {
-        call.run::<Infallible, (V, share::ByClone, share::ByDisplay), _, _, F>((Ok, never), body)
+        call.run::<Infallible, _, _, _, F>((Ok, never, Self::SHARE), body)
     }
 
-    /// Serves one call, with refreshes in tasks of their own.
-    pub fn run_in_background<T, F>(
+    /// Serves one call, with loads in tasks of their own.
+    pub fn run_detached<T, F>(
         self,
         call: Call<T, impl Borrow<CacheFence>>,
-        body: impl FnOnce() -> F,
+        body: impl FnOnce() -> F + Send,
     ) -> impl Future<Output = T>
     where
-        T: Stored + Restored + Send + 'static,
+        T: Stored + Restored + Sent,
         F: Future<Output = T> + Send + 'static,
         V: ShareValue<T>,
     {
-        let body = body();
-        call.run_in_background::<Infallible, (V, share::ByClone, share::ByDisplay), _, _, F>(
-            (Ok, never),
-            move || body,
-        )
+        call.run_detached::<Infallible, _, _, F>((Ok, never, Self::SHARE), body)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod call;
 pub mod kind;
+pub mod own;
 
 pub use std::option::Option;
 pub use std::time::Duration;

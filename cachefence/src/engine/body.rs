@@ -9,7 +9,9 @@
 //! The body's result stays with the caller's future. The engine is told only what other callers need
 //! of it ([`Ended`]): the encoded value and its ttl, or an error that can be shared.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll};
@@ -39,13 +41,18 @@ struct Shared<'a> {
     /// The run of the body, from its first poll until its outcome is known. It is in a box because most callers
     /// run no body.
     load: Option<Box<Load<'a>>>,
+    /// In a box, as the load.
+    panic: Option<Box<Panic>>,
 }
+
+/// What a body has panicked with.
+pub(crate) type Panic = Box<dyn Any + Send>;
 
 #[derive(Default)]
 enum State {
     #[default]
     NotWanted,
-    Wanted(Use),
+    Wanted,
     /// In a box, because most callers run no body.
     Ended(Box<Ended>),
 }
@@ -61,18 +68,11 @@ pub(crate) enum Ended {
     },
     /// The error that others are given, if it can be shared.
     Failed(Option<SharedErr>),
+    /// The body has panicked; see [`Body::take_panic`].
+    Panicked,
     /// As `Failed(None)`, of a call that cannot keep its error: it returns the error at once, and does not
     /// poll the engine again.
     FailedNotKept,
-}
-
-/// What a body is run for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// For its own call only: nobody else is given the result.
-    Own,
-    /// For its own call and for all callers that wait for the load.
-    Shared,
 }
 
 impl<'a> Body<'a> {
@@ -82,10 +82,15 @@ impl<'a> Body<'a> {
 
     /// Asks for the body to be run, and waits for its end. If this future is dropped before, the body
     /// is not wanted any more. A body that runs without a lease has a reason to `bypass` it.
-    pub(super) fn run(&self, wanted: Use, bypass: Option<BypassReason>) -> Run<'_, 'a> {
+    pub(super) fn run(&self, bypass: Option<BypassReason>) -> Run<'_, 'a> {
         let mut shared = self.shared();
-        (shared.state, shared.bypass) = (State::Wanted(wanted), bypass);
+        (shared.state, shared.bypass) = (State::Wanted, bypass);
         Run(self)
+    }
+
+    /// What the body has panicked with, if it has, for the one caller in which the panic goes on.
+    pub(crate) fn take_panic(&self) -> Option<Panic> {
+        self.shared().panic.take().map(|panic| *panic)
     }
 
     /// The span of the body's run.
@@ -101,15 +106,12 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// What the body is wanted for; `None` if the caller's future is not to poll it.
-    fn wanted(&self) -> Option<Use> {
-        match self.shared().state {
-            State::Wanted(wanted) => Some(wanted),
-            State::NotWanted | State::Ended(_) => None,
-        }
+    /// Whether the caller's future is to poll the body.
+    fn is_wanted(&self) -> bool {
+        matches!(self.shared().state, State::Wanted)
     }
 
-    /// Polls the body by `poll`. While that runs, no lock is held, and a panic ends the load.
+    /// Polls the body by `poll`. While that runs, no lock is held. A panic is one way for the load to end.
     fn poll(&self, poll: &mut dyn FnMut() -> Poll<Ended>) -> Poll<Ended> {
         let (load, bypass) = {
             let mut shared = self.shared();
@@ -118,13 +120,18 @@ impl<'a> Body<'a> {
         let mut load = load.unwrap_or_else(|| Box::new(self.observers.load(self.key, bypass)));
         let mut polled = Poll::Pending;
         load.poll(&mut || {
-            polled = poll();
+            // A body that has panicked is not polled again, so nobody sees what it left half done.
+            polled = catch_unwind(AssertUnwindSafe(&mut *poll)).unwrap_or_else(|panic| {
+                self.shared().panic = Some(Box::new(panic));
+                Poll::Ready(Ended::Panicked)
+            });
             polled.is_ready()
         });
         match &polled {
             Poll::Ready(Ended::Failed(_) | Ended::FailedNotKept) => {
                 load.end(LoadOutcome::Failed);
             }
+            Poll::Ready(Ended::Panicked) => load.end(LoadOutcome::Panicked),
             Poll::Ready(Ended::Value { .. }) | Poll::Pending => self.shared().load = Some(load),
         }
         polled
@@ -172,14 +179,14 @@ impl Drop for Run<'_, '_> {
 pub(crate) fn poll_in_turn(
     work: Pin<&mut (dyn Future<Output = Option<Served>> + Send + '_)>,
     body: &Body<'_>,
-    poll_body: &mut dyn FnMut(Use, &mut Context<'_>) -> Poll<Ended>,
+    poll_body: &mut dyn FnMut(&mut Context<'_>) -> Poll<Ended>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Served>> {
     let (mut work, mut ran) = (work, false);
     loop {
-        if let Some(wanted) = body.wanted().filter(|_| !ran) {
+        if !ran && body.is_wanted() {
             ran = true;
-            if let Poll::Ready(ended) = body.poll(&mut || poll_body(wanted, cx)) {
+            if let Poll::Ready(ended) = body.poll(&mut || poll_body(cx)) {
                 let is_last = matches!(ended, Ended::FailedNotKept);
                 body.end(ended);
                 if is_last {
@@ -192,7 +199,7 @@ pub(crate) fn poll_in_turn(
         }
         match work.as_mut().poll(cx) {
             Poll::Ready(served) => return Poll::Ready(served),
-            Poll::Pending if !ran && body.wanted().is_some() => {}
+            Poll::Pending if !ran && body.is_wanted() => {}
             Poll::Pending => return Poll::Pending,
         }
     }
@@ -224,12 +231,12 @@ mod tests {
     #[test]
     fn a_body_is_wanted_until_it_has_ended() {
         with_body(|body| {
-            assert_eq!(body.wanted(), None);
-            let mut run = body.run(Use::Shared, None);
+            assert!(!body.is_wanted());
+            let mut run = body.run(None);
             assert!(poll(&mut run).is_pending());
-            assert_eq!(body.wanted(), Some(Use::Shared));
+            assert!(body.is_wanted());
             body.end(value());
-            assert_eq!(body.wanted(), None);
+            assert!(!body.is_wanted());
             assert!(matches!(poll(&mut run), Poll::Ready(Ended::Value { .. })));
         });
     }
@@ -237,8 +244,8 @@ mod tests {
     #[test]
     fn a_body_that_nobody_waits_for_is_not_wanted() {
         let stats = with_body(|body| {
-            drop(body.run(Use::Own, None));
-            assert_eq!(body.wanted(), None);
+            drop(body.run(None));
+            assert!(!body.is_wanted());
         });
         assert_eq!((stats.loads.total(), stats.loads_under_way), (0, 0), "it has not begun");
     }
@@ -246,7 +253,7 @@ mod tests {
     #[test]
     fn each_run_of_a_body_is_one_load() {
         let stats = with_body(|body| {
-            let _run = body.run(Use::Shared, Some(BypassReason::StoreFailed));
+            let _run = body.run(Some(BypassReason::StoreFailed));
             for _ in 0..3 {
                 assert!(body.poll(&mut || Poll::Pending).is_pending());
                 assert_eq!(body.observers.stats(0).loads_under_way, 1);
@@ -261,14 +268,16 @@ mod tests {
     #[test]
     fn a_load_that_is_dropped_was_aborted_and_one_whose_body_panics_has_panicked() {
         let aborted = with_body(|body| {
-            let _run = body.run(Use::Shared, None);
+            let _run = body.run(None);
             assert!(body.poll(&mut || Poll::Pending).is_pending());
         });
         assert_eq!((aborted.loads.aborted, aborted.loads.total()), (1, 1));
         let panicked = with_body(|body| {
-            let _run = body.run(Use::Shared, None);
-            let poll = std::panic::AssertUnwindSafe(|| body.poll(&mut || panic!("on purpose")));
-            assert!(std::panic::catch_unwind(poll).is_err());
+            let _run = body.run(None);
+            let polled = body.poll(&mut || panic!("on purpose"));
+            assert!(matches!(polled, Poll::Ready(Ended::Panicked)));
+            let panic = body.take_panic().unwrap();
+            assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
         });
         assert_eq!((panicked.loads.panicked, panicked.loads.total()), (1, 1));
     }
@@ -276,7 +285,7 @@ mod tests {
     #[test]
     fn a_load_that_fails_is_over_at_once() {
         let stats = with_body(|body| {
-            let _run = body.run(Use::Shared, None);
+            let _run = body.run(None);
             let failed = || Poll::Ready(Ended::Failed(None));
             assert!(body.poll(&mut failed.clone()).is_ready());
         });

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 
 use super::budget::StoreBudget;
 use super::landing::{Encoded, Landing, Origin};
+use super::load::detached::TaskState;
 use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
@@ -21,7 +23,7 @@ use crate::error::BoxError;
 use crate::key::Key;
 use crate::observe::{BypassReason, RequestResult, WaitSpan};
 use crate::options::Policy;
-use crate::store::{Outcome, Revision, Store};
+use crate::store::{Outcome, Revision, Store, Take};
 use crate::time::in_time;
 
 /// How long another caller may show no progress, at least, before it is taken for stuck: its future may
@@ -40,16 +42,16 @@ pub(crate) struct Call<'a> {
     pub(super) key: &'a Key,
     pub(crate) policy: &'a Policy,
     pub(crate) decodes: Decodes,
-    pub(super) audience: Audience,
+    audience: Audience,
     /// When the call began, in the order of calls, reads and loads. It is taken before the first read,
     /// except of a store that answers at once: there it is `None` until the call loads or waits.
     pub(super) ticket: Option<Ticket>,
-    /// When the call first missed, from which `wait_for_lock` counts. `None` before that.
+    /// When the call first missed, from which its waiting counts. `None` before that.
     missed: Option<Instant>,
     /// How long the call has waited for other callers' loads, in microseconds.
     waited_micros: AtomicU64,
     /// When the call serves its stale value rather than wait for a fresh one: `recompute_timeout` after
-    /// the first stale value was found, or after the start of the task's load that the call waits for.
+    /// the first stale value was found.
     pub(super) soft_deadline: Option<Instant>,
     /// How long the call has waited for the store.
     pub(super) budget: StoreBudget,
@@ -57,16 +59,32 @@ pub(crate) struct Call<'a> {
     pub(super) rounds: u32,
 }
 
-/// Who waits for a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Audience {
+/// Who waits for a call, and who leads its loads.
+enum Audience {
     Caller,
-    /// The call runs in the task of a background load.
-    Nobody,
+    /// A caller, whose loads tasks lead.
+    Detaching,
+    /// The call is made in the task of a load, in place of a caller.
+    Task(Arc<TaskState>),
+}
+
+/// A call that is made in the task of a load, in place of its caller.
+pub(crate) struct TaskCall {
+    decodes: Decodes,
+    ticket: Option<Ticket>,
+    missed: Option<Instant>,
+    state: Arc<TaskState>,
+}
+
+impl TaskCall {
+    pub(crate) fn with<'a>(self, key: &'a Key, policy: &'a Policy) -> Call<'a> {
+        let Self { decodes, ticket, missed, state } = self;
+        let audience = Audience::Task(state);
+        Call { audience, ticket, missed, ..Call::new(key, policy, decodes) }
+    }
 }
 
 /// What a call knows when it loads, or waits for another caller's load.
-#[derive(Clone)]
 pub(crate) struct Attempt {
     pub(super) seen: Seen,
     pub(super) purpose: Purpose,
@@ -78,9 +96,9 @@ pub(crate) struct Attempt {
 /// A value that a call holds while it tries to get a better one.
 #[derive(Clone)]
 pub(crate) struct Held {
-    pub(super) value: Encoded,
+    pub(crate) value: Encoded,
     /// How the call is served if it is given this value.
-    pub(super) result: RequestResult,
+    pub(crate) result: RequestResult,
 }
 
 /// What a call has seen of the entry.
@@ -95,11 +113,14 @@ pub(super) enum Seen {
     Revision(Revision),
 }
 
-/// Why a call loads.
+/// Why a call loads, and whether it waits for another process that loads already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// The call has no valid value: it waits for the load, whoever runs it.
     Miss,
+    /// As `Miss`, but the call does not wait for another process, for this reason: it loads at once, as a guest
+    /// if it cannot have the lease.
+    AtOnce(BypassReason),
     /// The call has a value to serve, and waits for nobody else's load.
     Refresh,
 }
@@ -120,23 +141,50 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The call of a load that runs in a task.
-    pub(crate) fn in_background(key: &'a Key, policy: &'a Policy, decodes: Decodes) -> Self {
-        Self { audience: Audience::Nobody, ..Self::new(key, policy, decodes) }
+    /// What the task that leads a load in place of this call needs of it.
+    pub(crate) fn for_task(&self, state: &Arc<TaskState>) -> TaskCall {
+        let (decodes, ticket, missed) = (self.decodes, self.ticket, self.missed);
+        TaskCall { decodes, ticket, missed, state: Arc::clone(state) }
     }
 
-    /// Takes the call's ticket and starts the clock of `wait_for_lock`, unless that has been done.
+    /// Has tasks lead the loads of this call, or, if they cannot, has the call lead them itself.
+    pub(crate) fn detach(&mut self, detaches: bool) {
+        self.audience = if detaches { Audience::Detaching } else { Audience::Caller };
+    }
+
+    pub(super) fn detaches(&self) -> bool {
+        matches!(self.audience, Audience::Detaching)
+    }
+
+    /// The state of the task that this call is made in, if it is a load's task.
+    pub(super) fn task(&self) -> Option<&Arc<TaskState>> {
+        match &self.audience {
+            Audience::Task(state) => Some(state),
+            Audience::Caller | Audience::Detaching => None,
+        }
+    }
+
+    /// Whether nobody is given what the call returns.
+    pub(crate) fn is_unwaited(&self) -> bool {
+        self.task().is_some_and(|task| !task.is_waited_for())
+    }
+
+    /// The template of the key, which stands for the function; empty for a key that was given as a string.
+    pub(crate) fn template(&self) -> &'static str {
+        self.key.template().unwrap_or_default()
+    }
+
+    /// Takes the call's ticket and starts the clock of its waiting, unless that has been done.
     pub(super) fn start_waiting(&mut self, tickets: &Tickets) {
         self.ticket.get_or_insert_with(|| tickets.next());
         self.missed.get_or_insert_with(Instant::now);
     }
 
-    pub(crate) fn key(&self) -> &Key {
-        self.key
-    }
-
     /// Notes how the call was served.
     pub(crate) fn served(&self, engine: &Engine, result: RequestResult) {
+        if self.task().is_some() {
+            return; // the caller counts itself
+        }
         let waited = match self.waited_micros.load(Ordering::Relaxed) {
             0 => None,
             micros => Some(Duration::from_micros(micros)),
@@ -146,8 +194,7 @@ impl<'a> Call<'a> {
 
     /// The call waits for another caller's load, until the guard is dropped.
     pub(super) fn wait(&self, engine: &Engine) -> Wait<'_> {
-        let template = self.key.template().unwrap_or_default();
-        let span = WaitSpan::begin(engine.observers.name(), template);
+        let span = WaitSpan::begin(engine.observers.name(), self.template());
         Wait { micros: &self.waited_micros, since: Instant::now(), span }
     }
 
@@ -158,21 +205,37 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Until when the call waits for other callers' loads: less long if it holds a stale value to serve
-    /// instead. `None` is for ever.
-    pub(super) fn waits_until(&self, attempt: &Attempt) -> Option<Instant> {
-        let soft = self.soft_deadline.filter(|_| attempt.held.is_some());
-        let hard = self.missed.and_then(|since| since.checked_add(self.policy.wait_for_lock));
-        match (hard, soft) {
+    /// Until when the call waits for a load that began at `since`, if it is another caller's: less long if the
+    /// call holds a stale value to serve instead. `None` is for ever.
+    pub(super) fn waits_until(&self, attempt: &Attempt, since: Option<Instant>) -> Option<Instant> {
+        // The limit counts from the start of the load: calls that come to a load which hangs do not each wait
+        // for it anew.
+        let soft = match since {
+            Some(since) => self.soft_limit(since),
+            None => self.soft_deadline,
+        };
+        let soft = soft.filter(|_| attempt.held.is_some());
+        match (self.ends_waiting(), soft) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b), // `None` is no limit
         }
     }
 
-    /// How long the callers before this one in a queue may make no progress before the call takes them
-    /// for stuck.
-    pub(super) fn stuck_after(&self) -> Duration {
-        self.policy.wait_for_lock.max(STUCK_AFTER)
+    /// When all waiting of the call for other callers' loads is over: twice `wait_for_lock` after it first
+    /// missed, once for the load that it found and once for the hedge beside that. `None` is never.
+    pub(super) fn ends_waiting(&self) -> Option<Instant> {
+        self.missed?.checked_add(self.policy.wait_for_lock.checked_mul(2)?)
+    }
+
+    /// Whether a load that last showed `progress` then has kept the call's process waiting for so long that it
+    /// is given a hedge.
+    pub(super) fn is_late(&self, progress: Instant) -> bool {
+        progress.elapsed() >= self.policy.wait_for_lock
+    }
+
+    /// When a load that last showed `progress` then is late. `None` is never.
+    pub(super) fn late_at(&self, progress: Instant) -> Option<Instant> {
+        progress.checked_add(self.policy.wait_for_lock)
     }
 
     /// Until when a recompute that began at `begun` is waited for, where there is a value to serve
@@ -189,7 +252,7 @@ impl<'a> Call<'a> {
     /// How the lease of this call's load ends if the load fails: no process loads the key again for
     /// `retry_after`, where there may be a value to serve meanwhile.
     pub(super) fn failed(&self) -> Outcome {
-        if self.forgives() || self.audience == Audience::Nobody {
+        if self.forgives() || self.task().is_some() {
             Outcome::Postpone(self.policy.retry_after)
         } else {
             Outcome::Release
@@ -258,6 +321,24 @@ impl Drop for Wait<'_> {
 impl Attempt {
     pub(super) fn miss(seen: Seen) -> Self {
         Self { seen, purpose: Purpose::Miss, held: None }
+    }
+
+    /// An attempt to load at once, by a call that has waited long enough for others.
+    pub(super) fn guest() -> Self {
+        let purpose = Purpose::AtOnce(BypassReason::WaitedTooLong);
+        Self { seen: Seen::Unread, purpose, held: None }
+    }
+
+    pub(super) fn is_refresh(&self) -> bool {
+        self.purpose == Purpose::Refresh
+    }
+
+    /// Which lease the attempt asks for: that of a guest, which has waited long enough, may be the hedge.
+    pub(super) fn takes(&self) -> Take {
+        match self.purpose {
+            Purpose::AtOnce(BypassReason::WaitedTooLong) => Take::Beside,
+            Purpose::Miss | Purpose::AtOnce(_) | Purpose::Refresh => Take::IfFree,
+        }
     }
 
     /// The revision that the call has seen, and that the store need not give it again.

@@ -11,6 +11,10 @@
 //! - The flight is *dismissed*: every member is given an outcome that says so, and the holder goes on
 //!   alone.
 //!
+//! A flight whose holder shows no progress can be *overtaken*: it is sealed, and another flight begins in
+//! its place, led by one of its members. Whichever of the two ends first ends the wait of the members of the
+//! first: the second lands, or is dismissed, for them too.
+//!
 //! A flight is *sealed* when nobody may join it any more, which is before its outcome is known. A
 //! sealed flight refuses to be joined, and a caller that finds one begins another in its place. So
 //! only the flight itself decides whether it is sealed; the map that it stands in merely forgets it.
@@ -19,7 +23,7 @@
 //! runs. A map may call [`Flight::join`] with its own lock held, and a flight calls [`Home::forget`]
 //! with no lock held.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -33,6 +37,8 @@ use crate::sync::{Arc, Mutex, MutexGuard, lock};
 /// baton carries.
 pub(crate) struct Flight<O, C, H> {
     pub(crate) home: H,
+    /// The flight that this one has overtaken, whose members wait for this one too.
+    overtaken: Option<Arc<Self>>,
     state: Mutex<State<O, C>>,
 }
 
@@ -51,9 +57,18 @@ struct State<O, C> {
     offer: Option<C>,
     outcome: Option<O>,
     since: Instant,
-    /// How often the holder of the baton has shown that it is alive.
-    beats: u64,
+    /// When the holder of the baton last showed progress.
+    progress: Instant,
+    /// Wakes whoever waits for the last member to leave.
+    deserted: Option<Waker>,
     wakers: Wakers,
+}
+
+impl<O, C> State<O, C> {
+    /// Who is to be woken because the last member has left.
+    fn deserted(&mut self) -> Option<Waker> {
+        if self.wakers.members() == 0 { self.deserted.take() } else { None }
+    }
 }
 
 /// How a caller entered a flight.
@@ -75,16 +90,37 @@ pub(crate) enum Turn<O, C: Default, H: Home<O, C>> {
 impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
     /// Begins a flight, which the caller puts where `home` says.
     pub(crate) fn begin(home: H, cold: bool) -> Baton<O, C, H> {
+        Self::begin_after(None, home, cold)
+    }
+
+    /// Begins a flight in place of this one, which shows no progress. The caller puts it where `home` says, in
+    /// one step with this call, and is a member of this flight from now on.
+    pub(crate) fn overtake(
+        self: &Arc<Self>,
+        home: H,
+        cold: bool,
+    ) -> (Baton<O, C, H>, Member<O, C, H>) {
+        let mut state = self.state();
+        state.sealed = true;
+        let place = Some(state.wakers.enter());
+        drop(state);
+        let baton = Self::begin_after(Some(Arc::clone(self)), home, cold);
+        (baton, Member { flight: Arc::clone(self), place })
+    }
+
+    fn begin_after(overtaken: Option<Arc<Self>>, home: H, cold: bool) -> Baton<O, C, H> {
+        let now = Instant::now();
         let state = State {
             sealed: false,
             cold,
             offer: None,
             outcome: None,
-            since: Instant::now(),
-            beats: 0,
+            since: now,
+            progress: now,
+            deserted: None,
             wakers: Wakers::default(),
         };
-        let flight = Arc::new(Self { home, state: Mutex::new(state) });
+        let flight = Arc::new(Self { home, overtaken, state: Mutex::new(state) });
         Baton { flight, cargo: C::default(), done: false }
     }
 
@@ -113,6 +149,11 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         self.state().sealed
     }
 
+    /// How many members wait for the flight.
+    pub(crate) fn members(&self) -> usize {
+        self.state().wakers.members()
+    }
+
     /// Closes the flight to further callers.
     fn seal(self: &Arc<Self>) {
         if !mem::replace(&mut self.state().sealed, true) {
@@ -120,9 +161,20 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         }
     }
 
-    /// Ends the flight with `outcome` for its members; the holder of the baton goes on alone. The
-    /// first outcome counts.
-    pub(crate) fn dismiss(self: &Arc<Self>, outcome: O) {
+    /// Ends the flight, and those that it has overtaken, with `outcome` for their members; the holders of the
+    /// batons go on alone. The first outcome counts.
+    pub(crate) fn dismiss(self: &Arc<Self>, outcome: O)
+    where
+        O: Clone,
+    {
+        let mut next = Some(self);
+        while let Some(flight) = next {
+            flight.dismiss_own(outcome.clone());
+            next = flight.overtaken.as_ref();
+        }
+    }
+
+    fn dismiss_own(self: &Arc<Self>, outcome: O) {
         self.seal();
         let mut state = self.state();
         if state.outcome.is_none() {
@@ -133,9 +185,28 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         }
     }
 
-    /// Shows the members that the holder of the baton is alive.
+    /// Shows the members that the holder of the baton makes progress.
     pub(crate) fn beat(&self) {
-        self.state().beats += 1;
+        self.state().progress = Instant::now();
+    }
+
+    /// When the holder of the baton last showed progress.
+    pub(crate) fn progress(&self) -> Instant {
+        self.state().progress
+    }
+
+    /// Waits until the flight has no member. One task at a time may wait for that.
+    pub(crate) fn deserted(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| {
+            let mut state = self.state();
+            if state.wakers.members() == 0 {
+                return Poll::Ready(());
+            }
+            let replaced = state.deserted.replace(cx.waker().clone());
+            drop(state);
+            drop(replaced);
+            Poll::Pending
+        })
     }
 
     /// Offers the cargo of a baton whose holder is gone to the members; gives it back if there are
@@ -182,11 +253,20 @@ impl<O, C: Default, H: Home<O, C>> Baton<O, C, H> {
 
     /// How many members wait for the flight.
     pub(crate) fn members(&self) -> usize {
-        self.flight.state().wakers.members()
+        self.flight.members()
+    }
+
+    /// A place in the flight for the holder itself, who has another hold the baton.
+    pub(crate) fn member(&self) -> Member<O, C, H> {
+        let place = Some(self.flight.state().wakers.enter());
+        Member { flight: Arc::clone(&self.flight), place }
     }
 
     /// Ends the flight with `outcome` for all its members, and gives the cargo back.
-    pub(crate) fn land(mut self, outcome: O) -> C {
+    pub(crate) fn land(mut self, outcome: O) -> C
+    where
+        O: Clone,
+    {
         self.done = true;
         self.flight.dismiss(outcome);
         mem::take(&mut self.cargo)
@@ -234,8 +314,10 @@ impl<O: Clone, C: Default, H: Home<O, C>> Future for Member<O, C, H> {
         };
         if let Some(turn) = turn {
             let waker = state.wakers.leave(place);
+            let deserted = state.deserted();
             drop(state);
             drop(waker); // with the lock released
+            deserted.into_iter().for_each(Waker::wake);
             self.place = None;
             return Poll::Ready(turn);
         }
@@ -252,9 +334,9 @@ impl<O, C: Default, H: Home<O, C>> Member<O, C, H> {
         self.flight.state().since
     }
 
-    /// How often the holder of the baton has shown that it is alive.
-    pub(crate) fn beats(&self) -> u64 {
-        self.flight.state().beats
+    /// When the holder of the baton last showed progress.
+    pub(crate) fn progress(&self) -> Instant {
+        self.flight.progress()
     }
 
     /// Makes the flight cold no longer: later callers read before they join.
@@ -272,10 +354,12 @@ impl<O, C: Default, H: Home<O, C>> Drop for Member<O, C, H> {
         let waker = state.wakers.leave(place);
         let unwanted = if state.wakers.members() == 0 { state.offer.take() } else { None };
         let forget = unwanted.is_some() && !mem::replace(&mut state.sealed, true);
+        let deserted = state.deserted();
         drop(state);
         if forget {
             self.flight.home.forget(&self.flight);
         }
+        deserted.into_iter().for_each(Waker::wake);
         drop((waker, unwanted));
     }
 }

@@ -44,7 +44,7 @@ struct Curious {
 
 impl Wake for Curious {
     fn wake(self: Arc<Self>) {
-        self.aside.beats();
+        self.aside.progress();
         self.flights.open();
     }
 }

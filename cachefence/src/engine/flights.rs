@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher as _;
 
+use tokio::time::Instant;
+
 use super::flight::{Baton, Entered, Flight, Home, Member};
 use crate::sync::{Arc, AtomicUsize, DefaultHashBuilder, Mutex, MutexGuard, Ordering, lock};
 
@@ -24,6 +26,9 @@ pub(crate) struct Flights<O, C> {
 const SHARDS: usize = 32;
 
 type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C, Place<O, C>>>, DefaultHashBuilder>;
+
+/// The baton of a flight that has overtaken another, and a place in that other one.
+pub(crate) type Overtaking<O, C> = (Baton<O, C, Place<O, C>>, Member<O, C, Place<O, C>>);
 
 /// A flight's place in the shards.
 pub(crate) struct Place<O, C> {
@@ -68,9 +73,34 @@ impl<O, C: Default> Flights<O, C> {
         (!taken).then(|| self.begin(&mut shard, key, false))
     }
 
+    /// Begins a flight of `key` in place of one that can be joined and whose progress is `late`. The caller is
+    /// a member of that one too. `None` if there is no such flight.
+    pub(crate) fn overtake(
+        self: &Arc<Self>,
+        key: &str,
+        cold: bool,
+        late: impl FnOnce(Instant) -> bool,
+    ) -> Option<Overtaking<O, C>> {
+        let mut shard = self.shard(key);
+        let flight = shard.get(key).filter(|flight| !flight.is_sealed())?;
+        if !late(flight.progress()) {
+            return None;
+        }
+        let key = Arc::clone(&flight.home.key);
+        let home = Place { flights: Arc::clone(self), key: Arc::clone(&key) };
+        let (baton, member) = flight.overtake(home, cold);
+        let overtaken = shard.insert(key, Arc::clone(&baton.flight));
+        drop(shard);
+        drop(overtaken); // with the lock released
+        Some((baton, member))
+    }
+
     /// Ends the flight of `key`, if there is one that is not sealed, with `outcome` for its members.
     /// The holder of the baton goes on without them.
-    pub(crate) fn void(&self, key: &str, outcome: O) {
+    pub(crate) fn void(&self, key: &str, outcome: O)
+    where
+        O: Clone,
+    {
         let flight = self.shard(key).get(key).cloned();
         if let Some(flight) = flight.filter(|flight| !flight.is_sealed()) {
             flight.dismiss(outcome);

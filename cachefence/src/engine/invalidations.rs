@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::landing::{Landing, Loads};
 use crate::error::StoreError;
 use crate::key::Key;
@@ -42,8 +44,10 @@ struct Pending {
     /// the last try that failed.
     numbers: HashMap<Key, u64>,
     last_number: u64,
-    /// Whether there is a task that retries.
-    retrying: bool,
+    /// When the task that retries last showed life; `None` if there is none.
+    retrying: Option<Instant>,
+    /// Which task retries. One that finds another number here has been replaced.
+    task: u64,
 }
 
 impl Invalidations {
@@ -95,15 +99,36 @@ impl Invalidations {
         Ok(false)
     }
 
-    /// Starts a task that sends the pending invalidations, unless there is one. The task ends with the
-    /// runtime that it runs on, so every reader of a pending key calls this again.
+    /// Starts a task that sends the pending invalidations, unless there is one that shows life. The runtime of a
+    /// task may have ended, or be driven no more, so every reader of a pending key calls this again.
     pub(super) fn retry(self: &Arc<Self>) {
         let mut pending = self.pending();
-        if !std::mem::replace(&mut pending.retrying, true) {
-            let retrying = Retrying { invalidations: Arc::downgrade(self), done: false };
+        if pending.retrying.is_none_or(|life| life.elapsed() >= self.stuck_after()) {
+            pending.retrying = Some(Instant::now());
+            pending.task += 1;
+            let task = pending.task;
             drop(pending); // a task that cannot be started takes this lock when dropped
-            detach(retrying.run());
+            detach(Retrying { invalidations: Arc::downgrade(self), task }.run());
         }
+    }
+
+    /// How long the task that retries shows no life at the most, if it is polled: one pause, and one
+    /// operation of the store.
+    fn stuck_after(&self) -> Duration {
+        let operation = self.store.traits().call_budget.unwrap_or(LONGEST_PAUSE);
+        LONGEST_PAUSE.saturating_add(operation.saturating_mul(2))
+    }
+
+    /// Sends all pending invalidations once more.
+    ///
+    /// # Errors
+    ///
+    /// The store's, as soon as it does not take one.
+    pub(super) async fn send_all(&self) -> Result<(), StoreError> {
+        for key in self.queue() {
+            self.invalidate(&key).await?;
+        }
+        Ok(())
     }
 
     /// The number of the key's pending invalidation. It is asked for before an invalidation is sent,
@@ -149,14 +174,24 @@ impl Invalidations {
         }
     }
 
-    /// The pending keys, the oldest first. If there are none, the task that retries has to end.
+    /// The pending keys, the oldest first.
     fn queue(&self) -> Vec<Key> {
-        let mut pending = self.pending();
-        pending.retrying = !pending.numbers.is_empty();
+        let pending = self.pending();
         let mut queue: Vec<_> =
             pending.numbers.iter().map(|(key, number)| (*number, key)).collect();
         queue.sort_unstable_by_key(|(number, _)| *number);
         queue.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Shows that this `task` is alive. Returns whether it is to go on: there is something to send, and no other task
+    /// has taken its place.
+    fn goes_on(&self, task: u64) -> bool {
+        let mut pending = self.pending();
+        if pending.task != task {
+            return false;
+        }
+        pending.retrying = (!pending.numbers.is_empty()).then(Instant::now);
+        pending.retrying.is_some()
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
@@ -174,25 +209,26 @@ impl Pending {
 /// The task that sends pending invalidations. It does not keep the cache alive.
 struct Retrying {
     invalidations: Weak<Invalidations>,
-    done: bool,
+    task: u64,
 }
 
 impl Retrying {
-    async fn run(mut self) {
+    async fn run(self) {
         let mut pause = PAUSE;
         while let Some(invalidations) = self.invalidations.upgrade() {
-            let queue = invalidations.queue();
-            if queue.is_empty() {
-                self.done = true;
-                return;
-            }
-            for key in queue {
+            for key in invalidations.queue() {
+                if !invalidations.goes_on(self.task) {
+                    return;
+                }
                 // The others would probably fail too, so they are left for the next round.
                 if invalidations.invalidate(&key).await.is_err() {
                     invalidations.requeue(&key);
                     break;
                 }
                 pause = PAUSE;
+            }
+            if !invalidations.goes_on(self.task) {
+                return;
             }
             drop(invalidations);
             sleep(pause).await;
@@ -205,8 +241,11 @@ impl Drop for Retrying {
     /// If the task is dropped with its runtime, the next pending invalidation or the next reader of a
     /// pending key starts another.
     fn drop(&mut self) {
-        if let Some(invalidations) = self.invalidations.upgrade().filter(|_| !self.done) {
-            invalidations.pending().retrying = false;
+        if let Some(invalidations) = self.invalidations.upgrade() {
+            let mut pending = invalidations.pending();
+            if pending.task == self.task {
+                pending.retrying = None;
+            }
         }
     }
 }
@@ -242,7 +281,7 @@ mod tests {
         let invalidations = invalidations();
         assert!(invalidations.add(&key("k")));
         invalidations.retry(); // there is no runtime
-        assert!(!invalidations.pending().retrying);
+        assert!(invalidations.pending().retrying.is_none());
     }
 
     #[test]

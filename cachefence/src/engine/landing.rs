@@ -6,6 +6,8 @@
 //! that it knows of. A caller for which that may be so reads again instead. The other two landings
 //! carry nothing: each caller runs its own recompute, or reads again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::flight::{Baton, Flight, Member, Turn};
@@ -26,9 +28,12 @@ pub(crate) enum Landing {
         error: SharedErr,
         origin: Origin,
     },
-    /// The load ended in nothing that could be passed on: an error that cannot be shared, or a value
-    /// that cannot be encoded. Each caller runs its own recompute, a few at a time.
-    NotShared,
+    /// The load ended in nothing that could be passed on: an error that cannot be shared, a panic, or a value
+    /// that cannot be encoded. Each caller runs its own recompute, a few at once and the rest after this
+    /// pause.
+    NotShared {
+        pause: Duration,
+    },
     /// Every caller reads again.
     ReadAgain,
 }

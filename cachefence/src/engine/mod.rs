@@ -55,10 +55,8 @@ mod wakers;
 pub(crate) use self::call::{Call, Work};
 pub(crate) use self::direct::{peek, set};
 pub(crate) use self::landing::Encoded;
-pub(crate) use self::load::background::{
-    InBackground, Task, Waited, in_background, lead_in_task, permit, wait,
-};
 pub(crate) use self::load::decide::{FirstRead, decide, first_read, fresh_at_once};
+pub(crate) use self::load::detached::{ToDetach, Waited, Waits, wait_for_task};
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
 pub(crate) use self::load::serve::serve;

@@ -2,28 +2,29 @@
 //! them.
 
 use std::error::Error;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::invalidations::Invalidations;
 use super::landing::Loads;
-use super::load::limits::{KeyLimits, Limiter};
+use super::load::holders::Holders;
+use super::load::limits::Limiter;
+use super::load::own::Crowds;
 use super::read::found::SharedRead;
 use super::read::slots::Slots;
 use super::ticket::Tickets;
 use crate::chance::Chance;
 use crate::codec::{self, AnyCodec};
+use crate::error::StoreError;
 use crate::freshness::Draws;
 use crate::key::Key;
-use crate::lease::Lease;
+use crate::lease::{Lease, LeaseParts};
 use crate::observe::Observers;
 use crate::options::Policy;
 use crate::store::Store;
-
-/// How many loads of one cache run in tasks of their own at a time.
-const MOST_IN_BACKGROUND: usize = 256;
+use crate::tasks::Tasks;
+use crate::time::in_time;
 
 /// The engine of one cache: its store and codec, and the state that its calls share.
 pub(crate) struct Engine {
@@ -38,12 +39,13 @@ pub(crate) struct Engine {
     pub(super) reads: Arc<Slots<Option<SharedRead>>>,
     pub(super) loads: Arc<Loads>,
     pub(super) guests: Arc<Loads>,
-    /// Limits the recomputes that callers run for themselves only, per key.
-    pub(super) own_bodies: KeyLimits,
+    /// Who holds the leases that this process was told of.
+    pub(super) holders: Holders,
+    /// Those who run recomputes of their own.
+    pub(super) crowds: Crowds,
     /// Limits the recomputes that run because the store cannot be asked.
     pub(super) bypass: Limiter,
-    /// Limits the loads that run in tasks of their own.
-    pub(super) background: Arc<Semaphore>,
+    pub(crate) tasks: Arc<Tasks>,
     pub(crate) invalidations: Arc<Invalidations>,
     pub(crate) observers: Arc<Observers>,
 }
@@ -73,9 +75,10 @@ impl Engine {
             reads: Arc::new(Slots::new()),
             loads,
             guests: Arc::new(Loads::new()),
-            own_bodies: KeyLimits::default(),
+            holders: Holders::default(),
+            crowds: Crowds::default(),
             bypass: Limiter::new(max_bypass),
-            background: Arc::new(Semaphore::new(MOST_IN_BACKGROUND)),
+            tasks: Arc::default(),
             invalidations,
             observers,
         }
@@ -94,9 +97,21 @@ impl Engine {
         Some(format!("its {bytes} bytes are more than {bound}"))
     }
 
+    /// Waits up to `longest` for detached loads, drops those that take longer, and sends pending invalidations.
+    pub(crate) async fn shutdown(&self, longest: Duration) -> Result<(), StoreError> {
+        /// How long a store that has no limit of its own may take.
+        const STORE: Duration = Duration::from_secs(1);
+        let for_store = self.store.traits().call_budget.unwrap_or(STORE);
+        in_time(longest, pin!(self.tasks.close())).await;
+        in_time(for_store, pin!(self.tasks.abort())).await;
+        let sent = in_time(for_store, pin!(self.invalidations.send_all())).await;
+        sent.unwrap_or_else(|| Err(StoreError::too_slow()))
+    }
+
     /// A lease of `key` that has not been asked for yet.
     pub(super) fn lease(&self, key: &Key, term: Duration) -> Box<Lease> {
-        Box::new(Lease::new(&self.store, &self.observers, key, &self.chance, term))
+        let Self { store, observers, tasks, chance, .. } = self;
+        Box::new(Lease::new(LeaseParts { store, observers, tasks, chance }, key, term))
     }
 }
 

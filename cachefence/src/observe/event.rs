@@ -146,6 +146,12 @@ pub enum Event<'a> {
         /// recompute was given to `get_or_set`.
         error: &'a str,
     },
+    /// A load was dropped because its caller was, while others waited for it. One of them begins again.
+    #[non_exhaustive]
+    LoadDropped {
+        /// The template of the key.
+        template: &'static str,
+    },
     /// A value was served that is due for a refresh in a task, and no further task may run.
     #[non_exhaustive]
     SkippedRefresh {
@@ -188,6 +194,7 @@ impl Event<'_> {
             Self::UndecodableEntry { .. } => Trouble::UndecodableEntry,
             Self::UnstorableValue { .. } => Trouble::UnstorableValue,
             Self::SwallowedError { .. } => Trouble::SwallowedError,
+            Self::LoadDropped { .. } => Trouble::DroppedLoad,
             Self::SkippedRefresh { .. } => Trouble::SkippedRefresh,
             Self::UnusableCall { .. } => Trouble::UnusableCall,
             Self::Request { .. }
@@ -278,9 +285,14 @@ impl fmt::Display for Event<'_> {
                 f,
                 "a load failed, and its error is not returned because a value could be served: {error}"
             ),
+            Self::LoadDropped { .. } => f.write_str(
+                "a load was dropped with its caller, mostly by a deadline, while others waited for it, and one of \
+                 them begins again; where deadlines are near the time of a load, nothing is ever cached: use \
+                 `detached`, or `get_or_set_detached`, so that loads outlive their callers",
+            ),
             Self::SkippedRefresh { .. } => f.write_str(
-                "a value is served that is due for a refresh: as many bodies run in the background as may, so \
-                 they take long, or hang",
+                "a value is served that is due for a refresh, which is left to a later call: as many loads run as may \
+                 that nobody waits for, so they take long, or hang",
             ),
             Self::UnusableCall { problem, .. } => {
                 write!(f, "a call runs its body without the cache: {problem}")

@@ -3,7 +3,9 @@
 //! Each method takes in one kind of event. The counters come first, because they are there always; the
 //! event itself is made only where somebody may want it.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::time::Duration;
 
 #[cfg(feature = "redis")]
@@ -12,22 +14,26 @@ use tokio::time::Instant;
 use super::counters::{Count, Counters};
 use super::wording::{first_line, without_values};
 use super::{
-    BypassReason, Event, LeaseLoss, LoadOutcome, Observe, Operation, RequestResult, Stats,
+    BypassReason, Event, LeaseLoss, LoadOutcome, Observe, Operation, RequestResult, Stats, Trouble,
 };
 use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
-#[cfg(feature = "redis")]
 use crate::sync::lock;
+
+/// The words for a panic that goes on in no caller.
+pub(crate) const PANICKED: &str = "it panicked";
 
 /// The observers of one cache.
 pub(crate) struct Observers {
     name: String,
     counters: Counters,
     list: Vec<Box<dyn Observe>>,
+    /// The functions whose loads have been dropped while others waited.
+    dropped: Mutex<HashSet<&'static str>>,
     #[cfg(feature = "tracing")]
     flood: super::flood::Flood,
     #[cfg(feature = "redis")]
-    outages: std::sync::Mutex<Outages>,
+    outages: Mutex<Outages>,
 }
 
 /// What is known of the times in which the circuit breaker was open. The threads that open and close it may
@@ -60,10 +66,11 @@ impl Observers {
             name,
             counters: Counters::new(),
             list,
+            dropped: Mutex::default(),
             #[cfg(feature = "tracing")]
             flood: super::flood::Flood::new(),
             #[cfg(feature = "redis")]
-            outages: std::sync::Mutex::default(),
+            outages: Mutex::default(),
         }
     }
 
@@ -221,6 +228,18 @@ impl Observers {
         self.tell(&Event::SwallowedError { template: template(key), error: first_line(error) });
     }
 
+    /// A load was dropped with its caller, while others waited for it. The log says so once for each function.
+    pub(crate) fn load_dropped(&self, key: &Key) {
+        let template = template(key);
+        let event = Event::LoadDropped { template };
+        if lock(&self.dropped).insert(template) {
+            self.tell(&event);
+        } else {
+            self.counters.add(Count::Trouble(Trouble::DroppedLoad));
+            self.pass_on(&event);
+        }
+    }
+
     /// A refresh is left to a later call.
     pub(crate) fn skipped_refresh(&self, key: &Key) {
         self.tell(&Event::SkippedRefresh { template: template(key) });
@@ -280,10 +299,9 @@ pub(crate) fn not_installed() {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use super::*;
-    use crate::sync::lock;
 
     fn key() -> Key {
         Key::new("", "user:secret".to_owned(), Some("user:<id>")).0

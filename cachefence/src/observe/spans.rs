@@ -2,9 +2,9 @@
 //! feature `tracing` they are nothing.
 
 #[cfg(feature = "tracing")]
-pub(crate) use self::with_tracing::{LoadSpan, WaitSpan};
+pub(crate) use self::with_tracing::{CallerSpan, LoadSpan, WaitSpan};
 #[cfg(not(feature = "tracing"))]
-pub(crate) use self::without_tracing::{LoadSpan, WaitSpan};
+pub(crate) use self::without_tracing::{CallerSpan, LoadSpan, WaitSpan};
 
 #[cfg(feature = "tracing")]
 mod with_tracing {
@@ -36,6 +36,19 @@ mod with_tracing {
                 Some(span) => span.in_scope(work),
                 None => work(),
             }
+        }
+    }
+
+    /// The span that a caller is in, for a task that works in its place.
+    pub(crate) struct CallerSpan(Span);
+
+    impl CallerSpan {
+        pub(crate) fn current() -> Self {
+            Self(Span::current())
+        }
+
+        pub(crate) fn within(&self, work: &mut dyn FnMut()) {
+            self.0.in_scope(work);
         }
     }
 
@@ -76,6 +89,19 @@ mod without_tracing {
         #[allow(clippy::unused_self)] // as with the feature
         pub(crate) fn within(&self, work: &mut dyn FnMut() -> bool) -> bool {
             work()
+        }
+    }
+
+    pub(crate) struct CallerSpan;
+
+    impl CallerSpan {
+        pub(crate) fn current() -> Self {
+            Self
+        }
+
+        #[allow(clippy::unused_self)] // as with the feature
+        pub(crate) fn within(&self, work: &mut dyn FnMut()) {
+            work();
         }
     }
 

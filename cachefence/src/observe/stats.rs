@@ -124,11 +124,14 @@ counted! {
         StoreSlow = store_slow,
         /// An invalidation of the key had not reached the store yet.
         InvalidationPending = invalidation_pending,
-        /// The call had waited for other callers' loads for `wait_for_lock`, or for 16 loads that gave it nothing.
+        /// The call had waited for other callers' loads for twice `wait_for_lock`, or for 16 loads that gave it
+        /// nothing.
         WaitedTooLong = waited_too_long,
         /// The load that the call waited for ended in nothing that can be shared, such as an error that
-        /// cannot be cloned.
+        /// cannot be cloned, or a panic, or ended in nothing in another process.
         NotShared = not_shared,
+        /// The value of the last load was not to be cached, so the call did not wait for the load of another process.
+        Uncacheable = uncacheable,
         /// The call was made inside a load of its own key.
         Recursive = recursive,
         /// The key or an option of an annotated function could not be used.
@@ -137,6 +140,20 @@ counted! {
 }
 
 impl BypassReason {
+    /// Whether the body runs because the store cannot be asked.
+    pub(crate) const fn is_of_store(self) -> bool {
+        match self {
+            Self::StoreDown | Self::StoreFailed | Self::StoreSlow | Self::InvalidationPending => {
+                true
+            }
+            Self::WaitedTooLong
+            | Self::NotShared
+            | Self::Uncacheable
+            | Self::Recursive
+            | Self::NotUsable => false,
+        }
+    }
+
     /// Why a call that meets this error of its store runs its body.
     pub(crate) fn of(error: &StoreError) -> Self {
         match error.kind() {
@@ -189,7 +206,10 @@ counted! {
         /// An error of a body was not returned, because a value could be served or a task ran the body; or a body
         /// took longer than `recompute_timeout`.
         SwallowedError = swallowed_error,
-        /// A refresh was left to a later call, because 256 bodies ran in the background, or there was no runtime.
+        /// A load was dropped with its caller, while others waited for it.
+        DroppedLoad = dropped_load,
+        /// A refresh was left to a later call, because as many ran as may of which nobody waits for any, or there was no
+        /// runtime.
         SkippedRefresh = skipped_refresh,
         /// A call ran without its cache: its key or an option could not be used, or it was made inside its
         /// own load.

@@ -11,7 +11,7 @@ use super::error::{KeepError, ShareError, SharedErr};
 /// Every caller gets an error of the same kind. An error of the operating system is made again by its code. An
 /// error that holds another error is made again around that one, which all callers then share; if there is
 /// nobody to share it with, the caller whose body failed gets its error as it was.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct ByKind;
 
 impl KeepError<io::Error> for ByKind {
@@ -19,7 +19,7 @@ impl KeepError<io::Error> for ByKind {
 }
 
 impl ShareError<io::Error> for ByKind {
-    fn part(error: io::Error) -> Result<(io::Error, Option<SharedErr>), io::Error> {
+    fn part(&self, error: io::Error) -> Result<(io::Error, Option<SharedErr>), io::Error> {
         let copy = match (error.raw_os_error(), error.kind()) {
             (Some(code), _) => Copied::Os(code),
             (None, kind) if error.get_ref().is_none() => Copied::Kind(kind, error.to_string()),
@@ -46,7 +46,7 @@ impl ShareError<io::Error> for ByKind {
         }
     }
 
-    fn unpack(shared: &(dyn Any + Send + Sync)) -> Option<io::Error> {
+    fn unpack(&self, shared: &(dyn Any + Send + Sync)) -> Option<io::Error> {
         Some(match shared.downcast_ref()? {
             Copied::Os(code) => io::Error::from_raw_os_error(*code),
             Copied::Kind(kind, text) if *text == kind.to_string() => (*kind).into(),
@@ -97,8 +97,8 @@ mod tests {
 
     /// The error of the caller whose body failed, with that of another caller, if there is one.
     fn shared(error: io::Error, with_another: bool) -> (io::Error, Option<io::Error>) {
-        let Ok((kept, Some(shared))) = ByKind::part(error) else { panic!("it is shared") };
-        let other = with_another.then(|| ByKind::unpack(&*shared).unwrap());
+        let Ok((kept, Some(shared))) = ByKind.part(error) else { panic!("it is shared") };
+        let other = with_another.then(|| ByKind.unpack(&*shared).unwrap());
         drop(shared);
         (ByKind::own(kept), other)
     }

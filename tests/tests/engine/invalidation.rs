@@ -251,7 +251,7 @@ async fn a_value_that_is_set_here_frees_the_joiners_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_freed_sixteen_times_does_without_the_lock() {
+async fn a_call_that_was_freed_sixteen_times_loads_as_a_guest() {
     const FREED: usize = 16;
     let (database, stop) = (Database::new(), Stop::new());
     let call = |_| {
@@ -275,7 +275,10 @@ async fn a_call_that_was_freed_sixteen_times_does_without_the_lock() {
     }
     settle().await;
     assert_eq!(database.pair.loads.count(), FREED + 1);
-    assert_eq!(database.pair.staged.count(Op::Acquire), FREED, "the last one has no lease");
+    assert_eq!(database.pair.staged.count(Op::Acquire), FREED + 1);
+    database.change(&database.pair.ours).await;
+    settle().await;
+    assert_eq!(database.pair.loads.count(), FREED + 1, "no guest is freed by an invalidation");
     stop.let_go(20);
     for call in calls {
         end(call).await.unwrap();

@@ -63,7 +63,7 @@ async fn a_ttl_of_none_or_out_of_bounds_is_not_cached() {
         assert!(matches!(set, Err(Error::Option(_))), "{set:?}");
     }
     assert_eq!(staged.count(Op::Fill), 0);
-    assert_eq!(staged.count(Op::Release), 3, "no lock is left");
+    assert_eq!(staged.count(Op::Mark), 3, "no lock is left");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,8 +2,8 @@
 //!
 //! One program: every file here would cost a link of its own.
 
-mod background;
 mod cancellation;
+mod detached;
 mod failing_leaders;
 mod handover;
 mod invalidation;

@@ -158,7 +158,8 @@ async fn guest_loads_run_one_at_a_time() {
             calls.spawn(entry.get_or_set(load));
         }
         calls.join_all().await;
-        assert_eq!(loads.most_at_a_time(), 1, "waiting {wait:?}");
+        // One guest, beside the hedge.
+        assert!(loads.most_at_a_time() <= 2, "waiting {wait:?}");
         // One for those who called before it began, at most one more for the rest.
         assert!(loads.count() - before <= 2, "{} loads, waiting {wait:?}", loads.count() - before);
         assert!(begun.elapsed() < wait + Duration::from_secs(30), "{:?}", begun.elapsed());

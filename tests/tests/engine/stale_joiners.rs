@@ -72,6 +72,7 @@ async fn who_joined_without_a_look_is_served_the_stale_value_that_is_there() {
     let (leader, begun) = call(&world, world.entry(), FAILS);
     begun.reached().await;
     let (forgiving, _) = call(&world, if_error(world.entry()), FAILS);
+    sleep(Duration::from_millis(2)).await;
     let past_its_window = world.entry().stale_if_error(Duration::from_millis(1));
     let (late, _) = call(&world, past_its_window, FAILS);
     assert_eq!(leader.await.unwrap(), None);

@@ -1,11 +1,12 @@
 //! What one caller finds is given to those who wait with it: they do not ask for themselves.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence_tests::{Op, Pair, Phase, Stop, settle};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(3_600);
 
@@ -119,6 +120,10 @@ async fn what_a_waiter_finds_is_given_to_its_joiners() {
 async fn what_a_guest_finds_is_given_to_those_who_wait_with_it() {
     let pair = pair(Duration::from_secs(1));
     let (theirs, load) = theirs(&pair).await;
+    // The hedge hangs too.
+    let hedge = pair.theirs.entry::<usize>("k").ttl(TTL);
+    let hedge = tokio::spawn(hedge.get_or_set(pending::<std::io::Result<usize>>));
+    sleep(Duration::from_millis(1_500)).await;
     let joiners = ours(&pair, 10);
     sleep(Duration::from_secs(5)).await;
     assert_eq!(pair.loads.count(), 1, "it does without the lock");
@@ -129,10 +134,11 @@ async fn what_a_guest_finds_is_given_to_those_who_wait_with_it() {
     all(joiners, 1).await;
     assert_eq!(pair.loads.count(), 1);
     assert_eq!(pair.staged.count(Op::Read), before + 1, "one look for all of them");
+    hedge.abort();
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_cannot_be_given_a_value_run_sixteen_at_a_time() {
+async fn those_who_cannot_be_given_a_value_run_sixteen_at_once_and_the_rest_together() {
     let pair = pair(TTL);
     let call = |_| {
         let (entry, loads) = (pair.ours.entry::<f64>("k").ttl(TTL), pair.loads.clone());
@@ -145,8 +151,13 @@ async fn those_who_cannot_be_given_a_value_run_sixteen_at_a_time() {
             assert!(entry.get_or_set(load).await.unwrap().is_nan());
         })
     };
-    for call in (0..50).map(call).collect::<Vec<_>>() {
+    let begun = Instant::now();
+    let calls: Vec<_> = (0..50).map(call).collect();
+    sleep(Duration::from_millis(1_500)).await;
+    assert_eq!((pair.loads.running(), pair.loads.count()), (16, 17));
+    for call in calls {
         call.await.unwrap();
     }
-    assert_eq!(pair.loads.most_at_a_time(), 16);
+    assert_eq!((pair.loads.most_at_a_time(), pair.loads.count()), (33, 50));
+    assert_eq!(begun.elapsed(), Duration::from_secs(3), "three times the body");
 }

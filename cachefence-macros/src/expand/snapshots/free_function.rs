@@ -17,13 +17,13 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
     };
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
-            ByClone as _, CloneOne as _, ByDisplay as _, ByFrom as _, ByKind as _,
-            ByType as _, DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+            ByClone as _, CloneOne as _, ByDisplay as _, ByKind as _, ByType as _,
+            DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
         };
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
             Result<User, sqlx::Error>,
         >::new();
-        (&&__cachefence_probe)
+        (&__cachefence_probe)
             .__cachefence_kind()
             .with(
                 __cachefence_probe.__cachefence_values(),

@@ -23,11 +23,11 @@ where
     };
     let __cachefence_kind = {
         use fence::__private::kind::{
-            ByClone as _, CloneOne as _, ByDisplay as _, ByFrom as _, ByKind as _,
-            ByType as _, DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+            ByClone as _, CloneOne as _, ByDisplay as _, ByKind as _, ByType as _,
+            DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
         };
         let __cachefence_probe = &&&fence::__private::kind::Probe::<Option<Page>>::new();
-        (&&__cachefence_probe)
+        (&__cachefence_probe)
             .__cachefence_kind()
             .with(
                 __cachefence_probe.__cachefence_values(),

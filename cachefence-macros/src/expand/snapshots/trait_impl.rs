@@ -12,13 +12,13 @@ async fn load(&self, id: u64) -> Self::Row {
     };
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
-            ByDisplay as _, ByFrom as _, ByKind as _, ByType as _, DecodeEach as _,
-            NotKept as _, NotShared as _, Plain as _,
+            ByDisplay as _, ByKind as _, ByType as _, DecodeEach as _, NotKept as _,
+            NotShared as _, Plain as _,
         };
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
             Self::Row,
         >::new();
-        (&&__cachefence_probe)
+        (&__cachefence_probe)
             .__cachefence_kind()
             .with(
                 __cachefence_probe.__cachefence_values(),

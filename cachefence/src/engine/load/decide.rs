@@ -6,7 +6,8 @@
 //! key is refused, because it would wait for itself. No I/O happens here, so a hit is decided without
 //! an await.
 
-use super::next::{Next, Served};
+use super::lead::at_once;
+use super::next::{Hedge, Next, Served};
 use bytes::Bytes;
 
 use super::recursion;
@@ -90,10 +91,14 @@ pub(crate) fn decide(
     found: Found,
     can_decode: &mut dyn FnMut(&Encoded) -> Result<(), BoxError>,
 ) -> Next {
-    let mut attempt = match found {
+    let attempt = match found {
         Found::Entry(entry, decoded) => {
             let freshness = judge(engine, call.key, call.policy, &entry);
             let mut attempt = Attempt::miss(Seen::Revision(entry.revision));
+            if entry.kind == Kind::Uncacheable && entry.expiry > entry.now {
+                // Nobody waits for a load whose value is not to be cached.
+                attempt.purpose = Purpose::AtOnce(at_once(&entry));
+            }
             if freshness != Freshness::Expired {
                 let result = match freshness {
                     Freshness::Early => RequestResult::Early,
@@ -110,11 +115,7 @@ pub(crate) fn decide(
                 (Freshness::Fresh, Some(held)) => return held.into(),
                 (Freshness::Early | Freshness::Revalidate, Some(held)) => {
                     call.budget.settle();
-                    let Some(baton) = engine.loads.lead(call.key.as_str()) else {
-                        return held.into();
-                    };
-                    (attempt.purpose, attempt.held) = (Purpose::Refresh, Some(held));
-                    return Next::Lead(baton, attempt);
+                    return refresh(engine, call, attempt, held);
                 }
                 (Freshness::IfError, Some(held)) => {
                     call.may_give_up();
@@ -144,9 +145,23 @@ pub(crate) fn decide(
     let cold = attempt.held.is_none();
     match engine.loads.enter(call.key.as_str(), cold) {
         Entered::Leads(baton) => Next::Lead(baton, attempt),
-        Entered::Joins(joiner) => {
-            attempt.purpose = Purpose::Miss;
-            Next::Join(joiner, attempt)
+        Entered::Joins(joiner) => Next::Join(joiner, attempt),
+    }
+}
+
+/// Leads the refresh of a value that the call holds, unless another call does. One that is late is replaced.
+fn refresh(engine: &Engine, call: &Call<'_>, mut attempt: Attempt, held: Box<Held>) -> Next {
+    let key = call.key.as_str();
+    attempt.purpose = Purpose::Refresh;
+    if let Some(baton) = engine.loads.lead(key) {
+        attempt.held = Some(held);
+        return Next::Lead(baton, attempt);
+    }
+    match engine.loads.overtake(key, false, |progress| call.is_late(progress)) {
+        Some((baton, overtaken)) => {
+            attempt.held = Some(held);
+            Next::Hedge(Box::new(Hedge { baton, overtaken, attempt }))
         }
+        None => held.into(),
     }
 }

@@ -21,10 +21,13 @@ use crate::engine::read::shared::read_past_loads;
 use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
 use crate::freshness::{Freshness, capped_delta};
-use crate::observe::{LoadOutcome, LoadSpan, Operation, RequestResult};
+use crate::observe::{BypassReason, LoadOutcome, LoadSpan, Operation, RequestResult};
 use crate::options::{self, SHORTEST};
 use crate::store::{NewValue, Outcome, Snapshot};
 use crate::time::{ToItsEnd, in_time};
+
+/// How long other processes do not wait for the load of a key whose value was not to be cached.
+const MARKED: Duration = Duration::from_secs(1);
 
 /// Ends a load that gave a value: stores the value if the lease still holds, and lands it.
 pub(super) async fn store(
@@ -32,8 +35,8 @@ pub(super) async fn store(
     call: &Call<'_>,
     mut baton: Leader,
     (origin, took): (Origin, Duration),
-    payload: Option<Bytes>,
-    ttl: Option<Duration>,
+    (payload, ttl): (Option<Bytes>, Option<Duration>),
+    pause: Duration,
 ) -> LoadOutcome {
     let (landing, outcome) = match payload {
         Some(payload) => {
@@ -58,15 +61,16 @@ pub(super) async fn store(
                     }
                 }
                 Some((lease, None)) => {
-                    let released = lease.end(Outcome::Release);
-                    let released = call.within_budget(&*engine.store, released).await;
-                    (matches!(released, Some(Ok(true))), LoadOutcome::NotCached)
+                    // Other processes are told, so that nobody waits for a value that never comes.
+                    let marked = lease.end(Outcome::Uncacheable(MARKED));
+                    let marked = call.within_budget(&*engine.store, marked).await;
+                    (matches!(marked, Some(Ok(true))), LoadOutcome::NotCached)
                 }
             };
             let origin = Origin { fenced, ..origin };
             (Landing::Value { value: Encoded::for_many(payload), origin }, outcome)
         }
-        None => (Landing::NotShared, LoadOutcome::Undecodable),
+        None => (Landing::NotShared { pause }, LoadOutcome::Undecodable),
     };
     // A value that could not be encoded leaves the lease held. A lease whose store has just failed is
     // not released here: it puts itself right in a task, because its caller has waited enough.
@@ -154,22 +158,28 @@ pub(super) struct Arrived {
     pub(super) value: Encoded,
 }
 
-/// Reads the store for a value that can be served. `None` if there is none, or if the store cannot be
-/// read in what is left of the call's budget.
-pub(super) async fn arrived(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
-    call.within_budget(&*engine.store, arrived_meanwhile(engine, call)).await.flatten()
+/// Reads the store for a value that can be served. The error says why the store cannot be read in what is left of
+/// the call's budget.
+pub(super) async fn arrived(
+    engine: &Engine,
+    call: &Call<'_>,
+) -> Result<Option<Arrived>, BypassReason> {
+    let arrived = call.within_budget(&*engine.store, arrived_meanwhile(engine, call)).await;
+    arrived.unwrap_or(Err(BypassReason::StoreSlow))
 }
 
 /// As [`arrived`], but outside the call's budget, for a call that waits for something else meanwhile.
-pub(super) async fn arrived_meanwhile(engine: &Engine, call: &Call<'_>) -> Option<Arrived> {
+pub(super) async fn arrived_meanwhile(
+    engine: &Engine,
+    call: &Call<'_>,
+) -> Result<Option<Arrived>, BypassReason> {
     let begun = engine.tickets.next();
-    let entry = read_entry(engine, call.key).await;
-    let entry = entry.inspect_err(|error| {
-        engine.observers.store_failed(Operation::Read, call.key, error);
-    });
-    let entry = entry.ok().flatten()?;
-    let servable = servable(engine, call, &entry);
-    servable.then(|| Arrived { begun, value: Encoded::for_many(entry.payload) })
+    let entry = read_entry(engine, call.key).await.map_err(|error| {
+        engine.observers.store_failed(Operation::Read, call.key, &error);
+        BypassReason::of(&error)
+    })?;
+    let entry = entry.filter(|entry| servable(engine, call, entry));
+    Ok(entry.map(|entry| Arrived { begun, value: Encoded::for_many(entry.payload) }))
 }
 
 /// Whether an entry is fresh, and of the call's type.

@@ -1,16 +1,19 @@
 //! Joining: waiting for a load as a member of its flight.
 //!
-//! The wait ends in one of three ways. The flight lands, and the joiner is given the landing if it
-//! may have it. The leader is gone, and the joiner takes the baton and leads. Or the joiner's own
-//! limit is over: `recompute_timeout` where it holds a stale value, which it then serves, else
-//! `wait_for_lock`, after which it loads as a guest. A joiner reads nothing and sends nothing while
+//! The wait ends in one of four ways. The flight lands, and the joiner is given the landing if it
+//! may have it. The leader is gone, and the joiner takes the baton and leads. The load shows no progress for
+//! `wait_for_lock`, and one joiner leads a hedge beside it; the others go on waiting, for either. Or the
+//! joiner's own limit is over: `recompute_timeout` where it holds a stale value, which it then serves, else
+//! twice `wait_for_lock`, after which it loads as a guest. A joiner reads nothing and sends nothing while
 //! it waits, so ten thousand of them cost the store no command.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
 
+use tokio::time::Instant;
+
 use super::ending::stale;
-use super::next::Next;
+use super::next::{Hedge, Next};
 use crate::engine::call::{Attempt, Call};
 use crate::engine::flight::Turn;
 use crate::engine::landing::{Joiner, Landing};
@@ -30,16 +33,36 @@ pub(super) fn join(
         // The timer lives in a block of its own, so that the steps below do not carry it.
         let turn = {
             let wait = call.wait(engine);
-            let limit = sleep_until(call.waits_until(&attempt));
-            let turn = race(Pin::new(&mut joiner), pin!(limit)).await;
-            if let First::A(Turn::Landed(landing)) = &turn {
-                wait.was_for(landing);
+            let until = call.waits_until(&attempt, Some(joiner.since()));
+            let mut late = call.late_at(joiner.progress());
+            loop {
+                let limit = [late, until].into_iter().flatten().min();
+                let turn = race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await;
+                if let First::A(Turn::Landed(landing)) = &turn {
+                    wait.was_for(landing);
+                }
+                match (turn, late) {
+                    (First::A(turn), _) => break Some(turn),
+                    (First::B(()), Some(_)) if until.is_none_or(|until| until > Instant::now()) => {
+                    }
+                    (First::B(()), _) => break None,
+                }
+                if !call.is_late(joiner.progress()) {
+                    late = call.late_at(joiner.progress());
+                    continue;
+                }
+                // Another joiner may have been first, and leads a hedge already.
+                late = None;
+                let key = call.key.as_str();
+                let overtaking = engine.loads.overtake(key, false, |since| call.is_late(since));
+                if let Some((baton, overtaken)) = overtaking {
+                    return Next::Hedge(Box::new(Hedge { baton, overtaken, attempt }));
+                }
             }
-            turn
         };
         match turn {
-            First::A(Turn::Landed(landing)) => {
-                let failed = matches!(landing, Landing::Failed { .. } | Landing::NotShared);
+            Some(Turn::Landed(landing)) => {
+                let failed = matches!(landing, Landing::Failed { .. } | Landing::NotShared { .. });
                 if failed && call.forgives() {
                     return match attempt.held.take() {
                         Some(held) => held.into(),
@@ -48,8 +71,8 @@ pub(super) fn join(
                 }
                 Next::after(call, landing)
             }
-            First::A(Turn::Leads(baton)) => Next::Lead(baton, attempt),
-            First::B(()) => {
+            Some(Turn::Leads(baton)) => Next::Lead(baton, attempt),
+            None => {
                 if let Some(held) = attempt.held {
                     return held.into();
                 }

@@ -1,70 +1,82 @@
 //! Leading a load: getting the lease, then running the body.
 //!
-//! The leader asks the store for the key's lease. While another process holds it, a leader that has
-//! nothing to serve waits: for a wake-up from the store, for the end of that lease, or until its own
-//! limit is over. A leader that holds a value serves it instead. With the lease, or if the store
-//! cannot be asked, the leader runs the body; see [`run`](super::run). If another process has stored a
-//! newer entry meanwhile, the leader serves that and lands it.
+//! The leader asks the store for the key's lease, and goes on by the answer:
+//!
+//! - It has the lease, or the store cannot be asked: it runs the body; see [`run`](super::run).
+//! - Another process has stored a newer entry meanwhile: the leader serves that and lands it.
+//! - Others hold the lease. A leader that has something to serve serves it. One that has nothing waits: for a
+//!   wake-up from the store, for the end of that lease, or until its own limit is over. When the process has
+//!   known the same holder for `wait_for_lock`, the leader asks for the *hedge*, a second lease beside the
+//!   first.
+//! - The others' load has ended in nothing: the lease that the leader was told of is gone before its time, and
+//!   there is no newer entry. The leader asks once more, and loads at once: under the lease, or as a *guest*
+//!   of those who hold it. So nobody waits for a second load that may fail too.
 //!
 //! The lease travels in the baton as its cargo. So a leader that is dropped leaves the lease to the
 //! next one, and nothing is acquired twice.
 
 use std::future::pending;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::ending::{finish_store, servable};
-use super::next::{Next, Served};
+use super::holders::Told;
+use super::next::{Hedge, Next, Served};
 use super::run::run;
 use crate::engine::body::Body;
 use crate::engine::call::{Attempt, Call, Purpose, Seen};
-use crate::engine::landing::{Encoded, Landing, Leader, Origin};
+use crate::engine::flight::Turn;
+use crate::engine::landing::{Encoded, Joiner, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
 use crate::observe::{BypassReason, LoadSpan, Operation, RequestResult};
 use crate::race::{First, race};
-use crate::store::{Acquired, Kind, Snapshot, Watch};
-use crate::time::{sleep, sleep_until};
+use crate::store::{Acquired, Held, Kind, Snapshot, Take, Watch};
+use crate::time::sleep_until;
 
 /// How the attempt to get a lease ended.
 enum Obtained {
     /// Run the body; the store will take the value.
     Lease,
-    /// Run the body; the store cannot be asked.
-    NoStore(BypassReason),
+    /// Run the body without a lease, for this reason: as a guest of those who hold it, or because the store
+    /// cannot be asked.
+    NoLease(BypassReason),
     /// There is another entry now, read at `begun` or later.
     Newer { begun: Ticket, entry: Snapshot },
     /// Another process holds the lease, and the call has waited long enough, or does not wait.
     HeldElsewhere,
 }
 
-/// Works for the flight of `baton`. Whenever this future is dropped, the baton passes on, with the
-/// lease if there is one.
+/// Works for the flight of `baton`, and asks for its lease by `take`. Whenever this future is dropped, the baton
+/// passes on, with the lease if there is one.
 pub(in crate::engine) async fn lead(
     engine: &Engine,
     call: &Call<'_>,
     mut baton: Leader,
     mut attempt: Attempt,
+    take: Take,
     body: &Body<'_>,
 ) -> Next {
     if baton.cargo.as_ref().is_some_and(|lease| lease.unfinished().is_some()) {
         return finish_store(engine, call, baton).await;
     }
     loop {
-        match obtain(engine, call, &mut baton, &attempt).await {
-            Obtained::Lease => return run(engine, call, baton, None, attempt.held, body).await,
-            Obtained::NoStore(reason) => {
-                return run(engine, call, baton, Some(reason), attempt.held, body).await;
+        match obtain(engine, call, &mut baton, &mut attempt, take).await {
+            Obtained::Lease => return run(engine, call, baton, None, attempt, body).await,
+            Obtained::NoLease(reason) => {
+                return run(engine, call, baton, Some(reason), attempt, body).await;
             }
             Obtained::Newer { begun, entry } => {
                 // An entry that was written after the call read is new, and may be served however
                 // short its ttl is. A call that has not read does not know whether the entry is new,
                 // and where there is a retry-at or a mark, that may have been all that was written.
-                let is_new = attempt.seen != Seen::Unread
-                    && entry.retry_at.is_none()
-                    && entry.kind == Kind::Value;
+                let had_read = attempt.seen != Seen::Unread;
+                let is_new = had_read && entry.retry_at.is_none() && entry.kind == Kind::Value;
                 attempt.seen = Seen::Revision(entry.revision);
                 let is_servable = if is_new {
                     call.decodes(engine, &entry.payload)
@@ -72,17 +84,24 @@ pub(in crate::engine) async fn lead(
                     servable(engine, call, &entry)
                 };
                 if is_servable {
-                    let value = Encoded::for_many(entry.payload);
-                    // A stale value that is served because of its retry-at is not landed: each joiner
-                    // judges it by its own stale windows.
-                    let (landing, result) = if is_new || entry.expiry > entry.now {
-                        let origin = Origin { begun, fenced: false, load: LoadSpan::none() };
-                        (Landing::Value { value: value.clone(), origin }, RequestResult::Waited)
-                    } else {
-                        (Landing::ReadAgain, RequestResult::Stale)
-                    };
-                    baton.land(landing);
-                    return Next::Serve(Served::Value(value, result));
+                    return serve_newer(baton, begun, entry, is_new);
+                }
+                match (attempt.purpose, attempt.held.take()) {
+                    // There is something to serve, and the others' load ended in nothing.
+                    (Purpose::Refresh, Some(held)) if entry.kind != Kind::Value => {
+                        return held.into();
+                    }
+                    (Purpose::AtOnce(reason), held) if had_read => {
+                        // Others end in nothing again and again.
+                        (baton.cargo, attempt.held) = (None, held);
+                        return run(engine, call, baton, Some(reason), attempt, body).await;
+                    }
+                    (purpose, held) => {
+                        attempt.held = held;
+                        if purpose == Purpose::Miss && had_read {
+                            attempt.purpose = Purpose::AtOnce(at_once(&entry));
+                        }
+                    }
                 }
             }
             Obtained::HeldElsewhere => {
@@ -95,24 +114,81 @@ pub(in crate::engine) async fn lead(
     }
 }
 
+/// Leads a load beside the one that was overtaken. If that one gives a value first, that is served.
+pub(in crate::engine) async fn lead_hedge(
+    engine: &Engine,
+    call: &Call<'_>,
+    hedge: Hedge,
+    body: &Body<'_>,
+) -> Next {
+    let Hedge { baton, overtaken, attempt } = hedge;
+    let flight = Arc::clone(&baton.flight);
+    let led = pin!(lead(engine, call, baton, attempt, Take::Beside, body));
+    match race(led, pin!(value_of(call, overtaken))).await {
+        First::A(next) => next,
+        First::B((value, origin)) => {
+            // Those who joined the hedge may know of more than those who joined what it overtook.
+            let origin = Origin { fenced: false, ..origin };
+            flight.dismiss(Landing::Value { value: value.clone(), origin });
+            Next::Serve(Served::Value(value, RequestResult::Joined))
+        }
+    }
+}
+
+/// The value that the flight lands, if it lands one that the call may have; else this never ends.
+async fn value_of(call: &Call<'_>, joiner: Joiner) -> (Encoded, Origin) {
+    match joiner.await {
+        Turn::Landed(Landing::Value { value, origin }) if call.may_have(&origin) => (value, origin),
+        // A baton that is offered is left to the other members.
+        Turn::Landed(_) | Turn::Leads(_) => pending().await,
+    }
+}
+
+/// Serves the entry that is there now, and lands it.
+fn serve_newer(baton: Leader, begun: Ticket, entry: Snapshot, is_new: bool) -> Next {
+    let value = Encoded::for_many(entry.payload);
+    // A stale value that is served because of its retry-at is not landed: each joiner
+    // judges it by its own stale windows.
+    let (landing, result) = if is_new || entry.expiry > entry.now {
+        let origin = Origin { begun, fenced: false, load: LoadSpan::none() };
+        (Landing::Value { value: value.clone(), origin }, RequestResult::Waited)
+    } else {
+        (Landing::ReadAgain, RequestResult::Stale)
+    };
+    baton.land(landing);
+    Next::Serve(Served::Value(value, result))
+}
+
+/// Why a call loads at once that has found an entry which it may not serve.
+pub(super) fn at_once(entry: &Snapshot) -> BypassReason {
+    match entry.kind {
+        Kind::Uncacheable => BypassReason::Uncacheable,
+        _ => BypassReason::NotShared,
+    }
+}
+
 /// Asks for the lease until it is granted, a newer entry is there, or the call's limit is over.
 async fn obtain(
     engine: &Engine,
     call: &Call<'_>,
     baton: &mut Leader,
-    attempt: &Attempt,
+    attempt: &mut Attempt,
+    mut take: Take,
 ) -> Obtained {
     if baton.cargo.as_ref().is_some_and(|lease| lease.is_held()) {
         return Obtained::Lease;
     }
     if let Seen::Unavailable(reason) = attempt.seen {
         baton.cargo = None;
-        return Obtained::NoStore(reason);
+        return Obtained::NoLease(reason);
     }
     let waits = attempt.purpose == Purpose::Miss;
-    let without_store =
-        |reason| if waits { Obtained::NoStore(reason) } else { Obtained::HeldElsewhere };
+    let without_store = |purpose, reason| match purpose {
+        Purpose::Refresh => Obtained::HeldElsewhere,
+        Purpose::Miss | Purpose::AtOnce(_) => Obtained::NoLease(reason),
+    };
     let mut waiting = None;
+    let mut told = Told::default();
     let mut backoff = Backoff::new();
     let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
     let mut watch = (waits && may_ask_again).then(Watch::default);
@@ -123,18 +199,24 @@ async fn obtain(
             // is asked for after this check does no harm: the calls that know of it are later than
             // `begun`, and so are not given what is found here.
             baton.cargo = None;
-            return without_store(BypassReason::InvalidationPending);
+            return without_store(attempt.purpose, BypassReason::InvalidationPending);
         }
         let spent = call.budget.spent();
+        let asked = Instant::now();
         let lease =
             baton.cargo.get_or_insert_with(|| engine.lease(call.key, call.policy.lock_timeout));
-        let acquire = lease.acquire(attempt.seen_revision(), watch.as_ref());
+        let acquire = lease.acquire(take, attempt.seen_revision(), watch.as_ref());
         let acquired = call.within_budget(&*engine.store, acquire).await;
-        let remaining = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
-            Ok(Acquired::Lease) => return Obtained::Lease,
+        let held = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
+            Ok(Acquired::Lease) => {
+                engine.holders.forget(call.key.as_str());
+                if told.ended_early(&Held::default(), asked) {
+                    attempt.purpose = Purpose::AtOnce(BypassReason::NotShared);
+                }
+                return Obtained::Lease;
+            }
             Ok(Acquired::Newer(entry)) => return Obtained::Newer { begun, entry },
-            Ok(Acquired::Held(_)) if !waits => return Obtained::HeldElsewhere,
-            Ok(Acquired::Held(held)) => held.remaining(),
+            Ok(Acquired::Held(held)) => held,
             Err(error) if watch.as_ref().is_some_and(Watch::was_armed) => {
                 engine.observers.store_failed(Operation::Acquire, call.key, &error);
                 // A watch needs a connection of its own, which may be what failed. The lease is asked
@@ -147,10 +229,27 @@ async fn obtain(
                 // The store may still grant the lease that was asked for. Such a lease proves nothing,
                 // because an invalidation may have come before the grant, so it is given up.
                 baton.cargo = None;
-                return without_store(BypassReason::of(&error));
+                return without_store(attempt.purpose, BypassReason::of(&error));
             }
         };
+        if told.ended_early(&held, asked) {
+            attempt.purpose = Purpose::AtOnce(BypassReason::NotShared);
+        }
+        if let Purpose::AtOnce(reason) = attempt.purpose {
+            lease.be_guest_of(&held);
+            return Obtained::NoLease(reason);
+        }
+        told.note(&held, asked);
+        let known_since = engine.holders.note(call.key.as_str(), &held);
+        if take == Take::IfFree && call.is_late(known_since) {
+            take = Take::Beside;
+            continue;
+        }
+        if !waits {
+            return Obtained::HeldElsewhere;
+        }
         waiting.get_or_insert_with(|| call.wait(engine));
+        baton.flight.beat();
         // The call now waits for another process's load, not for the store, so this acquire is not
         // charged to the budget.
         call.budget.set(spent);
@@ -163,7 +262,11 @@ async fn obtain(
         let watched = watch.as_ref().filter(|watch| watch.is_armed());
         let pause = backoff.next(watched.is_some(), engine.chance.fraction());
         // The store counts whole milliseconds, so the lease is over one millisecond after `remaining`.
-        let pause = sleep(pause.min(remaining.saturating_add(Duration::from_millis(1))));
+        let pause = pause.min(held.remaining().saturating_add(Duration::from_millis(1)));
+        // When the holder is late, the hedge is asked for at once.
+        let late_at = call.late_at(known_since).filter(|_| take == Take::IfFree);
+        let ask_at = [Instant::now().checked_add(pause), late_at].into_iter().flatten().min();
+        let pause = sleep_until(ask_at);
         let changed = async {
             match watched {
                 Some(watch) => watch.changed().await,
@@ -172,7 +275,7 @@ async fn obtain(
         };
         let (pause, changed) = (pin!(pause), pin!(changed));
         let ask_again = pin!(race(pause, changed));
-        let limit = pin!(sleep_until(call.waits_until(attempt)));
+        let limit = pin!(sleep_until(call.waits_until(attempt, None)));
         if let First::B(()) = race(ask_again, limit).await {
             return Obtained::HeldElsewhere;
         }

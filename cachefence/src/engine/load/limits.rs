@@ -1,183 +1,213 @@
-//! Limits: how many recomputes run at a time where callers cannot share one.
+//! Limits: how many recomputes run at a time because the store cannot be asked (`max_bypass`).
 //!
-//! [`KeyLimits`] bounds the callers of one key that run recomputes for themselves only, after a load
-//! that could not be shared. A single [`Limiter`] bounds those that run because the store cannot be
-//! asked (`max_bypass`). The holder of a permit may be a caller that is not polled any more. So a
-//! limiter in which nothing moves lets one waiter at a time go ahead: it delays callers, but stops
-//! none for ever.
+//! A recompute that hangs, or whose caller is not polled any more, must not keep its permit from others for
+//! ever. So a permit counts for a limited time, which those who wait for one measure. And a caller that has
+//! waited for as long, while no permit came back, goes ahead: all that were before it hang.
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::race::{First, race};
 use crate::sync::lock;
-use crate::time::sleep;
+use crate::time::sleep_until;
 
-/// How many callers of one key run recomputes of their own at a time.
-const MOST_AT_A_TIME: usize = 16;
-
-/// One limiter per key, for as long as a caller uses it.
-#[derive(Debug, Default)]
-pub(in crate::engine) struct KeyLimits(Mutex<HashMap<String, Weak<Limiter>>>);
-
-/// Gives out a limited number of permits at a time.
-#[derive(Debug)]
+/// Gives out a limited number of permits at a time, in the order in which they are asked for.
 pub(in crate::engine) struct Limiter {
-    permits: Semaphore,
-    /// How many permits have been given back, or given out beyond the limit. While this does not
-    /// change, the holders may be stuck.
-    moves: AtomicU64,
+    most: usize,
+    free: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The permits that count, by number, each with the moment until which it does. `None` is for ever.
+    held: HashMap<u64, Option<Instant>>,
+    last_number: u64,
+    /// How many permits have come back before their time was over.
+    returned: u64,
 }
 
 /// The right to run a recompute.
-#[derive(Debug)]
 pub(in crate::engine) struct Permit<'a> {
     limiter: &'a Limiter,
-    _permit: Option<SemaphorePermit<'a>>,
-}
-
-impl KeyLimits {
-    /// The limiter of `key`.
-    pub(in crate::engine) fn of(&self, key: &str) -> Arc<Limiter> {
-        let mut limits = lock(&self.0);
-        if let Some(limiter) = limits.get(key).and_then(Weak::upgrade) {
-            return limiter;
-        }
-        if limits.len() == limits.capacity() {
-            limits.retain(|_, limiter| limiter.strong_count() > 0);
-        }
-        let limiter = Arc::new(Limiter::new(MOST_AT_A_TIME));
-        limits.insert(key.to_owned(), Arc::downgrade(&limiter));
-        limiter
-    }
+    number: u64,
 }
 
 impl Limiter {
-    /// A limiter for `most` at a time.
+    /// A limiter for `most` at a time; `usize::MAX` is no limit.
     pub(in crate::engine) fn new(most: usize) -> Self {
-        let permits = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
-        Self { permits, moves: AtomicU64::new(0) }
+        let free = Semaphore::new(most.min(Semaphore::MAX_PERMITS));
+        Self { most, free, state: Mutex::default() }
     }
 
-    /// Waits for a permit.
-    ///
-    /// The holder of a permit may be a caller that is not polled any more. When no permit has been
-    /// given back for `stuck_after`, one waiter is given a permit beyond the limit.
-    pub(in crate::engine) async fn permit(&self, stuck_after: Duration) -> Permit<'_> {
+    /// Waits for a permit, which counts for `longest`; `None` if there is no limit.
+    pub(super) async fn permit(&self, longest: Duration) -> Option<Permit<'_>> {
+        if self.most == usize::MAX {
+            return None;
+        }
+        let mut free = pin!(self.free.acquire());
+        let mut returned = self.state().returned;
+        let mut patience = Instant::now().checked_add(longest);
         loop {
-            let moves = self.moves.load(Ordering::Relaxed);
-            match race(pin!(self.permits.acquire()), pin!(sleep(stuck_after))).await {
-                First::A(permit) => return Permit { limiter: self, _permit: permit.ok() },
-                First::B(()) => {
-                    let next = moves.wrapping_add(1);
-                    let (now, other) = (Ordering::Relaxed, Ordering::Relaxed);
-                    if self.moves.compare_exchange(moves, next, now, other).is_ok() {
-                        return Permit { limiter: self, _permit: None };
-                    }
+            let limit = [self.next_lapse(), patience].into_iter().flatten().min();
+            if let First::A(permit) = race(free.as_mut(), pin!(sleep_until(limit))).await {
+                // The permit is counted in `held` from here on.
+                drop(permit.map(tokio::sync::SemaphorePermit::forget));
+                return Some(self.take(longest));
+            }
+            if self.lapse() {
+                continue; // to take one of those, if it is this caller's turn
+            }
+            if patience.is_some_and(|patience| patience <= Instant::now()) {
+                let now = self.state().returned;
+                if now == returned {
+                    return Some(self.take(longest));
                 }
+                (returned, patience) = (now, Instant::now().checked_add(longest));
             }
         }
+    }
+
+    fn take(&self, longest: Duration) -> Permit<'_> {
+        let until = Instant::now().checked_add(longest);
+        let mut state = self.state();
+        state.last_number += 1;
+        let number = state.last_number;
+        state.held.insert(number, until);
+        Permit { limiter: self, number }
+    }
+
+    /// When the next permit ceases to count.
+    fn next_lapse(&self) -> Option<Instant> {
+        self.state().held.values().copied().flatten().min()
+    }
+
+    /// Frees the permits whose time is over. Returns whether there were any.
+    fn lapse(&self) -> bool {
+        let now = Instant::now();
+        let mut state = self.state();
+        let before = state.held.len();
+        state.held.retain(|_, until| until.is_none_or(|until| until > now));
+        let lapsed = before - state.held.len();
+        self.free_up(&state, lapsed);
+        lapsed > 0
+    }
+
+    /// Frees up to this many permits: fewer if some were taken beyond the limit.
+    fn free_up(&self, state: &State, permits: usize) {
+        let room = self.most.saturating_sub(state.held.len() + self.free.available_permits());
+        self.free.add_permits(permits.min(room));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.limiter.moves.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.limiter.state();
+        if state.held.remove(&self.number).is_some() {
+            state.returned += 1;
+            self.limiter.free_up(&state, 1);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
+    use crate::time::sleep;
 
-    const STUCK: Duration = Duration::from_secs(1);
+    const HANGS: Duration = Duration::from_secs(5);
 
-    #[test]
-    fn a_key_has_one_limiter_while_it_is_used() {
-        let limits = KeyLimits::default();
-        let limiter = limits.of("k");
-        assert!(Arc::ptr_eq(&limiter, &limits.of("k")));
-        assert!(!Arc::ptr_eq(&limiter, &limits.of("other")));
-    }
-
-    #[test]
-    fn unused_limits_are_swept() {
-        let limits = KeyLimits::default();
-        let used = limits.of("used");
-        for key in 0..1_000 {
-            drop(limits.of(&key.to_string()));
-        }
-        assert!(limits.0.lock().unwrap().capacity() < 100);
-        assert!(Arc::ptr_eq(&used, &limits.of("used")), "it is not swept along");
+    /// Whether a permit is to be had within a quarter of the time after which one lapses.
+    async fn is_permitted(limiter: &Limiter) -> bool {
+        let permit = pin!(limiter.permit(HANGS));
+        matches!(race(permit, pin!(sleep(HANGS / 4))).await, First::A(_))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sixteen_are_permitted_at_a_time() {
-        let limiter = Limiter::new(MOST_AT_A_TIME);
-        let mut inside = Vec::new();
-        for _ in 0..MOST_AT_A_TIME {
-            inside.push(limiter.permit(STUCK).await);
-        }
-        assert!(matches!(
-            race(pin!(limiter.permit(STUCK)), pin!(sleep(STUCK / 2))).await,
-            First::B(())
-        ));
-        inside.pop();
-        assert!(matches!(
-            race(pin!(limiter.permit(STUCK)), pin!(sleep(STUCK / 2))).await,
-            First::A(_)
-        ));
+    async fn as_many_are_permitted_as_may_be() {
+        let limiter = Limiter::new(2);
+        let first = limiter.permit(HANGS).await;
+        let second = limiter.permit(HANGS).await;
+        assert!(!is_permitted(&limiter).await);
+        drop(first);
+        assert!(is_permitted(&limiter).await);
+        drop(second);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_limiter_that_is_stuck_lets_one_through_at_a_time() {
-        let limiter = Arc::new(Limiter::new(MOST_AT_A_TIME));
-        let mut stuck = Vec::new();
-        for _ in 0..MOST_AT_A_TIME {
-            stuck.push(limiter.permit(STUCK).await);
-        }
-        let waiting: Vec<_> = (0..5)
+    async fn those_that_hang_do_not_count() {
+        let limiter = Limiter::new(2);
+        let (first, second) = (limiter.permit(HANGS).await, limiter.permit(HANGS).await);
+        let asked = Instant::now();
+        let third = limiter.permit(HANGS).await;
+        assert_eq!(asked.elapsed(), HANGS);
+        let fourth = limiter.permit(HANGS).await;
+        assert!(!is_permitted(&limiter).await, "two have taken the place of the two");
+        drop((first, second));
+        assert!(!is_permitted(&limiter).await, "what lapsed does not come back as well");
+        drop((third, fourth));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_that_wait_behind_those_that_hang_go_ahead_together() {
+        let limiter = Arc::new(Limiter::new(2));
+        let asked = Instant::now();
+        let hanging: Vec<_> = (0..4)
             .map(|_| {
                 let limiter = Arc::clone(&limiter);
                 tokio::spawn(async move {
-                    std::mem::forget(limiter.permit(STUCK).await);
+                    let _permit = limiter.permit(HANGS).await;
+                    std::future::pending::<()>().await;
                 })
             })
             .collect();
-        let ended = || waiting.iter().filter(|task| task.is_finished()).count();
-        for expected in 1..=5 {
-            sleep(STUCK + STUCK / 10).await;
-            assert!(ended() <= expected, "{} of {expected}", ended());
-        }
-        sleep(STUCK * 5).await;
-        assert_eq!(ended(), 5, "all of them in the end");
+        tokio::task::yield_now().await;
+        let _permit = limiter.permit(HANGS).await;
+        assert_eq!(asked.elapsed(), HANGS);
+        hanging.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_limiter_where_somebody_has_come_out_is_not_stuck() {
-        let limiter = Arc::new(Limiter::new(1));
-        let first = limiter.permit(STUCK).await;
-        let inside = Arc::new(AtomicU64::new(0));
-        let waiting: Vec<_> = (0..2)
+    async fn where_permits_come_back_the_limit_holds_however_long_the_queue() {
+        let limiter = Arc::new(Limiter::new(2));
+        let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..40)
             .map(|_| {
-                let (limiter, inside) = (Arc::clone(&limiter), Arc::clone(&inside));
+                let (limiter, inside, most) =
+                    (Arc::clone(&limiter), Arc::clone(&inside), Arc::clone(&most));
                 tokio::spawn(async move {
-                    let _permit = limiter.permit(STUCK).await;
-                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "both at a time");
-                    sleep(STUCK * 3 / 4).await;
+                    let _permit = limiter.permit(HANGS).await;
+                    most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    sleep(Duration::from_secs(1)).await;
                     inside.fetch_sub(1, Ordering::SeqCst);
                 })
             })
             .collect();
-        sleep(STUCK * 3 / 4).await;
-        drop(first);
-        for task in waiting {
+        let begun = Instant::now();
+        for task in tasks {
             task.await.unwrap();
         }
+        assert_eq!((most.load(Ordering::SeqCst), begun.elapsed().as_secs()), (2, 20));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_the_queue_takes_no_permit_along() {
+        let limiter = Limiter::new(1);
+        let held = limiter.permit(HANGS).await;
+        assert!(!is_permitted(&limiter).await);
+        drop(held);
+        assert!(is_permitted(&limiter).await);
     }
 }

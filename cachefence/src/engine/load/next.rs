@@ -4,6 +4,9 @@
 //! the future of one step need not hold that of the next. [`Next::after`] is the one place where a
 //! call that waited for a load is told whether it may have the landing.
 
+use std::time::Duration;
+
+use super::detached::ToDetach;
 use crate::engine::call::{Attempt, Call, Held};
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader};
 use crate::observe::RequestResult;
@@ -19,9 +22,19 @@ pub(crate) enum Next {
     /// Load as a guest, or wait for the guest that does: the call has waited long enough for another
     /// caller's load.
     Guest,
-    /// Run the body for this call only.
-    Own,
+    /// Lead a load beside another, which shows no progress.
+    Hedge(Box<Hedge>),
+    /// Run a body of the call's own, at once or after this pause.
+    Own(Duration),
     Read,
+}
+
+/// A load beside another of the same process.
+pub(crate) struct Hedge {
+    pub(super) baton: Leader,
+    /// The call's place in the flight that was overtaken.
+    pub(super) overtaken: Joiner,
+    pub(super) attempt: Attempt,
 }
 
 /// What a call is served.
@@ -32,6 +45,8 @@ pub(crate) enum Served {
     Value(Encoded, RequestResult),
     /// The error of another caller's body.
     Failed(SharedErr),
+    /// Nothing yet: a task is to lead this load in place of the call.
+    Detach(Box<ToDetach>),
     /// Nothing: the call is made inside the load that it would wait for.
     Recursive,
 }
@@ -42,7 +57,7 @@ impl Served {
         match self {
             Self::Own(result) | Self::Value(_, result) => Some(*result),
             Self::Failed(_) => Some(RequestResult::Joined),
-            Self::Recursive => None,
+            Self::Detach(_) | Self::Recursive => None,
         }
     }
 }
@@ -55,14 +70,6 @@ impl From<Box<Held>> for Next {
 }
 
 impl Next {
-    /// How the call is served if it is given the value that it holds.
-    pub(crate) fn held_result(&self) -> Option<RequestResult> {
-        match self {
-            Self::Lead(_, attempt) | Self::Join(_, attempt) => Some(attempt.held.as_ref()?.result),
-            Self::Serve(_) | Self::Guest | Self::Own | Self::Read => None,
-        }
-    }
-
     /// How a call goes on after the landing that it waited for.
     pub(super) fn after(call: &Call<'_>, landing: Landing) -> Self {
         match landing {
@@ -75,7 +82,7 @@ impl Next {
                 Self::Serve(Served::Value(value, RequestResult::Joined))
             }
             Landing::Failed { error, .. } => Self::Serve(Served::Failed(error)),
-            Landing::NotShared => Self::Own,
+            Landing::NotShared { pause } => Self::Own(pause),
             Landing::ReadAgain => Self::Read,
         }
     }

@@ -1,24 +1,155 @@
-//! Running the body for one call only, because the result of a load could not be shared.
+//! Running a body of one's own, because a load ended in nothing that could be shared.
 //!
-//! A load cannot be shared if it ended in an error that cannot be shared, or in a value that cannot
-//! be encoded. Each caller that waited for it then runs its own body, a few at a time per key. The
-//! result is neither stored nor given to anybody else.
+//! A load ends in nothing that can be shared if it panics, or with an error that cannot be shared, or with a
+//! value that cannot be encoded. Nobody waits for such a load twice: each caller that waited for it runs its
+//! own body. Sixteen of a key start at once, because the next one may succeed, and a database that is in
+//! trouble should not meet ten thousand. The rest start together after as long again as the load took that
+//! failed, so no caller waits for more than two loads.
+//!
+//! What such a body returns is not stored. It is given to the callers that still wait for their turn and whose
+//! calls came before the body began.
 
+use std::collections::HashMap;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::ending::arrived;
 use super::next::{Next, Served};
-use crate::engine::body::{Body, Use};
+use crate::engine::body::{Body, Ended};
 use crate::engine::call::Call;
-use crate::engine::load::ending::arrived;
+use crate::engine::landing::{Encoded, Landing, Origin};
 use crate::engine::parts::Engine;
 use crate::observe::{BypassReason, LoadOutcome, RequestResult};
+use crate::race::{First, race};
+use crate::sync::lock;
+use crate::time::sleep_until;
 
-/// Runs the body, unless a value has arrived in the store while the call waited for its turn.
-pub(super) async fn run_own(engine: &Engine, call: &Call<'_>, body: &Body<'_>) -> Next {
-    let limiter = engine.own_bodies.of(call.key.as_str());
-    let _permit = limiter.permit(call.stuck_after()).await;
-    if let Some(arrived) = arrived(engine, call).await {
-        return Next::Serve(Served::Value(arrived.value, RequestResult::Waited));
+/// How many callers of one key run bodies of their own at once.
+const AT_ONCE: usize = 16;
+
+/// The callers that run bodies of their own, by key, for as long as there are some.
+#[derive(Default)]
+pub(in crate::engine) struct Crowds(Mutex<HashMap<String, Weak<Crowd>>>);
+
+/// The callers of one key that run bodies of their own.
+struct Crowd {
+    turns: Semaphore,
+    /// What the last body that ended has for those who wait for their turn.
+    latest: watch::Sender<Option<Landing>>,
+}
+
+/// Runs the body, unless a value is found or returned by another body while the call waits for its turn, which
+/// comes after `pause` at the latest.
+pub(super) async fn run_own(
+    engine: &Engine,
+    call: &Call<'_>,
+    body: &Body<'_>,
+    pause: Duration,
+) -> Next {
+    let crowd = engine.crowds.of(call.key.as_str());
+    let _turn = {
+        let after_pause = Instant::now().checked_add(pause);
+        let until = [after_pause, call.ends_waiting()].into_iter().flatten().min();
+        let (turn, over) = (pin!(crowd.turns.acquire()), pin!(sleep_until(until)));
+        let turn = pin!(race(turn, over));
+        let wait = call.wait(engine);
+        // What is given comes first, because a turn comes with it.
+        match race(pin!(given(&crowd, call)), turn).await {
+            First::B(turn) => turn,
+            First::A(landing) => {
+                wait.was_for(&landing);
+                return Next::after(call, landing);
+            }
+        }
+    };
+    let _permit = match arrived(engine, call).await {
+        Ok(Some(arrived)) => {
+            return Next::Serve(Served::Value(arrived.value, RequestResult::Waited));
+        }
+        Ok(None) => None,
+        Err(_) => Some(engine.bypass.permit(call.policy.wait_for_lock).await),
+    };
+    let begun = engine.tickets.next();
+    let ended = body.run(Some(BypassReason::NotShared)).await;
+    let origin = Origin { begun, fenced: false, load: body.span() };
+    match ended {
+        Ended::Value { payload: Some(payload), .. } => {
+            body.landed(LoadOutcome::NotCached);
+            let value = Encoded::for_many(payload);
+            crowd.latest.send_replace(Some(Landing::Value { value, origin }));
+        }
+        Ended::Value { payload: None, .. } => body.landed(LoadOutcome::Undecodable),
+        Ended::Failed(Some(error)) => {
+            crowd.latest.send_replace(Some(Landing::Failed { error, origin }));
+        }
+        Ended::Failed(None) | Ended::FailedNotKept | Ended::Panicked => {}
     }
-    body.run(Use::Own, Some(BypassReason::NotShared)).await;
-    body.landed(LoadOutcome::NotCached);
     Next::Serve(Served::Own(RequestResult::Bypassed))
+}
+
+/// What another body of the crowd has for a call that waits for its turn.
+async fn given(crowd: &Crowd, call: &Call<'_>) -> Landing {
+    let mut latest = crowd.latest.subscribe();
+    if let Ok(landing) = latest.wait_for(|landing| is_for(landing.as_ref(), call)).await
+        && let Some(landing) = &*landing
+    {
+        return landing.clone();
+    }
+    pending().await
+}
+
+/// Whether a call may have what another body has landed.
+fn is_for(landing: Option<&Landing>, call: &Call<'_>) -> bool {
+    match landing {
+        Some(Landing::Value { origin, .. } | Landing::Failed { origin, .. }) => {
+            call.may_have(origin)
+        }
+        Some(Landing::NotShared { .. } | Landing::ReadAgain) | None => false,
+    }
+}
+
+impl Crowds {
+    /// The crowd of `key`.
+    fn of(&self, key: &str) -> Arc<Crowd> {
+        let mut crowds = lock(&self.0);
+        if let Some(crowd) = crowds.get(key).and_then(Weak::upgrade) {
+            return crowd;
+        }
+        if crowds.len() == crowds.capacity() {
+            crowds.retain(|_, crowd| crowd.strong_count() > 0);
+        }
+        let crowd =
+            Arc::new(Crowd { turns: Semaphore::new(AT_ONCE), latest: watch::Sender::new(None) });
+        crowds.insert(key.to_owned(), Arc::downgrade(&crowd));
+        crowd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_one_crowd_while_there_is_one() {
+        let crowds = Crowds::default();
+        let crowd = crowds.of("k");
+        assert!(Arc::ptr_eq(&crowd, &crowds.of("k")));
+        assert!(!Arc::ptr_eq(&crowd, &crowds.of("other")));
+    }
+
+    #[test]
+    fn crowds_that_are_over_are_swept() {
+        let crowds = Crowds::default();
+        let used = crowds.of("used");
+        for key in 0..1_000 {
+            drop(crowds.of(&key.to_string()));
+        }
+        assert!(lock(&crowds.0).capacity() < 100);
+        assert!(Arc::ptr_eq(&used, &crowds.of("used")), "it is not swept along");
+    }
 }

@@ -1,9 +1,9 @@
 //! Recursion: whether a call is made inside a load of its own key.
 //!
 //! A body that asks for its own key would wait for itself. While a body is polled, the mark of its load
-//! is on a stack of the thread, so a call that the body makes sees that it is inside. A call that the
-//! body *spawns* as a task does not see it: that call waits for `wait_for_lock` and then loads as a
-//! guest.
+//! is on a stack of the thread, so a call that the body makes sees that it is inside. The task of a detached
+//! load inherits the stack of its caller ([`Chain`]). A call that the body itself *spawns* as a task does not see it: that
+//! call is given a hedge after `wait_for_lock`, or loads as a guest after twice as long.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -29,6 +29,21 @@ impl Mark {
     pub(crate) fn enter(&self) -> Inside {
         STACK.with_borrow_mut(|stack| stack.push(self.clone()));
         Inside(PhantomData)
+    }
+}
+
+/// The loads that a caller is inside of, for a task that works in its place.
+pub(super) struct Chain(Vec<Mark>);
+
+impl Chain {
+    /// The loads that the caller is inside of now.
+    pub(super) fn current() -> Self {
+        Self(STACK.with_borrow(Clone::clone))
+    }
+
+    /// Until the guards are dropped, what runs on this thread runs inside these loads.
+    pub(super) fn enter(&self) -> Vec<Inside> {
+        self.0.iter().map(Mark::enter).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! after [`MOST_ROUNDS`] of them the call loads as a guest.
 
 use super::decide::decide;
+use super::detached::ToDetach;
 use super::next::{Next, Served};
 use super::{guest, join, lead, own};
 use crate::engine::body::Body;
@@ -29,17 +30,25 @@ pub(crate) fn serve<'a>(
 ) -> Work<'a, Option<Served>> {
     Box::pin(async move {
         loop {
+            if call.detaches() {
+                match ToDetach::new(next) {
+                    Ok(load) => return Some(Served::Detach(Box::new(load))),
+                    Err(other) => next = other,
+                }
+            }
             next = match next {
                 Next::Serve(served) => return Some(served),
                 Next::Lead(baton, attempt) => {
-                    Box::pin(lead::lead(engine, call, baton, attempt, body)).await
+                    let take = attempt.takes();
+                    Box::pin(lead::lead(engine, call, baton, attempt, take, body)).await
                 }
+                Next::Hedge(hedge) => Box::pin(lead::lead_hedge(engine, call, *hedge, body)).await,
                 Next::Join(joiner, attempt) => join::join(engine, call, joiner, attempt).await,
                 Next::Guest => {
                     call.rounds = MOST_ROUNDS;
-                    Box::pin(guest::load_as_guest(engine, call, body)).await
+                    Box::pin(guest::enter(engine, call)).await
                 }
-                Next::Own => Box::pin(own::run_own(engine, call, body)).await,
+                Next::Own(pause) => Box::pin(own::run_own(engine, call, body, pause)).await,
                 Next::Read if call.rounds + 1 >= MOST_ROUNDS => Next::Guest,
                 Next::Read => {
                     call.rounds += 1;

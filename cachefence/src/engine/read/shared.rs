@@ -1,7 +1,7 @@
 //! One read of an entry, shared with other callers where there are any.
 //!
-//! A call first looks for a cold load of its key in this process, and joins that without reading. Else
-//! it reads: alone if nobody else reads the key, which is the usual hit and needs no allocation, or by
+//! A call first looks for a cold load of its key in this process, and joins that without reading, unless it has a
+//! stale window. Else it reads: alone if nobody else reads the key, which is the usual hit and needs no allocation, or by
 //! the key's next read. A store that answers at once is simply read, because such a read leaves
 //! nothing to share.
 
@@ -27,10 +27,12 @@ pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Futu
             return found(entry, Decoded::for_one());
         }
         call.ticket.get_or_insert_with(|| engine.tickets.next());
-        if let Some(joiner) = join_load(&engine.loads, call.key, OnLoad::Join) {
+        // A call with a stale window may find a value to serve where the call that loads found none.
+        let on_load = if call.forgives() { OnLoad::Ignore } else { OnLoad::Join };
+        if let Some(joiner) = join_load(&engine.loads, call.key, on_load) {
             return Found::Loading(joiner);
         }
-        let (found, sent) = read_shared(engine, call, OnLoad::Join).await;
+        let (found, sent) = read_shared(engine, call, on_load).await;
         if let Some(sent) = sent {
             call.budget.leave_unsettled(sent);
         }

@@ -43,7 +43,8 @@ pub(super) struct Breaker {
 struct Probes {
     next: Instant,
     pause: Duration,
-    under_way: bool,
+    /// When the probe that is under way began; `None` if none is.
+    under_way: Option<Instant>,
     /// How often the breaker has opened.
     openings: u64,
     /// When the breaker closed last.
@@ -55,14 +56,8 @@ struct Probes {
 impl Breaker {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        let probes = Probes {
-            next: now,
-            pause: LONG,
-            under_way: false,
-            openings: 0,
-            closed: now,
-            lost: now,
-        };
+        let probes =
+            Probes { next: now, pause: LONG, under_way: None, openings: 0, closed: now, lost: now };
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
@@ -101,19 +96,24 @@ impl Breaker {
         Some(probes.openings)
     }
 
-    /// Whether to probe now: the pause is over, and no probe is under way. If so, the caller has to
+    /// Whether to probe now: the pause is over, and no probe is under way. A probe that takes longer than
+    /// `longest` is not polled any more, because it would have ended. If so, the caller has to
     /// probe, and to tell the outcome to [`probed`](Self::probed).
-    pub(super) fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self, longest: Duration) -> bool {
         let mut probes = self.probes();
-        let due = self.is_open() && !probes.under_way && Instant::now() >= probes.next;
-        probes.under_way |= due;
+        let now = Instant::now();
+        let is_under_way = probes.under_way.is_some_and(|begun| now - begun < longest);
+        let due = self.is_open() && !is_under_way && now >= probes.next;
+        if due {
+            probes.under_way = Some(now);
+        }
         due
     }
 
     /// Notes how a probe ended. If that closed the breaker, returns how often it has opened.
     pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> Option<u64> {
         let mut probes = self.probes();
-        probes.under_way = false;
+        probes.under_way = None;
         match outcome {
             Probe::Answered => {
                 self.failures.store(0, Ordering::Relaxed);
@@ -182,6 +182,7 @@ mod tests {
     use super::*;
     use tokio::time::advance;
 
+    const LONGEST_PROBE: Duration = Duration::from_secs(600);
     const LOST: How = How { lost: true, at_once: true };
     const REFUSED: How = How { lost: false, at_once: true };
     const IN_VAIN: How = How { lost: false, at_once: false };
@@ -217,7 +218,7 @@ mod tests {
         let breaker = opened(REFUSED);
         let asked = Instant::now();
         advance(SHORT).await;
-        assert!(breaker.is_due());
+        assert!(breaker.is_due(LONGEST_PROBE));
         assert!(breaker.probed(Probe::Answered, 0.0).is_some());
         for how in [LOST, REFUSED, IN_VAIN] {
             for _ in 0..2 * MOST_FAILURES {
@@ -259,15 +260,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_probe_that_nobody_polls_is_made_again() {
+        let breaker = opened(REFUSED);
+        advance(LONGEST).await;
+        assert!(breaker.is_due(LONGEST_PROBE));
+        advance(LONGEST_PROBE - Duration::from_millis(1)).await;
+        assert!(!breaker.is_due(LONGEST_PROBE), "it may still end");
+        advance(Duration::from_millis(1)).await;
+        assert!(breaker.is_due(LONGEST_PROBE));
+        assert!(!breaker.is_due(LONGEST_PROBE));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_probes_at_a_time_and_after_a_pause() {
         let breaker = opened(IN_VAIN);
-        assert!(!breaker.is_due());
+        assert!(!breaker.is_due(LONGEST_PROBE));
         advance(LONG).await;
-        assert!(breaker.is_due());
-        assert!(!breaker.is_due(), "somebody does");
+        assert!(breaker.is_due(LONGEST_PROBE));
+        assert!(!breaker.is_due(LONGEST_PROBE), "somebody does");
         assert!(breaker.probed(Probe::Answered, 0.0).is_some());
         assert!(!breaker.is_open());
-        assert!(!breaker.is_due());
+        assert!(!breaker.is_due(LONGEST_PROBE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -275,9 +288,9 @@ mod tests {
         let breaker = opened(IN_VAIN);
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             advance(Duration::from_millis(seconds * 1_000 - 1)).await;
-            assert!(!breaker.is_due(), "{seconds} s");
+            assert!(!breaker.is_due(LONGEST_PROBE), "{seconds} s");
             advance(Duration::from_millis(1)).await;
-            assert!(breaker.is_due(), "{seconds} s");
+            assert!(breaker.is_due(LONGEST_PROBE), "{seconds} s");
             assert!(breaker.probed(Probe::Failed { at_once: false }, 0.0).is_none());
         }
     }
@@ -287,7 +300,7 @@ mod tests {
         let breaker = opened(REFUSED);
         for _ in 0..100 {
             advance(SHORT).await;
-            assert!(breaker.is_due());
+            assert!(breaker.is_due(LONGEST_PROBE));
             breaker.probed(Probe::Failed { at_once: true }, 0.0);
         }
     }
@@ -296,9 +309,9 @@ mod tests {
     async fn an_abandoned_probe_is_made_again() {
         let breaker = opened(REFUSED);
         advance(SHORT).await;
-        assert!(breaker.is_due());
+        assert!(breaker.is_due(LONGEST_PROBE));
         breaker.probed(Probe::Abandoned, 0.0);
-        assert!(breaker.is_due());
+        assert!(breaker.is_due(LONGEST_PROBE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -308,6 +321,6 @@ mod tests {
             breaker.failed(Instant::now(), IN_VAIN, 1.0);
         }
         advance(LONG / 2).await;
-        assert!(breaker.is_due());
+        assert!(breaker.is_due(LONGEST_PROBE));
     }
 }

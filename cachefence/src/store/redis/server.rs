@@ -259,7 +259,8 @@ impl Server {
 
     /// Starts a task that probes the server, if a probe is due.
     fn probe_if_due(self: &Arc<Self>) {
-        if !self.breaker.is_due() {
+        // Whoever is starved of CPU is granted its time once more.
+        if !self.breaker.is_due(self.longest_probe().saturating_mul(2)) {
             return;
         }
         let mut probing = Probing { server: Arc::clone(self), outcome: Probe::Abandoned };
@@ -267,6 +268,12 @@ impl Server {
             probing.outcome = probing.server.probe().await;
             drop(probing);
         });
+    }
+
+    /// How long a probe may take: longer than an operation, because nobody waits for it, and it has to make a
+    /// connection first.
+    fn longest_probe(&self) -> Duration {
+        CONNECT_TIMEOUT.saturating_add(self.op_timeout)
     }
 
     /// Probes the server on a connection of its own. A connection that exists may look well for minutes
@@ -279,9 +286,7 @@ impl Server {
             let asked = Instant::now();
             Ok((asked, well(&mut connection).await?))
         };
-        // A probe may take longer than an operation: nobody waits for it, and it has to make a
-        // connection first.
-        match self.with_timeout(begun, CONNECT_TIMEOUT + self.op_timeout, pin!(reply)).await {
+        match self.with_timeout(begun, self.longest_probe(), pin!(reply)).await {
             Ok((asked, time)) => {
                 self.links.renew();
                 self.clock.learn(asked, time);

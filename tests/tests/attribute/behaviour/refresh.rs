@@ -69,8 +69,8 @@ async fn the_window_may_be_an_expression() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_background_refresh_is_not_waited_for() {
-    #[cachefence(key = "background:<id>", ttl = 60, stale_while_revalidate = 60, refresh = "background", cache = cache, skip(cache, db))]
+async fn a_detached_refresh_is_not_waited_for() {
+    #[cachefence(key = "background:<id>", ttl = 60, stale_while_revalidate = 60, detached, cache = cache, skip(cache, db))]
     async fn get(cache: CacheFence, db: Arc<Database>, id: String) -> io::Result<u32> {
         let _ = id;
         db.query().await
@@ -91,13 +91,13 @@ async fn a_background_refresh_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_background_refresh_of_a_plain_value() {
+async fn a_detached_refresh_of_a_plain_value() {
     static BODIES: Bodies = Bodies::new();
 
     struct Service(CacheFence);
 
     impl Service {
-        #[cachefence(key = "service", ttl = 60, beta = 1e300, refresh = "background", cache = self.0, skip(self))]
+        #[cachefence(key = "service", ttl = 60, beta = 1e300, detached, cache = self.0, skip(self))]
         async fn get(self: Arc<Self>) -> u32 {
             sleep(Duration::from_secs(1)).await;
             BODIES.ran()

@@ -1,0 +1,330 @@
+//! Detached loads: loads in tasks of their own, which outlive the calls that began them.
+//!
+//! A call decides as it would without tasks. Where it is to lead a load, a task leads in its place, exactly as
+//! the call would have: it waits for other processes, takes the lease, runs the body, stores. The call serves
+//! the value that it holds or, if it holds none, waits for the task as a member of its flight. So whether the
+//! call stays, leaves, or is not polled any more makes no difference to those who wait for the same load.
+//!
+//! A task ends early for one of two reasons: its load has not begun, and nobody waits for it any more; or its
+//! lease is void, so that its value could be given only to calls that wait, and none does.
+//!
+//! # Renewal
+//!
+//! The lease is renewed by yet another task, so a body that keeps its thread does not lose it. But a body that
+//! nobody polls should: its runtime may have been left for good. So the lease is renewed as long as the load's
+//! task is inside a poll, or was polled within the last term; the task wakes itself often enough for that.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::ending::stale;
+use super::next::Next;
+use super::recursion::Chain;
+use crate::engine::call::{Call, Held, Work};
+use crate::engine::flight::Turn;
+use crate::engine::landing::{Encoded, Joiner, Landing, LoadFlight};
+use crate::engine::parts::Engine;
+use crate::lease::{Holding, RENEWALS_PER_LEASE};
+use crate::observe::{CallerSpan, RequestResult};
+use crate::race::{First, race};
+use crate::sync::lock;
+use crate::time::{sleep, sleep_until, spawn};
+
+/// A load that a task is to lead in place of a call.
+pub(crate) struct ToDetach {
+    next: Next,
+    waits: Waits,
+    is_refresh: bool,
+}
+
+/// A call's wait for the load that its task leads. Dropped, it tells the task that the call has gone.
+pub(crate) struct Waits {
+    /// The call's place in the flight that the task leads.
+    joiner: Joiner,
+    /// The value that the call serves if the load gives it nothing better.
+    held: Option<Box<Held>>,
+    own: OwnLoad,
+}
+
+/// The load that a call has begun, from the call's side. Dropped, it tells the task that the call has gone.
+#[derive(Clone)]
+pub(crate) struct OwnLoad(Arc<Left>);
+
+struct Left(Arc<TaskState>);
+
+/// The end of a call's wait for the load that its task leads.
+pub(crate) enum Waited {
+    /// The load, or another one beside it, has given a value.
+    Value(Encoded),
+    /// The load has failed. If there is a stale window, there is a value to serve instead.
+    Failed(Option<Box<Held>>),
+    /// The load takes longer than the call waits, which holds this value.
+    TakesTooLong(Box<Held>),
+    /// The load is void for others: the call is given what its own body returns.
+    OwnResult,
+}
+
+impl ToDetach {
+    /// What a task is to do if a call goes on with `next`. Gives `next` back if that is not to lead a load.
+    pub(super) fn new(next: Next) -> Result<Self, Next> {
+        let (baton, attempt) = match &next {
+            Next::Lead(baton, attempt) => (baton, attempt),
+            Next::Hedge(hedge) => (&hedge.baton, &hedge.attempt),
+            Next::Serve(_) | Next::Join(..) | Next::Guest | Next::Own(_) | Next::Read => {
+                return Err(next);
+            }
+        };
+        let own = OwnLoad(Arc::new(Left(Arc::default())));
+        let waits = Waits { joiner: baton.member(), held: attempt.held.clone(), own };
+        let is_refresh = attempt.is_refresh();
+        Ok(Self { next, waits, is_refresh })
+    }
+
+    /// The value that the call serves meanwhile, if the load is a refresh.
+    pub(crate) fn refreshed(&self) -> Option<&Held> {
+        self.waits.held.as_deref().filter(|_| self.is_refresh)
+    }
+
+    /// What the call is to do itself, because there can be no task.
+    pub(crate) fn into_next(self) -> Next {
+        self.next
+    }
+
+    /// Splits the load into the task's step, the call's wait, and what the task needs besides.
+    pub(crate) fn begin(self, engine: &Arc<Engine>, call: &Call<'_>) -> (Next, Waits, InTask) {
+        let Self { next, waits, is_refresh } = self;
+        let in_task = InTask {
+            engine: Arc::clone(engine),
+            template: call.template(),
+            over: Instant::now().checked_add(call.policy.load_timeout),
+            flight: Arc::clone(&waits.joiner.flight),
+            state: Arc::clone(&waits.own.0.0),
+            chain: Chain::current(),
+            span: CallerSpan::current(),
+            is_refresh,
+        };
+        (next, waits, in_task)
+    }
+}
+
+/// The surroundings of a load that runs in a task.
+pub(crate) struct InTask {
+    engine: Arc<Engine>,
+    template: &'static str,
+    /// When the load takes longer than `load_timeout`.
+    over: Option<Instant>,
+    flight: Arc<LoadFlight>,
+    state: Arc<TaskState>,
+    chain: Chain,
+    span: CallerSpan,
+    is_refresh: bool,
+}
+
+impl InTask {
+    pub(crate) fn state(&self) -> Arc<TaskState> {
+        Arc::clone(&self.state)
+    }
+
+    /// Does `work`, inside the same loads and the same span as the caller; `None` if the work is for nobody any
+    /// more.
+    pub(crate) async fn run<T>(
+        self,
+        mut work: Pin<Box<dyn Future<Output = T> + Send>>,
+    ) -> Option<T> {
+        let inherited = poll_fn(|cx| {
+            let _inside = self.chain.enter();
+            let mut polled = Poll::Pending;
+            self.state.poll(&mut || self.span.within(&mut || polled = work.as_mut().poll(cx)));
+            polled
+        });
+        match race(pin!(inherited), pin!(self.abandoned())).await {
+            First::A(output) => Some(output),
+            First::B(()) => None,
+        }
+    }
+
+    /// Ends when the load is for nobody, and so is to be dropped.
+    async fn abandoned(&self) {
+        let Self { engine, state, flight, .. } = self;
+        if !self.is_refresh {
+            state.until(|load| load.is_left).await;
+            flight.deserted().await;
+            if !state.has_begun() {
+                return;
+            }
+        }
+        let _place = engine.tasks.unwaited(self.template);
+        let void = state.until(|load| load.is_void && load.is_left);
+        race(pin!(void), pin!(sleep_until(self.over))).await;
+        flight.deserted().await;
+    }
+}
+
+impl Waits {
+    /// The load, to be asked how the call is served.
+    pub(crate) fn own_load(&self) -> OwnLoad {
+        self.own.clone()
+    }
+}
+
+impl OwnLoad {
+    /// How the call is served if it is given the value of the load.
+    pub(crate) fn result(&self) -> RequestResult {
+        lock(&self.0.0.load).begun.unwrap_or(RequestResult::Joined)
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.change(|load| load.is_left = true);
+    }
+}
+
+/// Waits for the load that the call's task leads: for as long as its body takes, or `recompute_timeout` if
+/// the call holds a value.
+pub(crate) fn wait_for_task<'a>(
+    engine: &'a Engine,
+    call: &'a mut Call<'_>,
+    Waits { mut joiner, held, own: _own }: Waits,
+) -> Work<'a, Waited> {
+    Box::pin(async move {
+        let limit = held.as_ref().and_then(|_| call.soft_limit(joiner.since()));
+        let turn = {
+            let wait = call.wait(engine);
+            let turn = race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await;
+            if let First::A(Turn::Landed(landing)) = &turn {
+                wait.was_for(landing);
+            }
+            turn
+        };
+        match (turn, held) {
+            (First::A(Turn::Landed(Landing::Value { value, origin })), _)
+                if call.may_have(&origin) =>
+            {
+                Waited::Value(value)
+            }
+            (First::A(Turn::Landed(Landing::Failed { .. } | Landing::NotShared { .. })), held) => {
+                Waited::Failed(match held {
+                    _ if !call.forgives() => None,
+                    None => stale(engine, call).await,
+                    held => held,
+                })
+            }
+            (First::B(()), Some(held)) => Waited::TakesTooLong(held),
+            // The members read again, or one of them leads; this call has a body that runs.
+            _ => Waited::OwnResult,
+        }
+    })
+}
+
+/// What is known of a load's task by itself, by the call that began it, and by the task that renews its lease.
+#[derive(Default)]
+pub(crate) struct TaskState {
+    load: Mutex<LoadState>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct LoadState {
+    /// How the call is served if the load gives a value, once the body has begun.
+    begun: Option<RequestResult>,
+    /// Whether the lease is lost.
+    is_void: bool,
+    /// Whether the call that began the task has gone.
+    is_left: bool,
+    is_polled: bool,
+    last_polled: Option<Instant>,
+}
+
+impl TaskState {
+    /// The body begins. A call that waits for its value is served in this way.
+    pub(super) fn begins(&self, result: RequestResult) {
+        self.change(|load| load.begun = Some(result));
+    }
+
+    pub(super) fn is_void(&self) {
+        self.change(|load| load.is_void = true);
+    }
+
+    /// Whether the call that began the task waits for it.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !lock(&self.load).is_left
+    }
+
+    fn has_begun(&self) -> bool {
+        lock(&self.load).begun.is_some()
+    }
+
+    fn poll(&self, poll: &mut dyn FnMut()) {
+        lock(&self.load).is_polled = true;
+        let _polled = Polled(self);
+        poll();
+    }
+
+    /// Whether the task is inside a poll, or was polled within the last `term`.
+    fn is_alive(&self, term: Duration) -> bool {
+        let load = lock(&self.load);
+        load.is_polled || load.last_polled.is_some_and(|polled| polled.elapsed() < term)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut LoadState)) {
+        change(&mut lock(&self.load));
+        self.changed.notify_waiters();
+    }
+
+    async fn until(&self, is_so: impl Fn(&LoadState) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if is_so(&lock(&self.load)) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// A task inside a poll, until this is dropped.
+struct Polled<'a>(&'a TaskState);
+
+impl Drop for Polled<'_> {
+    fn drop(&mut self) {
+        let mut load = lock(&self.0.load);
+        (load.is_polled, load.last_polled) = (false, Some(Instant::now()));
+    }
+}
+
+/// Has another task renew the lease of a load that runs in a task; ends when the lease is lost.
+pub(super) async fn keep_in_task(
+    state: &Arc<TaskState>,
+    holding: &Arc<Holding>,
+    longest: Duration,
+) {
+    let term = holding.term();
+    let renewal = {
+        let (state, holding) = (Arc::clone(state), Arc::clone(holding));
+        async move { holding.keep(longest, || state.is_alive(holding.term())).await }
+    };
+    let Some(renewal) = spawn(renewal) else { return };
+    let _aborts = AbortOnDrop(renewal.abort_handle());
+    let wakes_itself = async {
+        loop {
+            sleep(term / RENEWALS_PER_LEASE).await;
+        }
+    };
+    let _: First<_, ()> = race(pin!(renewal), pin!(wakes_itself)).await;
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,11 @@
+use cachefence::cachefence;
+
+trait Load {}
+
+#[cachefence(key = "k:<id>", ttl = 60, detached, skip(db))]
+async fn load(id: u64, db: &dyn Load) -> u64 {
+    let _ = db;
+    id
+}
+
+fn main() {}

@@ -1,8 +1,0 @@
-use cachefence::cachefence;
-
-#[cachefence(key = "k:<id>", ttl = 60, refresh = true)]
-async fn get(id: u64) -> Option<u64> {
-    Some(id)
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use cachefence::cachefence;
-
-#[cachefence(key = "k:<id>", ttl = 60, refresh = "background")]
-async fn get(id: &str) -> u64 {
-    id.len() as u64
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use cachefence::cachefence;
-
-#[cachefence(key = "k:<id>", ttl = 60, refresh = "background")]
-async fn get(id: std::rc::Rc<u64>) -> u64 {
-    *id
-}
-
-fn main() {}
