@@ -12,6 +12,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_core::span::Current;
 
 /// A line of a log, or a span.
 #[derive(Clone, Debug)]
@@ -124,11 +125,12 @@ struct Collector {
     lines: Arc<Mutex<Vec<Line>>>,
     next: AtomicU64,
     entered: Mutex<Vec<u64>>,
+    spans: Mutex<BTreeMap<u64, &'static Metadata<'static>>>,
 }
 
 impl Collector {
     fn new(lines: Arc<Mutex<Vec<Line>>>) -> Self {
-        Self { lines, next: AtomicU64::new(1), entered: Mutex::default() }
+        Self { lines, next: AtomicU64::new(1), entered: Mutex::default(), spans: Mutex::default() }
     }
 
     fn collect(&self, line: Line) {
@@ -159,6 +161,7 @@ impl Subscriber for Collector {
         let mut fields = Fields::default();
         span.record(&mut fields);
         let metadata = span.metadata();
+        lock(&self.spans).insert(number, metadata);
         let (level, message) = (*metadata.level(), metadata.name().to_owned());
         self.collect(Line { level, message, fields: fields.fields, spans: Vec::new(), number });
         Id::from_u64(number)
@@ -186,6 +189,12 @@ impl Subscriber for Collector {
 
     fn exit(&self, _: &Id) {
         lock(&self.entered).pop();
+    }
+
+    fn current_span(&self) -> Current {
+        let Some(number) = lock(&self.entered).last().copied() else { return Current::none() };
+        let metadata = lock(&self.spans).get(&number).copied();
+        metadata.map_or_else(Current::none, |metadata| Current::new(Id::from_u64(number), metadata))
     }
 }
 

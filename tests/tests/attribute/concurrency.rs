@@ -231,7 +231,7 @@ async fn an_error_that_is_copied_as_the_function_says_serves_all_callers() {
         }
     }
 
-    #[cachefence(key = "closure", ttl = 60, clone_error = |error| copied(error), cache = cache, skip(cache, gate))]
+    #[cachefence(key = "closure", ttl = 60, clone_error = |error: &_| copied(error), cache = cache, skip(cache, gate))]
     async fn by_closure(cache: CacheFence, gate: Gate) -> Result<u64, NotCloneable> {
         Err(NotCloneable::Own(gate.pass().await))
     }

@@ -6,6 +6,7 @@
 mod behaviour;
 mod bodies;
 mod concurrency;
+mod detached;
 mod in_a_static;
 mod not_installed;
 mod returns;

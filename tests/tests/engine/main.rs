@@ -8,6 +8,7 @@ mod failing_leaders;
 mod handover;
 mod invalidation;
 mod lifetimes;
+mod load_contract;
 mod memory_bounds;
 mod observed;
 mod one_budget;

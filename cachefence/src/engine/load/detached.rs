@@ -21,7 +21,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::Instant;
 
 use super::ending::stale;
@@ -35,6 +35,7 @@ use crate::lease::{Holding, RENEWALS_PER_LEASE};
 use crate::observe::{CallerSpan, RequestResult};
 use crate::race::{First, race};
 use crate::sync::lock;
+use crate::tasks::Unwaited;
 use crate::time::{sleep, sleep_until, spawn};
 
 /// A load that a task is to lead in place of a call.
@@ -108,7 +109,7 @@ impl ToDetach {
             state: Arc::clone(&waits.own.0.0),
             chain: Chain::current(),
             span: CallerSpan::current(),
-            is_refresh,
+            place: is_refresh.then(|| engine.tasks.unwaited(call.template())),
         };
         (next, waits, in_task)
     }
@@ -124,7 +125,8 @@ pub(crate) struct InTask {
     state: Arc<TaskState>,
     chain: Chain,
     span: CallerSpan,
-    is_refresh: bool,
+    /// The place among the loads that nobody waits for, which a refresh has from the beginning.
+    place: Option<Unwaited>,
 }
 
 impl InTask {
@@ -153,14 +155,16 @@ impl InTask {
     /// Ends when the load is for nobody, and so is to be dropped.
     async fn abandoned(&self) {
         let Self { engine, state, flight, .. } = self;
-        if !self.is_refresh {
+        let _place = if self.place.is_none() {
             state.until(|load| load.is_left).await;
             flight.deserted().await;
             if !state.has_begun() {
                 return;
             }
-        }
-        let _place = engine.tasks.unwaited(self.template);
+            Some(engine.tasks.unwaited(self.template))
+        } else {
+            None
+        };
         let void = state.until(|load| load.is_void && load.is_left);
         race(pin!(void), pin!(sleep_until(self.over))).await;
         flight.deserted().await;
@@ -300,31 +304,43 @@ impl Drop for Polled<'_> {
     }
 }
 
-/// Has another task renew the lease of a load that runs in a task; ends when the lease is lost.
-pub(super) async fn keep_in_task(
-    state: &Arc<TaskState>,
-    holding: &Arc<Holding>,
-    longest: Duration,
-) {
-    let term = holding.term();
-    let renewal = {
-        let (state, holding) = (Arc::clone(state), Arc::clone(holding));
-        async move { holding.keep(longest, || state.is_alive(holding.term())).await }
-    };
-    let Some(renewal) = spawn(renewal) else { return };
-    let _aborts = AbortOnDrop(renewal.abort_handle());
-    let wakes_itself = async {
-        loop {
-            sleep(term / RENEWALS_PER_LEASE).await;
-        }
-    };
-    let _: First<_, ()> = race(pin!(renewal), pin!(wakes_itself)).await;
+/// The renewal of a lease by another task than the load's. Dropped, it ends.
+pub(super) struct Renewal {
+    task: Option<JoinHandle<()>>,
+    pause: Duration,
 }
 
-struct AbortOnDrop(AbortHandle);
+impl Renewal {
+    /// Starts the task, and lets it run once: a task that is spawned on a thread which then blocks may not be taken
+    /// over by another thread before it has.
+    pub(super) async fn start(
+        state: &Arc<TaskState>,
+        holding: &Arc<Holding>,
+        longest: Duration,
+    ) -> Self {
+        let (state, holding) = (Arc::clone(state), Arc::clone(holding));
+        let pause = holding.term() / RENEWALS_PER_LEASE;
+        let renewal = async move { holding.keep(longest, || state.is_alive(holding.term())).await };
+        let started = Self { task: spawn(renewal), pause };
+        yield_now().await;
+        started
+    }
 
-impl Drop for AbortOnDrop {
+    /// Ends when the lease is lost, or is not renewed any more. Wakes the load's task meanwhile, which shows that it is
+    /// polled.
+    pub(super) async fn ended(&mut self) {
+        let Self { task: Some(task), pause } = self else { return };
+        let wakes_itself = async {
+            loop {
+                sleep(*pause).await;
+            }
+        };
+        let _: First<_, ()> = race(Pin::new(task), pin!(wakes_itself)).await;
+    }
+}
+
+impl Drop for Renewal {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.iter().for_each(JoinHandle::abort);
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::detached::keep_in_task;
+use super::detached::Renewal;
 use super::ending::{Arrived, arrived_meanwhile, end_without_value, stale, store};
 use super::guest::arrival;
 use super::next::{Next, Served};
@@ -162,23 +162,25 @@ async fn run_renewed(
     // A leader that waits for its turn is alive, and another one would only wait behind it.
     let _permit = beside(pin!(permit), pin!(beat(flight))).await;
     flight.beat();
+    let longest = call.policy.load_timeout;
+    let holding = baton.cargo.as_ref().and_then(|lease| lease.held());
+    let mut renewal = None;
     if let Some(task) = call.task() {
+        if let Some(holding) = &holding {
+            renewal = Some(Renewal::start(task, holding, longest).await);
+        }
         task.begins(if bypass.is_none() { RequestResult::Loaded } else { RequestResult::Bypassed });
     }
-    let holding = baton.cargo.as_ref().and_then(|lease| lease.held());
     let meanwhile = async {
         if purpose == Purpose::AtOnce(BypassReason::WaitedTooLong) {
             return arrival(engine, call, flight).await;
         }
         if let Some(holding) = holding {
-            let longest = call.policy.load_timeout;
-            match call.task() {
+            match &mut renewal {
                 None => holding.keep(longest, || true).await,
-                Some(task) => {
-                    keep_in_task(task, &holding, longest).await;
-                    task.is_void();
-                }
+                Some(renewal) => renewal.ended().await,
             }
+            call.task().inspect(|task| task.is_void());
             // The lease is lost, so the value is for the leader's own caller only, and the joiners need not
             // wait for it.
             flight.dismiss(Landing::ReadAgain);
