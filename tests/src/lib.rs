@@ -16,6 +16,7 @@
 
 mod builder;
 mod caches;
+mod crowd;
 pub mod fleet;
 mod guard;
 mod keys;
@@ -33,6 +34,7 @@ mod wait;
 
 pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
+pub use crowd::Crowd;
 pub use keys::{assert_no_locks, namespace};
 pub use loads::{Loads, Running};
 pub use log::{Line, Log, must_not_be_logged};

@@ -12,25 +12,13 @@ use cachefence::{CacheFence, Error};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::dice::Dice;
+use crate::fate::Fate;
 use crate::journal::Who;
 use crate::load::{End, Load};
 use crate::oracle::{Call, Failed, Value};
-use crate::plan::{LONGEST_STALL, Plan};
+use crate::plan::Plan;
 use crate::server::key_name;
 use crate::world::World;
-
-/// What becomes of a call.
-#[derive(Debug, Clone, Copy)]
-enum Fate {
-    /// Its caller waits for it.
-    Waits,
-    /// Its caller drops it, if it takes so long.
-    Dropped { after: Duration },
-    /// Its caller does something else for a while, and then goes on with it.
-    Stalls { after: Duration, lasts: Duration },
-    /// Its caller forgets it, but does not drop it.
-    Parked { after: Duration },
-}
 
 /// A call that nobody polls any more.
 pub(crate) type Parked = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -52,16 +40,18 @@ pub(crate) async fn call_on_and_on(
             peek(&world, &cache, world.begin(who, key, "to peek")).await;
             continue;
         }
-        let (load, fate) = (Load::draw(plan, &mut dice), Fate::draw(&mut dice));
-        let call = world.begin(who, key, load.end.adverb());
+        let load = Load::draw(plan, &mut dice);
+        let fate = Fate::draw(plan, &load, &mut dice);
+        let detached = dice.percent(plan.detached);
+        let where_to = if detached { ", detached" } else { "" };
+        let call = world.begin(who, key, format!("{}{where_to}", load.adverb()));
         let (shared, cache) = (Arc::clone(&world), cache.clone());
         let mut get: Parked =
-            Box::pin(async move { get(&shared, &cache, call, shared.plan.ttl, load).await });
+            Box::pin(async move { get(&shared, &cache, call, load, detached).await.is_ok() });
         match fate {
             Fate::Waits => {
-                let started = Instant::now();
                 get.await;
-                world.took(call, started.elapsed());
+                world.took(call, Duration::ZERO);
             }
             Fate::Dropped { after } => {
                 if timeout(after, get).await.is_err() {
@@ -73,6 +63,7 @@ pub(crate) async fn call_on_and_on(
                     world.stalls(call, lasts);
                     sleep(lasts).await;
                     get.await;
+                    world.took(call, lasts);
                 }
             }
             Fate::Parked { after } => {
@@ -86,27 +77,45 @@ pub(crate) async fn call_on_and_on(
     parked
 }
 
-/// Gets a key and checks what comes of it; says whether that is a value.
+/// Gets a key and checks what comes of it, which the error says if it is no value.
 pub(crate) async fn get(
-    world: &World,
+    world: &Arc<World>,
     cache: &CacheFence,
     call: Call,
-    ttl: Duration,
     load: Load,
-) -> bool {
-    let entry = cache.entry::<Value>(key_name(call.key)).ttl(ttl);
-    match caught(entry.get_or_set(|| load.run(world, call))).await {
+    detached: bool,
+) -> Result<(), Failed> {
+    let entry = cache.entry::<Value>(key_name(call.key)).ttl_of(|value| value.ttl);
+    let shared = Arc::clone(world);
+    let body = move || load.run(shared, call);
+    let result = if detached {
+        world.state().stats.detached += 1;
+        caught(entry.get_or_set_detached(body)).await
+    } else {
+        caught(entry.get_or_set(body)).await
+    };
+    match result {
         Ok(Ok(value)) => {
             world.given(call, value);
-            return true;
+            Ok(())
         }
-        Ok(Err(Error::Recompute(error))) => world.failed(call, *error),
+        Ok(Err(Error::Recompute(error))) => {
+            world.failed(call, *error);
+            Err(*error)
+        }
         Ok(Err(other)) => world.betrayed(call, format!("failed: {other}")),
-        Err(panic) if !panic.is::<Failed>() => resume_unwind(panic),
-        Err(_) if load.end == End::Panic => world.missed(call, "panics"),
-        Err(_) => world.betrayed(call, "was hit by another call's panic"),
+        Err(panic) => match panic.downcast::<Failed>() {
+            Ok(failed) => {
+                if failed.by == call.number {
+                    world.panicked(call);
+                } else {
+                    world.betrayed(call, format!("was hit by the panic of #{}", failed.by));
+                }
+                Err(*failed)
+            }
+            Err(panic) => resume_unwind(panic),
+        },
     }
-    false
 }
 
 async fn peek(world: &World, cache: &CacheFence, call: Call) {
@@ -125,19 +134,6 @@ fn rest(plan: &Plan, dice: &mut Dice) -> Duration {
         return Duration::from_millis((BEAT - now % BEAT).into());
     }
     dice.millis(Duration::ZERO..=plan.rest)
-}
-
-impl Fate {
-    fn draw(dice: &mut Dice) -> Self {
-        const LONGEST_PATIENCE: Duration = Duration::from_millis(900);
-        let after = dice.millis(Duration::ZERO..=LONGEST_PATIENCE);
-        match dice.number(0..=99) {
-            0..70 => Self::Waits,
-            70..90 => Self::Dropped { after },
-            90..97 => Self::Stalls { after, lasts: dice.millis(Duration::ZERO..=LONGEST_STALL) },
-            _ => Self::Parked { after },
-        }
-    }
 }
 
 /// Polls `future` to its end or its panic.

@@ -38,7 +38,7 @@ impl Change {
         let version = row.version;
         state.stats.changes += 1;
         state.log(Some(key), What::Committed { who, version });
-        let value = Value { key, version };
+        let value = Value { key, version, ttl: world.plan.ttl };
         Some(Self { world: Arc::clone(world), who, by, accepted: false, value })
     }
 
@@ -50,7 +50,7 @@ impl Change {
 
 impl Drop for Change {
     fn drop(&mut self) {
-        let Self { who, by, accepted, value: Value { key, version }, .. } = *self;
+        let Self { who, by, accepted, value: Value { key, version, .. }, .. } = *self;
         let mut state = self.world.state();
         state.stats.accepted += u64::from(accepted);
         let row = &mut state.rows[key];

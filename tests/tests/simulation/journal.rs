@@ -21,7 +21,7 @@ pub(crate) struct Event {
 }
 
 /// A worker, and how often it has been restarted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Who {
     pub(crate) worker: usize,
     pub(crate) life: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Who {
 pub(crate) enum What {
     Nemesis(String),
     Started(Who),
-    Called { who: Who, call: u64, floor: u64, how: &'static str },
+    Called { who: Who, call: u64, floor: u64, how: String },
     Read { who: Who, call: u64, version: u64 },
     Ended { who: Who, call: u64, end: String },
     Committed { who: Who, version: u64 },

@@ -3,9 +3,10 @@
 //!
 //! A seed stands for a run: how many workers and callers there are, their options, the network's
 //! latencies and losses, when links are cut, held and slow, when the store and the workers are
-//! killed and restarted. Workers get, drop, stall, fail, panic, change the database and invalidate.
-//! All of it runs on one thread in virtual time. The `oracle` says what must hold at every step, and
-//! once the trouble is over everything must be well again.
+//! killed and restarted. Workers get, in the caller or detached, drop at a deadline, stall, fail, panic, hang, return
+//! what is not to be cached, change the database and invalidate. All of it runs on one thread in virtual time. The
+//! `oracle` says what must hold at every step, `waits` how long each call may take, and once the trouble is over
+//! everything must be well again.
 //!
 //! 200 seeds by default, 10,000 with `CACHEFENCE_LONG=1`, the one that `CACHEFENCE_SEED` names with
 //! that. A failure prints its seed, its plan and what led to it. The engine draws its tokens, pauses
@@ -14,6 +15,7 @@
 mod caller;
 mod change;
 mod dice;
+mod fate;
 mod journal;
 mod load;
 mod nemesis;
@@ -26,6 +28,7 @@ mod run;
 mod seeds;
 mod server;
 mod table;
+mod waits;
 mod wire;
 mod worker;
 mod world;
@@ -38,6 +41,7 @@ fn no_schedule_breaks_a_promise() {
     // A run may come to nothing; a hundred cannot.
     if seeds.len() >= 100 {
         assert!(stats.accepted > 0 && stats.stored > 0 && stats.refused > 0, "nothing was tried");
+        assert!(stats.detached > 0 && stats.panics > 0 && stats.guests > 0, "nobody waited");
     }
 }
 

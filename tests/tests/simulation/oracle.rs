@@ -16,11 +16,16 @@ use crate::world::World;
 pub(crate) struct Value {
     pub(crate) key: usize,
     pub(crate) version: u64,
+    /// How long it may be cached; zero is not at all.
+    pub(crate) ttl: Duration,
 }
 
-/// The error of a recompute, and what it panics with: what it has read.
+/// The error of a recompute, and what it panics with: what it has read, and for which call.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Failed(pub(crate) Value);
+pub(crate) struct Failed {
+    pub(crate) value: Value,
+    pub(crate) by: u64,
+}
 
 /// A call, as the oracle knows it.
 #[derive(Debug, Clone, Copy)]
@@ -28,27 +33,36 @@ pub(crate) struct Call {
     pub(crate) who: Who,
     pub(crate) key: usize,
     pub(crate) number: u64,
+    pub(crate) begun: Duration,
     /// The floor when it started.
     floor: u64,
 }
 
+impl Call {
+    /// Whether both are calls for one key in one process.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        (self.who, self.key) == (other.who, other.key) && self.number != other.number
+    }
+}
+
 impl World {
     /// Notes that a call starts now.
-    pub(crate) fn begin(&self, who: Who, key: usize, how: &'static str) -> Call {
+    pub(crate) fn begin(&self, who: Who, key: usize, how: impl Into<String>) -> Call {
         let mut state = self.state();
         state.stats.calls += 1;
         let (number, floor) = (state.stats.calls, state.rows[key].floor);
+        let (how, begun) = (how.into(), state.now());
         state.log(Some(key), What::Called { who, call: number, floor, how });
-        Call { who, key, number, floor }
+        Call { who, key, number, begun, floor }
     }
 
     /// A recompute reads the database.
-    pub(crate) fn read(&self, call: Call) -> Value {
+    pub(crate) fn read(&self, call: Call, ttl: Duration) -> Value {
         let mut state = self.state();
         state.stats.loads += 1;
         let version = state.rows[call.key].version;
         state.log(Some(call.key), What::Read { who: call.who, call: call.number, version });
-        Value { key: call.key, version }
+        Value { key: call.key, version, ttl }
     }
 
     /// Checks the value that a call was given.
@@ -59,7 +73,7 @@ impl World {
     }
 
     /// Checks the error that a call was given: it may say as much about the data as a value does.
-    pub(crate) fn failed(&self, call: Call, Failed(value): Failed) {
+    pub(crate) fn failed(&self, call: Call, Failed { value, .. }: Failed) {
         self.ended(call, format!("is given an error about version {}", value.version));
         self.state().stats.errors += 1;
         self.check(call, value);
@@ -93,28 +107,27 @@ impl World {
         self.state().stats.dropped += 1;
     }
 
+    /// Notes that the panic of its own body went on in a call.
+    pub(crate) fn panicked(&self, call: Call) {
+        self.ended(call, "panics".to_owned());
+        self.state().stats.panics += 1;
+    }
+
     /// Notes that a call's caller leaves it alone for a while.
     pub(crate) fn stalls(&self, call: Call, lasts: Duration) {
+        self.is_left_alone(call);
         self.ended(call, format!("is not polled for {lasts:?}"));
     }
 
     /// Notes that a call's caller has forgotten it.
     pub(crate) fn parked(&self, call: Call) {
+        self.is_left_alone(call);
         self.ended(call, "is not polled any more".to_owned());
     }
 
     fn ended(&self, call: Call, end: String) {
         let what = What::Ended { who: call.who, call: call.number, end };
         self.state().log(Some(call.key), what);
-    }
-
-    /// Checks how long a call took that its caller did not hold up.
-    pub(crate) fn took(&self, call: Call, time: Duration) {
-        let longest = self.plan.longest_call();
-        self.state().stats.took(time, longest);
-        if time > longest {
-            self.betrayed(call, format!("took {time:?}, and may take {longest:?}"));
-        }
     }
 
     /// Checks that no lock is left, when all leases must have run out.

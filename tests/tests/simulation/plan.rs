@@ -10,6 +10,9 @@ pub(crate) const OP_TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest that a caller leaves its call alone.
 pub(crate) const LONGEST_STALL: Duration = Duration::from_millis(900);
 
+/// After how long a guest that is not polled is passed over.
+pub(crate) const STUCK_AFTER: Duration = Duration::from_secs(1);
+
 /// How long the network is given to deliver what is left, once the trouble is over.
 pub(crate) const CALM: Duration = Duration::from_millis(500);
 
@@ -36,7 +39,14 @@ pub(crate) struct Plan {
     pub(crate) change: Duration,
     /// Whether some changes are written to the cache instead of invalidated.
     pub(crate) sets: bool,
+    /// The longest that a body takes which does not hang.
     pub(crate) longest_load: Duration,
+    /// How many calls in a hundred have tasks load for them.
+    pub(crate) detached: u64,
+    /// Bodies fail, and nothing else does: no trouble, no changes, and every caller waits for its call, for however
+    /// long. So a call meets nothing that would have it wait for more than two loads.
+    pub(crate) only_failures: bool,
+    pub(crate) load_timeout: Duration,
     pub(crate) ttl: Duration,
     pub(crate) beta: f64,
     pub(crate) lock_timeout: Duration,
@@ -58,7 +68,7 @@ const fn ms(millis: u64) -> Duration {
 impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed, &[0]);
-        Self {
+        let plan = Self {
             seed,
             transport: dice.pick(&[Transport::Pool, Transport::Pipeline]),
             workers: dice.pick(&[2, 3]),
@@ -68,6 +78,9 @@ impl Plan {
             change: ms(dice.pick(&[200, 600, 1_500])),
             sets: dice.percent(25),
             longest_load: ms(dice.pick(&[60, 800, 800])),
+            detached: dice.pick(&[0, 50, 50, 100]),
+            only_failures: dice.percent(15),
+            load_timeout: ms(dice.pick(&[2_000, 5_000])),
             ttl: dice.millis(ms(200)..=ms(2_000)),
             beta: dice.pick(&[0.0, 1.0, 1.0, 8.0]),
             lock_timeout: dice.millis(ms(100)..=ms(500)),
@@ -76,14 +89,19 @@ impl Plan {
             tick: ms(dice.pick(&[2, 5])),
             fail_rate: dice.pick(&[0.0, 0.0, 0.002, 0.02]),
             chaos: dice.millis(ms(1_500)..=ms(3_500)),
-        }
+        };
+        if plan.only_failures { plan.without_trouble() } else { plan }
     }
 
-    /// The longest that a call may take whose caller polls it: it waits for the lock, then for
-    /// somebody who loads without it and may be left alone, then it loads for itself. Each of these
-    /// asks the store a few times.
-    pub(crate) fn longest_call(&self) -> Duration {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        self.wait_for_lock + PATIENCE + 2 * self.longest_load + 6 * OP_TIMEOUT
+    /// The same plan with a network that answers in time, leases that do not lapse, and a `wait_for_lock` that does
+    /// not end any wait.
+    fn without_trouble(self) -> Self {
+        Self {
+            lock_timeout: Duration::from_secs(1),
+            wait_for_lock: Duration::from_secs(20),
+            latency: self.latency.min(ms(30)),
+            fail_rate: 0.0,
+            ..self
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cachefence::Store;
 use cachefence::store::{
     self as api, Acquire, Acquired, Held, Key, NewValue, Revision, Snapshot, StoreError,
-    StoreFuture, StoreResult, Timestamp, Token,
+    StoreFuture, StoreResult, Timestamp, Token, Traits,
 };
 use tokio::time::timeout;
 
@@ -60,6 +60,12 @@ impl RemoteStore {
 }
 
 impl Store for RemoteStore {
+    fn traits(&self) -> Traits {
+        let mut traits = Traits::default();
+        traits.call_budget = Some(OP_TIMEOUT);
+        traits
+    }
+
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
         StoreFuture::new(async {
             match self.ask(key, Op::Read).await? {

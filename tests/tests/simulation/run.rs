@@ -39,7 +39,9 @@ pub(crate) fn play(seed: u64) -> Arc<World> {
             world.state().violation(None, "somebody waits forever");
         }
     }
-    let leases_end = sim.elapsed() + world.plan.lock_timeout + 2 * OP_TIMEOUT;
+    // What hangs keeps its lease until the load has taken too long.
+    let loads_end = sim.elapsed().max(world.plan.chaos + 2 * OP_TIMEOUT + world.plan.load_timeout);
+    let leases_end = loads_end + 2 * world.plan.lock_timeout + 2 * OP_TIMEOUT;
     while sim.elapsed() < leases_end && world.failure().is_none() {
         step(&mut sim, &world);
     }
@@ -71,7 +73,7 @@ fn simulation<'a>(world: &Arc<World>) -> Sim<'a> {
 }
 
 fn step(sim: &mut Sim<'_>, world: &World) {
-    world.state().now = sim.elapsed();
+    world.state().outside = sim.elapsed();
     if let Err(error) = sim.step() {
         world.state().violation(None, format!("a host failed: {error}"));
     }

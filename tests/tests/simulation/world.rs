@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::journal::{Event, Journal, What, Who};
 use crate::plan::Plan;
 use crate::table::Table;
+use crate::waits::Waits;
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
@@ -22,9 +23,10 @@ pub(crate) struct State {
     pub(crate) table: Table,
     /// How many values each token has stored.
     pub(crate) fills: HashMap<String, u32>,
+    pub(crate) waits: Waits,
     pub(crate) stats: Stats,
     /// The virtual time, for what happens outside of a host.
-    pub(crate) now: Duration,
+    pub(crate) outside: Duration,
     pub(crate) journal: Journal,
     lives: Vec<u64>,
     finished: usize,
@@ -46,15 +48,19 @@ pub(crate) struct Stats {
     pub(crate) calls: u64,
     pub(crate) values: u64,
     pub(crate) errors: u64,
+    pub(crate) panics: u64,
+    pub(crate) detached: u64,
     pub(crate) dropped: u64,
     pub(crate) loads: u64,
+    /// The loads of calls that had waited for as long as they may.
+    pub(crate) guests: u64,
     pub(crate) operations: u64,
     pub(crate) stored: u64,
     pub(crate) refused: u64,
     pub(crate) changes: u64,
     pub(crate) accepted: u64,
     pub(crate) troubles: u64,
-    /// The closest that a call came to its bound, in percent of it.
+    /// The closest that a call came to the longest wait, in percent of it.
     pub(crate) closest: u128,
 }
 
@@ -99,8 +105,12 @@ impl World {
 }
 
 impl State {
+    pub(crate) fn now(&self) -> Duration {
+        turmoil::sim_elapsed().unwrap_or(self.outside)
+    }
+
     pub(crate) fn log(&mut self, key: Option<usize>, what: What) {
-        let at = turmoil::sim_elapsed().unwrap_or(self.now);
+        let at = self.now();
         self.journal.note(Event { at, key, what });
     }
 
@@ -114,8 +124,11 @@ impl Stats {
         self.calls += other.calls;
         self.values += other.values;
         self.errors += other.errors;
+        self.panics += other.panics;
+        self.detached += other.detached;
         self.dropped += other.dropped;
         self.loads += other.loads;
+        self.guests += other.guests;
         self.operations += other.operations;
         self.stored += other.stored;
         self.refused += other.refused;
