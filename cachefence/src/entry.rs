@@ -206,8 +206,10 @@ impl<T> Entry<T> {
     /// [`stale_while_revalidate`](Self::stale_while_revalidate). Within [`stale_if_error`](Self::stale_if_error) only,
     /// it waits for the load, but no longer than [`recompute_timeout`](Self::recompute_timeout).
     ///
-    /// `recompute` is called by the caller that begins the load, so what it borrows has to be cloned before its future
-    /// is made; the future runs in the task, inside the caller's `tracing` span. The task runs on the tokio runtime of the
+    /// `recompute` is called by the caller that begins the load, *before* the load has its lease, so what it borrows can be
+    /// cloned before its future is made. It must not read the data itself, or start to: what is read there may be older
+    /// than an invalidation that came before the lease. The future runs in the task, under the lease and inside the caller's
+    /// `tracing` span. The task runs on the tokio runtime of the
     /// caller, and ends with it. On a `current_thread` runtime the task runs while the runtime is driven by
     /// `block_on`. Outside a runtime the load runs in its caller.
     ///

@@ -12,7 +12,7 @@
 use std::future::{Future, pending, poll_fn};
 use std::mem;
 use std::panic::resume_unwind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,8 +32,10 @@ use crate::engine::{
 use crate::error::BoxError;
 use crate::observe::{BypassReason, LoadOutcome, PANICKED, RequestResult, Uncached};
 use crate::options::Policy;
+use crate::race::{First, race};
 use crate::request::Request;
 use crate::share::{KeepError, Share};
+use crate::time::sleep_until;
 
 /// Turns what a body returns into a result.
 pub(crate) type IntoResult<R, T, E> = fn(R) -> Result<T, E>;
@@ -354,16 +356,22 @@ where
                 held.or_else(|| decode_shared::<T, E, S>(engine, request, &refreshed.value))?;
             Some((held, refreshed.result))
         });
-        let runtime = engine.tasks.runtime(call.template());
-        if let Some((held, how)) = held {
-            match runtime {
-                Some(runtime) => drop(fetch.start(&call, load, &runtime)),
-                None => engine.observers.skipped_refresh(request.key()),
+        let runtime = engine.tasks.runtime();
+        let has_room = engine.tasks.has_room(call.template());
+        match (held, &runtime) {
+            (Some((held, how)), Some(runtime)) => {
+                if has_room {
+                    drop(fetch.start(&call, load, runtime));
+                } else {
+                    engine.observers.skipped_refresh(request.key());
+                }
+                call.served(engine, how);
+                return Ok(Ok(held));
             }
-            call.served(engine, how);
-            return Ok(Ok(held));
+            // Without a runtime the load runs in its caller, whatever that holds.
+            (Some(_) | None, _) => {}
         }
-        let Some(runtime) = runtime else {
+        let Some(runtime) = runtime.filter(|_| has_room) else {
             call.detach(false);
             let served = fetch.serve(Box::new((call, load.into_next(), None))).await;
             return served.map_err(Unserved::into_fetch);
@@ -371,13 +379,19 @@ where
         let (task, waits) = fetch.start(&call, load, &runtime);
         let own = waits.own_load();
         let decode = |value: &Encoded| decode_shared::<T, E, S>(engine, request, value);
+        let mut limit = None;
         let (instead, has_failed) = match engine::wait_for_task(engine, &mut call, waits).await {
             Waited::Value(value) => (decode(&value).map(|value| (value, own.result())), false),
             Waited::TakesTooLong(held) => (decode(&held.value).zip(Some(held.result)), false),
             Waited::Failed(held) => {
-                (held.and_then(|held| decode(&held.value).zip(Some(held.result))), true)
+                let held = held.and_then(|held| decode(&held.value).zip(Some(held.result)));
+                // It may be another load that has failed, beside this one, which hangs.
+                (held, own.has_ended())
             }
-            Waited::OwnResult => (None, false),
+            Waited::OwnResult(held, until) => {
+                limit = held.zip(until);
+                (None, false)
+            }
         };
         if let Some((value, how)) = instead {
             if has_failed {
@@ -397,7 +411,19 @@ where
             call.served(engine, how);
             return Ok(Ok(value));
         }
-        match task.await {
+        let (mut task, until) = (task, limit.as_ref().map(|(_, until)| *until));
+        let ended = match race(Pin::new(&mut task), pin!(sleep_until(until))).await {
+            First::A(ended) => ended,
+            First::B(()) => {
+                let held = limit.and_then(|(held, _)| decode(&held.value).zip(Some(held.result)));
+                if let Some((value, how)) = held {
+                    call.served(engine, how);
+                    return Ok(Ok(value));
+                }
+                task.await
+            }
+        };
+        match ended {
             Ok(Some(result)) => {
                 call.served(engine, own.result());
                 Ok(result)

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::JoinHandle;
 
 use crate::sync::lock;
 
@@ -25,19 +25,21 @@ const MOST_OF_CACHE: usize = 256;
 #[derive(Default)]
 pub(crate) struct Tasks {
     state: Mutex<State>,
-    /// Wakes whoever waits for tasks to end.
-    ended: Notify,
+    /// Wakes whoever waits for tasks to end, or is to end.
+    changed: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    /// The tasks that run, by number; the loads among them can be aborted.
-    running: HashMap<u64, Option<AbortHandle>>,
+    /// The tasks that run, by number, and which of them are loads.
+    running: HashMap<u64, bool>,
     last_number: u64,
     /// How many loads of each function run that nobody waits for. The function is its template.
     unwaited: HashMap<&'static str, usize>,
     /// Whether the cache has been shut down, and begins no load any more that could outlive its caller.
     is_closed: bool,
+    /// Whether the loads that run are to end as soon as nobody waits for them.
+    is_over: bool,
 }
 
 /// A task that runs.
@@ -53,16 +55,19 @@ pub(crate) struct Unwaited {
 }
 
 impl Tasks {
-    /// The runtime for a task that leads a load of the function; `None` if there is none, if the cache has been
-    /// shut down, or if as many loads run as may of which nobody waits for any.
-    pub(crate) fn runtime(&self, template: &'static str) -> Option<Handle> {
-        let has_room = {
-            let state = self.state();
-            !state.is_closed
-                && state.unwaited.get(template).is_none_or(|count| *count < MOST_OF_FUNCTION)
-                && state.unwaited.values().sum::<usize>() < MOST_OF_CACHE
-        };
-        Handle::try_current().ok().filter(|_| has_room)
+    /// The runtime for a task that leads a load; `None` if there is none, or if the cache has been shut down.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        if self.state().is_closed {
+            return None;
+        }
+        Handle::try_current().ok()
+    }
+
+    /// Whether one more load of the function may begin that nobody may come to wait for.
+    pub(crate) fn has_room(&self, template: &'static str) -> bool {
+        let state = self.state();
+        state.unwaited.get(template).is_none_or(|count| *count < MOST_OF_FUNCTION)
+            && state.unwaited.values().sum::<usize>() < MOST_OF_CACHE
     }
 
     /// Runs a load in a task of its own.
@@ -71,22 +76,17 @@ impl Tasks {
         runtime: &Handle,
         load: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let running = self.begin();
-        let number = running.number;
-        let task = runtime.spawn(async move {
+        let running = self.begin(true);
+        runtime.spawn(async move {
             let _running = running;
             load.await
-        });
-        if let Some(abort) = self.state().running.get_mut(&number) {
-            *abort = Some(task.abort_handle());
-        }
-        task
+        })
     }
 
     /// Carries `work` to its end in a task of its own, if there is a runtime to run it on.
     pub(crate) fn detach(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
         if let Ok(runtime) = Handle::try_current() {
-            let running = self.begin();
+            let running = self.begin(false);
             runtime.spawn(async move {
                 let _running = running;
                 work.await;
@@ -103,31 +103,36 @@ impl Tasks {
     /// Begins no load any more, and waits for those that run.
     pub(crate) async fn close(&self) {
         self.state().is_closed = true;
-        self.wait_until(|state| state.running.values().all(Option::is_none)).await;
+        self.wait_until(|state| !state.running.values().any(|is_load| *is_load)).await;
     }
 
-    /// Aborts the loads that run, and waits until all tasks have ended.
-    pub(crate) async fn abort(&self) {
-        let loads: Vec<_> = self.state().running.values().flatten().cloned().collect();
-        loads.iter().for_each(AbortHandle::abort);
+    /// Has the loads that run end as soon as nobody waits for them, and waits until all tasks have ended.
+    pub(crate) async fn end(&self) {
+        self.state().is_over = true;
+        self.changed.notify_waiters();
         self.wait_until(|state| state.running.is_empty()).await;
+    }
+
+    /// Waits until loads are to end as soon as nobody waits for them.
+    pub(crate) async fn over(&self) {
+        self.wait_until(|state| state.is_over).await;
     }
 
     async fn wait_until(&self, over: impl Fn(&State) -> bool) {
         loop {
-            let ended = self.ended.notified();
+            let changed = self.changed.notified();
             if over(&self.state()) {
                 return;
             }
-            ended.await;
+            changed.await;
         }
     }
 
-    fn begin(self: &Arc<Self>) -> Running {
+    fn begin(self: &Arc<Self>, is_load: bool) -> Running {
         let mut state = self.state();
         state.last_number += 1;
         let number = state.last_number;
-        state.running.insert(number, None);
+        state.running.insert(number, is_load);
         Running { tasks: Arc::clone(self), number }
     }
 
@@ -138,9 +143,8 @@ impl Tasks {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let abort = self.tasks.state().running.remove(&self.number);
-        drop(abort); // with the lock released
-        self.tasks.ended.notify_waiters();
+        self.tasks.state().running.remove(&self.number);
+        self.tasks.changed.notify_waiters();
     }
 }
 
@@ -158,17 +162,16 @@ impl Drop for Unwaited {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
     use std::time::Duration;
 
     use tokio::time::sleep;
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_function_has_its_share_and_a_cache_its_sum() {
+    #[test]
+    fn a_function_has_its_share_and_a_cache_its_sum() {
         let tasks = Arc::<Tasks>::default();
-        let has_room = |template| tasks.runtime(template).is_some();
+        let has_room = |template| tasks.has_room(template);
         let mut places = Vec::new();
         for template in ["a", "b", "c", "d"] {
             for _ in 0..MOST_OF_FUNCTION {
@@ -186,20 +189,23 @@ mod tests {
 
     #[test]
     fn without_a_runtime_no_load_is_detached() {
-        assert!(Tasks::default().runtime("").is_none());
+        assert!(Tasks::default().runtime().is_none());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn closing_waits_for_loads_and_aborting_for_all_that_they_leave_behind() {
+    async fn closing_waits_for_loads_and_ending_for_all_that_they_leave_behind() {
         let (tasks, runtime) = (Arc::<Tasks>::default(), Handle::current());
         let load = tasks.load(&runtime, sleep(Duration::from_secs(9)));
         tasks.close().await;
         assert!(load.is_finished());
-        assert!(tasks.runtime("").is_none(), "it is closed");
-        let hangs = tasks.load(&runtime, pending::<()>());
+        assert!(tasks.runtime().is_none(), "it is closed");
+        let ends = {
+            let tasks = Arc::clone(&tasks);
+            async move { tasks.over().await }
+        };
+        let load = tasks.load(&runtime, ends);
         tasks.detach(sleep(Duration::from_secs(1)));
-        tasks.abort().await;
-        assert!(hangs.await.unwrap_err().is_cancelled());
-        assert!(tasks.state().running.is_empty());
+        tasks.end().await;
+        assert!(load.is_finished() && tasks.state().running.is_empty());
     }
 }

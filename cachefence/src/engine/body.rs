@@ -38,11 +38,15 @@ struct Shared<'a> {
     state: State,
     /// Why the body runs without the lease, if it does.
     bypass: Option<BypassReason>,
-    /// The run of the body, from its first poll until its outcome is known. It is in a box because most callers
-    /// run no body.
-    load: Option<Box<Load<'a>>>,
-    /// In a box, as the load.
-    panic: Option<Box<Panic>>,
+    /// In a box, because most callers run no body.
+    ran: Option<Box<Ran<'a>>>,
+}
+
+/// What is known of a body that has begun.
+enum Ran<'a> {
+    /// Its run, until the outcome is known.
+    Load(Load<'a>),
+    Panicked(Panic),
 }
 
 /// What a body has panicked with.
@@ -90,18 +94,34 @@ impl<'a> Body<'a> {
 
     /// What the body has panicked with, if it has, for the one caller in which the panic goes on.
     pub(crate) fn take_panic(&self) -> Option<Panic> {
-        self.shared().panic.take().map(|panic| *panic)
+        let mut shared = self.shared();
+        let ran = shared.ran.take_if(|ran| matches!(**ran, Ran::Panicked(_)))?;
+        match *ran {
+            Ran::Panicked(panic) => Some(panic),
+            Ran::Load(_) => None,
+        }
+    }
+
+    fn take_load(&self) -> Option<Load<'a>> {
+        let mut shared = self.shared();
+        let ran = shared.ran.take_if(|ran| matches!(**ran, Ran::Load(_)))?;
+        match *ran {
+            Ran::Load(load) => Some(load),
+            Ran::Panicked(_) => None,
+        }
     }
 
     /// The span of the body's run.
     pub(super) fn span(&self) -> LoadSpan {
-        self.shared().load.as_ref().map_or(LoadSpan::none(), |load| load.span().clone())
+        match self.shared().ran.as_deref() {
+            Some(Ran::Load(load)) => load.span().clone(),
+            Some(Ran::Panicked(_)) | None => LoadSpan::none(),
+        }
     }
 
     /// Says what became of the value that the body gave.
     pub(super) fn landed(&self, outcome: LoadOutcome) {
-        let load = self.shared().load.take();
-        if let Some(load) = load {
+        if let Some(load) = self.take_load() {
             load.end(outcome);
         }
     }
@@ -113,27 +133,35 @@ impl<'a> Body<'a> {
 
     /// Polls the body by `poll`. While that runs, no lock is held. A panic is one way for the load to end.
     fn poll(&self, poll: &mut dyn FnMut() -> Poll<Ended>) -> Poll<Ended> {
-        let (load, bypass) = {
+        let (ran, bypass) = {
             let mut shared = self.shared();
-            (shared.load.take(), shared.bypass)
+            (shared.ran.take(), shared.bypass)
         };
-        let mut load = load.unwrap_or_else(|| Box::new(self.observers.load(self.key, bypass)));
-        let mut polled = Poll::Pending;
-        load.poll(&mut || {
-            // A body that has panicked is not polled again, so nobody sees what it left half done.
-            polled = catch_unwind(AssertUnwindSafe(&mut *poll)).unwrap_or_else(|panic| {
-                self.shared().panic = Some(Box::new(panic));
-                Poll::Ready(Ended::Panicked)
+        let begin = || Box::new(Ran::Load(self.observers.load(self.key, bypass)));
+        let mut ran = ran.unwrap_or_else(begin);
+        let (mut polled, mut panicked) = (Poll::Pending, None);
+        if let Ran::Load(load) = &mut *ran {
+            load.poll(&mut || {
+                // A body that has panicked is not polled again, so nobody sees what it left half done.
+                polled = catch_unwind(AssertUnwindSafe(&mut *poll)).unwrap_or_else(|panic| {
+                    panicked = Some(panic);
+                    Poll::Ready(Ended::Panicked)
+                });
+                polled.is_ready()
             });
-            polled.is_ready()
-        });
-        match &polled {
-            Poll::Ready(Ended::Failed(_) | Ended::FailedNotKept) => {
-                load.end(LoadOutcome::Failed);
-            }
-            Poll::Ready(Ended::Panicked) => load.end(LoadOutcome::Panicked),
-            Poll::Ready(Ended::Value { .. }) | Poll::Pending => self.shared().load = Some(load),
         }
+        let over = match &polled {
+            Poll::Ready(Ended::Failed(_) | Ended::FailedNotKept) => LoadOutcome::Failed,
+            Poll::Ready(Ended::Panicked) => LoadOutcome::Panicked,
+            Poll::Ready(Ended::Value { .. }) | Poll::Pending => {
+                self.shared().ran = Some(ran);
+                return polled;
+            }
+        };
+        if let Ran::Load(load) = *ran {
+            load.end(over);
+        }
+        self.shared().ran = panicked.map(|panic| Box::new(Ran::Panicked(panic)));
         polled
     }
 

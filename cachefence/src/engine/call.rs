@@ -42,7 +42,10 @@ pub(crate) struct Call<'a> {
     pub(super) key: &'a Key,
     pub(crate) policy: &'a Policy,
     pub(crate) decodes: Decodes,
-    audience: Audience,
+    /// The task of a load that the call is made in, in place of its caller.
+    task: Option<Arc<TaskState>>,
+    /// Whether tasks lead the call's loads.
+    detaches: bool,
     /// When the call began, in the order of calls, reads and loads. It is taken before the first read,
     /// except of a store that answers at once: there it is `None` until the call loads or waits.
     pub(super) ticket: Option<Ticket>,
@@ -50,22 +53,10 @@ pub(crate) struct Call<'a> {
     missed: Option<Instant>,
     /// How long the call has waited for other callers' loads, in microseconds.
     waited_micros: AtomicU64,
-    /// When the call serves its stale value rather than wait for a fresh one: `recompute_timeout` after
-    /// the first stale value was found.
-    pub(super) soft_deadline: Option<Instant>,
     /// How long the call has waited for the store.
     pub(super) budget: StoreBudget,
     /// How often the call has read again.
     pub(super) rounds: u32,
-}
-
-/// Who waits for a call, and who leads its loads.
-enum Audience {
-    Caller,
-    /// A caller, whose loads tasks lead.
-    Detaching,
-    /// The call is made in the task of a load, in place of a caller.
-    Task(Arc<TaskState>),
 }
 
 /// A call that is made in the task of a load, in place of its caller.
@@ -79,8 +70,7 @@ pub(crate) struct TaskCall {
 impl TaskCall {
     pub(crate) fn with<'a>(self, key: &'a Key, policy: &'a Policy) -> Call<'a> {
         let Self { decodes, ticket, missed, state } = self;
-        let audience = Audience::Task(state);
-        Call { audience, ticket, missed, ..Call::new(key, policy, decodes) }
+        Call { task: Some(state), ticket, missed, ..Call::new(key, policy, decodes) }
     }
 }
 
@@ -131,11 +121,11 @@ impl<'a> Call<'a> {
             key,
             policy,
             decodes,
-            audience: Audience::Caller,
+            task: None,
+            detaches: false,
             ticket: None,
             missed: None,
             waited_micros: AtomicU64::new(0),
-            soft_deadline: None,
             budget: StoreBudget::default(),
             rounds: 0,
         }
@@ -149,19 +139,16 @@ impl<'a> Call<'a> {
 
     /// Has tasks lead the loads of this call, or, if they cannot, has the call lead them itself.
     pub(crate) fn detach(&mut self, detaches: bool) {
-        self.audience = if detaches { Audience::Detaching } else { Audience::Caller };
+        self.detaches = detaches;
     }
 
     pub(super) fn detaches(&self) -> bool {
-        matches!(self.audience, Audience::Detaching)
+        self.detaches
     }
 
     /// The state of the task that this call is made in, if it is a load's task.
     pub(super) fn task(&self) -> Option<&Arc<TaskState>> {
-        match &self.audience {
-            Audience::Task(state) => Some(state),
-            Audience::Caller | Audience::Detaching => None,
-        }
+        self.task.as_ref()
     }
 
     /// Whether nobody is given what the call returns.
@@ -198,22 +185,11 @@ impl<'a> Call<'a> {
         Wait { micros: &self.waited_micros, since: Instant::now(), span }
     }
 
-    /// Starts the clock of `recompute_timeout`, unless it runs.
-    pub(super) fn may_give_up(&mut self) {
-        if self.soft_deadline.is_none() {
-            self.soft_deadline = self.soft_limit(Instant::now());
-        }
-    }
-
-    /// Until when the call waits for a load that began at `since`, if it is another caller's: less long if the
-    /// call holds a stale value to serve instead. `None` is for ever.
+    /// Until when the call waits for other callers' loads: less long if it holds a stale value to serve instead.
+    /// `None` is for ever. `since` is when the load began, if that is known: calls that come to a load which hangs
+    /// do not each wait for it anew.
     pub(super) fn waits_until(&self, attempt: &Attempt, since: Option<Instant>) -> Option<Instant> {
-        // The limit counts from the start of the load: calls that come to a load which hangs do not each wait
-        // for it anew.
-        let soft = match since {
-            Some(since) => self.soft_limit(since),
-            None => self.soft_deadline,
-        };
+        let soft = since.or(self.missed).and_then(|since| self.soft_limit(since));
         let soft = soft.filter(|_| attempt.held.is_some());
         match (self.ends_waiting(), soft) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -227,10 +203,26 @@ impl<'a> Call<'a> {
         self.missed?.checked_add(self.policy.wait_for_lock.checked_mul(2)?)
     }
 
+    /// How long the body of a guest may take before it is taken for one that hangs, and another guest loads.
+    pub(super) fn guest_hangs_after(&self) -> Duration {
+        /// Where callers wait for nobody, a guest is all that keeps them from loading at once.
+        const WITHOUT_WAITING: Duration = Duration::from_secs(60);
+        match self.policy.wait_for_lock {
+            Duration::ZERO => WITHOUT_WAITING,
+            wait => wait.max(STUCK_AFTER).saturating_mul(2),
+        }
+    }
+
     /// Whether a load that last showed `progress` then has kept the call's process waiting for so long that it
     /// is given a hedge.
     pub(super) fn is_late(&self, progress: Instant) -> bool {
         progress.elapsed() >= self.policy.wait_for_lock
+    }
+
+    /// As [`is_late`](Self::is_late), for the refresh of a value that is served meanwhile: nobody waits, so there is no
+    /// hurry.
+    pub(super) fn is_late_refresh(&self, progress: Instant) -> bool {
+        progress.elapsed() >= self.policy.wait_for_lock.max(STUCK_AFTER)
     }
 
     /// When a load that last showed `progress` then is late. `None` is never.

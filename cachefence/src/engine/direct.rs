@@ -6,7 +6,6 @@
 
 use serde::de::DeserializeOwned;
 
-use super::landing::Landing;
 use super::parts::Engine;
 use super::read::send::read_entry;
 use crate::error::StoreError;
@@ -54,7 +53,7 @@ pub(crate) async fn set(
             lease.end(Outcome::Store(value.clone())).await
         };
         let set = set.await;
-        engine.loads.void(key.as_str(), Landing::ReadAgain);
+        engine.invalidations.void_loads(key);
         if set? {
             return Ok(());
         }

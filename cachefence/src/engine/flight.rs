@@ -59,15 +59,19 @@ struct State<O, C> {
     since: Instant,
     /// When the holder of the baton last showed progress.
     progress: Instant,
-    /// Wakes whoever waits for the last member to leave.
-    deserted: Option<Waker>,
+    /// Wakes those who wait for the last member to leave.
+    deserted: Vec<Waker>,
+    /// Whether another flight has overtaken this one.
+    overtaken: bool,
+    /// Whether no flight may overtake this one.
+    alone: bool,
     wakers: Wakers,
 }
 
 impl<O, C> State<O, C> {
     /// Who is to be woken because the last member has left.
-    fn deserted(&mut self) -> Option<Waker> {
-        if self.wakers.members() == 0 { self.deserted.take() } else { None }
+    fn deserted(&mut self) -> Vec<Waker> {
+        if self.wakers.members() == 0 { mem::take(&mut self.deserted) } else { Vec::new() }
     }
 }
 
@@ -101,7 +105,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         cold: bool,
     ) -> (Baton<O, C, H>, Member<O, C, H>) {
         let mut state = self.state();
-        state.sealed = true;
+        (state.sealed, state.overtaken) = (true, true);
         let place = Some(state.wakers.enter());
         drop(state);
         let baton = Self::begin_after(Some(Arc::clone(self)), home, cold);
@@ -117,7 +121,9 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
             outcome: None,
             since: now,
             progress: now,
-            deserted: None,
+            deserted: Vec::new(),
+            overtaken: false,
+            alone: false,
             wakers: Wakers::default(),
         };
         let flight = Arc::new(Self { home, overtaken, state: Mutex::new(state) });
@@ -155,7 +161,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
     }
 
     /// Closes the flight to further callers.
-    fn seal(self: &Arc<Self>) {
+    pub(crate) fn seal(self: &Arc<Self>) {
         if !mem::replace(&mut self.state().sealed, true) {
             self.home.forget(self);
         }
@@ -195,18 +201,47 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         self.state().progress
     }
 
-    /// Waits until the flight has no member. One task at a time may wait for that.
+    /// Has no flight overtake this one: another one could do no more than this one does.
+    pub(crate) fn stay_alone(&self) {
+        self.state().alone = true;
+    }
+
+    /// Whether a flight may overtake this one, now or after the one that has overtaken it was given up.
+    pub(crate) fn may_be_overtaken(&self) -> bool {
+        let state = self.state();
+        state.outcome.is_none() && !state.alone && (!state.sealed || state.overtaken)
+    }
+
+    /// Waits until nobody is a member of the flight, or of those that it has overtaken.
     pub(crate) fn deserted(&self) -> impl Future<Output = ()> {
-        poll_fn(|cx| {
-            let mut state = self.state();
-            if state.wakers.members() == 0 {
-                return Poll::Ready(());
+        poll_fn(move |cx| {
+            let mut next = Some(self);
+            while let Some(flight) = next {
+                let mut state = flight.state();
+                if state.wakers.members() > 0 {
+                    let waits = state.deserted.iter().any(|waker| waker.will_wake(cx.waker()));
+                    if !waits {
+                        state.deserted.push(cx.waker().clone());
+                    }
+                    return Poll::Pending;
+                }
+                next = flight.overtaken.as_deref();
             }
-            let replaced = state.deserted.replace(cx.waker().clone());
-            drop(state);
-            drop(replaced);
-            Poll::Pending
+            Poll::Ready(())
         })
+    }
+
+    /// Whether callers wait for the flight, or for one that it has overtaken.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let mut next = Some(self);
+        while let Some(flight) = next {
+            let state = flight.state();
+            if state.outcome.is_none() && state.wakers.members() > 0 {
+                return true;
+            }
+            next = flight.overtaken.as_deref();
+        }
+        false
     }
 
     /// Offers the cargo of a baton whose holder is gone to the members; gives it back if there are

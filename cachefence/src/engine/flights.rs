@@ -25,7 +25,9 @@ pub(crate) struct Flights<O, C> {
 /// How many shards there are: enough that two threads seldom need the same one.
 const SHARDS: usize = 32;
 
-type Shard<O, C> = HashMap<Arc<str>, Arc<Flight<O, C, Place<O, C>>>, DefaultHashBuilder>;
+type Shard<O, C> = HashMap<Arc<str>, OneFlight<O, C>, DefaultHashBuilder>;
+
+type OneFlight<O, C> = Arc<Flight<O, C, Place<O, C>>>;
 
 /// The baton of a flight that has overtaken another, and a place in that other one.
 pub(crate) type Overtaking<O, C> = (Baton<O, C, Place<O, C>>, Member<O, C, Place<O, C>>);
@@ -73,23 +75,28 @@ impl<O, C: Default> Flights<O, C> {
         (!taken).then(|| self.begin(&mut shard, key, false))
     }
 
-    /// Begins a flight of `key` in place of one that can be joined and whose progress is `late`. The caller is
-    /// a member of that one too. `None` if there is no such flight.
+    /// Begins a flight of `key` in place of one that can be joined and whose progress is `late`, or of the
+    /// caller's `own`, if the flight that had overtaken that one was given up. The caller is a member of the one that is
+    /// overtaken too. `None` if there is no such flight.
     pub(crate) fn overtake(
         self: &Arc<Self>,
         key: &str,
-        cold: bool,
+        own: Option<&OneFlight<O, C>>,
         late: impl FnOnce(Instant) -> bool,
     ) -> Option<Overtaking<O, C>> {
         let mut shard = self.shard(key);
-        let flight = shard.get(key).filter(|flight| !flight.is_sealed())?;
+        let current = shard.get(key).filter(|flight| !flight.is_sealed());
+        let flight = current.or(own).filter(|flight| flight.may_be_overtaken())?;
         if !late(flight.progress()) {
             return None;
         }
         let key = Arc::clone(&flight.home.key);
         let home = Place { flights: Arc::clone(self), key: Arc::clone(&key) };
-        let (baton, member) = flight.overtake(home, cold);
+        let (baton, member) = flight.overtake(home, false);
         let overtaken = shard.insert(key, Arc::clone(&baton.flight));
+        if overtaken.is_none() {
+            self.open.fetch_add(1, Ordering::Relaxed);
+        }
         drop(shard);
         drop(overtaken); // with the lock released
         Some((baton, member))
@@ -104,6 +111,14 @@ impl<O, C: Default> Flights<O, C> {
         let flight = self.shard(key).get(key).cloned();
         if let Some(flight) = flight.filter(|flight| !flight.is_sealed()) {
             flight.dismiss(outcome);
+        }
+    }
+
+    /// Closes the flight of `key`, if there is one, to further callers.
+    pub(crate) fn seal(&self, key: &str) {
+        let flight = self.shard(key).get(key).cloned();
+        if let Some(flight) = flight {
+            flight.seal();
         }
     }
 

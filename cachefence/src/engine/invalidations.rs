@@ -32,6 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Invalidations {
     store: Arc<dyn Store>,
     loads: Arc<Loads>,
+    guests: Arc<Loads>,
     observers: Arc<Observers>,
     pending: Mutex<Pending>,
     /// How many invalidations are pending: a caller that finds 0 does not lock the list.
@@ -51,8 +52,13 @@ struct Pending {
 }
 
 impl Invalidations {
-    pub(super) fn new(store: Arc<dyn Store>, loads: Arc<Loads>, observers: Arc<Observers>) -> Self {
-        Self { store, loads, observers, pending: Mutex::default(), count: AtomicUsize::new(0) }
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        [loads, guests]: [Arc<Loads>; 2],
+        observers: Arc<Observers>,
+    ) -> Self {
+        let (pending, count) = (Mutex::default(), AtomicUsize::new(0));
+        Self { store, loads, guests, observers, pending, count }
     }
 
     /// How many invalidations are pending.
@@ -77,8 +83,16 @@ impl Invalidations {
         }
         // Loads are voided after the store has answered: a flight that begins in between finds the
         // lease free.
-        self.loads.void(key.as_str(), Landing::ReadAgain);
+        self.void_loads(key);
         result
+    }
+
+    /// Frees those who wait for loads of the key in this process: what the loads read may be older than what their
+    /// callers know. Those who wait for a guest came before the invalidation, and may have what the guest read; nobody
+    /// joins them any more.
+    pub(super) fn void_loads(&self, key: &Key) {
+        self.loads.void(key.as_str(), Landing::ReadAgain);
+        self.guests.seal(key.as_str());
     }
 
     /// Removes the entry now or, if the store cannot be reached, as soon as it can be. Returns whether
@@ -256,9 +270,10 @@ mod tests {
     use crate::store::MemoryStore;
 
     fn invalidations() -> Arc<Invalidations> {
-        let (store, loads) = (Arc::new(MemoryStore::default()), Arc::new(Loads::new()));
+        let loads = || Arc::new(Loads::new());
         let observers = Arc::new(Observers::new(String::new(), Vec::new()));
-        Arc::new(Invalidations::new(store, loads, observers))
+        let store = Arc::new(MemoryStore::default());
+        Arc::new(Invalidations::new(store, [loads(), loads()], observers))
     }
 
     fn key(name: &str) -> Key {

@@ -59,10 +59,10 @@ impl Engine {
         max_bypass: usize,
         observers: Arc<Observers>,
     ) -> Self {
-        let loads = Arc::new(Loads::new());
+        let (loads, guests) = (Arc::new(Loads::new()), Arc::new(Loads::new()));
         let invalidations = Arc::new(Invalidations::new(
             Arc::clone(&store),
-            Arc::clone(&loads),
+            [Arc::clone(&loads), Arc::clone(&guests)],
             Arc::clone(&observers),
         ));
         Self {
@@ -74,7 +74,7 @@ impl Engine {
             tickets: Tickets::default(),
             reads: Arc::new(Slots::new()),
             loads,
-            guests: Arc::new(Loads::new()),
+            guests,
             holders: Holders::default(),
             crowds: Crowds::default(),
             bypass: Limiter::new(max_bypass),
@@ -103,7 +103,7 @@ impl Engine {
         const STORE: Duration = Duration::from_secs(1);
         let for_store = self.store.traits().call_budget.unwrap_or(STORE);
         in_time(longest, pin!(self.tasks.close())).await;
-        in_time(for_store, pin!(self.tasks.abort())).await;
+        in_time(for_store, pin!(self.tasks.end())).await;
         let sent = in_time(for_store, pin!(self.invalidations.send_all())).await;
         sent.unwrap_or_else(|| Err(StoreError::too_slow()))
     }

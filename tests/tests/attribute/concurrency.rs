@@ -316,27 +316,6 @@ async fn of_an_error_that_cannot_be_shared_every_caller_gets_its_own() {
     assert_eq!(numbers, (1..=50).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn of_an_error_that_cannot_be_shared_sixteen_bodies_run_at_a_time() {
-    #[cachefence(key = "sixteen", ttl = 60, cache = cache, skip(cache, gate))]
-    async fn fail(cache: CacheFence, gate: Gate) -> Result<u64, NotShared> {
-        Err(NotShared(gate.pass().await))
-    }
-
-    let (cache, gate) = (CacheFence::in_memory(), Gate::new());
-    let calls = call_all(50, |_| fail(cache.clone(), gate.clone())).await;
-    assert_eq!(gate.loads.running(), 1, "the others wait for the first");
-    gate.stop.let_go(1);
-    until("so many bodies have come", || gate.loads.running() == 16).await;
-    for bodies in 18..=50 {
-        gate.stop.let_go(1);
-        until("so many bodies have come", || gate.loads.count() == bodies).await;
-    }
-    gate.stop.let_go(16);
-    join_all(calls).await;
-    assert_eq!((gate.loads.count(), gate.loads.most_at_a_time()), (50, 16));
-}
-
 /// Callers that run a body of their own keep its result to themselves; what a later call loads is cached.
 #[tokio::test]
 async fn after_an_error_that_cannot_be_shared_the_key_can_be_cached() {

@@ -125,7 +125,7 @@ async fn what_a_guest_finds_is_given_to_those_who_wait_with_it() {
     let hedge = tokio::spawn(hedge.get_or_set(pending::<std::io::Result<usize>>));
     sleep(Duration::from_millis(1_500)).await;
     let joiners = ours(&pair, 10);
-    sleep(Duration::from_secs(5)).await;
+    sleep(Duration::from_millis(3_500)).await;
     assert_eq!(pair.loads.count(), 1, "it does without the lock");
     settle().await; // it looks for a value at random times, perhaps now
     let before = pair.staged.count(Op::Read);

@@ -118,7 +118,6 @@ pub(crate) fn decide(
                     return refresh(engine, call, attempt, held);
                 }
                 (Freshness::IfError, Some(held)) => {
-                    call.may_give_up();
                     attempt.held = Some(held);
                 }
                 (Freshness::Expired, _) | (_, None) => {}
@@ -157,7 +156,7 @@ fn refresh(engine: &Engine, call: &Call<'_>, mut attempt: Attempt, held: Box<Hel
         attempt.held = Some(held);
         return Next::Lead(baton, attempt);
     }
-    match engine.loads.overtake(key, false, |progress| call.is_late(progress)) {
+    match engine.loads.overtake(key, None, |progress| call.is_late_refresh(progress)) {
         Some((baton, overtaken)) => {
             attempt.held = Some(held);
             Next::Hedge(Box::new(Hedge { baton, overtaken, attempt }))

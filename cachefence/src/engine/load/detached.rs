@@ -68,8 +68,9 @@ pub(crate) enum Waited {
     Failed(Option<Box<Held>>),
     /// The load takes longer than the call waits, which holds this value.
     TakesTooLong(Box<Held>),
-    /// The load is void for others: the call is given what its own body returns.
-    OwnResult,
+    /// The load is void for others: the call is given what its own body returns. If the call holds a value, it waits no
+    /// longer than until then.
+    OwnResult(Option<Box<Held>>, Option<Instant>),
 }
 
 impl ToDetach {
@@ -155,19 +156,28 @@ impl InTask {
     /// Ends when the load is for nobody, and so is to be dropped.
     async fn abandoned(&self) {
         let Self { engine, state, flight, .. } = self;
-        let _place = if self.place.is_none() {
+        // Whoever waits for a load that takes longer than `load_timeout`, or of a cache that is shut down, begins
+        // again, but for the call that has begun it.
+        let over = async {
+            let limit = pin!(sleep_until(self.over));
+            race(limit, pin!(engine.tasks.over())).await;
             state.until(|load| load.is_left).await;
-            flight.deserted().await;
-            if !state.has_begun() {
-                return;
-            }
-            Some(engine.tasks.unwaited(self.template))
-        } else {
-            None
         };
-        let void = state.until(|load| load.is_void && load.is_left);
-        race(pin!(void), pin!(sleep_until(self.over))).await;
-        flight.deserted().await;
+        let deserted = async {
+            let _place = if self.place.is_none() {
+                state.until(|load| load.is_left).await;
+                flight.deserted().await;
+                if !state.has_begun() {
+                    return;
+                }
+                Some(engine.tasks.unwaited(self.template))
+            } else {
+                None
+            };
+            state.until(|load| load.is_void && load.is_left).await;
+            flight.deserted().await;
+        };
+        race(pin!(over), pin!(deserted)).await;
     }
 }
 
@@ -182,6 +192,13 @@ impl OwnLoad {
     /// How the call is served if it is given the value of the load.
     pub(crate) fn result(&self) -> RequestResult {
         lock(&self.0.0.load).begun.unwrap_or(RequestResult::Joined)
+    }
+}
+
+impl OwnLoad {
+    /// Whether the body of the load has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        lock(&self.0.0.load).has_ended
     }
 }
 
@@ -200,14 +217,7 @@ pub(crate) fn wait_for_task<'a>(
 ) -> Work<'a, Waited> {
     Box::pin(async move {
         let limit = held.as_ref().and_then(|_| call.soft_limit(joiner.since()));
-        let turn = {
-            let wait = call.wait(engine);
-            let turn = race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await;
-            if let First::A(Turn::Landed(landing)) = &turn {
-                wait.was_for(landing);
-            }
-            turn
-        };
+        let turn = race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await;
         match (turn, held) {
             (First::A(Turn::Landed(Landing::Value { value, origin })), _)
                 if call.may_have(&origin) =>
@@ -223,7 +233,7 @@ pub(crate) fn wait_for_task<'a>(
             }
             (First::B(()), Some(held)) => Waited::TakesTooLong(held),
             // The members read again, or one of them leads; this call has a body that runs.
-            _ => Waited::OwnResult,
+            (_, held) => Waited::OwnResult(held, limit),
         }
     })
 }
@@ -239,6 +249,8 @@ pub(crate) struct TaskState {
 struct LoadState {
     /// How the call is served if the load gives a value, once the body has begun.
     begun: Option<RequestResult>,
+    /// Whether the body has ended, as far as its call has to know.
+    has_ended: bool,
     /// Whether the lease is lost.
     is_void: bool,
     /// Whether the call that began the task has gone.
@@ -251,6 +263,10 @@ impl TaskState {
     /// The body begins. A call that waits for its value is served in this way.
     pub(super) fn begins(&self, result: RequestResult) {
         self.change(|load| load.begun = Some(result));
+    }
+
+    pub(super) fn ends(&self) {
+        self.change(|load| load.has_ended = true);
     }
 
     pub(super) fn is_void(&self) {

@@ -8,6 +8,10 @@
 
 use std::pin::{Pin, pin};
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::backoff::Backoff;
 use super::ending::{Arrived, arrived_meanwhile};
 use super::next::Next;
@@ -24,7 +28,7 @@ pub(super) async fn enter(engine: &Engine, call: &Call<'_>) -> Next {
         Entered::Leads(baton) => Turn::Leads(baton),
         Entered::Joins(joiner) => {
             let wait = call.wait(engine);
-            let turn = wait_while_alive(joiner).await;
+            let turn = wait_while_alive(joiner, call.guest_hangs_after()).await;
             if let Turn::Landed(landing) = &turn {
                 wait.was_for(landing);
             }
@@ -50,15 +54,20 @@ pub(super) async fn arrival(engine: &Engine, call: &Call<'_>, flight: &LoadFligh
 }
 
 /// Waits for a guest. A guest that shows no life for [`STUCK_AFTER`] may be a caller that is not polled
-/// any more, so its flight is dismissed, and its joiners read again.
-async fn wait_while_alive(mut joiner: Joiner) -> LoadTurn {
+/// any more, and one whose body takes longer than `longest` may hang. Its flight is dismissed then, and its joiners read again.
+async fn wait_while_alive(mut joiner: Joiner, longest: Duration) -> LoadTurn {
+    let end = joiner.since().checked_add(longest);
     loop {
         let progress = joiner.progress();
-        let limit = sleep_until(progress.checked_add(STUCK_AFTER));
-        match race(Pin::new(&mut joiner), pin!(limit)).await {
+        let limit = [progress.checked_add(STUCK_AFTER), end].into_iter().flatten().min();
+        match race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await {
             First::A(turn) => return turn,
-            First::B(()) if joiner.progress() != progress => {}
-            First::B(()) => joiner.flight.dismiss(Landing::ReadAgain),
+            First::B(()) => {
+                let hangs = end.is_some_and(|end| end <= Instant::now());
+                if hangs || joiner.progress() == progress {
+                    joiner.flight.dismiss(Landing::ReadAgain);
+                }
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::ending::stale;
 use super::next::{Hedge, Next};
-use crate::engine::call::{Attempt, Call};
+use crate::engine::call::{Attempt, Call, STUCK_AFTER};
 use crate::engine::flight::Turn;
 use crate::engine::landing::{Joiner, Landing};
 use crate::engine::parts::Engine;
@@ -33,28 +33,34 @@ pub(super) fn join(
         // The timer lives in a block of its own, so that the steps below do not carry it.
         let turn = {
             let wait = call.wait(engine);
-            let until = call.waits_until(&attempt, Some(joiner.since()));
-            let mut late = call.late_at(joiner.progress());
+            let mut is_late = false;
             loop {
+                // The one who leads a hedge may give up, so the others look again.
+                let late = if is_late {
+                    Instant::now().checked_add(STUCK_AFTER)
+                } else {
+                    call.late_at(joiner.progress())
+                };
+                // The limits are computed anew where they are needed, so that none takes room while the joiner waits.
+                let until = call.waits_until(&attempt, Some(joiner.since()));
                 let limit = [late, until].into_iter().flatten().min();
                 let turn = race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await;
                 if let First::A(Turn::Landed(landing)) = &turn {
                     wait.was_for(landing);
                 }
-                match (turn, late) {
-                    (First::A(turn), _) => break Some(turn),
-                    (First::B(()), Some(_)) if until.is_none_or(|until| until > Instant::now()) => {
-                    }
-                    (First::B(()), _) => break None,
+                if let First::A(turn) = turn {
+                    break Some(turn);
                 }
-                if !call.is_late(joiner.progress()) {
-                    late = call.late_at(joiner.progress());
+                let until = call.waits_until(&attempt, Some(joiner.since()));
+                if until.is_some_and(|until| until <= Instant::now()) {
+                    break None;
+                }
+                is_late = call.is_late(joiner.progress());
+                if !is_late {
                     continue;
                 }
-                // Another joiner may have been first, and leads a hedge already.
-                late = None;
-                let key = call.key.as_str();
-                let overtaking = engine.loads.overtake(key, false, |since| call.is_late(since));
+                let (key, own) = (call.key.as_str(), Some(&joiner.flight));
+                let overtaking = engine.loads.overtake(key, own, |since| call.is_late(since));
                 if let Some((baton, overtaken)) = overtaking {
                     return Next::Hedge(Box::new(Hedge { baton, overtaken, attempt }));
                 }

@@ -98,7 +98,8 @@ pub(in crate::engine) async fn lead(
                     }
                     (purpose, held) => {
                         attempt.held = held;
-                        if purpose == Purpose::Miss && had_read {
+                        let is_mark = entry.kind == Kind::Uncacheable;
+                        if purpose == Purpose::Miss && (had_read || is_mark) {
                             attempt.purpose = Purpose::AtOnce(at_once(&entry));
                         }
                     }
@@ -124,7 +125,7 @@ pub(in crate::engine) async fn lead_hedge(
     let Hedge { baton, overtaken, attempt } = hedge;
     let flight = Arc::clone(&baton.flight);
     let led = pin!(lead(engine, call, baton, attempt, Take::Beside, body));
-    match race(led, pin!(value_of(call, overtaken))).await {
+    match race(led, pin!(value_of(engine, call, overtaken))).await {
         First::A(next) => next,
         First::B((value, origin)) => {
             // Those who joined the hedge may know of more than those who joined what it overtook.
@@ -136,12 +137,16 @@ pub(in crate::engine) async fn lead_hedge(
 }
 
 /// The value that the flight lands, if it lands one that the call may have; else this never ends.
-async fn value_of(call: &Call<'_>, joiner: Joiner) -> (Encoded, Origin) {
-    match joiner.await {
-        Turn::Landed(Landing::Value { value, origin }) if call.may_have(&origin) => (value, origin),
-        // A baton that is offered is left to the other members.
-        Turn::Landed(_) | Turn::Leads(_) => pending().await,
+async fn value_of(engine: &Engine, call: &Call<'_>, joiner: Joiner) -> (Encoded, Origin) {
+    let turn = joiner.await;
+    if let Turn::Landed(Landing::Value { value, origin }) = turn {
+        if call.may_have(&origin) && call.decodes(engine, &value.payload) {
+            return (value, origin);
+        }
+    } else {
+        drop(turn); // a baton that is offered is left to the other members
     }
+    pending().await
 }
 
 /// Serves the entry that is there now, and lands it.
@@ -209,9 +214,12 @@ async fn obtain(
         let acquired = call.within_budget(&*engine.store, acquire).await;
         let held = match acquired.unwrap_or_else(|| Err(StoreError::too_slow())) {
             Ok(Acquired::Lease) => {
-                engine.holders.forget(call.key.as_str());
-                if told.ended_early(&Held::default(), asked) {
-                    attempt.purpose = Purpose::AtOnce(BypassReason::NotShared);
+                // Beside the hedge the other holder may be there still.
+                if take == Take::IfFree {
+                    engine.holders.forget(call.key.as_str());
+                    if told.ended_early(&Held::default(), asked) {
+                        attempt.purpose = Purpose::AtOnce(BypassReason::NotShared);
+                    }
                 }
                 return Obtained::Lease;
             }
@@ -241,7 +249,12 @@ async fn obtain(
         }
         told.note(&held, asked);
         let known_since = engine.holders.note(call.key.as_str(), &held);
-        if take == Take::IfFree && call.is_late(known_since) {
+        let is_late = if attempt.is_refresh() {
+            call.is_late_refresh(known_since)
+        } else {
+            call.is_late(known_since)
+        };
+        if take == Take::IfFree && is_late {
             take = Take::Beside;
             continue;
         }

@@ -94,14 +94,15 @@ impl Limiter {
         let before = state.held.len();
         state.held.retain(|_, until| until.is_none_or(|until| until > now));
         let lapsed = before - state.held.len();
-        self.free_up(&state, lapsed);
+        let room = self.room(&state);
+        drop(state);
+        self.free.add_permits(lapsed.min(room)); // with the lock released, because it wakes
         lapsed > 0
     }
 
-    /// Frees up to this many permits: fewer if some were taken beyond the limit.
-    fn free_up(&self, state: &State, permits: usize) {
-        let room = self.most.saturating_sub(state.held.len() + self.free.available_permits());
-        self.free.add_permits(permits.min(room));
+    /// How many permits may be freed: fewer than came back if some were taken beyond the limit.
+    fn room(&self, state: &State) -> usize {
+        self.most.saturating_sub(state.held.len() + self.free.available_permits())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -114,7 +115,9 @@ impl Drop for Permit<'_> {
         let mut state = self.limiter.state();
         if state.held.remove(&self.number).is_some() {
             state.returned += 1;
-            self.limiter.free_up(&state, 1);
+            let room = self.limiter.room(&state);
+            drop(state);
+            self.limiter.free.add_permits(1.min(room));
         }
     }
 }

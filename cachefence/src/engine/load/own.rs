@@ -52,7 +52,10 @@ pub(super) async fn run_own(
     pause: Duration,
 ) -> Next {
     let crowd = engine.crowds.of(call.key.as_str());
-    let _turn = {
+    // Who has waited for such a load before, or was given what it cannot decode, runs its body at once.
+    let _turn = if pause.is_zero() {
+        None
+    } else {
         let after_pause = Instant::now().checked_add(pause);
         let until = [after_pause, call.ends_waiting()].into_iter().flatten().min();
         let (turn, over) = (pin!(crowd.turns.acquire()), pin!(sleep_until(until)));
@@ -60,7 +63,7 @@ pub(super) async fn run_own(
         let wait = call.wait(engine);
         // What is given comes first, because a turn comes with it.
         match race(pin!(given(&crowd, call)), turn).await {
-            First::B(turn) => turn,
+            First::B(turn) => Some(turn),
             First::A(landing) => {
                 wait.was_for(&landing);
                 return Next::after(call, landing);
@@ -74,6 +77,7 @@ pub(super) async fn run_own(
         Ok(None) => None,
         Err(_) => Some(engine.bypass.permit(call.policy.wait_for_lock).await),
     };
+    call.task().inspect(|task| task.begins(RequestResult::Bypassed));
     let begun = engine.tickets.next();
     let ended = body.run(Some(BypassReason::NotShared)).await;
     let origin = Origin { begun, fenced: false, load: body.span() };

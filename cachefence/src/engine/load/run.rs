@@ -160,6 +160,10 @@ async fn run_renewed(
         }
     };
     // A leader that waits for its turn is alive, and another one would only wait behind it.
+    if bypass.is_some_and(BypassReason::is_of_store) {
+        // Without a store there is no hedge, so a second body would be one too many.
+        flight.stay_alone();
+    }
     let _permit = beside(pin!(permit), pin!(beat(flight))).await;
     flight.beat();
     let longest = call.policy.load_timeout;
@@ -171,10 +175,10 @@ async fn run_renewed(
         }
         task.begins(if bypass.is_none() { RequestResult::Loaded } else { RequestResult::Bypassed });
     }
-    let meanwhile = async {
-        if purpose == Purpose::AtOnce(BypassReason::WaitedTooLong) {
-            return arrival(engine, call, flight).await;
-        }
+    let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong);
+    let arrives =
+        async { if is_guest { arrival(engine, call, flight).await } else { pending().await } };
+    let kept = async {
         if let Some(holding) = holding {
             match &mut renewal {
                 None => holding.keep(longest, || true).await,
@@ -190,10 +194,14 @@ async fn run_renewed(
         }
         pending().await
     };
-    match race(pin!(body.run(bypass)), pin!(meanwhile)).await {
+    let (kept, arrives) = (pin!(kept), pin!(arrives));
+    let meanwhile = pin!(race(kept, arrives));
+    let ran = match race(pin!(body.run(bypass)), meanwhile).await {
         First::A(ended) => Ran::Ended(ended),
-        First::B(arrived) => Ran::Arrived(arrived),
-    }
+        First::B(First::A(arrived) | First::B(arrived)) => Ran::Arrived(arrived),
+    };
+    call.task().inspect(|task| task.ends());
+    ran
 }
 
 /// Shows those who wait for the flight that its leader is alive.
@@ -214,7 +222,7 @@ struct InCaller<'a> {
 
 impl Drop for InCaller<'_> {
     fn drop(&mut self) {
-        if self.flight.as_ref().is_some_and(|flight| flight.members() > 0) {
+        if self.flight.as_ref().is_some_and(|flight| flight.is_awaited()) {
             self.engine.observers.load_dropped(self.key);
         }
     }

@@ -225,3 +225,13 @@ async fn shutdown_sends_what_the_store_has_not_taken_and_says_if_it_cannot() {
     fleet.caches[0].shutdown().await.unwrap();
     assert_eq!(fleet.caches[0].stats().pending_invalidations, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_leaves_no_caller_waiting() {
+    let fleet = Fleet::of(1);
+    let waits = timed(fleet.entry(0).get_or_set_detached(fleet.load(secs(20))));
+    settle().await;
+    fleet.caches[0].shutdown().await.unwrap();
+    let (took, value) = waits.await.unwrap();
+    assert_eq!((took, value.unwrap()), (secs(20), 1));
+}

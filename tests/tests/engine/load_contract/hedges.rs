@@ -192,3 +192,106 @@ async fn a_load_past_load_timeout_is_dropped_once_nobody_waits_for_it() {
     sleep(secs(2)).await;
     assert_eq!((fleet.loads.running(), fleet.caches[0].stats().loads.aborted), (0, 1));
 }
+
+/// An error that is not `Clone` is the worst case: each caller is told that it has failed, and runs its own.
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_fails_ends_the_wait_for_the_load_that_hangs() {
+    for detached in [false, true] {
+        let fleet = Fleet::of(1);
+        let entry = || fleet.entry(0).stale_if_error(TTL * 2);
+        entry().get_or_set(fleet.load(Duration::ZERO)).await.unwrap();
+        sleep(TTL).await;
+        let call = || {
+            let (entry, loads) = (entry(), fleet.loads.clone());
+            let load = move || async move {
+                let running = loads.begin();
+                if running.number == 2 {
+                    std::future::pending::<()>().await;
+                }
+                sleep(ms(20)).await;
+                Err::<usize, _>(io::Error::other("the database is down"))
+            };
+            timed(async move {
+                if detached {
+                    entry.get_or_set_detached(load).await.unwrap()
+                } else {
+                    entry.get_or_set(load).await.unwrap()
+                }
+            })
+        };
+        let first = call();
+        settle().await;
+        let ended = ended((0..10).map(|_| call()).collect()).await;
+        assert!(ended[9].0 <= WAIT + ms(250), "detached: {detached}: {ended:?}");
+        assert!(ended.iter().all(|(_, value)| *value == 1), "the stale value");
+        if detached {
+            assert_eq!(first.await.unwrap(), (WAIT + ms(20), 1), "so is the one whose load it was");
+        } else {
+            first.abort();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_is_dropped_is_replaced_by_another() {
+    for detached in [false, true] {
+        let fleet = Fleet::of(1);
+        let hanging = timed(fleet.entry(0).get_or_set(fleet.first_hang(2, ms(20))));
+        settle().await;
+        let impatient = fleet.entry(0).wait_for_lock(WAIT - ms(10));
+        let hedge = impatient.get_or_set(fleet.first_hang(2, ms(20)));
+        let hedge = tokio::spawn(tokio::time::timeout(WAIT + secs(1), hedge));
+        sleep(ms(1)).await;
+        let calls: Vec<_> = (0..20)
+            .map(|_| {
+                let (entry, load) = (fleet.entry(0), fleet.first_hang(2, ms(20)));
+                timed(async move {
+                    if detached {
+                        entry.get_or_set_detached(load).await.unwrap()
+                    } else {
+                        entry.get_or_set(load).await.unwrap()
+                    }
+                })
+            })
+            .collect();
+        assert!(hedge.await.unwrap().is_err(), "it leaves");
+        let ended = ended(calls).await;
+        assert!(ended[19].0 <= WAIT + secs(2) + ms(250), "detached: {detached}: {ended:?}");
+        assert_eq!(fleet.loads(), 3);
+        hanging.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_of_a_guest_that_was_granted_one_is_renewed() {
+    for detached in [false, true] {
+        let fleet = Fleet::with(2, |builder| builder.wait_for_lock(Duration::ZERO));
+        let hanging = timed(fleet.entry(1).get_or_set(fleet.first_hangs(secs(9))));
+        settle().await;
+        let (entry, load) = (fleet.entry(0), fleet.load(secs(9)));
+        let value = if detached {
+            entry.get_or_set_detached(load).await
+        } else {
+            entry.get_or_set(load).await
+        };
+        assert_eq!(value.unwrap(), 2);
+        assert_eq!(fleet.entry(0).peek().await.unwrap(), Some(2), "detached: {detached}");
+        hanging.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_hangs_is_replaced() {
+    let fleet = Fleet::of(1);
+    let call = || timed(fleet.entry(0).get_or_set_detached(fleet.first_hang(3, ms(20))));
+    let first = call();
+    settle().await;
+    let others = [call(), call()]; // the hedge, and later a guest
+    sleep(2 * WAIT + secs(1)).await;
+    assert_eq!(fleet.loads.running(), 3);
+    let late = call();
+    let (took, value) = late.await.unwrap();
+    assert!(took <= 4 * WAIT + ms(250), "{took:?}");
+    assert_eq!(value.unwrap(), 4);
+    others.iter().chain([&first]).for_each(JoinHandle::abort);
+}

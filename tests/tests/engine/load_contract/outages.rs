@@ -73,3 +73,28 @@ async fn a_healthy_key_waits_for_bodies_that_hang_once_at_most() {
     assert!(ended[3].0 <= WAIT + secs(2), "{ended:?}");
     hanging.iter().for_each(JoinHandle::abort);
 }
+
+/// A hedge needs a store: without one it would only be another body.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_takes_long_without_a_store_is_one_of_its_key() {
+    for detached in [false, true] {
+        let fleet = without_a_store(usize::MAX);
+        let call = || {
+            let (entry, load) = (fleet.entry(0), fleet.load(secs(9)));
+            timed(async move {
+                if detached {
+                    entry.get_or_set_detached(load).await.unwrap()
+                } else {
+                    entry.get_or_set(load).await.unwrap()
+                }
+            })
+        };
+        let calls = (0..50).map(|_| call()).collect();
+        let ended = ended(calls).await;
+        // Nothing is fenced without a store, so who came after a body began is not given what that read.
+        assert!(ended[49].0 <= 2 * secs(9) + secs(1), "detached: {detached}: {ended:?}");
+        // The second is that of a guest, for those who have waited twice as long as anybody waits.
+        assert!(fleet.loads.most_at_a_time() <= 2, "detached: {detached}");
+        assert!(fleet.loads() <= 3, "detached: {detached}: {}", fleet.loads());
+    }
+}
