@@ -358,18 +358,15 @@ where
         });
         let runtime = engine.tasks.runtime();
         let has_room = engine.tasks.has_room(call.template());
-        match (held, &runtime) {
-            (Some((held, how)), Some(runtime)) => {
-                if has_room {
-                    drop(fetch.start(&call, load, runtime));
-                } else {
-                    engine.observers.skipped_refresh(request.key());
-                }
-                call.served(engine, how);
-                return Ok(Ok(held));
+        // Without a runtime the load runs in its caller, whatever that holds.
+        if let (Some((held, how)), Some(runtime)) = (held, &runtime) {
+            if has_room {
+                drop(fetch.start(&call, load, runtime));
+            } else {
+                engine.observers.skipped_refresh(request.key());
             }
-            // Without a runtime the load runs in its caller, whatever that holds.
-            (Some(_) | None, _) => {}
+            call.served(engine, how);
+            return Ok(Ok(held));
         }
         let Some(runtime) = runtime.filter(|_| has_room) else {
             call.detach(false);

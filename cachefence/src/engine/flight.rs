@@ -61,11 +61,19 @@ struct State<O, C> {
     progress: Instant,
     /// Wakes those who wait for the last member to leave.
     deserted: Vec<Waker>,
-    /// Whether another flight has overtaken this one.
-    overtaken: bool,
-    /// Whether no flight may overtake this one.
-    alone: bool,
+    overtaking: Overtaking,
     wakers: Wakers,
+}
+
+/// Whether another flight may begin in place of one that shows no progress.
+#[derive(Clone, Copy, Default)]
+enum Overtaking {
+    #[default]
+    Possible,
+    /// One has. If that is given up, another may.
+    Happened,
+    /// None could do more than this one.
+    Useless,
 }
 
 impl<O, C> State<O, C> {
@@ -105,7 +113,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         cold: bool,
     ) -> (Baton<O, C, H>, Member<O, C, H>) {
         let mut state = self.state();
-        (state.sealed, state.overtaken) = (true, true);
+        (state.sealed, state.overtaking) = (true, Overtaking::Happened);
         let place = Some(state.wakers.enter());
         drop(state);
         let baton = Self::begin_after(Some(Arc::clone(self)), home, cold);
@@ -122,8 +130,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
             since: now,
             progress: now,
             deserted: Vec::new(),
-            overtaken: false,
-            alone: false,
+            overtaking: Overtaking::default(),
             wakers: Wakers::default(),
         };
         let flight = Arc::new(Self { home, overtaken, state: Mutex::new(state) });
@@ -203,13 +210,18 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
 
     /// Has no flight overtake this one: another one could do no more than this one does.
     pub(crate) fn stay_alone(&self) {
-        self.state().alone = true;
+        self.state().overtaking = Overtaking::Useless;
     }
 
     /// Whether a flight may overtake this one, now or after the one that has overtaken it was given up.
     pub(crate) fn may_be_overtaken(&self) -> bool {
         let state = self.state();
-        state.outcome.is_none() && !state.alone && (!state.sealed || state.overtaken)
+        let may_be = match state.overtaking {
+            Overtaking::Possible => !state.sealed,
+            Overtaking::Happened => true,
+            Overtaking::Useless => false,
+        };
+        may_be && state.outcome.is_none()
     }
 
     /// Waits until nobody is a member of the flight, or of those that it has overtaken.

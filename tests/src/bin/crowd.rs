@@ -77,7 +77,7 @@ async fn alone(caller: &Caller) -> Result<u64, Unshareable> {
 
 async fn call(caller: Caller, number: u64) {
     let returned = match caller.kind {
-        Kind::Left if number % 2 == 0 => {
+        Kind::Left if number.is_multiple_of(2) => {
             drop(timeout(caller.takes / 2, shared(&caller)).await);
             return;
         }

@@ -255,8 +255,18 @@ struct LoadState {
     is_void: bool,
     /// Whether the call that began the task has gone.
     is_left: bool,
-    is_polled: bool,
-    last_polled: Option<Instant>,
+    polls: Polls,
+}
+
+/// When a task was polled.
+#[derive(Default)]
+enum Polls {
+    #[default]
+    None,
+    /// The task is inside a poll.
+    Inside,
+    /// The last poll ended then.
+    Last(Instant),
 }
 
 impl TaskState {
@@ -283,7 +293,7 @@ impl TaskState {
     }
 
     fn poll(&self, poll: &mut dyn FnMut()) {
-        lock(&self.load).is_polled = true;
+        lock(&self.load).polls = Polls::Inside;
         let _polled = Polled(self);
         poll();
     }
@@ -291,7 +301,11 @@ impl TaskState {
     /// Whether the task is inside a poll, or was polled within the last `term`.
     fn is_alive(&self, term: Duration) -> bool {
         let load = lock(&self.load);
-        load.is_polled || load.last_polled.is_some_and(|polled| polled.elapsed() < term)
+        match load.polls {
+            Polls::None => false,
+            Polls::Inside => true,
+            Polls::Last(polled) => polled.elapsed() < term,
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut LoadState)) {
@@ -316,7 +330,7 @@ struct Polled<'a>(&'a TaskState);
 impl Drop for Polled<'_> {
     fn drop(&mut self) {
         let mut load = lock(&self.0.load);
-        (load.is_polled, load.last_polled) = (false, Some(Instant::now()));
+        load.polls = Polls::Last(Instant::now());
     }
 }
 

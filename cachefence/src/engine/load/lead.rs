@@ -279,18 +279,20 @@ async fn obtain(
         // When the holder is late, the hedge is asked for at once.
         let late_at = call.late_at(known_since).filter(|_| take == Take::IfFree);
         let ask_at = [Instant::now().checked_add(pause), late_at].into_iter().flatten().min();
-        let pause = sleep_until(ask_at);
-        let changed = async {
-            match watched {
-                Some(watch) => watch.changed().await,
-                None => pending().await,
-            }
-        };
-        let (pause, changed) = (pin!(pause), pin!(changed));
-        let ask_again = pin!(race(pause, changed));
         let limit = pin!(sleep_until(call.waits_until(attempt, None)));
-        if let First::B(()) = race(ask_again, limit).await {
+        if let First::B(()) = race(pin!(change(watched, ask_at)), limit).await {
             return Obtained::HeldElsewhere;
         }
     }
+}
+
+/// Waits until the store tells of a change, if it does, or until then.
+async fn change(watched: Option<&Watch>, until: Option<Instant>) {
+    let changed = async {
+        match watched {
+            Some(watch) => watch.changed().await,
+            None => pending().await,
+        }
+    };
+    race(pin!(changed), pin!(sleep_until(until))).await;
 }

@@ -176,7 +176,7 @@ async fn run_renewed(
         task.begins(if bypass.is_none() { RequestResult::Loaded } else { RequestResult::Bypassed });
     }
     let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong);
-    let arrives =
+    let seen_by_guest =
         async { if is_guest { arrival(engine, call, flight).await } else { pending().await } };
     let kept = async {
         if let Some(holding) = holding {
@@ -194,8 +194,8 @@ async fn run_renewed(
         }
         pending().await
     };
-    let (kept, arrives) = (pin!(kept), pin!(arrives));
-    let meanwhile = pin!(race(kept, arrives));
+    let (kept, seen) = (pin!(kept), pin!(seen_by_guest));
+    let meanwhile = pin!(race(kept, seen));
     let ran = match race(pin!(body.run(bypass)), meanwhile).await {
         First::A(ended) => Ran::Ended(ended),
         First::B(First::A(arrived) | First::B(arrived)) => Ran::Arrived(arrived),

@@ -238,7 +238,7 @@ async fn a_hedge_that_is_dropped_is_replaced_by_another() {
         let fleet = Fleet::of(1);
         let hanging = timed(fleet.entry(0).get_or_set(fleet.first_hang(2, ms(20))));
         settle().await;
-        let impatient = fleet.entry(0).wait_for_lock(WAIT - ms(10));
+        let impatient = fleet.entry(0).wait_for_lock(WAIT * 99 / 100);
         let hedge = impatient.get_or_set(fleet.first_hang(2, ms(20)));
         let hedge = tokio::spawn(tokio::time::timeout(WAIT + secs(1), hedge));
         sleep(ms(1)).await;
