@@ -38,6 +38,24 @@ pub(crate) fn assert_holds(name: &str, rules: Rules, bounds: Bounds, reached: &[
     }
 }
 
+/// Searches for a violation of `property`, where the shortest one is too far away to be found first.
+pub(crate) fn find_any_violation(
+    name: &str,
+    rules: Rules,
+    bounds: Bounds,
+    property: &'static str,
+) -> Vec<Action> {
+    let begun = Instant::now();
+    let checker = Protocol { rules, bounds }
+        .checker()
+        .symmetry()
+        .finish_when(HasDiscoveries::AnyOf([property].into()))
+        .spawn_dfs()
+        .join();
+    report(name, &checker, begun);
+    found(name, &checker, property)
+}
+
 /// Searches for a violation of `property`; the shortest one is returned.
 pub(crate) fn find_violation(
     name: &str,
@@ -52,6 +70,10 @@ pub(crate) fn find_violation(
         .spawn_bfs()
         .join();
     report(name, &checker, begun);
+    found(name, &checker, property)
+}
+
+fn found(name: &str, checker: &impl Checker<Protocol>, property: &'static str) -> Vec<Action> {
     let Some(path) = checker.discovery(property) else {
         panic!("{name}: no violation of {property} found");
     };

@@ -2,8 +2,8 @@
 
 use crate::rules::Rules;
 use crate::state::{
-    Attempt, CALLERS, CallerId, Callers, Flight, FlightId, Lease, Message, Phase, ProcessId, State,
-    Token, Version, bit, process_of,
+    Attempt, CALLERS, CallerId, Callers, Flight, FlightId, Kind, Lease, Made, Message, Phase,
+    ProcessId, State, Token, Version, bit, process_of,
 };
 
 /// How a flight ends.
@@ -13,8 +13,15 @@ pub(crate) enum Outcome {
     Value {
         version: Version,
         fenced: bool,
+        error: bool,
     },
     Again,
+}
+
+impl Outcome {
+    pub(crate) fn of(version: Version, fenced: bool) -> Self {
+        Self::Value { version, fenced, error: false }
+    }
 }
 
 impl State {
@@ -22,7 +29,14 @@ impl State {
     pub(crate) fn listed(&self, process: ProcessId) -> Option<FlightId> {
         self.flights
             .iter()
-            .position(|flight| flight.is_some_and(|f| f.process == process && f.listed))
+            .position(|flight| flight.is_some_and(|f| f.process == process && f.listed && !f.guest))
+    }
+
+    /// The guests' flight of the process that can be joined.
+    pub(crate) fn listed_guest(&self, process: ProcessId) -> Option<FlightId> {
+        self.flights
+            .iter()
+            .position(|flight| flight.is_some_and(|f| f.process == process && f.listed && f.guest))
     }
 
     pub(crate) fn flight(&mut self, id: FlightId) -> &mut Flight {
@@ -37,6 +51,7 @@ impl State {
     pub(crate) fn started(&self, process: ProcessId) -> Callers {
         (0..CALLERS)
             .filter(|caller| process_of(*caller) == process && self.is_waiting(*caller))
+            .filter(|caller| !self.callers[*caller].left)
             .fold(0, |callers, caller| callers | bit(caller))
     }
 
@@ -59,17 +74,19 @@ impl State {
             self.callers[caller].phase = Phase::Joined;
             self.callers[caller].flight = id;
         } else {
-            self.begin(caller, cold);
+            self.begin(caller, cold, false);
             self.lead(rules, caller, false);
         }
     }
 
-    pub(crate) fn begin(&mut self, caller: CallerId, cold: bool) {
+    pub(crate) fn begin(&mut self, caller: CallerId, cold: bool, guest: bool) {
         let id = self.flights.iter().position(Option::is_none).expect("enough places");
         self.flights[id] = Some(Flight {
             process: process_of(caller),
             listed: true,
             cold,
+            guest,
+            beside: false,
             holder: Some(caller),
             before: 0,
             seen: None,
@@ -83,7 +100,10 @@ impl State {
     pub(crate) fn lead(&mut self, rules: &Rules, caller: CallerId, elapsed: bool) {
         let attempt = self.callers[caller].attempt;
         self.callers[caller].phase = match self.flight_of(caller).lease {
-            Lease::Filling(..) => Phase::Fills { resumes: true },
+            // A mark is sent to its end behind the leader's back, and is nothing to give to anybody.
+            Lease::Filling { made: Made { kind: Kind::Value, .. }, .. } => {
+                Phase::Fills { resumes: true }
+            }
             Lease::Held(_) if !elapsed => return self.recompute(caller),
             _ if !attempt.reachable => return self.recompute_unleased(rules, caller),
             lease => {
@@ -97,15 +117,16 @@ impl State {
     /// The lease to ask for, and whether the server may have granted it already.
     fn ask(&mut self, rules: &Rules, caller: CallerId, lease: Lease) -> (Lease, bool) {
         match lease {
-            Lease::None => (Lease::Idle(self.token(rules, caller)), false),
+            Lease::None | Lease::Guest(_) => (Lease::Idle(self.token(rules, caller)), false),
             Lease::Idle(token) => (Lease::Idle(token), false),
             Lease::Asked(token) | Lease::Held(token) if rules.ask_again => {
                 (Lease::Idle(token), true)
             }
             // What was asked for may be executed at any time, and an invalidation may come before
             // it: the token proves nothing any more.
-            Lease::Asked(_) | Lease::Held(_) | Lease::Filling(..) => {
-                self.dispose(lease, None);
+            Lease::Asked(_) | Lease::Held(_) | Lease::Filling { .. } => {
+                let seen = self.flight_of(caller).seen;
+                self.dispose(lease, seen);
                 (Lease::Idle(self.token(rules, caller)), false)
             }
         }
@@ -122,7 +143,9 @@ impl State {
         let started = self.started(process_of(caller));
         self.flight_of(caller).before = started;
         self.callers[caller].phase = Phase::Recomputes { read: None };
-        self.callers[caller].attempt = Attempt::default();
+        let Attempt { held, falls_back, .. } = self.callers[caller].attempt;
+        let held = held.filter(|_| falls_back);
+        self.callers[caller].attempt = Attempt { held, falls_back, ..Attempt::default() };
     }
 
     /// Recomputes although the store could not be asked.
@@ -140,14 +163,18 @@ impl State {
     /// Ends the flight that `caller` leads. The caller itself is given nothing here.
     pub(crate) fn land(&mut self, rules: &Rules, caller: CallerId, outcome: Outcome) {
         let id = self.callers[caller].flight;
-        let before = self.flight(id).before;
+        let Flight { before, guest, .. } = *self.flight(id);
         for member in self.members(id) {
             match outcome {
-                Outcome::Value { version, fenced } => {
+                Outcome::Value { version, fenced, error } => {
                     let proven = fenced || before & bit(member) != 0;
-                    if proven || rules.share_refused {
+                    if proven || rules.share_refused || rules.share_guests_value && guest {
                         self.broken.unproven |= !proven;
-                        self.give(member, version);
+                        if error {
+                            self.give_error(member, version);
+                        } else {
+                            self.give(member, version);
+                        }
                     } else {
                         self.start_again(member);
                     }
@@ -167,9 +194,9 @@ impl State {
 
     fn dispose(&mut self, lease: Lease, seen: Option<u8>) {
         match lease {
-            Lease::None | Lease::Idle(_) => {}
+            Lease::None | Lease::Idle(_) | Lease::Guest(_) => {}
             Lease::Asked(token) | Lease::Held(token) => self.send(Message::Release { token }),
-            Lease::Filling(token, version) => self.send(Message::Fill { token, version, seen }),
+            Lease::Filling { tokens, made, .. } => self.send(Message::Fill { tokens, made, seen }),
         }
     }
 
@@ -207,7 +234,11 @@ impl State {
         }
     }
 
-    fn start_again(&mut self, caller: CallerId) {
+    pub(crate) fn start_again(&mut self, caller: CallerId) {
+        if self.callers[caller].left {
+            // Its task is for nobody.
+            return self.finish(caller, Phase::Gone);
+        }
         let caller = &mut self.callers[caller];
         caller.phase = Phase::Looks;
         caller.flight = 0;
@@ -216,7 +247,18 @@ impl State {
 
     pub(crate) fn give(&mut self, caller: CallerId, version: Version) {
         let old = version < self.callers[caller].floor;
-        self.finish(caller, if old { Phase::Deceived } else { Phase::Done });
+        let phase = match self.callers[caller].left {
+            true => Phase::Gone,
+            false if old => Phase::Deceived,
+            false => Phase::Done,
+        };
+        self.finish(caller, phase);
+    }
+
+    /// Gives a caller an error, or what it has to fall back on.
+    pub(crate) fn give_error(&mut self, caller: CallerId, error: Version) {
+        let Attempt { held, falls_back, .. } = self.callers[caller].attempt;
+        self.give(caller, held.filter(|_| falls_back).unwrap_or(error));
     }
 
     /// Ends a call, and forgets what only it needed.
@@ -226,12 +268,17 @@ impl State {
         ended.floor = 0;
         ended.flight = 0;
         ended.attempt = Attempt::default();
+        ended.left = false;
+        self.forget(caller);
+    }
+
+    /// No ticket of the caller matters any more.
+    pub(crate) fn forget(&mut self, caller: CallerId) {
         for flight in self.flights.iter_mut().flatten() {
             flight.before &= !bit(caller);
         }
         for process in &mut self.processes {
             process.reading.iter_mut().for_each(|reading| reading.before &= !bit(caller));
-            process.guest.iter_mut().for_each(|guest| guest.before &= !bit(caller));
         }
     }
 }

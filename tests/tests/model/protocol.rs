@@ -5,8 +5,8 @@ use stateright::{Model, Property};
 use crate::action::Action;
 use crate::rules::{Bounds, Rules};
 use crate::state::{
-    Attempt, CALLERS, COMMITS, Caller, Invalidation, Lease, Left, MESSAGES, PROCESSES, Phase,
-    Process, State, process_of,
+    Attempt, CALLERS, COMMITS, Caller, CallerId, Invalidation, Kind, Lease, Left, Lock, MESSAGES,
+    PROCESSES, Phase, Process, SLOTS, State, process_of, token_bit,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +24,17 @@ pub(crate) const FRESH_STORE: &str = "G1: nothing invalidated is in the store";
 pub(crate) const LEASED: &str = "G2: a stored load has the lease";
 /// G2: whoever missed the same entry (or none) and got the lock later is told of the new one.
 pub(crate) const ONE_REBUILD: &str = "G2: a stored load replaces what its flight saw";
+/// G2: nothing is stored after something that was read later. A mark counts as stored.
+pub(crate) const IN_ORDER: &str = "G2: nothing older is stored after something newer";
+/// G2: a slot is free before it is given to another. So at most two loads of a key are stored at a time.
+pub(crate) const ONE_HOLDER: &str = "G2: nobody is given a slot that another holds";
+/// G3: a call waits for no third load after two that ended in nothing.
+pub(crate) const TWO_LOADS: &str = "G3: nobody waits for a third load that may end in nothing";
 /// What was refused, or never sent to the store, goes to callers that came before its recompute
 /// began, and to nobody else.
 pub(crate) const PROVEN: &str = "a value that is not fenced goes to earlier callers only";
 /// G4: a lock that no living flight holds or may hold has its release on the way. The exceptions
-/// are those of [`Lock::orphaned`](crate::state::Lock::orphaned).
+/// are those of [`Lock::orphaned`].
 pub(crate) const NO_LEAK: &str = "G4: no lock is left behind";
 /// G4: who waits, waits for somebody who is there.
 pub(crate) const NO_STRAND: &str = "G4: no waiter is stranded";
@@ -40,6 +46,14 @@ pub(crate) const ENDS: &str = "every call ends";
 // That the runs come to where the promises are hard to keep.
 pub(crate) const REFUSED: &str = "a fill is refused";
 pub(crate) const SHARED: &str = "a fill is accepted while somebody waits for it";
+pub(crate) const BOTH_SLOTS: &str = "two loads hold the two slots";
+pub(crate) const GUEST_STORED: &str = "what a guest loaded is stored";
+pub(crate) const MARKED: &str = "a mark is in the place of the entry";
+pub(crate) const KEPT_BY_MARK: &str = "a mark leaves a valid value";
+pub(crate) const LEFT: &str = "a load goes on that its caller has left";
+pub(crate) const LEFT_SHARED: &str = "a load that its caller has left has members";
+pub(crate) const STALE: &str = "a value is kept past its ttl";
+pub(crate) const FALLS_BACK: &str = "a caller waits that has a stale value to fall back on";
 pub(crate) const READ_SHARED: &str = "a read is shared";
 
 impl Model for Protocol {
@@ -47,25 +61,48 @@ impl Model for Protocol {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let Bounds { callers, commits, expiries, lapses, drops, crashes, failures, guest, .. } =
+        let Bounds { callers, commits, expiries, lapses, drops, crashes, failures, .. } =
             self.bounds;
+        let Bounds { apart, errors, guest, hedges, marks, hangs, sets, .. } = self.bounds;
+        let order: [CallerId; CALLERS] = if apart { [0, 2, 3, 1] } else { [0, 1, 2, 3] };
         let caller = |index| Caller {
-            phase: if index < usize::from(callers) { Phase::Idle } else { Phase::Gone },
+            phase: if order[..usize::from(callers)].contains(&index) {
+                Phase::Idle
+            } else {
+                Phase::Gone
+            },
             floor: 0,
             flight: 0,
             attempt: Attempt::default(),
+            left: false,
+            queued: 0,
         };
         vec![State {
             database: 0,
             floor: 0,
             invalidations: [Invalidation::Ahead; COMMITS],
             entry: None,
-            lock: None,
-            processes: [Process { alive: true, reading: None, guest: None }; PROCESSES],
+            slots: [None; SLOTS],
+            newest: 0,
+            setting: None,
+            processes: [Process { alive: true, reading: None }; PROCESSES],
             callers: std::array::from_fn(caller),
             flights: [None; CALLERS],
             messages: [None; MESSAGES],
-            left: Left { commits, expiries, lapses, drops, crashes, failures, guest },
+            left: Left {
+                commits,
+                expiries,
+                lapses,
+                drops,
+                crashes,
+                failures,
+                errors,
+                guest,
+                hedges,
+                marks,
+                hangs,
+                sets,
+            },
             broken: crate::state::Broken::default(),
         }]
     }
@@ -76,22 +113,28 @@ impl Model for Protocol {
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = *state;
-        next.apply(&self.rules, action);
+        next.apply(&self.rules, &self.bounds, action);
         Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(FRESH_VALUES, |_, state: &State| {
-                state.callers.iter().all(|caller| caller.phase != Phase::Deceived)
+                !state.broken.deceived
+                    && state.callers.iter().all(|caller| caller.phase != Phase::Deceived)
             }),
             Property::always(FRESH_STORE, |_, state: &State| {
                 state.entry.is_none_or(|entry| entry.version >= state.floor)
             }),
             Property::always(LEASED, |_, state: &State| !state.broken.unleased),
             Property::always(ONE_REBUILD, |_, state: &State| !state.broken.overwrote),
+            Property::always(IN_ORDER, |_, state: &State| !state.broken.older),
+            Property::always(ONE_HOLDER, |_, state: &State| !state.broken.usurped),
+            Property::always(TWO_LOADS, |_, state: &State| {
+                state.callers.iter().all(|caller| caller.queued <= 2)
+            }),
             Property::always(PROVEN, |_, state: &State| !state.broken.unproven),
-            Property::always(NO_LEAK, |_, state: &State| state.knows_its_lock()),
+            Property::always(NO_LEAK, |_, state: &State| state.knows_its_locks()),
             Property::always(NO_STRAND, |_, state: &State| state.strands_nobody()),
             Property::eventually(ENDS, |_, state: &State| state.is_over()),
             Property::sometimes(REFUSED, |_, state: &State| {
@@ -100,15 +143,44 @@ impl Model for Protocol {
                     .iter()
                     .any(|caller| matches!(caller.phase, Phase::Filled { stored: false, .. }))
             }),
-            Property::sometimes(
-                "a fill is accepted with somebody waiting for it",
-                |_, state: &State| {
-                    (0..CALLERS).any(|caller| {
-                        state.callers[caller].phase.stored()
-                            && state.members(state.callers[caller].flight).next().is_some()
-                    })
-                },
-            ),
+            Property::sometimes(SHARED, |_, state: &State| {
+                (0..CALLERS).any(|caller| {
+                    state.callers[caller].phase.stored()
+                        && state.members(state.callers[caller].flight).next().is_some()
+                })
+            }),
+            Property::sometimes(BOTH_SLOTS, |_, state: &State| {
+                state.slots.iter().all(Option::is_some)
+            }),
+            Property::sometimes(GUEST_STORED, |_, state: &State| {
+                (0..CALLERS).any(|caller| {
+                    let flight = state.flights[state.callers[caller].flight];
+                    state.callers[caller].phase.stored()
+                        && flight.is_some_and(|flight| flight.lease.token().is_none())
+                })
+            }),
+            Property::sometimes(MARKED, |_, state: &State| {
+                state.entry.is_some_and(|entry| entry.kind == Kind::Mark)
+            }),
+            Property::sometimes(KEPT_BY_MARK, |protocol: &Self, state: &State| {
+                protocol.bounds.marks > 0
+                    && state.entry.is_some_and(|entry| entry.kind == Kind::Value && entry.held_off)
+            }),
+            Property::sometimes(LEFT, |_, state: &State| {
+                state.callers.iter().any(|caller| caller.left)
+            }),
+            Property::sometimes(LEFT_SHARED, |_, state: &State| {
+                (0..CALLERS).any(|caller| {
+                    let Caller { left, flight, .. } = state.callers[caller];
+                    left && state.members(flight).next().is_some()
+                })
+            }),
+            Property::sometimes(STALE, |_, state: &State| {
+                state.entry.is_some_and(|entry| !entry.valid)
+            }),
+            Property::sometimes(FALLS_BACK, |_, state: &State| {
+                state.callers.iter().any(|caller| caller.attempt.falls_back)
+            }),
             Property::sometimes(READ_SHARED, |_, state: &State| {
                 state.processes.iter().filter_map(|process| process.reading).any(|reading| {
                     (0..CALLERS).any(|caller| {
@@ -124,12 +196,30 @@ impl Model for Protocol {
 impl State {
     /// Whether nobody has a call under way or before it.
     pub(crate) fn is_over(&self) -> bool {
-        (0..CALLERS)
-            .all(|caller| !self.is_waiting(caller) && self.callers[caller].phase != Phase::Idle)
+        (0..CALLERS).all(|caller| {
+            !self.waits_for_an_end(caller) && self.callers[caller].phase != Phase::Idle
+        })
     }
 
-    fn knows_its_lock(&self) -> bool {
-        let Some(lock) = self.lock else { return true };
+    /// Whether the call is under way, and is bound to end: neither its own body hangs nor the one that its
+    /// process runs in its place.
+    pub(crate) fn waits_for_an_end(&self, caller: CallerId) -> bool {
+        let Caller { phase, flight, .. } = self.callers[caller];
+        let hangs = |holder: CallerId| self.callers[holder].phase == Phase::Hangs;
+        let hangs = match phase {
+            Phase::Hangs => true,
+            Phase::Joined => self.flights[flight]
+                .is_some_and(|joined| joined.guest && joined.holder.is_some_and(hangs)),
+            _ => false,
+        };
+        self.is_waiting(caller) && !hangs
+    }
+
+    fn knows_its_locks(&self) -> bool {
+        self.slots.iter().flatten().all(|lock| self.knows(*lock))
+    }
+
+    fn knows(&self, lock: Lock) -> bool {
         let is_kept = self.flights.iter().flatten().any(|flight| {
             let asks = flight
                 .holder
@@ -137,9 +227,11 @@ impl State {
             flight.lease.token() == Some(lock.token)
                 && (asks || !matches!(flight.lease, Lease::Idle(_)))
         });
+        let names = token_bit(lock.token);
         let is_mentioned =
-            || self.messages.iter().flatten().any(|message| message.token() == lock.token);
-        lock.orphaned || is_kept || is_mentioned()
+            || self.messages.iter().flatten().any(|message| message.tokens() & names != 0);
+        let is_set = || self.setting.is_some_and(|setting| setting.token == lock.token);
+        lock.orphaned || is_kept || is_mentioned() || is_set()
     }
 
     fn strands_nobody(&self) -> bool {
@@ -150,9 +242,6 @@ impl State {
                 Phase::SharesRead => process
                     .reading
                     .is_some_and(|reading| self.callers[reading.holder].phase == Phase::Reads),
-                Phase::JoinedGuest => process.guest.is_some_and(|guest| {
-                    matches!(self.callers[guest.holder].phase, Phase::RecomputesGuest { .. })
-                }),
                 Phase::Joined => self.flights[flight].is_some_and(|joined| {
                     joined.holder.is_none_or(|holder| {
                         self.is_waiting(holder)

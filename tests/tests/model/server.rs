@@ -1,164 +1,197 @@
 //! What the server does with a request: each is one atomic step.
 
 use crate::rules::Rules;
-use crate::state::{Entry, EntryId, Found, Lease, Lock, Message, Phase, State, Token, Version};
+use crate::state::{
+    Entry, EntryId, Kind, Lock, Made, Message, Request, SLOTS, State, Token, Tokens, token_bit,
+};
+
+/// The place of the lease among the slots.
+pub(crate) const LEASE: usize = 0;
+/// The place of the hedge.
+pub(crate) const HEDGE: usize = 1;
 
 /// What an acquire comes to.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
-    Lease,
+    /// The token is in this slot now, or was in one before.
+    Lease(Option<usize>),
     Newer(Entry),
-    Held,
+    /// Who holds the slots.
+    Held(Tokens),
 }
 
 impl State {
-    /// `acquire.lua`.
-    pub(crate) fn acquire(&mut self, rules: &Rules, token: Token, seen: Option<EntryId>) -> Answer {
+    pub(crate) fn acquire(&mut self, rules: &Rules, request: Request) -> Answer {
+        let answer = self.answer(rules, request);
+        if let Answer::Lease(Some(slot)) = answer {
+            self.broken.usurped |= self.slots[slot].is_some();
+            self.slots[slot] = Some(Lock { token: request.token, orphaned: false });
+        }
+        answer
+    }
+
+    /// What an acquire would come to.
+    pub(crate) fn answer(&self, rules: &Rules, request: Request) -> Answer {
+        let Request { token, seen, beside } = request;
+        let looks = !(rules.acquire_blindly || rules.hedge_blindly && beside);
         if let Some(entry) = self.entry
             && Some(entry.id) != seen
-            && !rules.acquire_blindly
+            && looks
         {
             return Answer::Newer(entry);
         }
-        match self.lock {
-            Some(lock) if lock.token != token => Answer::Held,
+        let held = self.held();
+        if held & token_bit(token) != 0 {
             // Only where a rule is broken: no token is asked for twice.
-            Some(_) => Answer::Lease,
-            None => {
-                self.lock = Some(Lock { token, orphaned: false });
-                Answer::Lease
-            }
+            return Answer::Lease(None);
+        }
+        match self.slots.map(|slot| slot.is_none()) {
+            [true, hedge] if hedge || beside => Answer::Lease(Some(LEASE)),
+            [false, true] if beside => Answer::Lease(Some(HEDGE)),
+            [false, false] if beside && rules.hedge_over_hedge => Answer::Lease(Some(HEDGE)),
+            _ => Answer::Held(held),
         }
     }
 
-    /// `fill.lua`.
+    /// `finish` by a value or by a mark; whether it was accepted.
     pub(crate) fn fill(
         &mut self,
         rules: &Rules,
-        token: Token,
-        version: Version,
+        tokens: Tokens,
+        made: Made,
         seen: Option<EntryId>,
     ) -> bool {
-        let held = self.lock.is_some_and(|lock| lock.token == token);
-        if !held && !rules.fill_unconditionally {
+        let is_fenced =
+            !(rules.fill_unconditionally || rules.unfenced_mark && made.kind == Kind::Mark);
+        self.fill_fenced(rules, tokens, made, seen, is_fenced)
+    }
+
+    /// As [`fill`](Self::fill); what is not fenced is written whatever the slots hold.
+    pub(crate) fn fill_fenced(
+        &mut self,
+        rules: &Rules,
+        tokens: Tokens,
+        made: Made,
+        seen: Option<EntryId>,
+        is_fenced: bool,
+    ) -> bool {
+        let holds = self.slots.map(|slot| slot.is_some_and(|lock| holds(tokens, lock)));
+        let held = holds.contains(&true);
+        if !held && is_fenced {
             return false;
         }
         self.broken.unleased |= !held;
-        self.broken.overwrote |= self.entry.is_some_and(|entry| Some(entry.id) != seen);
-        let id = self.unused_entry();
-        self.entry = Some(Entry { version, id });
+        self.broken.older |= made.version < self.newest;
+        self.newest = self.newest.max(made.version);
+        self.write(made, seen);
         if held {
-            self.lock = None;
+            let leaves = |slot: usize| {
+                !holds[slot]
+                    && (rules.mark_own_slot && made.kind == Kind::Mark
+                        || rules.leave_hedge && slot == HEDGE
+                        || rules.leave_lease && slot == LEASE)
+            };
+            for slot in (0..SLOTS).filter(|slot| !leaves(*slot)) {
+                self.slots[slot] = None;
+            }
         }
         true
     }
 
-    /// `lease.lua`, without a lease.
-    pub(crate) fn release(&mut self, token: Token) -> bool {
-        self.lock.take_if(|lock| lock.token == token).is_some()
+    fn write(&mut self, made: Made, seen: Option<EntryId>) {
+        let Made { version, kind } = made;
+        let is_valid = |entry: Entry| entry.kind == Kind::Value && entry.valid;
+        if kind == Kind::Mark && self.entry.is_some_and(is_valid) {
+            return self.hold_off();
+        }
+        // A retry-at gives an entry a new revision, and is no new entry.
+        self.broken.overwrote |=
+            self.entry.is_some_and(|entry| Some(entry.id) != seen && !entry.held_off);
+        let id = self.unused_entry();
+        self.entry = Some(Entry { version, id, kind, valid: true, held_off: false });
     }
 
-    /// `DEL lock entry`.
-    pub(crate) fn delete(&mut self, rules: &Rules) {
-        self.entry = None;
-        if !rules.leave_lock {
-            self.lock = None;
+    fn hold_off(&mut self) {
+        let id = self.unused_entry();
+        if let Some(entry) = &mut self.entry {
+            (entry.held_off, entry.id) = (true, id);
         }
+    }
+
+    /// `finish` by a release.
+    pub(crate) fn release(&mut self, token: Token) -> bool {
+        let mut released = false;
+        for slot in &mut self.slots {
+            released |= slot.take_if(|lock| lock.token == token).is_some();
+        }
+        released
+    }
+
+    /// `finish` by a postponement.
+    pub(crate) fn postpone(&mut self, token: Token) -> bool {
+        let held = self.release(token);
+        if held {
+            self.hold_off();
+        }
+        held
+    }
+
+    /// `renew`. It only prolongs, and here a lease is as long as nothing ends it.
+    pub(crate) fn renew(&mut self, rules: &Rules, token: Token) {
+        if rules.renew_by_set && self.held() & token_bit(token) == 0 {
+            self.slots[LEASE] = Some(Lock { token, orphaned: false });
+        }
+    }
+
+    /// `seize`.
+    pub(crate) fn seize(&mut self, token: Token) {
+        self.slots = [Some(Lock { token, orphaned: false }), None];
+    }
+
+    /// `DEL slots entry`.
+    pub(crate) fn delete(&mut self, rules: &Rules) {
+        match &mut self.entry {
+            Some(entry) if rules.leave_stale && entry.kind == Kind::Value => entry.valid = false,
+            entry => *entry = None,
+        }
+        if rules.leave_lock {
+            return;
+        }
+        self.slots[LEASE] = None;
+        if !rules.hedge_outlives_invalidation {
+            self.slots[HEDGE] = None;
+        }
+    }
+
+    /// The tokens in the slots.
+    pub(crate) fn held(&self) -> Tokens {
+        self.slots.iter().flatten().fold(0, |held, lock| held | token_bit(lock.token))
     }
 
     /// Executes a request whose sender is gone or has given up waiting.
     pub(crate) fn execute(&mut self, rules: &Rules, message: Message) {
         match message {
-            Message::Acquire { token, seen } => {
-                let free = self.lock.is_none();
-                self.acquire(rules, token, seen);
-                if free && let Some(lock) = &mut self.lock {
-                    lock.orphaned = true;
+            Message::Acquire(request) => {
+                let before = self.slots;
+                self.acquire(rules, request);
+                for (slot, before) in self.slots.iter_mut().zip(before) {
+                    if before.is_none()
+                        && let Some(lock) = slot
+                    {
+                        lock.orphaned = true;
+                    }
                 }
             }
-            Message::Fill { token, version, seen } => {
-                self.fill(rules, token, version, seen);
+            Message::Fill { tokens, made, seen } => {
+                self.fill(rules, tokens, made, seen);
             }
             Message::Release { token } => {
                 self.release(token);
             }
         }
     }
-
-    pub(crate) fn send(&mut self, message: Message) {
-        // A second one changes nothing that the first does not.
-        if self.messages.contains(&Some(message)) {
-            return;
-        }
-        let free = self.messages.iter_mut().find(|place| place.is_none());
-        *free.expect("enough places") = Some(message);
-        self.sort_messages();
-    }
-
-    pub(crate) fn receive(&mut self, index: usize) -> Option<Message> {
-        let message = self.messages[index].take();
-        self.sort_messages();
-        message
-    }
-
-    fn sort_messages(&mut self) {
-        self.messages.sort_unstable_by_key(|message| (message.is_none(), *message));
-    }
-
-    /// Whether nothing that was sent earlier about `token` is still on its way.
-    pub(crate) fn is_next(&self, rules: &Rules, token: Token) -> bool {
-        !rules.ordered || self.messages.iter().flatten().all(|earlier| earlier.token() != token)
-    }
-
-    fn unused_entry(&self) -> EntryId {
-        let mut used = 0_u32;
-        let mut refer = |id: EntryId| used |= 1 << id;
-        self.entry.iter().for_each(|entry| refer(entry.id));
-        for caller in &self.callers {
-            caller.attempt.seen.into_iter().for_each(&mut refer);
-            if let Phase::Found(Found::Entry(entry)) | Phase::Told(entry) = caller.phase {
-                refer(entry.id);
-            }
-        }
-        for reading in self.processes.iter().filter_map(|process| process.reading) {
-            if let Some(Found::Entry(entry)) = reading.found {
-                refer(entry.id);
-            }
-        }
-        self.flights.iter().flatten().filter_map(|flight| flight.seen).for_each(&mut refer);
-        for message in self.messages.iter().flatten() {
-            if let Message::Acquire { seen: Some(id), .. } | Message::Fill { seen: Some(id), .. } =
-                message
-            {
-                refer(*id);
-            }
-        }
-        smallest_not_in(used)
-    }
-
-    /// A token that no flight has, and that nothing on its way or at the server names.
-    pub(crate) fn unused_token(&self) -> Token {
-        let mut used = 0_u32;
-        self.lock.iter().for_each(|lock| used |= 1 << lock.token);
-        for flight in self.flights.iter().flatten() {
-            used |= flight.lease.token().map_or(0, |token| 1 << token);
-        }
-        self.messages.iter().flatten().for_each(|message| used |= 1 << message.token());
-        smallest_not_in(used)
-    }
 }
 
-fn smallest_not_in(used: u32) -> u8 {
-    u8::try_from(used.trailing_ones()).expect("a number of bits")
-}
-
-impl Lease {
-    pub(crate) fn token(self) -> Option<Token> {
-        match self {
-            Self::None => None,
-            Self::Idle(token)
-            | Self::Asked(token)
-            | Self::Held(token)
-            | Self::Filling(token, _) => Some(token),
-        }
-    }
+fn holds(tokens: Tokens, lock: Lock) -> bool {
+    tokens & token_bit(lock.token) != 0
 }

@@ -40,10 +40,6 @@ impl State {
                 reading.holder = swapped(reading.holder);
                 reading.before = swap_all(reading.before);
             }
-            if let Some(guest) = &mut process.guest {
-                guest.holder = swapped(guest.holder);
-                guest.before = swap_all(guest.before);
-            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What happens around the calls: commits and invalidations, time, and everything that goes wrong.
 
-use crate::rules::Rules;
+use crate::rules::{Bounds, Rules};
 use crate::state::{
-    Attempt, CALLERS, CallerId, Invalidation, Lease, Message, Phase, ProcessId, State, process_of,
+    CALLERS, CallerId, Invalidation, Kind, Lease, Message, Phase, ProcessId, State, process_of,
+    token_bit,
 };
 
 impl State {
@@ -25,23 +26,34 @@ impl State {
         self.floor = self.floor.max(version);
     }
 
-    pub(crate) fn expire_entry(&mut self) {
-        self.entry = None;
+    /// An entry's ttl is over, or its stale time after that.
+    pub(crate) fn expire_entry(&mut self, bounds: &Bounds) {
         self.left.expiries -= 1;
+        match &mut self.entry {
+            Some(entry) if bounds.stale && entry.valid && entry.kind == Kind::Value => {
+                entry.valid = false;
+            }
+            entry => *entry = None,
+        }
     }
 
-    pub(crate) fn expire_lease(&mut self) {
-        // The lock of a flight that is gone ends in any case, if its release does not come first.
-        if self.lock_is_owned() {
+    pub(crate) fn expire_lease(&mut self, slot: usize) {
+        // The slot of a flight that is gone is free in any case, if its release does not come first.
+        if self.slot_is_owned(slot) {
             self.left.lapses -= 1;
         }
-        self.lock = None;
+        if let Some(lock) = self.slots[slot].take() {
+            for caller in &mut self.callers {
+                caller.attempt.told &= !token_bit(lock.token);
+            }
+        }
     }
 
-    pub(crate) fn lock_is_owned(&self) -> bool {
-        self.lock.is_some_and(|lock| {
-            let tokens = self.flights.iter().flatten().map(|flight| flight.lease.token());
-            tokens.flatten().any(|token| token == lock.token)
+    pub(crate) fn slot_is_owned(&self, slot: usize) -> bool {
+        self.slots[slot].is_some_and(|lock| {
+            let tokens = self.flights.iter().flatten().filter_map(|flight| flight.lease.token());
+            let set = self.setting.map(|setting| setting.token);
+            tokens.chain(set).any(|token| token == lock.token)
         })
     }
 
@@ -54,13 +66,17 @@ impl State {
                 self.execute_read(caller, false);
                 self.land_read(rules, caller);
             }
-            phase @ (Phase::Acquires { .. } | Phase::Granted | Phase::Told(_)) => {
-                let (token, seen) = (self.token_of(caller), self.callers[caller].attempt.seen);
+            phase @ (Phase::Acquires { .. }
+            | Phase::Granted
+            | Phase::Told(_)
+            | Phase::Barred(_)) => {
+                let request = self.request_of(caller);
                 if matches!(phase, Phase::Acquires { .. }) {
-                    self.send(Message::Acquire { token, seen });
+                    self.send(Message::Acquire(request));
                 }
-                self.flight_of(caller).lease = Lease::Asked(token);
-                if self.callers[caller].attempt.held.is_some() {
+                self.flight_of(caller).lease = Lease::Asked(request.token);
+                let attempt = self.callers[caller].attempt;
+                if attempt.held.is_some() && !attempt.falls_back {
                     self.serve_held(caller);
                 } else {
                     self.recompute_unleased(rules, caller);
@@ -86,19 +102,19 @@ impl State {
     pub(crate) fn quit(&mut self, caller: CallerId, sent: bool) {
         match self.callers[caller].phase {
             Phase::Reads => self.abandon_read(caller),
-            Phase::RecomputesGuest { .. } => self.abandon_guest(caller),
             Phase::Joined => self.leave(caller),
             Phase::Acquires { doubt } => {
-                let (token, seen) = (self.token_of(caller), self.callers[caller].attempt.seen);
+                let request = self.request_of(caller);
+                let token = request.token;
                 if sent {
-                    self.send(Message::Acquire { token, seen });
+                    self.send(Message::Acquire(request));
                 }
                 let maybe = sent || doubt;
                 self.flight_of(caller).lease =
                     if maybe { Lease::Asked(token) } else { Lease::Idle(token) };
                 self.pass_on(caller);
             }
-            Phase::Granted | Phase::Told(_) => {
+            Phase::Granted | Phase::Told(_) | Phase::Barred(_) => {
                 let token = self.token_of(caller);
                 self.flight_of(caller).lease = Lease::Asked(token);
                 self.pass_on(caller);
@@ -116,37 +132,34 @@ impl State {
                 }
                 self.pass_on(caller);
             }
-            Phase::Recomputes { .. } | Phase::Filled { .. } | Phase::Released { .. } => {
-                self.pass_on(caller);
-            }
+            Phase::Recomputes { .. }
+            | Phase::Hangs
+            | Phase::Filled { .. }
+            | Phase::Released { .. } => self.pass_on(caller),
             _ => {}
         }
     }
 
     fn leave_fill_behind(&mut self, caller: CallerId) {
         let flight = *self.flight_of(caller);
-        if let Lease::Filling(token, version) = flight.lease {
-            self.send(Message::Fill { token, version, seen: flight.seen });
+        if let Lease::Filling { tokens, made, .. } = flight.lease {
+            self.send(Message::Fill { tokens, made, seen: flight.seen });
         }
     }
 
-    pub(crate) fn drop_caller(&mut self, caller: CallerId, sent: bool) {
+    pub(crate) fn drop_caller(&mut self, bounds: &Bounds, caller: CallerId, sent: bool) {
         self.left.drops -= 1;
+        if bounds.detached && self.leads(caller) {
+            return self.leave_task(caller);
+        }
+        self.end_caller(caller, sent);
+    }
+
+    /// Nothing of the caller goes on.
+    pub(crate) fn end_caller(&mut self, caller: CallerId, sent: bool) {
         // Out of the way first, so that nobody counts it as a member or gives it anything.
         self.quit(caller, sent);
         self.finish(caller, Phase::Gone);
-    }
-
-    pub(crate) fn lose_patience(&mut self, caller: CallerId) {
-        self.left.guest -= 1;
-        if self.callers[caller].phase == Phase::Joined {
-            // Whoever comes next looks for itself.
-            self.flight_of(caller).cold = false;
-        }
-        self.quit(caller, false);
-        self.callers[caller].phase = Phase::IsGuest;
-        self.callers[caller].flight = 0;
-        self.callers[caller].attempt = Attempt::default();
     }
 
     /// A process dies. The requests that it waits for are `sent` and still on their way, or lost.
@@ -155,8 +168,8 @@ impl State {
         for caller in (0..CALLERS).filter(|caller| process_of(*caller) == process) {
             match self.callers[caller].phase {
                 Phase::Acquires { .. } if sent => {
-                    let (token, seen) = (self.token_of(caller), self.callers[caller].attempt.seen);
-                    self.send(Message::Acquire { token, seen });
+                    let request = self.request_of(caller);
+                    self.send(Message::Acquire(request));
                 }
                 Phase::Fills { .. } if sent => self.leave_fill_behind(caller),
                 Phase::Releases { .. } if sent => {
@@ -169,10 +182,10 @@ impl State {
             self.callers[caller].phase = Phase::Gone;
         }
         for place in &mut self.flights {
-            if let Some(flight) = place.take_if(|flight| flight.process == process)
-                && let Some(lock) = &mut self.lock
-            {
-                lock.orphaned |= flight.lease.token() == Some(lock.token);
+            if let Some(flight) = place.take_if(|flight| flight.process == process) {
+                for lock in self.slots.iter_mut().flatten() {
+                    lock.orphaned |= flight.lease.token() == Some(lock.token);
+                }
             }
         }
         for caller in (0..CALLERS).filter(|caller| process_of(*caller) == process) {
@@ -182,7 +195,6 @@ impl State {
         let dead = &mut self.processes[process];
         dead.alive = false;
         dead.reading = None;
-        dead.guest = None;
         for invalidation in &mut self.invalidations {
             let (Invalidation::Committed(by) | Invalidation::Deleted(by)) = *invalidation else {
                 continue;
