@@ -7,10 +7,11 @@
 //!   │                    ▼ lease
 //!   └── missing ── flight ── lead: acquire ── run the body ── seal ── store ── land
 //!                    │           │
-//!                    │           └ held elsewhere: wait, acquire again
+//!                    │           └ held elsewhere: wait, acquire again; ask for the hedge
 //!                    └── join: given what lands, or the baton, or read again
 //!                          │
-//!                          └ wait_for_lock is over: load as a guest, without a lease
+//!                          ├ wait_for_lock without progress: one member leads a hedge
+//!                          └ twice wait_for_lock is over: load as a guest
 //! ```
 //!
 //! The result of a load, a value or an error, may be given to a call if the load began after the call,
@@ -31,7 +32,11 @@
 //! - *next read*: the flight of those who wait for a key to be read ([`read`]).
 //! - *lease*: the right to store a value, held in the store for a limited time by a *token*
 //!   (`crate::lease`). A load whose lease was unbroken is *fenced*.
-//! - *guest*: a call that loads without a lease, because the holder has been waited for long enough.
+//! - *hedge*: a second lease of a key beside the first, whose holder shows no progress.
+//! - *guest*: a load without a lease of its own, because the holders have been waited for long enough. It stores by their
+//!   tokens.
+//! - *mark*: what stands in the entry's place for a second, because the value was not to be cached.
+//! - *detached*: led by a task in place of a call, and so not ended by what becomes of the call.
 //! - *ticket*: a place in the order in which calls, reads and loads began ([`ticket`]).
 //! - *budget*: how long a call may still wait for its store ([`budget`]).
 //! - *pending invalidation*: one that has not reached the store ([`invalidations`]).
