@@ -459,6 +459,7 @@ where
             if let (Err(error), false) = (&result, state.is_waited_for()) {
                 swallowed::<T, E, S>(engine, request, error);
             }
+            state.is_over();
             result
         };
         (tasks.load(runtime, in_task.run(Box::pin(work))), waits)

@@ -64,13 +64,17 @@ pub(crate) struct TaskCall {
     decodes: Decodes,
     ticket: Option<Ticket>,
     missed: Option<Instant>,
+    /// How long the caller has waited for the store.
+    spent: Duration,
     state: Arc<TaskState>,
 }
 
 impl TaskCall {
     pub(crate) fn with<'a>(self, key: &'a Key, policy: &'a Policy) -> Call<'a> {
-        let Self { decodes, ticket, missed, state } = self;
-        Call { task: Some(state), ticket, missed, ..Call::new(key, policy, decodes) }
+        let Self { decodes, ticket, missed, spent, state } = self;
+        let budget = StoreBudget::default();
+        budget.set(spent);
+        Call { budget, task: Some(state), ticket, missed, ..Call::new(key, policy, decodes) }
     }
 }
 
@@ -133,8 +137,8 @@ impl<'a> Call<'a> {
 
     /// What the task that leads a load in place of this call needs of it.
     pub(crate) fn for_task(&self, state: &Arc<TaskState>) -> TaskCall {
-        let (decodes, ticket, missed) = (self.decodes, self.ticket, self.missed);
-        TaskCall { decodes, ticket, missed, state: Arc::clone(state) }
+        let Self { decodes, ticket, missed, .. } = *self;
+        TaskCall { decodes, ticket, missed, spent: self.budget.spent(), state: Arc::clone(state) }
     }
 
     /// Has tasks lead the loads of this call, or, if they cannot, has the call lead them itself.

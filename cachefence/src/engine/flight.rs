@@ -79,7 +79,13 @@ enum Overtaking {
 impl<O, C> State<O, C> {
     /// Who is to be woken because the last member has left.
     fn deserted(&mut self) -> Vec<Waker> {
-        if self.wakers.members() == 0 { mem::take(&mut self.deserted) } else { Vec::new() }
+        if self.is_awaited() { Vec::new() } else { mem::take(&mut self.deserted) }
+    }
+
+    /// Whether callers wait for the flight. The one who has overtaken it is a member too, and does not count.
+    fn is_awaited(&self) -> bool {
+        let overtaker = usize::from(matches!(self.overtaking, Overtaking::Happened));
+        self.wakers.members() > overtaker
     }
 }
 
@@ -230,7 +236,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
             let mut next = Some(self);
             while let Some(flight) = next {
                 let mut state = flight.state();
-                if state.wakers.members() > 0 {
+                if state.is_awaited() {
                     let waits = state.deserted.iter().any(|waker| waker.will_wake(cx.waker()));
                     if !waits {
                         state.deserted.push(cx.waker().clone());
@@ -248,7 +254,7 @@ impl<O, C: Default, H: Home<O, C>> Flight<O, C, H> {
         let mut next = Some(self);
         while let Some(flight) = next {
             let state = flight.state();
-            if state.outcome.is_none() && state.wakers.members() > 0 {
+            if state.outcome.is_none() && state.is_awaited() {
                 return true;
             }
             next = flight.overtaken.as_deref();

@@ -1,19 +1,23 @@
 //! One process of a fleet: it does what it reads from its standard input and prints what happens, in the words of
 //! `cachefence_tests::fleet`. Its argument is the number of its threads. It ends with its standard input.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write as _};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, process, thread};
 
 use cachefence::{CacheFence, Error};
-use cachefence_tests::fleet::{Command, Event, Options, Outcome, Row};
+use cachefence_tests::fleet::{Command, Event, How, LoadEnd, Options, Outcome, Row};
+use serde::{Deserialize, Serialize};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, yield_now};
+use tokio::time::timeout;
 
 fn main() -> io::Result<()> {
     let threads = env::args().nth(1).and_then(|threads| threads.parse().ok()).unwrap_or(1);
@@ -52,19 +56,21 @@ async fn serve(mut commands: mpsc::UnboundedReceiver<Command>) {
     while let Some(command) = commands.recv().await {
         match command {
             Command::Connect(_) => panic!("it is connected"),
-            Command::Call { first, count, key, ttl } => {
+            Command::Call { first, count, key, ttl, how } => {
                 for number in first..first + count {
-                    let call = call(cache.clone(), Arc::clone(&database), number, key.clone(), ttl);
+                    let call =
+                        call(cache.clone(), Arc::clone(&database), number, key.clone(), ttl, how);
                     let call = tokio::spawn(call);
                     callers.insert(number, call.abort_handle());
                     tokio::spawn(async move {
-                        match call.await {
-                            Ok(outcome) => say(&Event::Returned { call: number, outcome }),
-                            Err(error) if error.is_cancelled() => {
-                                say(&Event::Cancelled { call: number });
-                            }
-                            Err(error) => panic!("call {number}: {error}"),
-                        }
+                        let outcome = match call.await {
+                            Ok(outcome) => outcome,
+                            Err(error) => error.try_into_panic().ok().map(panicked),
+                        };
+                        say(&match outcome {
+                            Some(outcome) => Event::Returned { call: number, outcome },
+                            None => Event::Cancelled { call: number },
+                        });
                     });
                 }
             }
@@ -73,7 +79,7 @@ async fn serve(mut commands: mpsc::UnboundedReceiver<Command>) {
                     caller.abort();
                 }
             }
-            Command::Answer { load, result } => database.answer(load, result),
+            Command::Answer { load, end } => database.answer(load, end),
             Command::Invalidate { id, key } => {
                 let cache = cache.clone();
                 tokio::spawn(async move {
@@ -107,17 +113,47 @@ async fn connect(options: &Options) -> Result<CacheFence, Error> {
         .await
 }
 
+/// What is cached: a row, and for how long.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    row: Row,
+    ttl: Duration,
+}
+
+/// One call; `None` if its deadline came first.
 async fn call(
     cache: CacheFence,
     database: Arc<Database>,
     number: u64,
     key: String,
     ttl: Duration,
-) -> Outcome {
-    match cache.get_or_set(&key, ttl, || database.load(number, &key)).await {
-        Ok(row) => Outcome::Value(row),
+    how: How,
+) -> Option<Outcome> {
+    let entry = cache.entry::<Kept>(&key).ttl_of(|kept| kept.ttl);
+    let body = move || async move { database.load(number, &key, ttl).await };
+    let call = async {
+        if how.detached {
+            entry.get_or_set_detached(body).await
+        } else {
+            entry.get_or_set(body).await
+        }
+    };
+    let result = match how.deadline {
+        Some(limit) => timeout(limit, call).await.ok()?,
+        None => call.await,
+    };
+    Some(match result {
+        Ok(kept) => Outcome::Value(kept.row),
         Err(Error::Recompute(error)) => Outcome::LoadFailed(error.0.clone()),
         Err(error) => Outcome::Error(error.to_string()),
+    })
+}
+
+/// How a call ends whose load has panicked.
+fn panicked(panic: Box<dyn Any + Send>) -> Outcome {
+    match panic.downcast::<LoadFailed>() {
+        Ok(failed) => Outcome::Panicked(failed.0),
+        Err(panic) => resume_unwind(panic),
     }
 }
 
@@ -138,27 +174,33 @@ async fn settle(cache: &CacheFence) {
 #[derive(Default)]
 struct Database {
     loads: AtomicU64,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Result<Row, LoadFailed>>>>,
+    waiting: Mutex<HashMap<u64, oneshot::Sender<LoadEnd>>>,
 }
 
-/// A load that the test made fail.
+/// A load that the test made fail, or panic.
 #[derive(Debug)]
 struct LoadFailed(Row);
 
 impl Database {
-    async fn load(&self, call: u64, key: &str) -> Result<Row, LoadFailed> {
+    async fn load(&self, call: u64, key: &str, ttl: Duration) -> Result<Kept, LoadFailed> {
         let load = self.loads.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(load, sender);
         say(&Event::Loading { load, call, key: key.to_owned() });
-        answer.await.expect("only an answer removes the sender")
+        match answer.await.expect("only an answer removes the sender") {
+            LoadEnd::Value(row) => Ok(Kept { row, ttl }),
+            LoadEnd::NotCached(row) => Ok(Kept { row, ttl: Duration::ZERO }),
+            LoadEnd::Error(row) => Err(LoadFailed(row)),
+            // Past the hook, which would print it.
+            LoadEnd::Panic(row) => resume_unwind(Box::new(LoadFailed(row))),
+        }
     }
 
-    fn answer(&self, load: u64, result: Result<Row, Row>) {
+    fn answer(&self, load: u64, end: LoadEnd) {
         let sender = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&load);
         if let Some(sender) = sender {
             // The caller may have been cancelled.
-            let _ = sender.send(result.map_err(LoadFailed));
+            let _ = sender.send(end);
         }
     }
 }

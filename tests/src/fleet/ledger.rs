@@ -14,7 +14,8 @@ pub(super) struct Ledger {
     /// How many of the calls are each worker's.
     open: BTreeMap<u64, u64>,
     numbered: u64,
-    reads: u64,
+    /// For which call each read was.
+    readers: Vec<u64>,
     pub(super) counts: Counts,
 }
 
@@ -47,6 +48,8 @@ pub struct Counts {
     pub bounded: u64,
     /// Errors of loads returned.
     pub failures: u64,
+    /// Panics of loads that went on in their calls.
+    pub panics: u64,
     /// Loads started.
     pub loads: u64,
     /// Loads that were answered with a version that had been invalidated since they read it.
@@ -83,6 +86,10 @@ impl Ledger {
                 self.counts.failures += 1;
                 row
             }
+            Outcome::Panicked(row) => {
+                self.counts.panics += 1;
+                row
+            }
             Outcome::Error(error) => return Err(format!("call {call} failed: {error}")),
         };
         self.counts.bounded += u64::from(floor > 0);
@@ -95,8 +102,13 @@ impl Ledger {
                  been invalidated before the call began",
                 row.version, row.read
             ))
-        } else if row.version > newest || row.read >= self.reads {
+        } else if row.version > newest || self.reader(row).is_none() {
             Err(format!("call {call} was given {row:?}, which nobody has read"))
+        } else if matches!(outcome, Outcome::Panicked(_)) && self.reader(row) != Some(call) {
+            Err(format!(
+                "call {call} was hit by the panic of load {}, which is not its own",
+                row.read
+            ))
         } else {
             Ok(())
         }
@@ -123,10 +135,10 @@ impl Ledger {
         self.calls.iter().map(|(number, call)| (*number, call.worker))
     }
 
-    /// Reads `key` for a load.
-    pub(super) fn read(&mut self, key: &str) -> Row {
-        let read = self.reads;
-        self.reads += 1;
+    /// Reads `key` for a load of `call`.
+    pub(super) fn read(&mut self, call: u64, key: &str) -> Row {
+        let read = u64::try_from(self.readers.len()).expect("reads are few");
+        self.readers.push(call);
         self.counts.loads += 1;
         Row { key: key.to_owned(), version: self.facts(key).version, read }
     }
@@ -151,6 +163,11 @@ impl Ledger {
 
     pub(super) fn is_outdated(&mut self, row: &Row) -> bool {
         row.version < self.facts(&row.key).floor
+    }
+
+    /// The call for which a row was read.
+    fn reader(&self, row: &Row) -> Option<u64> {
+        self.readers.get(usize::try_from(row.read).ok()?).copied()
     }
 
     fn strike_out(&mut self, call: u64) -> Option<Call> {
@@ -178,7 +195,8 @@ mod tests {
     #[test]
     fn what_was_read_before_an_invalidation_is_for_the_calls_before_it() {
         let mut ledger = Ledger::default();
-        let (before, row) = (ledger.begin(0, "k"), ledger.read("k"));
+        let before = ledger.begin(0, "k");
+        let row = ledger.read(before, "k");
         let version = ledger.change("k");
         let during = ledger.begin(0, "k");
         ledger.invalidated("k", version);
@@ -190,18 +208,28 @@ mod tests {
         let after = ledger.begin(0, "k");
         ledger.end(after, &Outcome::LoadFailed(row)).unwrap_err();
         assert_eq!((ledger.open().count(), ledger.busy().count()), (0, 0));
-        let (next, new) = (ledger.begin(0, "k"), ledger.read("k"));
+        let next = ledger.begin(0, "k");
+        let new = ledger.read(next, "k");
         ledger.end(next, &Outcome::Value(new)).unwrap();
     }
 
     #[test]
     fn a_value_that_nobody_read_is_seen() {
         let mut ledger = Ledger::default();
-        let other = Outcome::Value(ledger.read("other"));
+        let other = Outcome::Value(ledger.read(0, "other"));
         let call = ledger.begin(0, "k");
         ledger.end(call, &other).unwrap_err();
         let call = ledger.begin(0, "k");
         let unread = Row { key: "k".to_owned(), version: 0, read: 1 };
         ledger.end(call, &Outcome::Value(unread)).unwrap_err();
+    }
+
+    #[test]
+    fn a_panic_goes_on_in_the_call_that_ran_its_load() {
+        let mut ledger = Ledger::default();
+        let (call, other) = (ledger.begin(0, "k"), ledger.begin(0, "k"));
+        let row = ledger.read(call, "k");
+        ledger.end(other, &Outcome::Panicked(row.clone())).unwrap_err();
+        ledger.end(call, &Outcome::Panicked(row)).unwrap();
     }
 }

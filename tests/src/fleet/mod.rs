@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 pub use self::ledger::Counts;
 use self::ledger::Ledger;
-pub use self::protocol::{Command, Event, Options, Outcome, Row};
+pub use self::protocol::{Command, Event, How, LoadEnd, Options, Outcome, Row};
 pub use self::worker::Report;
 use self::worker::Worker;
 
@@ -152,11 +152,27 @@ impl Fleet {
 
     /// Starts `count` callers on `key` in `worker`; returns their numbers.
     pub fn call(&mut self, worker: u64, key: &str, ttl: Duration, count: u64) -> Range<u64> {
+        self.call_how(worker, key, ttl, count, How::default())
+    }
+
+    /// As [`call`](Self::call), detached or with a deadline.
+    pub fn call_how(
+        &mut self,
+        worker: u64,
+        key: &str,
+        ttl: Duration,
+        count: u64,
+        how: How,
+    ) -> Range<u64> {
         let numbers: Vec<u64> = (0..count).map(|_| self.ledger.begin(worker, key)).collect();
         let calls = numbers.first().map_or(0..0, |first| *first..first + count);
-        self.note(&format!("calls {calls:?} of {key} start in worker {worker}"));
+        let detached = if how.detached { ", detached" } else { "" };
+        let deadline = how.deadline.map(|limit| format!(", for {limit:?}")).unwrap_or_default();
+        self.note(&format!(
+            "calls {calls:?} of {key} start in worker {worker}{detached}{deadline}"
+        ));
         let key = key.to_owned();
-        self.send(worker, &Command::Call { first: calls.start, count, key, ttl });
+        self.send(worker, &Command::Call { first: calls.start, count, key, ttl, how });
         calls
     }
 
@@ -197,20 +213,16 @@ impl Fleet {
     ///
     /// When there is none.
     pub fn answer(&mut self, index: usize) -> Row {
-        let load = self.held.remove(index);
-        let outdated = self.ledger.is_outdated(&load.row);
-        self.ledger.counts.outdated += u64::from(outdated);
-        self.note(&format!(
-            "load {} of worker {} is given version {} of {}{}",
-            load.row.read,
-            load.worker,
-            load.row.version,
-            load.row.key,
-            if outdated { ", which has been invalidated" } else { "" }
-        ));
-        let result = Ok(load.row.clone());
-        self.send(load.worker, &Command::Answer { load: load.number, result });
-        load.row
+        self.end(index, LoadEnd::Value)
+    }
+
+    /// As [`answer`](Self::answer), but the value is not to be cached.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn answer_uncached(&mut self, index: usize) -> Row {
+        self.end(index, LoadEnd::NotCached)
     }
 
     /// Makes the load at `index` of [`held`](Self::held) fail.
@@ -219,10 +231,28 @@ impl Fleet {
     ///
     /// When there is none.
     pub fn refuse(&mut self, index: usize) {
-        let load = self.held.remove(index);
-        self.note(&format!("load {} of worker {} fails", load.row.read, load.worker));
-        let result = Err(load.row);
-        self.send(load.worker, &Command::Answer { load: load.number, result });
+        self.end(index, LoadEnd::Error);
+    }
+
+    /// Makes the load at `index` of [`held`](Self::held) panic.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn panic(&mut self, index: usize) {
+        self.end(index, LoadEnd::Panic);
+    }
+
+    fn end(&mut self, index: usize, end: fn(Row) -> LoadEnd) -> Row {
+        let Load { worker, row, number, .. } = self.held.remove(index);
+        let outdated = self.ledger.is_outdated(&row);
+        self.ledger.counts.outdated += u64::from(outdated);
+        let end = end(row.clone());
+        let invalidated = if outdated { ", which has been invalidated" } else { "" };
+        let read = row.read;
+        self.note(&format!("load {read} of worker {worker} ends by {end:?}{invalidated}"));
+        self.send(worker, &Command::Answer { load: number, end });
+        row
     }
 
     /// Stops a worker with SIGSTOP, and returns when it has stopped.
@@ -359,7 +389,7 @@ impl Fleet {
                 self.connecting.remove(&worker);
             }
             Some(Event::Loading { load, call, key }) => {
-                let row = self.ledger.read(key);
+                let row = self.ledger.read(*call, key);
                 self.note(&format!(
                     "load {} in worker {worker}, by call {call}, reads version {} of {key}",
                     row.read, row.version

@@ -19,6 +19,8 @@ pub enum Command {
         key: String,
         /// With which ttl.
         ttl: Duration,
+        /// How they call.
+        how: How,
     },
     /// Drops the future of a caller.
     Cancel {
@@ -29,8 +31,8 @@ pub enum Command {
     Answer {
         /// Which one.
         load: u64,
-        /// What it read, or failed to: an error says as much about the data as a value does.
-        result: Result<Row, Row>,
+        /// How it ends.
+        end: LoadEnd,
     },
     /// Invalidates `key`.
     Invalidate {
@@ -43,6 +45,28 @@ pub enum Command {
     Settle,
     /// Asks for [`Event::Clock`].
     Clock,
+}
+
+/// How a caller calls.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct How {
+    /// Whether tasks load for the caller.
+    pub detached: bool,
+    /// After how long the caller drops its call.
+    pub deadline: Option<Duration>,
+}
+
+/// How a load ends, and what it has read: an error, or a panic, says as much about the data as a value does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadEnd {
+    /// By a value.
+    Value(Row),
+    /// By a value that is not to be cached.
+    NotCached(Row),
+    /// By an error.
+    Error(Row),
+    /// By a panic.
+    Panic(Row),
 }
 
 /// The options of a worker's cache.
@@ -114,7 +138,7 @@ pub enum Event {
         /// With what.
         outcome: Outcome,
     },
-    /// The future of a call is dropped.
+    /// The future of a call is dropped, because the test or the call's deadline says so.
     Cancelled {
         /// Which one.
         call: u64,
@@ -142,6 +166,8 @@ pub enum Outcome {
     Value(Row),
     /// The error of a load: what it failed to read.
     LoadFailed(Row),
+    /// The panic of a load, which is to be its own.
+    Panicked(Row),
     /// Any other error, none of which a test expects.
     Error(String),
 }

@@ -1,9 +1,11 @@
 //! The flight under every interleaving that chance finds.
 //!
 //! `engine/flight.rs`, `engine/flights.rs` and `engine/wakers.rs` are compiled here against shuttle's primitives. Each run is one schedule of a
-//! few callers of one key: leaders that land, seal and land, or are dropped before or after they
-//! seal; members that wait to the end or are dropped after some polls; and an invalidation that
-//! voids the flight. Shuttle itself fails a run in which everybody waits for somebody.
+//! few callers of one key: leaders that land, seal and land, dismiss their flight, or are dropped before or after they
+//! seal; tasks that lead in place of callers, which are members of their own flights; members that wait to the end,
+//! are dropped after some polls, or overtake the flight and lead another beside it; and an invalidation that voids
+//! the flight. In some schedules a leader hangs until all others are served, or tasks hang until nobody waits for
+//! them. Shuttle itself fails a run in which everybody waits for somebody.
 //!
 //! 5,000 schedules by default, 100,000 with `CACHEFENCE_LONG=1`, half of them by the random
 //! scheduler and half by PCT.
@@ -18,6 +20,8 @@ mod flights;
 #[allow(dead_code, unreachable_pub)]
 mod wakers;
 
+mod call;
+mod lead;
 mod world;
 
 /// What a flight is built on.
@@ -32,6 +36,7 @@ mod sync {
     }
 }
 
+use call::call;
 use world::World;
 
 const CALLERS: usize = 4;
@@ -44,8 +49,9 @@ fn run() {
     let world = World::new();
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
+            world.begins();
             let world = world.clone();
-            shuttle::thread::spawn(move || world.call())
+            shuttle::thread::spawn(move || call(&world))
         })
         .collect();
     let invalidation = {
@@ -56,6 +62,7 @@ fn run() {
         caller.join().unwrap();
     }
     invalidation.join().unwrap();
+    world.join();
     world.check();
 }
 

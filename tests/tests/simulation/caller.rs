@@ -14,14 +14,14 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::dice::Dice;
 use crate::fate::Fate;
 use crate::journal::Who;
-use crate::load::{End, Load};
+use crate::load::Load;
 use crate::oracle::{Call, Failed, Value};
 use crate::plan::Plan;
 use crate::server::key_name;
 use crate::world::World;
 
 /// A call that nobody polls any more.
-pub(crate) type Parked = Pin<Box<dyn Future<Output = bool> + Send>>;
+pub(crate) type Parked = Pin<Box<dyn Future<Output = Option<Failed>> + Send>>;
 
 /// Calls now and then, until the trouble is over; returns what is left.
 pub(crate) async fn call_on_and_on(
@@ -47,44 +47,45 @@ pub(crate) async fn call_on_and_on(
         let call = world.begin(who, key, format!("{}{where_to}", load.adverb()));
         let (shared, cache) = (Arc::clone(&world), cache.clone());
         let mut get: Parked =
-            Box::pin(async move { get(&shared, &cache, call, load, detached).await.is_ok() });
+            Box::pin(async move { get(&shared, &cache, call, load, detached).await });
+        let mut unpolled = Duration::ZERO;
         match fate {
-            Fate::Waits => {
-                get.await;
-                world.took(call, Duration::ZERO);
-            }
+            Fate::Waits => _ = get.await,
             Fate::Dropped { after } => {
                 if timeout(after, get).await.is_err() {
                     world.dropped(call);
+                    continue;
                 }
             }
             Fate::Stalls { after, lasts } => {
                 if timeout(after, &mut get).await.is_err() {
                     world.stalls(call, lasts);
                     sleep(lasts).await;
+                    unpolled = lasts;
                     get.await;
-                    world.took(call, lasts);
                 }
             }
             Fate::Parked { after } => {
                 if timeout(after, &mut get).await.is_err() {
                     world.parked(call);
                     parked.push(get);
+                    continue;
                 }
             }
         }
+        world.took(call, unpolled);
     }
     parked
 }
 
-/// Gets a key and checks what comes of it, which the error says if it is no value.
+/// Gets a key and checks what comes of it; returns that if it is a failure.
 pub(crate) async fn get(
     world: &Arc<World>,
     cache: &CacheFence,
     call: Call,
     load: Load,
     detached: bool,
-) -> Result<(), Failed> {
+) -> Option<Failed> {
     let entry = cache.entry::<Value>(key_name(call.key)).ttl_of(|value| value.ttl);
     let shared = Arc::clone(world);
     let body = move || load.run(shared, call);
@@ -97,13 +98,16 @@ pub(crate) async fn get(
     match result {
         Ok(Ok(value)) => {
             world.given(call, value);
-            Ok(())
+            None
         }
         Ok(Err(Error::Recompute(error))) => {
             world.failed(call, *error);
-            Err(*error)
+            Some(*error)
         }
-        Ok(Err(other)) => world.betrayed(call, format!("failed: {other}")),
+        Ok(Err(other)) => {
+            world.betrayed(call, format!("failed: {other}"));
+            None
+        }
         Err(panic) => match panic.downcast::<Failed>() {
             Ok(failed) => {
                 if failed.by == call.number {
@@ -111,7 +115,7 @@ pub(crate) async fn get(
                 } else {
                     world.betrayed(call, format!("was hit by the panic of #{}", failed.by));
                 }
-                Err(*failed)
+                Some(*failed)
             }
             Err(panic) => resume_unwind(panic),
         },

@@ -41,7 +41,8 @@ impl Load {
     };
 
     pub(crate) fn draw(plan: &Plan, dice: &mut Dice) -> Self {
-        let whole = dice.millis(Duration::ZERO..=plan.longest_load);
+        let shortest = if plan.only_failures { plan.longest_load / 2 } else { Duration::ZERO };
+        let whole = dice.millis(shortest..=plan.longest_load);
         let before = dice.millis(Duration::ZERO..=whole);
         let (after, ttl) = (whole.saturating_sub(before), plan.ttl);
         let load = Self { before, after, ttl, end: End::Value };

@@ -13,6 +13,9 @@ use crate::world::World;
 
 const STORE: &str = "store";
 
+/// The longest that a message is under way once the trouble is over.
+const CALM_LATENCY: Duration = Duration::from_millis(120);
+
 /// A host, as turmoil knows it.
 pub(crate) fn worker_name(worker: usize) -> String {
     format!("worker{worker}")
@@ -52,7 +55,7 @@ impl Nemesis {
         let mut now = Duration::ZERO;
         loop {
             now += dice.millis(Duration::ZERO..=longest_gap);
-            if now >= plan.chaos {
+            if plan.only_failures || now >= plan.chaos {
                 break;
             }
             let (begin, end) = trouble(plan, &mut dice);
@@ -63,6 +66,8 @@ impl Nemesis {
         for worker in 0..plan.workers {
             let worker = worker_name(worker);
             due.push((plan.chaos, Deed::Mend(worker.clone())));
+            // A call that reads, asks for the lease and stores has time for all three.
+            due.push((plan.chaos, Deed::Slow(worker, plan.latency.min(CALM_LATENCY))));
         }
         due.push((plan.chaos, Deed::Spare));
         due.sort_by_key(|(at, _)| *at);

@@ -130,11 +130,15 @@ impl World {
         self.state().log(Some(call.key), what);
     }
 
+    /// Whether a lock is left.
+    pub(crate) fn is_locked(&self, elapsed: Duration) -> bool {
+        !self.state().table.locked(micros(elapsed)).is_empty()
+    }
+
     /// Checks that no lock is left, when all leases must have run out.
     pub(crate) fn nothing_is_locked(&self, elapsed: Duration) {
         let mut state = self.state();
-        let now = u64::try_from(elapsed.as_micros()).expect("a run is short");
-        let locked = state.table.locked(now).join(", ");
+        let locked = state.table.locked(micros(elapsed)).join(", ");
         if !locked.is_empty() {
             state.violation(None, format!("still locked: {locked}"));
         }
@@ -155,4 +159,8 @@ impl World {
             state.violation(key, "one lease stored two loads");
         }
     }
+}
+
+fn micros(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_micros()).expect("a run is short")
 }

@@ -68,6 +68,7 @@ const fn ms(millis: u64) -> Duration {
 impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed, &[0]);
+        let longest_wait = ms(dice.pick(&[400, 2_000]));
         let plan = Self {
             seed,
             transport: dice.pick(&[Transport::Pool, Transport::Pipeline]),
@@ -84,7 +85,7 @@ impl Plan {
             ttl: dice.millis(ms(200)..=ms(2_000)),
             beta: dice.pick(&[0.0, 1.0, 1.0, 8.0]),
             lock_timeout: dice.millis(ms(100)..=ms(500)),
-            wait_for_lock: dice.millis(ms(300)..=ms(2_000)),
+            wait_for_lock: dice.millis(ms(100)..=longest_wait),
             latency: ms(dice.pick(&[4, 30, 120, 400])),
             tick: ms(dice.pick(&[2, 5])),
             fail_rate: dice.pick(&[0.0, 0.0, 0.002, 0.02]),
@@ -93,13 +94,14 @@ impl Plan {
         if plan.only_failures { plan.without_trouble() } else { plan }
     }
 
-    /// The same plan with a network that answers in time, leases that do not lapse, and a `wait_for_lock` that does
-    /// not end any wait.
+    /// The same plan with a network that answers in time, leases that do not lapse, a `wait_for_lock` that does not end
+    /// any wait, and values that live for longer than it takes to notice that another load has stored one.
     fn without_trouble(self) -> Self {
         Self {
+            ttl: self.ttl.max(Duration::from_secs(1)),
             lock_timeout: Duration::from_secs(1),
             wait_for_lock: Duration::from_secs(20),
-            latency: self.latency.min(ms(30)),
+            latency: ms(4),
             fail_rate: 0.0,
             ..self
         }

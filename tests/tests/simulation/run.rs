@@ -39,10 +39,11 @@ pub(crate) fn play(seed: u64) -> Arc<World> {
             world.state().violation(None, "somebody waits forever");
         }
     }
+    let leases_end = sim.elapsed() + world.plan.lock_timeout + 2 * OP_TIMEOUT;
     // What hangs keeps its lease until the load has taken too long.
-    let loads_end = sim.elapsed().max(world.plan.chaos + 2 * OP_TIMEOUT + world.plan.load_timeout);
-    let leases_end = loads_end + 2 * world.plan.lock_timeout + 2 * OP_TIMEOUT;
-    while sim.elapsed() < leases_end && world.failure().is_none() {
+    let latest = leases_end + world.plan.load_timeout + world.plan.lock_timeout;
+    let over = |now| now >= latest || now >= leases_end && !world.is_locked(now);
+    while !over(sim.elapsed()) && world.failure().is_none() {
         step(&mut sim, &world);
     }
     world.nothing_is_locked(sim.elapsed());

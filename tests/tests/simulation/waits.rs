@@ -8,7 +8,8 @@
 //!   waited so long, its *guests*. So the call may wait for one that began before itself, whose result it may not
 //!   have, and for one that began later, whose result it has; what panics gives it nothing, and the call's own body
 //!   is next. A guest that is dropped passes on to the next, and so does one that is not polled, after a second.
-//!   Where nothing but bodies fails, loads under way are waited for no longer than two of them take.
+//!   Where nothing but bodies fails, the call waits for two loads at most, and after that for one that its process runs
+//!   in place of its own body.
 //! - **Its own body** takes what it takes.
 //! - **After its own body** has ended, the call waits for the store only.
 //!
@@ -97,12 +98,18 @@ impl State {
         let now = self.now();
         let mut runs = self.waits.runs.iter();
         let own = runs.find(|run| run.call.number == call.number);
-        let waited = own.map_or(now, |own| own.begun) - call.begun;
-        let ending = own.and_then(|own| own.end).map_or(Duration::ZERO, |(end, _)| now - end);
+        let waited = own.map_or(now, |own| own.begun).saturating_sub(call.begun);
+        let ended = own.and_then(|own| own.end).map_or(now, |(ended, _)| ended);
+        let ending = now.saturating_sub(ended);
         let slack = slack(plan) + unpolled;
         Took {
             waited,
-            longest_wait: self.longest_wait(plan, call, call.begun + waited) + slack,
+            longest_wait: if plan.only_failures {
+                let in_its_place = if own.is_none() { load(plan) } else { Duration::ZERO };
+                two_loads(plan) + in_its_place + slack
+            } else {
+                self.longest_wait(plan, call, call.begun + waited) + slack
+            },
             ending,
             longest_ending: OP_TIMEOUT + slack,
         }
@@ -110,10 +117,6 @@ impl State {
 
     /// How long a call may wait whose wait ends at `until`.
     fn longest_wait(&self, plan: &Plan, call: Call, until: Duration) -> Duration {
-        let for_store = 2 * OP_TIMEOUT;
-        if plan.only_failures {
-            return two_loads(plan) + for_store;
-        }
         // What happens sooner is no reason to wait longer.
         let since = call.begun + 2 * plan.wait_for_lock;
         let beside = |other: &Call| other.is_beside(&call);
@@ -135,21 +138,32 @@ impl State {
         let left_alone = self.waits.left_alone.iter();
         let stuck = left_alone.filter(|(other, at)| beside(other) && *at < until).count();
         let stuck = STUCK_AFTER * u32::try_from(stuck).expect("callers are few");
-        2 * plan.wait_for_lock + earlier + later + dropped + stuck + for_store
+        2 * plan.wait_for_lock + earlier + later + dropped + stuck + 2 * OP_TIMEOUT
     }
 }
 
-/// The longest that two loads take, one after the other, from the request for the first one's lease to what the
-/// second one stores. Between them another process has to find out that the first is over.
+/// The longest that a call waits for two loads, one after the other. It may have looked for a value before, and in
+/// between another process has to find out that the first load is over.
 fn two_loads(plan: &Plan) -> Duration {
     const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-    2 * plan.longest_load + LONGEST_PAUSE
+    request(plan) + load(plan) + LONGEST_PAUSE + load(plan)
+}
+
+/// The longest that a load takes which does not hang, from the request for its lease to the answer to what it stores.
+fn load(plan: &Plan) -> Duration {
+    request(plan) + plan.longest_load + request(plan)
+}
+
+/// The longest that the store takes to answer where there is no trouble: what opens a connection and the request, each
+/// with its answer, and each a tick late.
+fn request(plan: &Plan) -> Duration {
+    4 * (plan.latency + plan.tick)
 }
 
 /// A few timers and messages, each of which is late by a tick; and where a limit is so short that a tick is much of
 /// it, the process counts as starved, and the limit is granted once more.
 fn slack(plan: &Plan) -> Duration {
-    20 * plan.tick
+    8 * plan.tick
 }
 
 impl Run {

@@ -1,5 +1,6 @@
 //! The hosts `worker0`, `worker1`, ..: a cache, its callers, and the changes that are made there.
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::change::{Change, Telling};
 use crate::dice::Dice;
 use crate::journal::Who;
 use crate::load::Load;
-use crate::oracle::Value;
+use crate::oracle::{Failed, Value};
 use crate::plan::CALM;
 use crate::remote::RemoteStore;
 use crate::server::key_name;
@@ -29,7 +30,8 @@ pub(crate) async fn work(world: Arc<World>, worker: usize) -> turmoil::Result {
         .store(RemoteStore::new(plan.transport))
         .beta(plan.beta)
         .lock_timeout(plan.lock_timeout)
-        .wait_for_lock(plan.wait_for_lock);
+        .wait_for_lock(plan.wait_for_lock)
+        .load_timeout(plan.load_timeout);
     let cache = with_chance(builder, dice.fork()).build_lazy()?;
 
     let now = turmoil::sim_elapsed().unwrap_or_default();
@@ -47,7 +49,7 @@ pub(crate) async fn work(world: Arc<World>, worker: usize) -> turmoil::Result {
 
     sleep_until(until + CALM).await;
     for key in 0..plan.keys {
-        call_once(&world, &cache, who, key).await;
+        call_until_served(&world, &cache, who, key).await;
     }
     drop(parked);
     for key in 0..plan.keys {
@@ -68,7 +70,7 @@ async fn change_now_and_then(
 ) {
     const LONGEST_PATIENCE: Duration = Duration::from_millis(150);
     let plan = &world.plan;
-    while Instant::now() < until {
+    while Instant::now() < until && !plan.only_failures {
         sleep(dice.millis(Duration::ZERO..=plan.change)).await;
         let key = dice.index(plan.keys);
         let set = plan.sets && dice.percent(30);
@@ -92,23 +94,34 @@ async fn change_now_and_then(
     }
 }
 
-/// After the trouble a call succeeds, whatever other callers have left behind.
-async fn call_once(world: &World, cache: &CacheFence, who: Who, key: usize) {
-    const TTL: Duration = Duration::from_secs(600);
-    let (call, started) = (world.begin(who, key, "after the trouble"), Instant::now());
-    if !get(world, cache, call, TTL, Load::SHORT).await {
-        world.betrayed(call, "failed after the trouble");
+/// After the trouble a call is served, whatever other callers have left behind. Loads that outlive their callers
+/// may still fail, and each of them once, for all who wait for it.
+async fn call_until_served(world: &Arc<World>, cache: &CacheFence, who: Who, key: usize) {
+    let first = world.state().stats.calls;
+    let mut failed = HashSet::new();
+    while let Some(Failed { by, .. }) = call_once(world, cache, who, key).await {
+        if by > first || !failed.insert(by) {
+            world.state().violation(Some(key), format!("{who} is given the failure of #{by}"));
+            return;
+        }
     }
-    world.took(call, started.elapsed());
+}
+
+async fn call_once(world: &Arc<World>, cache: &CacheFence, who: Who, key: usize) -> Option<Failed> {
+    let call = world.begin(who, key, "after the trouble");
+    let detached = call.number.is_multiple_of(2) && world.plan.detached > 0;
+    let failed = get(world, cache, call, Load::SHORT, detached).await;
+    world.took(call, Duration::ZERO);
+    failed
 }
 
 /// Before long a call is served without a recompute.
-async fn call_until_cached(world: &World, cache: &CacheFence, who: Who, key: usize) {
+async fn call_until_cached(world: &Arc<World>, cache: &CacheFence, who: Who, key: usize) {
     /// Connections that broke are found out one by one.
     const MOST_CALLS: u32 = 30;
     for _ in 0..MOST_CALLS {
         let loads = world.state().stats.loads;
-        call_once(world, cache, who, key).await;
+        call_until_served(world, cache, who, key).await;
         if world.state().stats.loads == loads {
             return;
         }

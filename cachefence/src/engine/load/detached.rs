@@ -198,7 +198,7 @@ impl OwnLoad {
 impl OwnLoad {
     /// Whether the body of the load has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        lock(&self.0.0.load).has_ended
+        lock(&self.0.0.load).step >= Step::BodyEnded
     }
 }
 
@@ -213,11 +213,16 @@ impl Drop for Left {
 pub(crate) fn wait_for_task<'a>(
     engine: &'a Engine,
     call: &'a mut Call<'_>,
-    Waits { mut joiner, held, own: _own }: Waits,
+    Waits { mut joiner, held, own }: Waits,
 ) -> Work<'a, Waited> {
     Box::pin(async move {
         let limit = held.as_ref().and_then(|_| call.soft_limit(joiner.since()));
-        let turn = race(Pin::new(&mut joiner), pin!(sleep_until(limit))).await;
+        // The task may have left the flight, and ended without it.
+        let ended = async {
+            let limit = pin!(sleep_until(limit));
+            race(limit, pin!(own.0.0.until(|load| load.step == Step::HasResult))).await
+        };
+        let turn = race(Pin::new(&mut joiner), pin!(ended)).await;
         match (turn, held) {
             (First::A(Turn::Landed(Landing::Value { value, origin })), _)
                 if call.may_have(&origin) =>
@@ -231,7 +236,7 @@ pub(crate) fn wait_for_task<'a>(
                     held => held,
                 })
             }
-            (First::B(()), Some(held)) => Waited::TakesTooLong(held),
+            (First::B(First::A(())), Some(held)) => Waited::TakesTooLong(held),
             // The members read again, or one of them leads; this call has a body that runs.
             (_, held) => Waited::OwnResult(held, limit),
         }
@@ -249,13 +254,21 @@ pub(crate) struct TaskState {
 struct LoadState {
     /// How the call is served if the load gives a value, once the body has begun.
     begun: Option<RequestResult>,
-    /// Whether the body has ended, as far as its call has to know.
-    has_ended: bool,
+    step: Step,
     /// Whether the lease is lost.
     is_void: bool,
     /// Whether the call that began the task has gone.
     is_left: bool,
     polls: Polls,
+}
+
+/// How far a task has come.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    #[default]
+    Works,
+    BodyEnded,
+    HasResult,
 }
 
 /// When a task was polled.
@@ -276,7 +289,12 @@ impl TaskState {
     }
 
     pub(super) fn ends(&self) {
-        self.change(|load| load.has_ended = true);
+        self.change(|load| load.step = Step::BodyEnded);
+    }
+
+    /// The task has a result.
+    pub(crate) fn is_over(&self) {
+        self.change(|load| load.step = Step::HasResult);
     }
 
     pub(super) fn is_void(&self) {

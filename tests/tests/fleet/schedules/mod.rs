@@ -1,9 +1,10 @@
-//! Random schedules of a fleet: processes that call, invalidate, are killed, stopped and continued, while entries and
-//! locks are deleted, flushed and evicted under them.
+//! Random schedules of a fleet: processes that call, detached or not, have deadlines, invalidate, are killed, stopped and
+//! continued, while loads fail, panic and give what is not to be cached, and entries and locks are deleted, flushed and
+//! evicted under them.
 //!
 //! Whatever happens, a call that was started after an `invalidate` had returned `Ok` is given nothing that was read
-//! before it; every call of a process that lives returns; and no lock is left when all is over and the leases of the
-//! dead have run out.
+//! before it; every call of a process that lives returns; a panic goes on in the call that ran the load; and no lock
+//! is left when all is over and the leases of the dead have run out.
 //!
 //! 40 schedules each way, with scripts and without; 1,000 with `CACHEFENCE_LONG=1`; the one that failed with
 //! `CACHEFENCE_SEED=n`.
@@ -80,7 +81,7 @@ fn report(mode: &str, tallies: &[Tally], begun: Instant) {
     let bounded = sum(|tally| tally.counts.bounded);
     println!(
         "{} schedules {mode} in {:.1?}: {} calls, {} values, {bounded} of them after an invalidation; {} loads, {} of \
-         them out of date when they were answered; {} invalidations, {} more with an error; {} failures, {} \
+         them out of date when they were answered; {} invalidations, {} more with an error; {} failures, {} panics, {} \
          processes killed, {} stopped",
         tallies.len(),
         begun.elapsed(),
@@ -91,12 +92,15 @@ fn report(mode: &str, tallies: &[Tally], begun: Instant) {
         sum(|tally| tally.counts.invalidated),
         sum(|tally| tally.counts.uncertain),
         sum(|tally| tally.counts.failures),
+        sum(|tally| tally.counts.panics),
         sum(|tally| tally.killed),
         sum(|tally| tally.stopped),
     );
     if tallies.len() > 1 {
         assert!(
-            bounded > 0 && sum(|tally| tally.counts.outdated) > 0,
+            bounded > 0
+                && sum(|tally| tally.counts.outdated) > 0
+                && sum(|tally| tally.counts.panics) > 0,
             "the schedules show nothing"
         );
     }

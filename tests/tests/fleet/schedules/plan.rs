@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cachefence_tests::fleet::How;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -32,12 +33,11 @@ pub(crate) enum Step {
         worker: u64,
         key: u64,
         count: u64,
+        how: How,
     },
-    Answer {
+    End {
         load: u64,
-    },
-    Refuse {
-        load: u64,
+        how: End,
     },
     Invalidate {
         worker: u64,
@@ -63,6 +63,15 @@ pub(crate) enum Step {
     },
     FlushAll,
     Evict,
+}
+
+/// How a load ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    Value,
+    NotCached,
+    Error,
+    Panic,
 }
 
 /// What happens between two steps.
@@ -106,9 +115,11 @@ impl Plan {
 fn step(rng: &mut StdRng, calm: bool) -> Step {
     let (worker, key, load, open) = (rng.random(), rng.random(), rng.random(), rng.random());
     match rng.random_range(0..if calm { 76 } else { 100 }) {
-        0..32 => Step::Call { worker, key, count: rng.random_range(1..=4) },
-        32..48 => Step::Answer { load },
-        48..52 => Step::Refuse { load },
+        0..32 => Step::Call { worker, key, count: rng.random_range(1..=4), how: how(rng) },
+        32..45 => Step::End { load, how: End::Value },
+        45..47 => Step::End { load, how: End::NotCached },
+        47..50 => Step::End { load, how: End::Error },
+        50..52 => Step::End { load, how: End::Panic },
         52..70 => Step::Invalidate { worker, key },
         70..76 => Step::Cancel { call: open },
         76..80 => Step::Kill { worker },
@@ -122,6 +133,12 @@ fn step(rng: &mut StdRng, calm: bool) -> Step {
         97..99 => Step::FlushAll,
         _ => Step::Evict,
     }
+}
+
+fn how(rng: &mut StdRng) -> How {
+    let deadline = Duration::from_millis(rng.random_range(1..=60));
+    let has_deadline = rng.random_bool(0.2);
+    How { detached: rng.random_bool(0.5), deadline: has_deadline.then_some(deadline) }
 }
 
 fn pause(rng: &mut StdRng) -> Pause {

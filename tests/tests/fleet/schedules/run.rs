@@ -1,12 +1,11 @@
 //! Carries a plan out.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use cachefence_tests::RedisServer;
 use cachefence_tests::fleet::{Counts, Event, Fleet, Options};
 
-use super::plan::{Pause, Plan, Step};
+use super::plan::{End, Pause, Plan, Step};
 
 /// How long a step waits for something to happen, which may be nothing.
 const LULL: Duration = Duration::from_millis(30);
@@ -84,18 +83,18 @@ pub(crate) fn run(servers: &Servers, mode: &str, seed: u64) -> Tally {
 impl Run<'_> {
     fn step(&mut self, step: Step, tally: &mut Tally) {
         match step {
-            Step::Call { worker, key, count } => {
+            Step::Call { worker, key, count, how } => {
                 let (worker, key) = (self.worker(worker), self.key(key));
-                self.fleet.call(worker, &key, self.plan.ttl, count);
+                self.fleet.call_how(worker, &key, self.plan.ttl, count, how);
             }
-            Step::Answer { load } => {
+            Step::End { load, how } => {
                 if let Some(index) = pick(load, self.fleet.held().len()) {
-                    self.fleet.answer(index);
-                }
-            }
-            Step::Refuse { load } => {
-                if let Some(index) = pick(load, self.fleet.held().len()) {
-                    self.fleet.refuse(index);
+                    match how {
+                        End::Value => _ = self.fleet.answer(index),
+                        End::NotCached => _ = self.fleet.answer_uncached(index),
+                        End::Error => self.fleet.refuse(index),
+                        End::Panic => self.fleet.panic(index),
+                    }
                 }
             }
             Step::Invalidate { worker, key } => {
@@ -200,11 +199,12 @@ impl Run<'_> {
         self.see_the_locks();
     }
 
-    /// Waits until no lock is left: none of a calm schedule, and otherwise until the leases of the dead are over.
-    fn see_the_locks(&self) {
+    /// Waits until no lock is left: none of a calm schedule, and otherwise until the leases of the dead are over. Loads
+    /// that outlive their callers are answered meanwhile.
+    fn see_the_locks(&mut self) {
         let deadline = Instant::now() + RELEASED;
-        for key in &self.keys {
-            let lock = self.lock(key);
+        for key in self.keys.clone() {
+            let lock = self.lock(&key);
             loop {
                 match self.server.cli(&["PTTL", &lock]).as_str() {
                     "-2" => break,
@@ -212,8 +212,9 @@ impl Run<'_> {
                     left if Instant::now() > deadline => {
                         self.fleet.fail(&format!("{lock} is left behind for {left} ms"));
                     }
-                    _ => thread::sleep(Duration::from_millis(1)),
+                    _ => _ = self.fleet.next(Duration::from_millis(1)),
                 }
+                self.fleet.answer_all();
             }
         }
     }
