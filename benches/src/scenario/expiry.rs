@@ -40,7 +40,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
     report.target("expiry under load: slow calls, %", figure("slow, %"), Limit::AtMost(0.01));
     let slow = lines[2].figure("slow beside a load").unwrap_or(f64::NAN);
     report.target(
-        "expiry under load, refresh in the background: slow calls while a load was under way",
+        "expiry under load, detached: slow calls while a load was under way",
         slow,
         Limit::AtMost(0.0),
     );

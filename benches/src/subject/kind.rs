@@ -71,7 +71,7 @@ impl Kind {
             Self::Floor => "redis-rs, GET + serde_json",
             Self::Ours => "cachefence, Redis",
             Self::OursAttribute => "cachefence, Redis, attribute",
-            Self::OursBackground => "cachefence, Redis, refresh in the background",
+            Self::OursBackground => "cachefence, Redis, detached",
             Self::Cached => "cached, Redis attribute",
             Self::Hitbox => "hitbox, Redis",
             Self::Python => "cachefence 0.1.0 (Python)",

@@ -4,8 +4,11 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::time::{Duration, Instant};
 
-use cachefence_tests::{Fault, Proxy, RedisServer, assert_no_locks, is_long, until};
-use tokio::time::timeout;
+use cachefence::CacheFence;
+use cachefence::store::Health;
+use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer, assert_no_locks, is_long, until};
+use tokio::runtime::Builder;
+use tokio::time::{sleep, timeout};
 
 use super::callers::{Callers, KEYS, OP_TIMEOUT, TTL, all};
 
@@ -167,4 +170,43 @@ async fn a_breaker_that_is_open_costs_next_to_nothing() {
     let [median, p99] = [50, 99].map(|percent| times[times.len() * percent / 100]);
     println!("a call beside its body, breaker open: p50 {median:.1?}, p99 {p99:.1?}");
     assert_eq!(proxy.operations(), operations, "none of them reaches the store");
+}
+
+/// A runtime that is only driven while it is asked for something begins a probe, and is asked for nothing any more.
+#[test]
+fn a_probe_on_a_runtime_that_is_left_is_made_by_another() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let builder = CacheFence::builder().redis(proxy.url()).op_timeout(OP_TIMEOUT);
+    let cache = builder.build_lazy().unwrap();
+    let get = || cache.get_or_set("k", TTL, || ready(Ok::<_, Infallible>(1)));
+    let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+
+    let left = runtime();
+    left.block_on(async {
+        assert_eq!(get().await.unwrap(), 1);
+        proxy.set(Fault::BlackHole);
+        while cache.status().health != Health::Down {
+            get().await.unwrap();
+        }
+        let before = proxy.accepted().len();
+        while proxy.accepted().len() == before {
+            get().await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    proxy.set(Fault::None);
+    let heals = async {
+        let begun = Instant::now();
+        while cache.status().health == Health::Down {
+            get().await.unwrap();
+            sleep(Duration::from_millis(10)).await;
+        }
+        begun.elapsed()
+    };
+    let healed = runtime().block_on(async { timeout(DEADLINE, heals).await });
+    let healed = healed.expect("nobody probes any more");
+    println!("another runtime healed the cache after {healed:.1?}");
+    assert!(healed < Duration::from_secs(10), "{healed:?}");
+    drop(left);
 }
