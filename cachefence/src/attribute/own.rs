@@ -5,10 +5,10 @@
 //! The attribute does not know types, so the compiler chooses how an argument is handed over, as it chooses the
 //! [kind](super::kind) of a function. `(&&&&&&of(&argument)).__cachefence_way()` gives the first of these:
 //!
-//! 1. a reference to what can be copied, or an `Option` of one, or a `Cow`: [`Copy`](self::way::Copied) it,
+//! 1. a reference to what can be copied, or an `Option` of one, or a `Cow`: [copy](ByCopy) it,
 //! 2. a reference to what can be copied and not be shared between threads: an error,
 //! 3. any other reference: an error,
-//! 4. an owned value that can be sent to another thread: move it,
+//! 4. an owned value that can be sent to another thread: [move](ByMove) it,
 //! 5. any other owned value: an error.
 //!
 //! Each error is that of exactly one trait without impls, and the trait says what to do.
