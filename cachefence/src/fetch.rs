@@ -193,8 +193,8 @@ where
                     }
                     Some(Served::Failed(error)) => self.share.unpack(&*error).map(Err),
                     Some(Served::Recursive) => return Err(Unserved::Recursive(self)),
-                    Some(Served::Detach(load)) => {
-                        return Err(Unserved::Detach(Box::new((self, call, *load))));
+                    Some(Served::Detach(next)) => {
+                        return Err(Unserved::Detach(Box::new((self, call, *next))));
                     }
                     Some(Served::Own(_)) | None => own.take().map(|own| own.map_err(S::own)),
                 };
@@ -344,10 +344,18 @@ where
     ) -> Result<Result<T, E>, Self> {
         let (engine, request) = (self.engine, self.request);
         let held = not_served.2.take();
-        let (fetch, mut call, load) = match self.serve(not_served).await {
+        let (fetch, mut call, next) = match self.serve(not_served).await {
             Ok(result) => return Ok(result),
             Err(Unserved::Recursive(fetch)) => return Err(fetch),
             Err(Unserved::Detach(unserved)) => *unserved,
+        };
+        let load = match ToDetach::new(next) {
+            Ok(load) => load,
+            Err(next) => {
+                call.detach(false);
+                let served = fetch.serve(Box::new((call, next, None))).await;
+                return served.map_err(Unserved::into_fetch);
+            }
         };
         // A call that has a value to serve waits for nobody.
         let refreshed = load.refreshed().cloned();
@@ -471,7 +479,7 @@ pub(crate) enum Unserved<'a, F> {
     /// It is made inside the load that it would have to wait for.
     Recursive(F),
     /// A task is to lead a load in its place.
-    Detach(Box<(F, Call<'a>, ToDetach)>),
+    Detach(Box<(F, Call<'a>, Next)>),
 }
 
 impl<F> Unserved<'_, F> {

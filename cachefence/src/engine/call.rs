@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::budget::StoreBudget;
 use super::landing::{Encoded, Landing, Origin};
-use super::load::detached::TaskState;
+use super::load::task::TaskState;
 use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
@@ -23,7 +23,7 @@ use crate::error::BoxError;
 use crate::key::Key;
 use crate::observe::{BypassReason, RequestResult, WaitSpan};
 use crate::options::Policy;
-use crate::store::{Outcome, Revision, Store, Take};
+use crate::store::{Kind, Outcome, Revision, Snapshot, Store, Take};
 use crate::time::in_time;
 
 /// How long another caller may show no progress, at least, before it is taken for stuck: its future may
@@ -117,6 +117,17 @@ pub(crate) enum Purpose {
     AtOnce(BypassReason),
     /// The call has a value to serve, and waits for nobody else's load.
     Refresh,
+}
+
+impl Purpose {
+    /// The purpose of a call that has found an entry which it may not serve, and which says that a load has ended
+    /// in nothing.
+    pub(super) fn at_once(entry: &Snapshot) -> Self {
+        Self::AtOnce(match entry.kind {
+            Kind::Uncacheable => BypassReason::Uncacheable,
+            Kind::Value => BypassReason::NotShared,
+        })
+    }
 }
 
 impl<'a> Call<'a> {

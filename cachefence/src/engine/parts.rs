@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::invalidations::Invalidations;
 use super::landing::Loads;
+use super::load::crowds::Crowds;
 use super::load::holders::Holders;
 use super::load::limits::Limiter;
-use super::load::own::Crowds;
 use super::read::found::SharedRead;
 use super::read::slots::Slots;
 use super::ticket::Tickets;

@@ -6,7 +6,6 @@
 //! key is refused, because it would wait for itself. No I/O happens here, so a hit is decided without
 //! an await.
 
-use super::lead::at_once;
 use super::next::{Hedge, Next, Served};
 use bytes::Bytes;
 
@@ -97,7 +96,7 @@ pub(crate) fn decide(
             let mut attempt = Attempt::miss(Seen::Revision(entry.revision));
             if entry.kind == Kind::Uncacheable && entry.expiry > entry.now {
                 // Nobody waits for a load whose value is not to be cached.
-                attempt.purpose = Purpose::AtOnce(at_once(&entry));
+                attempt.purpose = Purpose::at_once(&entry);
             }
             if freshness != Freshness::Expired {
                 let result = match freshness {

@@ -16,25 +16,24 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::Instant;
 
 use super::ending::stale;
 use super::next::Next;
 use super::recursion::Chain;
+use super::task::{OwnLoad, TaskState};
 use crate::engine::call::{Call, Held, Work};
 use crate::engine::flight::Turn;
 use crate::engine::landing::{Encoded, Joiner, Landing, LoadFlight};
 use crate::engine::parts::Engine;
 use crate::lease::{Holding, RENEWALS_PER_LEASE};
-use crate::observe::{CallerSpan, RequestResult};
+use crate::observe::CallerSpan;
 use crate::race::{First, race};
-use crate::sync::lock;
 use crate::tasks::Unwaited;
 use crate::time::{sleep, sleep_until, spawn};
 
@@ -54,12 +53,6 @@ pub(crate) struct Waits {
     own: OwnLoad,
 }
 
-/// The load that a call has begun, from the call's side. Dropped, it tells the task that the call has gone.
-#[derive(Clone)]
-pub(crate) struct OwnLoad(Arc<Left>);
-
-struct Left(Arc<TaskState>);
-
 /// The end of a call's wait for the load that its task leads.
 pub(crate) enum Waited {
     /// The load, or another one beside it, has given a value.
@@ -75,7 +68,7 @@ pub(crate) enum Waited {
 
 impl ToDetach {
     /// What a task is to do if a call goes on with `next`. Gives `next` back if that is not to lead a load.
-    pub(super) fn new(next: Next) -> Result<Self, Next> {
+    pub(crate) fn new(next: Next) -> Result<Self, Next> {
         let (baton, attempt) = match &next {
             Next::Lead(baton, attempt) => (baton, attempt),
             Next::Hedge(hedge) => (&hedge.baton, &hedge.attempt),
@@ -83,7 +76,7 @@ impl ToDetach {
                 return Err(next);
             }
         };
-        let own = OwnLoad(Arc::new(Left(Arc::default())));
+        let own = OwnLoad::new();
         let waits = Waits { joiner: baton.member(), held: attempt.held.clone(), own };
         let is_refresh = attempt.is_refresh();
         Ok(Self { next, waits, is_refresh })
@@ -107,7 +100,7 @@ impl ToDetach {
             template: call.template(),
             over: Instant::now().checked_add(call.policy.load_timeout),
             flight: Arc::clone(&waits.joiner.flight),
-            state: Arc::clone(&waits.own.0.0),
+            state: Arc::clone(waits.own.state()),
             chain: Chain::current(),
             span: CallerSpan::current(),
             place: is_refresh.then(|| engine.tasks.unwaited(call.template())),
@@ -161,11 +154,11 @@ impl InTask {
         let over = async {
             let limit = pin!(sleep_until(self.over));
             race(limit, pin!(engine.tasks.over())).await;
-            state.until(|load| load.is_left).await;
+            state.left().await;
         };
         let deserted = async {
             let _place = if self.place.is_none() {
-                state.until(|load| load.is_left).await;
+                state.left().await;
                 flight.deserted().await;
                 if !state.has_begun() {
                     return;
@@ -174,7 +167,7 @@ impl InTask {
             } else {
                 None
             };
-            state.until(|load| load.is_void && load.is_left).await;
+            state.void_and_left().await;
             flight.deserted().await;
         };
         race(pin!(over), pin!(deserted)).await;
@@ -185,26 +178,6 @@ impl Waits {
     /// The load, to be asked how the call is served.
     pub(crate) fn own_load(&self) -> OwnLoad {
         self.own.clone()
-    }
-}
-
-impl OwnLoad {
-    /// How the call is served if it is given the value of the load.
-    pub(crate) fn result(&self) -> RequestResult {
-        lock(&self.0.0.load).begun.unwrap_or(RequestResult::Joined)
-    }
-}
-
-impl OwnLoad {
-    /// Whether the body of the load has ended.
-    pub(crate) fn has_ended(&self) -> bool {
-        lock(&self.0.0.load).step >= Step::BodyEnded
-    }
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        self.0.change(|load| load.is_left = true);
     }
 }
 
@@ -220,7 +193,7 @@ pub(crate) fn wait_for_task<'a>(
         // The task may have left the flight, and ended without it.
         let ended = async {
             let limit = pin!(sleep_until(limit));
-            race(limit, pin!(own.0.0.until(|load| load.step == Step::HasResult))).await
+            race(limit, pin!(own.state().has_result())).await
         };
         let turn = race(Pin::new(&mut joiner), pin!(ended)).await;
         match (turn, held) {
@@ -241,115 +214,6 @@ pub(crate) fn wait_for_task<'a>(
             (_, held) => Waited::OwnResult(held, limit),
         }
     })
-}
-
-/// What is known of a load's task by itself, by the call that began it, and by the task that renews its lease.
-#[derive(Default)]
-pub(crate) struct TaskState {
-    load: Mutex<LoadState>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct LoadState {
-    /// How the call is served if the load gives a value, once the body has begun.
-    begun: Option<RequestResult>,
-    step: Step,
-    /// Whether the lease is lost.
-    is_void: bool,
-    /// Whether the call that began the task has gone.
-    is_left: bool,
-    polls: Polls,
-}
-
-/// How far a task has come.
-#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    #[default]
-    Works,
-    BodyEnded,
-    HasResult,
-}
-
-/// When a task was polled.
-#[derive(Default)]
-enum Polls {
-    #[default]
-    None,
-    /// The task is inside a poll.
-    Inside,
-    /// The last poll ended then.
-    Last(Instant),
-}
-
-impl TaskState {
-    /// The body begins. A call that waits for its value is served in this way.
-    pub(super) fn begins(&self, result: RequestResult) {
-        self.change(|load| load.begun = Some(result));
-    }
-
-    pub(super) fn ends(&self) {
-        self.change(|load| load.step = Step::BodyEnded);
-    }
-
-    /// The task has a result.
-    pub(crate) fn is_over(&self) {
-        self.change(|load| load.step = Step::HasResult);
-    }
-
-    pub(super) fn is_void(&self) {
-        self.change(|load| load.is_void = true);
-    }
-
-    /// Whether the call that began the task waits for it.
-    pub(crate) fn is_waited_for(&self) -> bool {
-        !lock(&self.load).is_left
-    }
-
-    fn has_begun(&self) -> bool {
-        lock(&self.load).begun.is_some()
-    }
-
-    fn poll(&self, poll: &mut dyn FnMut()) {
-        lock(&self.load).polls = Polls::Inside;
-        let _polled = Polled(self);
-        poll();
-    }
-
-    /// Whether the task is inside a poll, or was polled within the last `term`.
-    fn is_alive(&self, term: Duration) -> bool {
-        let load = lock(&self.load);
-        match load.polls {
-            Polls::None => false,
-            Polls::Inside => true,
-            Polls::Last(polled) => polled.elapsed() < term,
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut LoadState)) {
-        change(&mut lock(&self.load));
-        self.changed.notify_waiters();
-    }
-
-    async fn until(&self, is_so: impl Fn(&LoadState) -> bool) {
-        loop {
-            let changed = self.changed.notified();
-            if is_so(&lock(&self.load)) {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-/// A task inside a poll, until this is dropped.
-struct Polled<'a>(&'a TaskState);
-
-impl Drop for Polled<'_> {
-    fn drop(&mut self) {
-        let mut load = lock(&self.0.load);
-        load.polls = Polls::Last(Instant::now());
-    }
 }
 
 /// The renewal of a lease by another task than the load's. Dropped, it ends.

@@ -100,7 +100,7 @@ pub(in crate::engine) async fn lead(
                         attempt.held = held;
                         let is_mark = entry.kind == Kind::Uncacheable;
                         if purpose == Purpose::Miss && (had_read || is_mark) {
-                            attempt.purpose = Purpose::AtOnce(at_once(&entry));
+                            attempt.purpose = Purpose::at_once(&entry);
                         }
                     }
                 }
@@ -162,14 +162,6 @@ fn serve_newer(baton: Leader, begun: Ticket, entry: Snapshot, is_new: bool) -> N
     };
     baton.land(landing);
     Next::Serve(Served::Value(value, result))
-}
-
-/// Why a call loads at once that has found an entry which it may not serve.
-pub(super) fn at_once(entry: &Snapshot) -> BypassReason {
-    match entry.kind {
-        Kind::Uncacheable => BypassReason::Uncacheable,
-        _ => BypassReason::NotShared,
-    }
 }
 
 /// Asks for the lease until it is granted, a newer entry is there, or the call's limit is over.

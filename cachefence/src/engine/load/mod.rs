@@ -7,6 +7,7 @@
 //! in place of a call.
 
 mod backoff;
+pub(super) mod crowds;
 pub(super) mod decide;
 pub(super) mod detached;
 mod ending;
@@ -16,7 +17,8 @@ mod join;
 pub(super) mod lead;
 pub(super) mod limits;
 pub(super) mod next;
-pub(super) mod own;
+mod own;
 pub(super) mod recursion;
 mod run;
 pub(super) mod serve;
+pub(super) mod task;

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use super::detached::ToDetach;
 use crate::engine::call::{Attempt, Call, Held};
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader};
 use crate::observe::RequestResult;
@@ -46,7 +45,7 @@ pub(crate) enum Served {
     /// The error of another caller's body.
     Failed(SharedErr),
     /// Nothing yet: a task is to lead this load in place of the call.
-    Detach(Box<ToDetach>),
+    Detach(Box<Next>),
     /// Nothing: the call is made inside the load that it would wait for.
     Recursive,
 }
@@ -70,6 +69,11 @@ impl From<Box<Held>> for Next {
 }
 
 impl Next {
+    /// Whether the call is to lead a load.
+    pub(super) fn leads(&self) -> bool {
+        matches!(self, Self::Lead(..) | Self::Hedge(_))
+    }
+
     /// How a call goes on after the landing that it waited for.
     pub(super) fn after(call: &Call<'_>, landing: Landing) -> Self {
         match landing {

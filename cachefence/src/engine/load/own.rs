@@ -9,15 +9,13 @@
 //! What such a body returns is not stored. It is given to the callers that still wait for their turn and whose
 //! calls came before the body began.
 
-use std::collections::HashMap;
 use std::future::pending;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+use super::crowds::Crowd;
 use super::ending::arrived;
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended};
@@ -26,22 +24,7 @@ use crate::engine::landing::{Encoded, Landing, Origin};
 use crate::engine::parts::Engine;
 use crate::observe::{BypassReason, LoadOutcome, RequestResult};
 use crate::race::{First, race};
-use crate::sync::lock;
 use crate::time::sleep_until;
-
-/// How many callers of one key run bodies of their own at once.
-const AT_ONCE: usize = 16;
-
-/// The callers that run bodies of their own, by key, for as long as there are some.
-#[derive(Default)]
-pub(in crate::engine) struct Crowds(Mutex<HashMap<String, Weak<Crowd>>>);
-
-/// The callers of one key that run bodies of their own.
-struct Crowd {
-    turns: Semaphore,
-    /// What the last body that ended has for those who wait for their turn.
-    latest: watch::Sender<Option<Landing>>,
-}
 
 /// Runs the body, unless a value is found or returned by another body while the call waits for its turn, which
 /// comes after `pause` at the latest.
@@ -114,46 +97,5 @@ fn is_for(landing: Option<&Landing>, call: &Call<'_>) -> bool {
             call.may_have(origin)
         }
         Some(Landing::NotShared { .. } | Landing::ReadAgain) | None => false,
-    }
-}
-
-impl Crowds {
-    /// The crowd of `key`.
-    fn of(&self, key: &str) -> Arc<Crowd> {
-        let mut crowds = lock(&self.0);
-        if let Some(crowd) = crowds.get(key).and_then(Weak::upgrade) {
-            return crowd;
-        }
-        if crowds.len() == crowds.capacity() {
-            crowds.retain(|_, crowd| crowd.strong_count() > 0);
-        }
-        let crowd =
-            Arc::new(Crowd { turns: Semaphore::new(AT_ONCE), latest: watch::Sender::new(None) });
-        crowds.insert(key.to_owned(), Arc::downgrade(&crowd));
-        crowd
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_has_one_crowd_while_there_is_one() {
-        let crowds = Crowds::default();
-        let crowd = crowds.of("k");
-        assert!(Arc::ptr_eq(&crowd, &crowds.of("k")));
-        assert!(!Arc::ptr_eq(&crowd, &crowds.of("other")));
-    }
-
-    #[test]
-    fn crowds_that_are_over_are_swept() {
-        let crowds = Crowds::default();
-        let used = crowds.of("used");
-        for key in 0..1_000 {
-            drop(crowds.of(&key.to_string()));
-        }
-        assert!(lock(&crowds.0).capacity() < 100);
-        assert!(Arc::ptr_eq(&used, &crowds.of("used")), "it is not swept along");
     }
 }

@@ -5,7 +5,6 @@
 //! after [`MOST_ROUNDS`] of them the call loads as a guest.
 
 use super::decide::decide;
-use super::detached::ToDetach;
 use super::next::{Next, Served};
 use super::{guest, join, lead, own};
 use crate::engine::body::Body;
@@ -30,11 +29,8 @@ pub(crate) fn serve<'a>(
 ) -> Work<'a, Option<Served>> {
     Box::pin(async move {
         loop {
-            if call.detaches() {
-                match ToDetach::new(next) {
-                    Ok(load) => return Some(Served::Detach(Box::new(load))),
-                    Err(other) => next = other,
-                }
+            if call.detaches() && next.leads() {
+                return Some(Served::Detach(Box::new(next)));
             }
             next = match next {
                 Next::Serve(served) => return Some(served),
