@@ -313,7 +313,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `wait_for_lock = time`
 ///
-/// How long a call waits for another caller's load before it runs the body itself; 0 never waits. Default: the cache's.
+/// How long a load may keep others waiting before one of them, in the whole fleet, loads beside it; after twice as long each
+/// process runs a body of its own. 0 never waits. Default: the cache's.
 ///
 /// ```
 /// # use cachefence::cachefence;

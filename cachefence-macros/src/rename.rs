@@ -52,7 +52,7 @@ struct Renaming<'a> {
     found: bool,
 }
 
-/// What strings are.
+/// Whether strings capture variables where they stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strings {
     Plain,

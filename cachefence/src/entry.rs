@@ -76,7 +76,8 @@ impl CacheFence {
     ///
     /// # Panics
     ///
-    /// A panic in `recompute` goes on in the caller that ran it; another caller takes over.
+    /// A panic in `recompute` goes on in the caller that ran it, unless there is a stale value to serve. The callers that
+    /// waited for it run their own, as after an error that cannot be shared.
     ///
     /// # Cancel safety
     ///

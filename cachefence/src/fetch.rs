@@ -27,7 +27,7 @@ use crate::cache::CacheFence;
 use crate::codec::AnyCodec;
 use crate::engine::body::{Body, Ended, poll_in_turn};
 use crate::engine::{
-    self, Call, Encoded, Engine, FirstRead, Mark, Next, Served, ToDetach, Waited, Waits, Work,
+    self, Call, Encoded, Engine, FirstRead, Held, Mark, Next, Served, ToDetach, Waited, Waits, Work,
 };
 use crate::error::BoxError;
 use crate::observe::{BypassReason, LoadOutcome, PANICKED, RequestResult, Uncached};
@@ -344,18 +344,14 @@ where
     ) -> Result<Result<T, E>, Self> {
         let (engine, request) = (self.engine, self.request);
         let held = not_served.2.take();
-        let (fetch, mut call, next) = match self.serve(not_served).await {
+        let (fetch, call, next) = match self.serve(not_served).await {
             Ok(result) => return Ok(result),
             Err(Unserved::Recursive(fetch)) => return Err(fetch),
             Err(Unserved::Detach(unserved)) => *unserved,
         };
         let load = match ToDetach::new(next) {
             Ok(load) => load,
-            Err(next) => {
-                call.detach(false);
-                let served = fetch.serve(Box::new((call, next, None))).await;
-                return served.map_err(Unserved::into_fetch);
-            }
+            Err(next) => return fetch.serve_in_caller(call, next).await,
         };
         // A call that has a value to serve waits for nobody.
         let refreshed = load.refreshed().cloned();
@@ -377,53 +373,59 @@ where
             return Ok(Ok(held));
         }
         let Some(runtime) = runtime.filter(|_| has_room) else {
-            call.detach(false);
-            let served = fetch.serve(Box::new((call, load.into_next(), None))).await;
-            return served.map_err(Unserved::into_fetch);
+            return fetch.serve_in_caller(call, load.into_next()).await;
         };
         let (task, waits) = fetch.start(&call, load, &runtime);
+        Ok(Self::serve_from_task(engine, request, &call, task, waits).await)
+    }
+
+    /// As [`serve`](Self::serve), from `next` on, with no task.
+    async fn serve_in_caller(self, mut call: Call<'a>, next: Next) -> Result<Result<T, E>, Self> {
+        call.detach(false);
+        self.serve(Box::new((call, next, None))).await.map_err(Unserved::into_fetch)
+    }
+
+    /// Waits for the load that a task leads in place of the call.
+    async fn serve_from_task(
+        engine: &Engine,
+        request: &Request<T>,
+        call: &Call<'_>,
+        mut task: LoadTask<T, E>,
+        waits: Waits,
+    ) -> Result<T, E> {
         let own = waits.own_load();
         let decode = |value: &Encoded| decode_shared::<T, E, S>(engine, request, value);
+        let decode_held = |held: Box<Held>| decode(&held.value).zip(Some(held.result));
         let mut limit = None;
-        let (instead, has_failed) = match engine::wait_for_task(engine, &mut call, waits).await {
-            Waited::Value(value) => (decode(&value).map(|value| (value, own.result())), false),
-            Waited::TakesTooLong(held) => (decode(&held.value).zip(Some(held.result)), false),
-            Waited::Failed(held) => {
-                let held = held.and_then(|held| decode(&held.value).zip(Some(held.result)));
-                // It may be another load that has failed, beside this one, which hangs.
-                (held, own.has_ended())
-            }
+        let instead = match engine::wait_for_task(engine, call, waits).await {
+            Waited::Value(value) => decode(&value).zip(Some(own.result())),
+            Waited::TakesTooLong(held) => decode_held(held),
+            Waited::Failed(held) => match held.and_then(decode_held) {
+                // Else another load has failed, beside this one, which hangs.
+                Some((held, how)) if own.has_ended() => {
+                    let value = Self::value_of(engine, request, task).await;
+                    let (value, how) = value.map_or((held, how), |value| (value, own.result()));
+                    call.served(engine, how);
+                    return Ok(value);
+                }
+                instead => instead,
+            },
             Waited::OwnResult(held, until) => {
                 limit = held.zip(until);
-                (None, false)
+                None
             }
         };
         if let Some((value, how)) = instead {
-            if has_failed {
-                match task.await {
-                    // It is a value that cannot be given to others.
-                    Ok(Some(Ok(value))) => {
-                        call.served(engine, own.result());
-                        return Ok(Ok(value));
-                    }
-                    Ok(Some(Err(error))) => swallowed::<T, E, S>(engine, request, &error),
-                    Err(error) if error.is_panic() => {
-                        engine.observers.swallowed_error(request.key(), PANICKED);
-                    }
-                    _ => {}
-                }
-            }
             call.served(engine, how);
-            return Ok(Ok(value));
+            return Ok(value);
         }
-        let (mut task, until) = (task, limit.as_ref().map(|(_, until)| *until));
+        let until = limit.as_ref().map(|(_, until)| *until);
         let ended = match race(Pin::new(&mut task), pin!(sleep_until(until))).await {
             First::A(ended) => ended,
             First::B(()) => {
-                let held = limit.and_then(|(held, _)| decode(&held.value).zip(Some(held.result)));
-                if let Some((value, how)) = held {
+                if let Some((value, how)) = limit.and_then(|(held, _)| decode_held(held)) {
                     call.served(engine, how);
-                    return Ok(Ok(value));
+                    return Ok(value);
                 }
                 task.await
             }
@@ -431,12 +433,25 @@ where
         match ended {
             Ok(Some(result)) => {
                 call.served(engine, own.result());
-                Ok(result)
+                result
             }
             Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
             // The runtime is shutting down. The task that waits here ends with the runtime.
             Ok(None) | Err(_) => pending().await,
         }
+    }
+
+    /// The value of a task's load, which others could not be given. `None` if the load has failed, which is told of.
+    async fn value_of(engine: &Engine, request: &Request<T>, task: LoadTask<T, E>) -> Option<T> {
+        match task.await {
+            Ok(Some(Ok(value))) => return Some(value),
+            Ok(Some(Err(error))) => swallowed::<T, E, S>(engine, request, &error),
+            Err(error) if error.is_panic() => {
+                engine.observers.swallowed_error(request.key(), PANICKED);
+            }
+            Ok(None) | Err(_) => {}
+        }
+        None
     }
 
     /// Has a task lead the load in place of the call.
@@ -467,7 +482,7 @@ where
             if let (Err(error), false) = (&result, state.is_waited_for()) {
                 swallowed::<T, E, S>(engine, request, error);
             }
-            state.is_over();
+            state.note_result();
             result
         };
         (tasks.load(runtime, in_task.run(Box::pin(work))), waits)

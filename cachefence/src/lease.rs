@@ -213,7 +213,7 @@ impl Lease {
         self.state = State::Finishing(outcome);
         let ended = self.finish().await;
         if let (Ok(false), true, Some(holding)) = (&ended, stores, holding) {
-            holding.is_gone(holding.unrenewed());
+            holding.note_gone(holding.unrenewed());
         }
         ended
     }
@@ -315,7 +315,7 @@ impl Holding {
         let begun = Instant::now();
         loop {
             if begun.elapsed() >= longest {
-                self.lost(LeaseLoss::TimedOut);
+                self.tell_loss(LeaseLoss::TimedOut);
                 return;
             }
             let pause = self.term / RENEWALS_PER_LEASE;
@@ -325,7 +325,7 @@ impl Holding {
                 // What held up the load may be over before the term is.
                 let unrenewed = self.unrenewed();
                 if unrenewed >= self.term {
-                    self.is_gone(unrenewed);
+                    self.note_gone(unrenewed);
                     return;
                 }
                 sleep(pause).await;
@@ -337,7 +337,7 @@ impl Holding {
             match self.store.renew(&self.key, self.token, self.term).await {
                 Ok(true) => *lock(&self.renewed) = asked,
                 Ok(false) => {
-                    self.is_gone(unrenewed);
+                    self.note_gone(unrenewed);
                     return;
                 }
                 Err(error) => {
@@ -360,14 +360,14 @@ impl Holding {
     }
 
     /// Notes that the lease is gone, which had not been renewed for this long.
-    fn is_gone(&self, unrenewed: Duration) {
+    fn note_gone(&self, unrenewed: Duration) {
         self.is_void.store(true, Ordering::Relaxed);
         let expired = unrenewed >= self.term;
-        self.lost(if expired { LeaseLoss::Expired } else { LeaseLoss::Voided });
+        self.tell_loss(if expired { LeaseLoss::Expired } else { LeaseLoss::Voided });
     }
 
     /// Tells that the lease was lost, once.
-    fn lost(&self, loss: LeaseLoss) {
+    fn tell_loss(&self, loss: LeaseLoss) {
         if !self.is_told.swap(true, Ordering::Relaxed) {
             self.observers.lease_lost(&self.key, loss, self.granted.elapsed());
         }

@@ -1,4 +1,5 @@
-//! What a detached cold load costs beside one that runs in its caller: allocations, and instructions if valgrind is installed.
+//! Compares the cost of a detached cold load with that of one in its caller: allocations, and instructions if valgrind is
+//! installed.
 //! In memory, on one thread, with a body that returns at once.
 //!
 //! `detached` prints the table. `detached in-caller|detached CALLS` makes so many cold calls, for valgrind.

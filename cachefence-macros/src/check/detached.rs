@@ -1,6 +1,7 @@
 //! No argument of a detached function is one that no copy can stand for.
 //!
-//! What else cannot be handed to a task is left to the compiler, which knows the types; see `cachefence/src/attribute/own.rs`.
+//! Arguments that cannot be handed to a task for other reasons are left to the compiler, which knows the types; see
+//! `cachefence/src/attribute/own.rs`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens as _;

@@ -137,7 +137,7 @@ pub trait Restored: DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Restored for T {}
 
-/// What a detached load gives, which comes from another task.
+/// A value or an error of a detached load, which is sent from the load's task to the caller.
 #[diagnostic::on_unimplemented(
     message = "`detached` runs the body in a task of its own, from which `{Self}` cannot be sent",
     label = "`{Self}` is not `Send`",

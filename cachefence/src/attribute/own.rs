@@ -11,7 +11,8 @@
 //! 4. an owned value that can be sent to another thread: [move](ByMove) it,
 //! 5. any other owned value: an error.
 //!
-//! Each error is that of exactly one trait without impls, and the trait says what to do.
+//! An argument that cannot be handed over gives exactly one error: the bound on a trait without impls, whose message
+//! says what to do.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -120,7 +121,7 @@ pub trait Unsendable {
 
 impl<T> Unsendable for &Of<T> {}
 
-/// What a task owns of a borrowed argument.
+/// The copy of a borrowed argument, which a task owns.
 #[derive(Debug)]
 pub struct Lent<T: ?Sized + ToOwned>(T::Owned);
 
@@ -131,7 +132,7 @@ impl<T: ?Sized + ToOwned> Lent<T> {
     }
 }
 
-/// What a task owns of a borrowed argument in an `Option`.
+/// The copy of a borrowed argument in an `Option`, which a task owns.
 #[derive(Debug)]
 pub struct LentOption<T: ?Sized + ToOwned>(Option<T::Owned>);
 

@@ -42,14 +42,14 @@ struct Shared<'a> {
     ran: Option<Box<Ran<'a>>>,
 }
 
-/// What is known of a body that has begun.
+/// A body that has begun.
 enum Ran<'a> {
     /// Its run, until the outcome is known.
     Load(Load<'a>),
     Panicked(Panic),
 }
 
-/// What a body has panicked with.
+/// The payload of a panic.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl<'a> Body<'a> {
         Run(self)
     }
 
-    /// What the body has panicked with, if it has, for the one caller in which the panic goes on.
+    /// The payload of the body's panic, if the body has panicked, for the one caller in which the panic goes on.
     pub(crate) fn take_panic(&self) -> Option<Panic> {
         let mut shared = self.shared();
         let ran = shared.ran.take_if(|ran| matches!(**ran, Ran::Panicked(_)))?;

@@ -146,7 +146,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What the task that leads a load in place of this call needs of it.
+    /// The part of this call that its task needs to lead a load in its place.
     pub(crate) fn for_task(&self, state: &Arc<TaskState>) -> TaskCall {
         let Self { decodes, ticket, missed, .. } = *self;
         TaskCall { decodes, ticket, missed, spent: self.budget.spent(), state: Arc::clone(state) }

@@ -77,7 +77,7 @@ enum Overtaking {
 }
 
 impl<O, C> State<O, C> {
-    /// Who is to be woken because the last member has left.
+    /// The wakers of those who wait until nobody waits for the flight, if nobody does.
     fn deserted(&mut self) -> Vec<Waker> {
         if self.is_awaited() { Vec::new() } else { mem::take(&mut self.deserted) }
     }

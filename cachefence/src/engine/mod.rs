@@ -57,7 +57,7 @@ mod read;
 mod ticket;
 mod wakers;
 
-pub(crate) use self::call::{Call, Work};
+pub(crate) use self::call::{Call, Held, Work};
 pub(crate) use self::direct::{peek, set};
 pub(crate) use self::landing::Encoded;
 pub(crate) use self::load::decide::{FirstRead, decide, first_read, fresh_at_once};

@@ -154,11 +154,11 @@ impl InTask {
         let over = async {
             let limit = pin!(sleep_until(self.over));
             race(limit, pin!(engine.tasks.over())).await;
-            state.left().await;
+            state.until_left().await;
         };
         let deserted = async {
             let _place = if self.place.is_none() {
-                state.left().await;
+                state.until_left().await;
                 flight.deserted().await;
                 if !state.has_begun() {
                     return;
@@ -167,7 +167,7 @@ impl InTask {
             } else {
                 None
             };
-            state.void_and_left().await;
+            state.until_void_and_left().await;
             flight.deserted().await;
         };
         race(pin!(over), pin!(deserted)).await;
@@ -185,7 +185,7 @@ impl Waits {
 /// the call holds a value.
 pub(crate) fn wait_for_task<'a>(
     engine: &'a Engine,
-    call: &'a mut Call<'_>,
+    call: &'a Call<'_>,
     Waits { mut joiner, held, own }: Waits,
 ) -> Work<'a, Waited> {
     Box::pin(async move {
@@ -193,7 +193,7 @@ pub(crate) fn wait_for_task<'a>(
         // The task may have left the flight, and ended without it.
         let ended = async {
             let limit = pin!(sleep_until(limit));
-            race(limit, pin!(own.state().has_result())).await
+            race(limit, pin!(own.state().until_result())).await
         };
         let turn = race(Pin::new(&mut joiner), pin!(ended)).await;
         match (turn, held) {

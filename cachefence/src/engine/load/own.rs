@@ -60,7 +60,7 @@ pub(super) async fn run_own(
         Ok(None) => None,
         Err(_) => Some(engine.bypass.permit(call.policy.wait_for_lock).await),
     };
-    call.task().inspect(|task| task.begins(RequestResult::Bypassed));
+    call.task().inspect(|task| task.note_begun(RequestResult::Bypassed));
     let begun = engine.tickets.next();
     let ended = body.run(Some(BypassReason::NotShared)).await;
     let origin = Origin { begun, fenced: false, load: body.span() };

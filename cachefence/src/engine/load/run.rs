@@ -151,19 +151,18 @@ async fn run_renewed(
     body: &Body<'_>,
 ) -> Ran {
     let flight = &baton.flight;
+    let without_store = bypass.is_some_and(BypassReason::is_of_store);
     let permit = async {
-        match bypass {
-            Some(reason) if reason.is_of_store() => {
-                Some(engine.bypass.permit(call.policy.wait_for_lock).await)
-            }
-            _ => None,
+        if !without_store {
+            return None;
         }
+        engine.bypass.permit(call.policy.wait_for_lock).await
     };
-    // A leader that waits for its turn is alive, and another one would only wait behind it.
-    if bypass.is_some_and(BypassReason::is_of_store) {
+    if without_store {
         // Without a store there is no hedge, so a second body would be one too many.
         flight.stay_alone();
     }
+    // A leader that waits for its turn is alive, and another one would only wait behind it.
     let _permit = beside(pin!(permit), pin!(beat(flight))).await;
     flight.beat();
     let longest = call.policy.load_timeout;
@@ -173,7 +172,11 @@ async fn run_renewed(
         if let Some(holding) = &holding {
             renewal = Some(Renewal::start(task, holding, longest).await);
         }
-        task.begins(if bypass.is_none() { RequestResult::Loaded } else { RequestResult::Bypassed });
+        task.note_begun(if bypass.is_none() {
+            RequestResult::Loaded
+        } else {
+            RequestResult::Bypassed
+        });
     }
     let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong);
     let seen_by_guest =
@@ -184,7 +187,7 @@ async fn run_renewed(
                 None => holding.keep(longest, || true).await,
                 Some(renewal) => renewal.ended().await,
             }
-            call.task().inspect(|task| task.is_void());
+            call.task().inspect(|task| task.note_void());
             // The lease is lost, so the value is for the leader's own caller only, and the joiners need not
             // wait for it.
             flight.dismiss(Landing::ReadAgain);
@@ -200,7 +203,7 @@ async fn run_renewed(
         First::A(ended) => Ran::Ended(ended),
         First::B(First::A(arrived) | First::B(arrived)) => Ran::Arrived(arrived),
     };
-    call.task().inspect(|task| task.ends());
+    call.task().inspect(|task| task.note_body_ended());
     ran
 }
 

@@ -1,5 +1,5 @@
-//! What is known of the task of a detached load: by itself, by the call that began it, and by the task that renews its
-//! lease.
+//! The state of a detached load's task, which three parties share: the task, the call that began it, and the task
+//! that renews its lease.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl OwnLoad {
         Self(Arc::new(Left(Arc::default())))
     }
 
-    /// What is known of the load.
+    /// The state of the load's task.
     pub(super) fn state(&self) -> &Arc<TaskState> {
         &self.0.0
     }
@@ -31,9 +31,7 @@ impl OwnLoad {
     pub(crate) fn result(&self) -> RequestResult {
         lock(&self.0.0.load).begun.unwrap_or(RequestResult::Joined)
     }
-}
 
-impl OwnLoad {
     /// Whether the body of the load has ended.
     pub(crate) fn has_ended(&self) -> bool {
         lock(&self.0.0.load).step >= Step::BodyEnded
@@ -46,7 +44,7 @@ impl Drop for Left {
     }
 }
 
-/// What is known of a load's task by itself, by the call that began it, and by the task that renews its lease.
+/// The state of one load's task.
 #[derive(Default)]
 pub(crate) struct TaskState {
     load: Mutex<LoadState>,
@@ -87,20 +85,22 @@ enum Polls {
 
 impl TaskState {
     /// The body begins. A call that waits for its value is served in this way.
-    pub(in crate::engine) fn begins(&self, result: RequestResult) {
+    pub(in crate::engine) fn note_begun(&self, result: RequestResult) {
         self.change(|load| load.begun = Some(result));
     }
 
-    pub(in crate::engine) fn ends(&self) {
+    /// The body has ended.
+    pub(in crate::engine) fn note_body_ended(&self) {
         self.change(|load| load.step = Step::BodyEnded);
     }
 
     /// The task has a result.
-    pub(crate) fn is_over(&self) {
+    pub(crate) fn note_result(&self) {
         self.change(|load| load.step = Step::HasResult);
     }
 
-    pub(in crate::engine) fn is_void(&self) {
+    /// The lease is lost.
+    pub(in crate::engine) fn note_void(&self) {
         self.change(|load| load.is_void = true);
     }
 
@@ -130,17 +130,17 @@ impl TaskState {
     }
 
     /// Waits until the call that began the task has gone.
-    pub(super) async fn left(&self) {
+    pub(super) async fn until_left(&self) {
         self.until(|load| load.is_left).await;
     }
 
     /// Waits until the lease is lost, and the call that began the task has gone.
-    pub(super) async fn void_and_left(&self) {
+    pub(super) async fn until_void_and_left(&self) {
         self.until(|load| load.is_void && load.is_left).await;
     }
 
     /// Waits until the task has a result.
-    pub(super) async fn has_result(&self) {
+    pub(super) async fn until_result(&self) {
         self.until(|load| load.step == Step::HasResult).await;
     }
 

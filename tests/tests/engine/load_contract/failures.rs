@@ -38,13 +38,7 @@ async fn an_error_that_can_be_shared_costs_one_load() {
                     sleep(secs(1)).await;
                     Err::<usize, _>(io::Error::other("the database is down"))
                 };
-                timed(async move {
-                    if detached {
-                        entry.get_or_set_detached(fails).await.is_err()
-                    } else {
-                        entry.get_or_set(fails).await.is_err()
-                    }
-                })
+                timed(async move { get(entry, detached, fails).await.is_err() })
             })
             .collect();
         let ended = ended(calls).await;
@@ -113,13 +107,7 @@ async fn the_processes_of_a_fleet_do_not_queue_behind_each_others_failures() {
                     sleep(secs(1)).await;
                     Err::<usize, _>(io::Error::other("the database is down"))
                 };
-                timed(async move {
-                    if detached {
-                        entry.get_or_set_detached(fails).await.is_err()
-                    } else {
-                        entry.get_or_set(fails).await.is_err()
-                    }
-                })
+                timed(async move { get(entry, detached, fails).await.is_err() })
             })
             .collect();
         let ended = ended(calls).await;

@@ -9,13 +9,7 @@ async fn a_load_of_seven_seconds_costs_the_whole_fleet_two_loads() {
         let calls: Vec<_> = (0..200)
             .map(|caller| {
                 let (entry, load) = (fleet.entry(caller % 4), fleet.load(secs(7)));
-                timed(async move {
-                    if detached {
-                        entry.get_or_set_detached(load).await.unwrap()
-                    } else {
-                        entry.get_or_set(load).await.unwrap()
-                    }
-                })
+                timed(async move { get(entry, detached, load).await.unwrap() })
             })
             .collect();
         let ended = ended(calls).await;
@@ -32,13 +26,7 @@ async fn a_first_load_that_hangs_costs_one_wait_and_one_load() {
             let fleet = Fleet::of(processes);
             let call = |process: usize| {
                 let (entry, load) = (fleet.entry(process), fleet.first_hangs(ms(20)));
-                timed(async move {
-                    if detached {
-                        entry.get_or_set_detached(load).await.unwrap()
-                    } else {
-                        entry.get_or_set(load).await.unwrap()
-                    }
-                })
+                timed(async move { get(entry, detached, load).await.unwrap() })
             };
             let hanging = call(0);
             settle().await;
@@ -83,11 +71,7 @@ async fn a_refresh_that_hangs_is_replaced_though_everybody_is_served_what_is_sta
         entry(0).get_or_set(fleet.load(Duration::ZERO)).await.unwrap();
         sleep(TTL).await;
         let hangs = fleet.first_hang(2, ms(20));
-        let hanging = if detached {
-            tokio::spawn(entry(0).get_or_set_detached(hangs))
-        } else {
-            tokio::spawn(entry(0).get_or_set(hangs))
-        };
+        let hanging = tokio::spawn(get(entry(0), detached, hangs));
         settle().await;
         let begun = Instant::now();
         let mut served = 1;
@@ -95,11 +79,7 @@ async fn a_refresh_that_hangs_is_replaced_though_everybody_is_served_what_is_sta
             assert!(begun.elapsed() < WAIT + secs(1), "process {process}, detached: {detached}");
             sleep(ms(100)).await;
             let asked = Instant::now();
-            served = if detached {
-                entry(process).get_or_set_detached(fleet.load(ms(20))).await.unwrap()
-            } else {
-                entry(process).get_or_set(fleet.load(ms(20))).await.unwrap()
-            };
+            served = get(entry(process), detached, fleet.load(ms(20))).await.unwrap();
             assert!(asked.elapsed() <= ms(20));
         }
         assert_eq!((served, fleet.loads()), (3, 3), "process {process}, detached: {detached}");
@@ -114,13 +94,7 @@ async fn where_both_holders_hang_the_first_own_body_that_ends_is_stored() {
         let fleet = Fleet::of(3);
         let call = |process: usize| {
             let (entry, load) = (fleet.entry(process), fleet.first_hang(2, ms(20)));
-            timed(async move {
-                if detached {
-                    entry.get_or_set_detached(load).await.unwrap()
-                } else {
-                    entry.get_or_set(load).await.unwrap()
-                }
-            })
+            timed(async move { get(entry, detached, load).await.unwrap() })
         };
         let hanging = call(0);
         settle().await;
@@ -211,13 +185,7 @@ async fn a_hedge_that_fails_ends_the_wait_for_the_load_that_hangs() {
                 sleep(ms(20)).await;
                 Err::<usize, _>(io::Error::other("the database is down"))
             };
-            timed(async move {
-                if detached {
-                    entry.get_or_set_detached(load).await.unwrap()
-                } else {
-                    entry.get_or_set(load).await.unwrap()
-                }
-            })
+            timed(async move { get(entry, detached, load).await.unwrap() })
         };
         let first = call();
         settle().await;
@@ -245,13 +213,7 @@ async fn a_hedge_that_is_dropped_is_replaced_by_another() {
         let calls: Vec<_> = (0..20)
             .map(|_| {
                 let (entry, load) = (fleet.entry(0), fleet.first_hang(2, ms(20)));
-                timed(async move {
-                    if detached {
-                        entry.get_or_set_detached(load).await.unwrap()
-                    } else {
-                        entry.get_or_set(load).await.unwrap()
-                    }
-                })
+                timed(async move { get(entry, detached, load).await.unwrap() })
             })
             .collect();
         assert!(hedge.await.unwrap().is_err(), "it leaves");
@@ -269,11 +231,7 @@ async fn the_lease_of_a_guest_that_was_granted_one_is_renewed() {
         let hanging = timed(fleet.entry(1).get_or_set(fleet.first_hangs(secs(9))));
         settle().await;
         let (entry, load) = (fleet.entry(0), fleet.load(secs(9)));
-        let value = if detached {
-            entry.get_or_set_detached(load).await
-        } else {
-            entry.get_or_set(load).await
-        };
+        let value = get(entry, detached, load).await;
         assert_eq!(value.unwrap(), 2);
         assert_eq!(fleet.entry(0).peek().await.unwrap(), Some(2), "detached: {detached}");
         hanging.abort();

@@ -97,6 +97,19 @@ impl Fleet {
 
 type Load = std::pin::Pin<Box<dyn Future<Output = io::Result<usize>> + Send>>;
 
+/// Calls `get_or_set`, or `get_or_set_detached`.
+async fn get<F, Fut>(
+    entry: Entry<usize>,
+    detached: bool,
+    load: F,
+) -> Result<usize, cachefence::Error<io::Error>>
+where
+    F: FnOnce() -> Fut + Send,
+    Fut: Future<Output = io::Result<usize>> + Send + 'static,
+{
+    if detached { entry.get_or_set_detached(load).await } else { entry.get_or_set(load).await }
+}
+
 /// Starts a call. Its output is when the call ended, and what it returned.
 fn timed<T: Send + 'static>(
     call: impl Future<Output = T> + Send + 'static,

@@ -20,13 +20,7 @@ async fn every_body_passes_the_limit_however_long_the_queue() {
             .map(|caller: usize| {
                 let entry = fleet.caches[0].entry::<usize>((caller / 2).to_string()).ttl(TTL);
                 let load = fleet.load(secs(1));
-                timed(async move {
-                    if detached {
-                        entry.get_or_set_detached(load).await.unwrap()
-                    } else {
-                        entry.get_or_set(load).await.unwrap()
-                    }
-                })
+                timed(async move { get(entry, detached, load).await.unwrap() })
             })
             .collect();
         ended(calls).await;
@@ -81,13 +75,7 @@ async fn a_body_that_takes_long_without_a_store_is_one_of_its_key() {
         let fleet = without_a_store(usize::MAX);
         let call = || {
             let (entry, load) = (fleet.entry(0), fleet.load(secs(9)));
-            timed(async move {
-                if detached {
-                    entry.get_or_set_detached(load).await.unwrap()
-                } else {
-                    entry.get_or_set(load).await.unwrap()
-                }
-            })
+            timed(async move { get(entry, detached, load).await.unwrap() })
         };
         let calls = (0..50).map(|_| call()).collect();
         let ended = ended(calls).await;

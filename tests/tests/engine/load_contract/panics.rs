@@ -23,13 +23,7 @@ async fn all_know_of_a_panic_after_three_times_the_body_and_most_after_twice() {
                 let (entry, load) = (fleet.entry(0), panics(&fleet, ms(500)));
                 let begun = Instant::now();
                 tokio::spawn(async move {
-                    let call = async move {
-                        if detached {
-                            entry.get_or_set_detached(load).await
-                        } else {
-                            entry.get_or_set(load).await
-                        }
-                    };
+                    let call = async move { get(entry, detached, load).await };
                     let panicked = tokio::spawn(call).await.unwrap_err().is_panic();
                     (begun.elapsed(), panicked)
                 })
@@ -54,11 +48,7 @@ async fn a_refresh_that_panics_is_tried_once_in_retry_after() {
         let begun = Instant::now();
         while begun.elapsed() < secs(5) {
             let (entry, load) = (entry(), panics(&fleet, ms(1)));
-            let served = if detached {
-                entry.get_or_set_detached(load).await
-            } else {
-                entry.get_or_set(load).await
-            };
+            let served = get(entry, detached, load).await;
             assert_eq!(served.unwrap(), 1, "the value that is stale");
             sleep(ms(18)).await;
         }

@@ -14,11 +14,7 @@ async fn a_caller_within_its_window_is_served_at_once_while_one_without_loads() 
         sleep(ms(100)).await;
         let begun = Instant::now();
         let load = fleet.load(secs(3));
-        let served = if detached {
-            entry().get_or_set_detached(load).await.unwrap()
-        } else {
-            entry().get_or_set(load).await.unwrap()
-        };
+        let served = get(entry(), detached, load).await.unwrap();
         assert_eq!((served, begun.elapsed()), (1, Duration::ZERO), "detached: {detached}");
         assert_eq!(loading.await.unwrap().1.unwrap(), 2);
         assert_eq!(fleet.loads(), 2);
