@@ -36,11 +36,11 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///         ::cachefence::__private::Call::new(..).ttl(..)
 ///     };
 ///     let __cachefence_kind = {
-///         use ::cachefence::__private::kind::{ByClone as _, CloneOne as _, ..};
+///         use ::cachefence::__private::kind::{probes::*, ByClone as _, CloneOne as _, NotKept as _};
 ///         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new();
 ///         (&__cachefence_probe)
 ///             .__cachefence_kind()
-///             .with(__cachefence_probe.__cachefence_values(), __cachefence_probe.__cachefence_errors())
+///             .with(__cachefence_probe.__cachefence_values(), ..)
 ///     };
 ///     __cachefence_kind.run(__cachefence_call, move || async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
@@ -108,13 +108,15 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
             #call
         };
         let #kind = {
-            use #krate::__private::kind::{
-                #for_static ByDisplay as _, ByKind as _, ByType as _, DecodeEach as _, #not_send as _, NotShared as _,
-                Plain as _,
-            };
+            use #krate::__private::kind::{probes::*, #for_static #not_send as _};
             let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();
             #chosen
-                .with(#probe.__cachefence_values(), #probe.__cachefence_errors())
+                .with(
+                    #probe.__cachefence_values(),
+                    #probe.__cachefence_errors(),
+                    #probe.__cachefence_equality(),
+                    #probe.__cachefence_print(),
+                )
         };
         #served
     };

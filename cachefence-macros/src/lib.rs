@@ -431,8 +431,8 @@ use proc_macro2::TokenStream;
 /// # What several callers share
 ///
 /// Callers that wait for one recompute, or for one read, are given one result. Where the type of the value is `Clone`, `Send` and
-/// `Sync`, the first of them decodes it and the others get clones; else each decodes for itself. So those callers share whatever
-/// the clones share, such as an `Arc<Mutex<..>>`, and a field that `#[serde(skip)]` leaves out is made once for all of them.
+/// `Sync`, they get clones of the value that the body returned, or that the first of them decoded; else each decodes for itself.
+/// So those callers share whatever the clones share, such as an `Arc<Mutex<..>>`.
 ///
 /// An error reaches all these callers if it is `Clone`, `Send` and `Sync`, is a `std::io::Error`, or is copied by `clone_error`.
 /// Nothing else is converted: of `anyhow::Error` or `Box<dyn Error>` each of these callers gets its own, of its own type, by
@@ -441,6 +441,14 @@ use proc_macro2::TokenStream;
 /// A result that is cloned has to be `'static`, which the attribute cannot see. So nothing is cloned where the return type names
 /// a lifetime, a reference, a `Cow`, `Self`, a path such as `Db::Row`, a parameter of the function, or a type of one capital
 /// letter. A parameter of an enclosing `impl` that has a longer name must be `'static` if it stands in the return type.
+///
+/// # A hit equals its miss
+///
+/// What a function returns on a hit is what its body returned. A type may encode and decode to another value, because of
+/// `#[serde(skip)]` for example, or not decode at all. So the first value of each function, and then one in 64 at random, is
+/// decoded before it is stored and compared: by `PartialEq` where the type has it, else by what its `Debug` prints. A value that
+/// does not come back as it was is served and not stored; an event and the log name the function and the field. From then on each
+/// value of that function is verified. Of a type that has neither trait only whether it decodes is verified.
 ///
 /// # Where it can stand
 ///

@@ -21,6 +21,7 @@ use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{ByClone, ByTypeInArc, DecodeEach, Sharing};
 use crate::store::NewValue;
+use crate::verify::compare::Unknown;
 
 /// One key of one cache, holding a `T`.
 ///
@@ -393,7 +394,7 @@ where
 
 /// How the callers of one load share what it comes to: nothing is known of `T` here, so each decodes, and
 /// nothing of the error, so its type stands for it where nobody is given it.
-type Shared = Sharing<DecodeEach, ByClone, ByTypeInArc>;
+type Shared = Sharing<DecodeEach, ByClone, ByTypeInArc, (Unknown, Unknown)>;
 
 /// A result of which every caller of a flight is given the same error.
 fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {

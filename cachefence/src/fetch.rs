@@ -34,8 +34,9 @@ use crate::observe::{BypassReason, LoadOutcome, PANICKED, RequestResult, Uncache
 use crate::options::Policy;
 use crate::race::{First, race};
 use crate::request::Request;
-use crate::share::{KeepError, Share};
+use crate::share::{Decoded, KeepError, Share};
 use crate::time::sleep_until;
+use crate::verify::Function;
 
 /// Turns what a body returns into a result.
 pub(crate) type IntoResult<R, T, E> = fn(R) -> Result<T, E>;
@@ -244,7 +245,7 @@ where
             let mut not_kept = None;
             let mut poll_body = |cx: &mut Context<'_>| {
                 self.poll_body(Within::Load, cx).map(|returned| {
-                    let (ended, error) = self.end(returned, own);
+                    let (ended, error) = self.end(returned, own, body.is_awaited());
                     not_kept = error;
                     ended
                 })
@@ -274,13 +275,12 @@ where
         polled
     }
 
-    /// Takes in what the body `returned`: keeps the result in `own`. Returns how the body ended, and its
-    /// error if that cannot be kept.
-    fn end(&self, returned: R, own: &mut Own<T, E, S>) -> (Ended, Option<E>) {
+    /// Takes in what the body `returned`, for which others may be waiting: keeps the result in `own`. Returns how
+    /// the body ended, and its error if that cannot be kept.
+    fn end(&self, returned: R, own: &mut Own<T, E, S>, is_awaited: bool) -> (Ended, Option<E>) {
         match (self.into_result)(returned).map_err(|error| self.share.part(error)) {
             Ok(value) => {
-                let payload = self.encode(&value);
-                let ended = Ended::Value { payload, ttl: self.request.lifetime.of(&value) };
+                let ended = self.encode(&value, is_awaited);
                 *own = Some(Ok(value));
                 (ended, None)
             }
@@ -292,13 +292,28 @@ where
         }
     }
 
-    /// The encoded `value`, for other callers; `None` if it cannot be encoded, which is told of.
-    fn encode(&self, value: &T) -> Option<Bytes> {
-        let encoded = self.engine.codec.encode(value);
-        encoded
-            .map_err(|error| engine::not_encoded(self.engine, self.request.key(), &*error))
-            .ok()
-            .map(Bytes::from)
+    /// The `value` as other callers are given it, and as it is stored if it comes back from there as it is.
+    fn encode(&self, value: &T, is_awaited: bool) -> Ended {
+        let codec = &self.engine.codec;
+        let function = Function::of::<T>(self.request.key());
+        let encoded = codec.encode(value).map(Bytes::from);
+        let verified =
+            engine::verify(self.engine, self.request.key(), function, encoded, &mut |encoded| {
+                let decoded = codec.decode(encoded)?;
+                Ok(S::difference(value, &decoded))
+            });
+        let decoded = Decoded::for_many();
+        let is_left = (is_awaited || verified.is_err()) && S::leave(&decoded, value);
+        match verified {
+            Ok(payload) => {
+                let value_of = Encoded { payload, decoded };
+                Ended::Value { value: value_of, ttl: self.request.lifetime.of(value) }
+            }
+            Err(payload) => {
+                let payload = payload.or_else(|| is_left.then(Bytes::new));
+                Ended::Unstorable(payload.map(|payload| Encoded { payload, decoded }))
+            }
+        }
     }
 }
 

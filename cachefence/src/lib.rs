@@ -64,6 +64,7 @@ mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+mod verify;
 
 pub use self::blocking::blocking;
 pub use self::builder::Builder;

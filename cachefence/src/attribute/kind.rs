@@ -10,8 +10,9 @@
 //! 4. anything else.
 //!
 //! In the same way `(&&&Probe::<R>::new()).__cachefence_values()` finds how callers that wait together come
-//! to one value: by cloning it, where it can be cloned and sent, else by decoding it each. And
-//! `(&&Probe::<R>::new()).__cachefence_errors()` finds how to say what an error is that no caller is given.
+//! to one value: by cloning it, where it can be cloned and sent, else by decoding it each.
+//! `(&&Probe::<R>::new()).__cachefence_errors()` finds how to say what an error is that no caller is given. And
+//! `__cachefence_equality()` and `__cachefence_print()` find how a value is compared with what is read back of it.
 
 use std::borrow::Borrow;
 use std::convert::{Infallible, identity};
@@ -25,6 +26,15 @@ use serde::de::DeserializeOwned;
 use super::Call;
 use crate::cache::CacheFence;
 use crate::share::{self, DescribeError, KeepError, ShareError, ShareValue, Sharing};
+use crate::verify::compare::{self, CompareValue};
+
+/// The traits that a probe is asked by, without their names, which could stand for types of the user.
+pub mod probes {
+    pub use super::{
+        ByDebug as _, ByDisplay as _, ByKind as _, ByPartialEq as _, ByType as _, DecodeEach as _,
+        NotCompared as _, NotPrinted as _, NotShared as _, Plain as _,
+    };
+}
 
 /// Asks what kind of type `R` is.
 pub struct Probe<R>(PhantomData<fn() -> R>);
@@ -43,14 +53,14 @@ impl<R> fmt::Debug for Probe<R> {
     }
 }
 
-/// A `Result` whose `Ok` is cached; `S` says how its error is shared, `V` how its value is, and `D` what its
-/// error is.
+/// A `Result` whose `Ok` is cached; `S` says how its error is shared, `V` how its value is, `D` what its error is,
+/// and `C` how values are compared.
 #[derive(Debug)]
-pub struct Fallible<S, V = (), D = ()>(S, PhantomData<(V, D)>);
+pub struct Fallible<S, V = (), D = (), C = ()>(S, PhantomData<(V, D, C)>);
 
-/// A value that is cached whatever it is; `V` says how it is shared.
+/// A value that is cached whatever it is; `V` says how it is shared, and `C` how values are compared.
 #[derive(Debug)]
-pub struct Infallibly<V = ()>(PhantomData<V>);
+pub struct Infallibly<V = (), C = ()>(PhantomData<(V, C)>);
 
 /// The first choice: every caller gets a clone of the error.
 pub trait ByClone {
@@ -190,9 +200,54 @@ pub trait ByType {
 
 impl<R> ByType for Probe<R> {}
 
+/// The first choice for comparing two values.
+pub trait ByPartialEq {
+    /// The way to find out whether two values are equal.
+    fn __cachefence_equality(&self) -> compare::ByPartialEq {
+        compare::ByPartialEq
+    }
+}
+
+impl<T: PartialEq, E> ByPartialEq for &&Probe<Result<T, E>> {}
+
+impl<R: PartialEq> ByPartialEq for &Probe<R> {}
+
+/// The second choice for comparing two values: nobody can see whether they are equal.
+pub trait NotCompared {
+    /// The way to find out whether two values are equal.
+    fn __cachefence_equality(&self) -> compare::Unknown {
+        compare::Unknown
+    }
+}
+
+impl<R> NotCompared for Probe<R> {}
+
+/// The first choice for printing a value.
+pub trait ByDebug {
+    /// The way to print the value.
+    fn __cachefence_print(&self) -> compare::ByDebug {
+        compare::ByDebug
+    }
+}
+
+impl<T: fmt::Debug, E> ByDebug for &&Probe<Result<T, E>> {}
+
+impl<R: fmt::Debug> ByDebug for &Probe<R> {}
+
+/// The second choice for printing a value: it cannot be printed.
+pub trait NotPrinted {
+    /// The way to print the value.
+    fn __cachefence_print(&self) -> compare::Unknown {
+        compare::Unknown
+    }
+}
+
+impl<R> NotPrinted for Probe<R> {}
+
 impl<S> Fallible<S> {
-    /// The same kind, with values that are shared by `V`, and errors that are described by `D`.
-    pub fn with<V, D>(self, _values: V, _errors: D) -> Fallible<S, V, D> {
+    /// The same kind, with values that are shared by `V` and compared by `Q` and `P`, and errors that are described
+    /// by `D`.
+    pub fn with<V, D, Q, P>(self, _: V, _: D, _: Q, _: P) -> Fallible<S, V, D, (Q, P)> {
         Fallible(self.0, PhantomData)
     }
 }
@@ -231,13 +286,14 @@ impl Infallibly {
 }
 
 impl Infallibly {
-    /// The same kind, with values that are shared by `V`. There are no errors to describe.
-    pub fn with<V, D>(self, _values: V, _errors: D) -> Infallibly<V> {
+    /// The same kind, with values that are shared by `V` and compared by `Q` and `P`. There are no errors to
+    /// describe.
+    pub fn with<V, D, Q, P>(self, _: V, _: D, _: Q, _: P) -> Infallibly<V, (Q, P)> {
         Infallibly(PhantomData)
     }
 }
 
-impl<S, V, D> Fallible<S, V, D> {
+impl<S, V, D, C> Fallible<S, V, D, C> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
@@ -248,8 +304,9 @@ impl<S, V, D> Fallible<S, V, D> {
         S: ShareError<E>,
         V: ShareValue<T>,
         D: DescribeError<E> + 'static,
+        C: CompareValue<T>,
     {
-        call.run::<E, _, _, _, F>((identity, identity, Sharing::<V, S, D>::new(self.0)), body)
+        call.run::<E, _, _, _, F>((identity, identity, Sharing::<V, S, D, C>::new(self.0)), body)
     }
 
     /// Serves one call, with loads in tasks of their own.
@@ -265,14 +322,15 @@ impl<S, V, D> Fallible<S, V, D> {
         S: ShareError<E> + KeepError<E, Kept = E>,
         V: ShareValue<T>,
         D: DescribeError<E> + 'static,
+        C: CompareValue<T>,
     {
-        let share = Sharing::<V, S, D>::new(self.0);
+        let share = Sharing::<V, S, D, C>::new(self.0);
         call.run_detached::<E, _, _, F>((identity, identity, share), body)
     }
 }
 
-impl<V> Infallibly<V> {
-    const SHARE: Sharing<V, share::ByClone, share::ByDisplay> = Sharing::new(share::ByClone);
+impl<V, C> Infallibly<V, C> {
+    const SHARE: Sharing<V, share::ByClone, share::ByDisplay, C> = Sharing::new(share::ByClone);
 
     /// Serves one call.
     pub fn run<T: Stored + Restored, F: Future<Output = T>>(
@@ -282,6 +340,7 @@ impl<V> Infallibly<V> {
     ) -> impl Future<Output = T>
     where
         V: ShareValue<T>,
+        C: CompareValue<T>,
     {
         call.run::<Infallible, _, _, _, F>((Ok, never, Self::SHARE), body)
     }
@@ -296,6 +355,7 @@ impl<V> Infallibly<V> {
         T: Stored + Restored + Sent,
         F: Future<Output = T> + Send + 'static,
         V: ShareValue<T>,
+        C: CompareValue<T>,
     {
         call.run_detached::<Infallible, _, _, F>((Ok, never, Self::SHARE), body)
     }

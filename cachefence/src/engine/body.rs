@@ -13,12 +13,11 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use super::landing::{Encoded, LoadFlight};
 use super::load::next::Served;
 use super::parts::Engine;
 use crate::key::Key;
@@ -38,6 +37,8 @@ struct Shared<'a> {
     state: State,
     /// Why the body runs without the lease, if it does.
     bypass: Option<BypassReason>,
+    /// The flight that the body runs for.
+    flight: Option<Arc<LoadFlight>>,
     /// In a box, because most callers run no body.
     ran: Option<Box<Ran<'a>>>,
 }
@@ -64,12 +65,14 @@ enum State {
 /// How a body ended, as far as the engine has to know: the caller keeps the result itself.
 pub(crate) enum Ended {
     Value {
-        /// The encoded value, for the other callers; `None` if it could not be encoded, which has
-        /// been reported, or if nobody else is to have it.
-        payload: Option<Bytes>,
+        /// The value, for the other callers.
+        value: Encoded,
         /// The value's ttl; `None` if the value is not to be stored.
         ttl: Option<Duration>,
     },
+    /// A value that would not come back from the store as it is, which has been told: as the other callers are
+    /// given it, if they can be.
+    Unstorable(Option<Encoded>),
     /// The error that others are given, if it can be shared.
     Failed(Option<SharedErr>),
     /// The body has panicked; see [`Body::take_panic`].
@@ -85,10 +88,15 @@ impl<'a> Body<'a> {
     }
 
     /// Asks for the body to be run, and waits for its end. If this future is dropped before, the body
-    /// is not wanted any more. A body that runs without a lease has a reason to `bypass` it.
-    pub(super) fn run(&self, bypass: Option<BypassReason>) -> Run<'_, 'a> {
+    /// is not wanted any more. A body that runs without a lease has a reason to `bypass` it; one that runs for a
+    /// `flight` may have others waiting for it.
+    pub(super) fn run(
+        &self,
+        bypass: Option<BypassReason>,
+        flight: Option<Arc<LoadFlight>>,
+    ) -> Run<'_, 'a> {
         let mut shared = self.shared();
-        (shared.state, shared.bypass) = (State::Wanted, bypass);
+        (shared.state, shared.bypass, shared.flight) = (State::Wanted, bypass, flight);
         Run(self)
     }
 
@@ -131,6 +139,12 @@ impl<'a> Body<'a> {
         matches!(self.shared().state, State::Wanted)
     }
 
+    /// Whether other callers wait for the body.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let flight = self.shared().flight.clone();
+        flight.is_some_and(|flight| flight.is_awaited())
+    }
+
     /// Polls the body by `poll`. While that runs, no lock is held. A panic is one way for the load to end.
     fn poll(&self, poll: &mut dyn FnMut() -> Poll<Ended>) -> Poll<Ended> {
         let (ran, bypass) = {
@@ -153,7 +167,7 @@ impl<'a> Body<'a> {
         let over = match &polled {
             Poll::Ready(Ended::Failed(_) | Ended::FailedNotKept) => LoadOutcome::Failed,
             Poll::Ready(Ended::Panicked) => LoadOutcome::Panicked,
-            Poll::Ready(Ended::Value { .. }) | Poll::Pending => {
+            Poll::Ready(Ended::Value { .. } | Ended::Unstorable(_)) | Poll::Pending => {
                 self.shared().ran = Some(ran);
                 return polled;
             }
@@ -253,26 +267,26 @@ mod tests {
     }
 
     fn value() -> Ended {
-        Ended::Value { payload: None, ttl: None }
+        Ended::Unstorable(None)
     }
 
     #[test]
     fn a_body_is_wanted_until_it_has_ended() {
         with_body(|body| {
             assert!(!body.is_wanted());
-            let mut run = body.run(None);
+            let mut run = body.run(None, None);
             assert!(poll(&mut run).is_pending());
             assert!(body.is_wanted());
             body.end(value());
             assert!(!body.is_wanted());
-            assert!(matches!(poll(&mut run), Poll::Ready(Ended::Value { .. })));
+            assert!(matches!(poll(&mut run), Poll::Ready(Ended::Unstorable(None))));
         });
     }
 
     #[test]
     fn a_body_that_nobody_waits_for_is_not_wanted() {
         let stats = with_body(|body| {
-            drop(body.run(None));
+            drop(body.run(None, None));
             assert!(!body.is_wanted());
         });
         assert_eq!((stats.loads.total(), stats.loads_under_way), (0, 0), "it has not begun");
@@ -281,7 +295,7 @@ mod tests {
     #[test]
     fn each_run_of_a_body_is_one_load() {
         let stats = with_body(|body| {
-            let _run = body.run(Some(BypassReason::StoreFailed));
+            let _run = body.run(Some(BypassReason::StoreFailed), None);
             for _ in 0..3 {
                 assert!(body.poll(&mut || Poll::Pending).is_pending());
                 assert_eq!(body.observers.stats(0).loads_under_way, 1);
@@ -296,12 +310,12 @@ mod tests {
     #[test]
     fn a_load_that_is_dropped_was_aborted_and_one_whose_body_panics_has_panicked() {
         let aborted = with_body(|body| {
-            let _run = body.run(None);
+            let _run = body.run(None, None);
             assert!(body.poll(&mut || Poll::Pending).is_pending());
         });
         assert_eq!((aborted.loads.aborted, aborted.loads.total()), (1, 1));
         let panicked = with_body(|body| {
-            let _run = body.run(None);
+            let _run = body.run(None, None);
             let polled = body.poll(&mut || panic!("on purpose"));
             assert!(matches!(polled, Poll::Ready(Ended::Panicked)));
             let panic = body.take_panic().unwrap();
@@ -313,7 +327,7 @@ mod tests {
     #[test]
     fn a_load_that_fails_is_over_at_once() {
         let stats = with_body(|body| {
-            let _run = body.run(None);
+            let _run = body.run(None, None);
             let failed = || Poll::Ready(Ended::Failed(None));
             assert!(body.poll(&mut failed.clone()).is_ready());
         });

@@ -29,7 +29,7 @@ pub(crate) enum Landing {
         origin: Origin,
     },
     /// The load ended in nothing that could be passed on: an error that cannot be shared, a panic, or a value
-    /// that cannot be encoded. Each caller runs its own recompute, a few at once and the rest after this
+    /// that can be neither cloned nor decoded. Each caller runs its own recompute, a few at once and the rest after this
     /// pause.
     NotShared {
         pause: Duration,
@@ -52,7 +52,7 @@ impl Encoded {
     }
 
     /// A value for all callers that wait.
-    pub(super) fn for_many(payload: Bytes) -> Self {
+    pub(crate) fn for_many(payload: Bytes) -> Self {
         Self { payload, decoded: Decoded::for_many() }
     }
 }

@@ -55,6 +55,7 @@ mod load;
 mod parts;
 mod read;
 mod ticket;
+mod verify;
 mod wakers;
 
 pub(crate) use self::call::{Call, Held, Work};
@@ -65,4 +66,5 @@ pub(crate) use self::load::detached::{ToDetach, Waited, Waits, wait_for_task};
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
 pub(crate) use self::load::serve::serve;
-pub(crate) use self::parts::{Engine, not_encoded};
+pub(crate) use self::parts::Engine;
+pub(crate) use self::verify::verify;

@@ -1,7 +1,6 @@
 //! The parts of one cache's engine. They are made when the cache is built, and all its calls share
 //! them.
 
-use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use super::read::found::SharedRead;
 use super::read::slots::Slots;
 use super::ticket::Tickets;
 use crate::chance::Chance;
-use crate::codec::{self, AnyCodec};
+use crate::codec::AnyCodec;
 use crate::error::StoreError;
 use crate::freshness::Draws;
 use crate::key::Key;
@@ -25,6 +24,7 @@ use crate::options::Policy;
 use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::time::in_time;
+use crate::verify::Verifier;
 
 /// The engine of one cache: its store and codec, and the state that its calls share.
 pub(crate) struct Engine {
@@ -32,8 +32,9 @@ pub(crate) struct Engine {
     /// The store's trait of the same name, kept here because every hit asks for it.
     pub(super) answers_at_once: bool,
     pub(crate) codec: AnyCodec,
-    pub(super) chance: Chance,
+    pub(crate) chance: Chance,
     pub(super) draws: Draws,
+    pub(crate) verifier: Verifier,
     pub(super) tickets: Tickets,
     /// The reads that callers share. After one that lands `None`, each of its callers reads again.
     pub(super) reads: Arc<Slots<Option<SharedRead>>>,
@@ -70,6 +71,7 @@ impl Engine {
             store,
             codec,
             draws: Draws::new(chance.number()),
+            verifier: Verifier::default(),
             chance,
             tickets: Tickets::default(),
             reads: Arc::new(Slots::new()),
@@ -113,12 +115,4 @@ impl Engine {
         let Self { store, observers, tasks, chance, .. } = self;
         Box::new(Lease::new(LeaseParts { store, observers, tasks, chance }, key, term))
     }
-}
-
-/// Tells that a value cannot be encoded, and so is served and not stored.
-pub(crate) fn not_encoded(engine: &Engine, key: &Key, error: &(dyn Error + 'static)) {
-    let problem = codec::refusal(error).unwrap_or(
-        "the codec cannot encode it; the codec's message may quote the value, and is left out",
-    );
-    engine.observers.unstorable_value(key, problem);
 }

@@ -218,6 +218,21 @@ impl Observers {
         self.tell(&Event::UndecodableEntry { template: template(key), problem });
     }
 
+    /// A value of type `ty` does not decode from what it was encoded to.
+    pub(crate) fn undecodable_value(
+        &self,
+        key: &Key,
+        ty: &str,
+        error: &(dyn std::error::Error + 'static),
+    ) {
+        let problem = without_values(&error.to_string());
+        let problem = format!(
+            "a `{ty}` does not decode from its own encoding: {problem}; look for `skip_serializing`, `rename`, \
+             `flatten` and the like among the serde attributes"
+        );
+        self.unstorable_value(key, &problem);
+    }
+
     /// A value is served and not stored.
     pub(crate) fn unstorable_value(&self, key: &Key, problem: &str) {
         self.tell(&Event::UnstorableValue { template: template(key), problem });

@@ -100,7 +100,8 @@ counted! {
         /// The value is not to be stored: its load had no lease, its ttl is zero or out of bounds, or it is
         /// larger than `max_value_bytes` or than the store takes.
         NotCached = not_cached,
-        /// The codec cannot encode the value so that the same value would come back.
+        /// The value would not come back as it was: the codec cannot encode it, or it decodes to another value, or
+        /// not at all.
         Undecodable = undecodable,
         /// The value was not stored because the lease was lost: the key was invalidated or set during the
         /// load, or the lease ended.
@@ -201,7 +202,8 @@ counted! {
         LeaseExpired = lease_expired,
         /// An entry was read that does not decode to the function's type.
         UndecodableEntry = undecodable_entry,
-        /// A value was not stored: too large, a ttl out of bounds, or one that the codec cannot encode.
+        /// A value was not stored: too large, a ttl out of bounds, one that the codec cannot encode, or one that would
+        /// not come back as it was.
         UnstorableValue = unstorable_value,
         /// An error of a body was not returned, because a value could be served or a task ran the body; or a body
         /// took longer than `recompute_timeout`.

@@ -29,6 +29,9 @@ impl fmt::Debug for Decoded {
 
 /// A way to give one value of type `T` to several callers.
 pub trait ShareValue<T>: 'static {
+    /// Leaves a copy of `value` in `decoded` for other callers. Returns whether there is one.
+    fn leave(decoded: &Decoded, value: &T) -> bool;
+
     /// The value: the one that another caller has left in `decoded`, or else the output of `decode`.
     ///
     /// # Errors
@@ -45,6 +48,10 @@ pub trait ShareValue<T>: 'static {
 pub struct DecodeEach;
 
 impl<T> ShareValue<T> for DecodeEach {
+    fn leave(_: &Decoded, _: &T) -> bool {
+        false
+    }
+
     fn value(_: &Decoded, decode: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
         decode()
     }
@@ -55,20 +62,24 @@ impl<T> ShareValue<T> for DecodeEach {
 pub struct CloneOne;
 
 impl<T: Clone + Send + Sync + 'static> ShareValue<T> for CloneOne {
+    fn leave(Decoded(shared): &Decoded, value: &T) -> bool {
+        // If another caller has left its value meanwhile, that one stays: the two are equal.
+        shared
+            .as_ref()
+            .is_some_and(|shared| shared.get_or_init(|| Box::new(value.clone())).is::<T>())
+    }
+
     fn value(
-        Decoded(shared): &Decoded,
+        decoded: &Decoded,
         decode: impl FnOnce() -> Result<T, BoxError>,
     ) -> Result<T, BoxError> {
-        let left = shared.as_ref().and_then(|shared| shared.get());
+        let left = decoded.0.as_ref().and_then(|shared| shared.get());
         // A value of another type was left by another function that has the same key.
         if let Some(value) = left.and_then(|left| left.downcast_ref::<T>()) {
             return Ok(value.clone());
         }
         let value = decode()?;
-        if let Some(shared) = shared.as_ref().filter(|_| left.is_none()) {
-            // If another caller has left its value meanwhile, that one stays: the two are equal.
-            let _ = shared.set(Box::new(value.clone()));
-        }
+        Self::leave(decoded, &value);
         Ok(value)
     }
 }

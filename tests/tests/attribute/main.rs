@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod bodies;
+mod comes_back;
 mod concurrency;
 mod detached;
 mod in_a_static;

@@ -120,7 +120,7 @@ async fn one_decodes_where_the_others_can_clone() {
     settle().await;
     pages.go.add_permits(1);
     all_are(calls, Page(text())).await;
-    assert_eq!(PAGES.swap(0, Ordering::SeqCst), 1, "whoever ran the body has the value");
+    assert_eq!(PAGES.swap(0, Ordering::SeqCst), 1, "to verify it; the others are given clones");
 
     read_together!(pages, page, Page(text()), page);
     assert_eq!(PAGES.swap(0, Ordering::SeqCst), 2, "the first, and one of the others");
@@ -140,7 +140,7 @@ async fn one_decodes_where_the_others_can_clone() {
     settle().await;
     pages.go.add_permits(1);
     all_are(calls, Ticket(text())).await;
-    assert_eq!(TICKETS.swap(0, Ordering::SeqCst), CALLERS - 1, "each for itself");
+    assert_eq!(TICKETS.swap(0, Ordering::SeqCst), CALLERS, "to verify it, and each for itself");
 
     a_hit_in_memory_is_decoded_once().await;
     another_type_on_the_same_key_decodes_for_itself().await;
@@ -152,7 +152,7 @@ async fn a_hit_in_memory_is_decoded_once() {
     for _ in 0..2 {
         assert_eq!(page(Arc::clone(&pages)).await, Page("text".to_owned()));
     }
-    assert_eq!(PAGES.swap(0, Ordering::SeqCst), 1);
+    assert_eq!(PAGES.swap(0, Ordering::SeqCst), 2, "once to verify it, and once for the hit");
 }
 
 async fn another_type_on_the_same_key_decodes_for_itself() {

@@ -25,8 +25,7 @@ where
         };
         let __cachefence_kind = {
             use ::cachefence::__private::kind::{
-                ByClone as _, CloneOne as _, ByDisplay as _, ByKind as _, ByType as _,
-                DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+                probes::*, ByClone as _, CloneOne as _, NotKept as _,
             };
             let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
                 Row,
@@ -36,6 +35,8 @@ where
                 .with(
                     __cachefence_probe.__cachefence_values(),
                     __cachefence_probe.__cachefence_errors(),
+                    __cachefence_probe.__cachefence_equality(),
+                    __cachefence_probe.__cachefence_print(),
                 )
         };
         __cachefence_kind

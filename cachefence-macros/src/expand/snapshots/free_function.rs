@@ -17,8 +17,7 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
     };
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
-            ByClone as _, CloneOne as _, ByDisplay as _, ByKind as _, ByType as _,
-            DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+            probes::*, ByClone as _, CloneOne as _, NotKept as _,
         };
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
             Result<User, sqlx::Error>,
@@ -28,6 +27,8 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
             .with(
                 __cachefence_probe.__cachefence_values(),
                 __cachefence_probe.__cachefence_errors(),
+                __cachefence_probe.__cachefence_equality(),
+                __cachefence_probe.__cachefence_print(),
             )
     };
     __cachefence_kind

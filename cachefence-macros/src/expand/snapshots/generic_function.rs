@@ -20,10 +20,7 @@ where
             .ttl(::cachefence::__private::Duration::new(5400, 0))
     };
     let __cachefence_kind = {
-        use ::cachefence::__private::kind::{
-            ByDisplay as _, ByKind as _, ByType as _, DecodeEach as _, NotKept as _,
-            NotShared as _, Plain as _,
-        };
+        use ::cachefence::__private::kind::{probes::*, NotKept as _};
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
             [Row<'static>; N],
         >::new();
@@ -32,6 +29,8 @@ where
             .with(
                 __cachefence_probe.__cachefence_values(),
                 __cachefence_probe.__cachefence_errors(),
+                __cachefence_probe.__cachefence_equality(),
+                __cachefence_probe.__cachefence_print(),
             )
     };
     __cachefence_kind

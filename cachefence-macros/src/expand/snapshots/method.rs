@@ -23,8 +23,7 @@ where
     };
     let __cachefence_kind = {
         use fence::__private::kind::{
-            ByClone as _, CloneOne as _, ByDisplay as _, ByKind as _, ByType as _,
-            DecodeEach as _, NotKept as _, NotShared as _, Plain as _,
+            probes::*, ByClone as _, CloneOne as _, NotKept as _,
         };
         let __cachefence_probe = &&&fence::__private::kind::Probe::<Option<Page>>::new();
         (&__cachefence_probe)
@@ -32,6 +31,8 @@ where
             .with(
                 __cachefence_probe.__cachefence_values(),
                 __cachefence_probe.__cachefence_errors(),
+                __cachefence_probe.__cachefence_equality(),
+                __cachefence_probe.__cachefence_print(),
             )
     };
     __cachefence_kind

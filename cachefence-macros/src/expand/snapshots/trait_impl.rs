@@ -11,10 +11,7 @@ async fn load(&self, id: u64) -> Self::Row {
             .wait_for_lock(::cachefence::__private::Duration::new(0, 0))
     };
     let __cachefence_kind = {
-        use ::cachefence::__private::kind::{
-            ByDisplay as _, ByKind as _, ByType as _, DecodeEach as _, NotKept as _,
-            NotShared as _, Plain as _,
-        };
+        use ::cachefence::__private::kind::{probes::*, NotKept as _};
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
             Self::Row,
         >::new();
@@ -23,6 +20,8 @@ async fn load(&self, id: u64) -> Self::Row {
             .with(
                 __cachefence_probe.__cachefence_values(),
                 __cachefence_probe.__cachefence_errors(),
+                __cachefence_probe.__cachefence_equality(),
+                __cachefence_probe.__cachefence_print(),
             )
     };
     __cachefence_kind

@@ -9,8 +9,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::decide::judge_without_draw;
 use super::next::Next;
 use crate::engine::call::{Call, Held};
@@ -35,45 +33,38 @@ pub(super) async fn store(
     call: &Call<'_>,
     mut baton: Leader,
     (origin, took): (Origin, Duration),
-    (payload, ttl): (Option<Bytes>, Option<Duration>),
-    pause: Duration,
+    (value, ttl): (Encoded, Option<Duration>),
 ) -> LoadOutcome {
-    let (landing, outcome) = match payload {
-        Some(payload) => {
-            let life = || life(engine, call, payload.len(), ttl);
-            let (fenced, outcome) = match baton.cargo.as_mut().map(|lease| (lease, life())) {
-                None => (false, LoadOutcome::NotCached),
-                Some((lease, Some(ttl))) => {
-                    let delta = capped_delta(took, ttl);
-                    let stale = call.policy.stale.longest();
-                    let value = NewValue { payload: payload.clone(), delta, ttl, stale };
-                    // If the budget ends first, the lease carries the store to its end in a task.
-                    let stored = lease.end(Outcome::Store(value));
-                    match call.within_budget(&*engine.store, stored).await {
-                        Some(Ok(true)) => (true, LoadOutcome::Stored),
-                        Some(Ok(false)) => (false, LoadOutcome::LeaseLost),
-                        Some(Err(_)) => (false, LoadOutcome::Refused), // the lease has told
-                        None => {
-                            let error = StoreError::too_slow();
-                            engine.observers.store_failed(Operation::Finish, call.key, &error);
-                            (false, LoadOutcome::Refused)
-                        }
-                    }
+    let payload = value.payload.clone();
+    let life = || life(engine, call, payload.len(), ttl);
+    let (fenced, outcome) = match baton.cargo.as_mut().map(|lease| (lease, life())) {
+        None => (false, LoadOutcome::NotCached),
+        Some((lease, Some(ttl))) => {
+            let delta = capped_delta(took, ttl);
+            let stale = call.policy.stale.longest();
+            // If the budget ends first, the lease carries the store to its end in a task.
+            let stored = lease.end(Outcome::Store(NewValue { payload, delta, ttl, stale }));
+            match call.within_budget(&*engine.store, stored).await {
+                Some(Ok(true)) => (true, LoadOutcome::Stored),
+                Some(Ok(false)) => (false, LoadOutcome::LeaseLost),
+                Some(Err(_)) => (false, LoadOutcome::Refused), // the lease has told
+                None => {
+                    let error = StoreError::too_slow();
+                    engine.observers.store_failed(Operation::Finish, call.key, &error);
+                    (false, LoadOutcome::Refused)
                 }
-                Some((lease, None)) => {
-                    // Other processes are told, so that nobody waits for a value that never comes.
-                    let marked = lease.end(Outcome::Uncacheable(MARKED));
-                    let marked = call.within_budget(&*engine.store, marked).await;
-                    (matches!(marked, Some(Ok(true))), LoadOutcome::NotCached)
-                }
-            };
-            let origin = Origin { fenced, ..origin };
-            (Landing::Value { value: Encoded::for_many(payload), origin }, outcome)
+            }
         }
-        None => (Landing::NotShared { pause }, LoadOutcome::Undecodable),
+        Some((lease, None)) => {
+            // Other processes are told, so that nobody waits for a value that never comes.
+            let marked = lease.end(Outcome::Uncacheable(MARKED));
+            let marked = call.within_budget(&*engine.store, marked).await;
+            (matches!(marked, Some(Ok(true))), LoadOutcome::NotCached)
+        }
     };
-    // A value that could not be encoded leaves the lease held. A lease whose store has just failed is
-    // not released here: it puts itself right in a task, because its caller has waited enough.
+    // A lease whose store has just failed is not released here: it puts itself right in a task, because its
+    // caller has waited enough.
+    let landing = Landing::Value { value, origin: Origin { fenced, ..origin } };
     if let Some(mut lease) = baton.land(landing).filter(|lease| lease.is_held()) {
         let released = lease.end(Outcome::Release);
         drop(call.within_budget(&*engine.store, released).await);

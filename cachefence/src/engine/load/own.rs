@@ -1,7 +1,7 @@
 //! Running a body of one's own, because a load ended in nothing that could be shared.
 //!
 //! A load ends in nothing that can be shared if it panics, or with an error that cannot be shared, or with a
-//! value that cannot be encoded. Nobody waits for such a load twice: each caller that waited for it runs its
+//! value that can be neither cloned nor decoded. Nobody waits for such a load twice: each caller that waited for it runs its
 //! own body. Sixteen of a key start at once, because the next one may succeed, and a database that is in
 //! trouble should not meet ten thousand. The rest start together after as long again as the load took that
 //! failed, so no caller waits for more than two loads.
@@ -20,7 +20,7 @@ use super::ending::arrived;
 use super::next::{Next, Served};
 use crate::engine::body::{Body, Ended};
 use crate::engine::call::Call;
-use crate::engine::landing::{Encoded, Landing, Origin};
+use crate::engine::landing::{Landing, Origin};
 use crate::engine::parts::Engine;
 use crate::observe::{BypassReason, LoadOutcome, RequestResult};
 use crate::race::{First, race};
@@ -62,15 +62,19 @@ pub(super) async fn run_own(
     };
     call.task().inspect(|task| task.note_begun(RequestResult::Bypassed));
     let begun = engine.tickets.next();
-    let ended = body.run(Some(BypassReason::NotShared)).await;
+    let ended = body.run(Some(BypassReason::NotShared), None).await;
     let origin = Origin { begun, fenced: false, load: body.span() };
     match ended {
-        Ended::Value { payload: Some(payload), .. } => {
+        Ended::Value { value, .. } => {
             body.landed(LoadOutcome::NotCached);
-            let value = Encoded::for_many(payload);
             crowd.latest.send_replace(Some(Landing::Value { value, origin }));
         }
-        Ended::Value { payload: None, .. } => body.landed(LoadOutcome::Undecodable),
+        Ended::Unstorable(value) => {
+            body.landed(LoadOutcome::Undecodable);
+            if let Some(value) = value {
+                crowd.latest.send_replace(Some(Landing::Value { value, origin }));
+            }
+        }
         Ended::Failed(Some(error)) => {
             crowd.latest.send_replace(Some(Landing::Failed { error, origin }));
         }

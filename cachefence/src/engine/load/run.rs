@@ -23,7 +23,7 @@ use crate::engine::call::{Attempt, Call, Held, Purpose, STUCK_AFTER};
 use crate::engine::landing::{Landing, Leader, LoadFlight, Origin};
 use crate::engine::parts::Engine;
 use crate::key::Key;
-use crate::observe::{BypassReason, LoadSpan, PANICKED, RequestResult};
+use crate::observe::{BypassReason, LoadOutcome, LoadSpan, PANICKED, RequestResult};
 use crate::race::{First, beside, race};
 use crate::store::Outcome;
 use crate::time::{sleep, sleep_until};
@@ -95,10 +95,20 @@ pub(super) async fn run(
     };
     let panicked = matches!(ended, Ended::Panicked);
     let error = match ended {
-        Ended::Value { payload, ttl } => {
+        Ended::Value { value, ttl } => {
             let origin = Origin { begun, fenced: false, load: body.span() };
-            let outcome = store(engine, call, baton, (origin, took), (payload, ttl), pause).await;
+            let outcome = store(engine, call, baton, (origin, took), (value, ttl)).await;
             body.landed(outcome);
+            return Next::Serve(Served::Own(own));
+        }
+        Ended::Unstorable(value) => {
+            let load = body.span();
+            let landing = move |fenced| match value {
+                Some(value) => Landing::Value { value, origin: Origin { begun, fenced, load } },
+                None => Landing::NotShared { pause },
+            };
+            end_without_value(baton, Outcome::Release, left, landing).await;
+            body.landed(LoadOutcome::Undecodable);
             return Next::Serve(Served::Own(own));
         }
         Ended::FailedNotKept => {
@@ -199,7 +209,7 @@ async fn run_renewed(
     };
     let (kept, seen) = (pin!(kept), pin!(seen_by_guest));
     let meanwhile = pin!(race(kept, seen));
-    let ran = match race(pin!(body.run(bypass)), meanwhile).await {
+    let ran = match race(pin!(body.run(bypass, Some(Arc::clone(flight)))), meanwhile).await {
         First::A(ended) => Ran::Ended(ended),
         First::B(First::A(arrived) | First::B(arrived)) => Ran::Arrived(arrived),
     };
