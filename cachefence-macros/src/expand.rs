@@ -31,10 +31,10 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// Output:
 /// ```text
 /// pub async fn get_user(id: u64) -> Result<User, sqlx::Error> {
-///     let __cachefence_call = {
+///     let __cachefence_call = (|| {
 ///         let mut __cachefence_key = ..;
 ///         ::cachefence::__private::Call::new(..).ttl(..)
-///     };
+///     })();
 ///     let __cachefence_kind = {
 ///         use ::cachefence::__private::kind::{probes::*, ByClone as _, CloneOne as _, NotKept as _};
 ///         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<Result<User, sqlx::Error>>::new();
@@ -42,7 +42,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///             .__cachefence_kind()
 ///             .with(__cachefence_probe.__cachefence_values(), ..)
 ///     };
-///     __cachefence_kind.run(__cachefence_call, move || async move {
+///     __cachefence_kind.run(&__cachefence_call, move || async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
 ///             = ::cachefence::__private::Option::None::<Result<User, sqlx::Error>>
 ///         {
@@ -93,7 +93,7 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         ("run", quote!(NotKept), quote!(move || async move { #pin #body }))
     };
     let run = Ident::new(run, result);
-    let served = quote_spanned!(result=> #kind.#run(#call_variable, #recompute).await);
+    let served = quote_spanned!(result=> #kind.#run(&#call_variable, #recompute).await);
     let chosen = match &model.clone_error {
         None => quote!((&#probe).__cachefence_kind()),
         Some((name, clone)) => {
@@ -103,10 +103,10 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         }
     };
     let wrapped = quote! {
-        let #call_variable = {
+        let #call_variable = (|| {
             #statements
             #call
-        };
+        })();
         let #kind = {
             use #krate::__private::kind::{probes::*, #for_static #not_send as _};
             let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::CacheFence;
+use crate::convert::ByHand;
 use crate::engine;
 use crate::error::{Error, InvalidOption};
 use crate::fetch::{BoxedBody, Fetch};
@@ -265,17 +266,14 @@ impl<T> Entry<T> {
             let policy = self.request.checked(&self.cache)?;
             let recompute: BoxedBody<'_, Fut> = Box::new(recompute);
             let (cache, request) = (&self.cache, &self.request);
-            let fetch = Fetch::<T, Arc<E>, Shared, _, _, _>::new(
+            let fetch = Fetch::<T, Arc<E>, Shared, ByHand, _, _>::new(
                 cache,
                 request,
                 policy,
-                (shared, Shared::new(ByClone)),
+                Shared::new(ByClone),
                 recompute,
             );
-            match fetch.fetch_detached().await {
-                Ok(result) => result.map_err(Error::Recompute),
-                Err(_not_run) => Err(Error::Recursive),
-            }
+            fetch.fetch_detached(true).await
         }
     }
 
@@ -378,28 +376,20 @@ where
     async move {
         let cache = cache.borrow();
         let policy = request.checked(cache)?;
-        let fetch = Fetch::<T, Arc<E>, Shared, _, _, _>::new(
+        let fetch = Fetch::<T, Arc<E>, Shared, ByHand, _, _>::new(
             cache,
             &request,
             policy,
-            (shared, Shared::new(ByClone)),
+            Shared::new(ByClone),
             recompute,
         );
-        match fetch.fetch().await {
-            Ok(result) => result.map_err(Error::Recompute),
-            Err(_not_run) => Err(Error::Recursive),
-        }
+        fetch.fetch(true).await
     }
 }
 
 /// How the callers of one load share what it comes to: nothing is known of `T` here, so each decodes, and
 /// nothing of the error, so its type stands for it where nobody is given it.
 type Shared = Sharing<DecodeEach, ByClone, ByTypeInArc, (Unknown, Unknown)>;
-
-/// A result of which every caller of a flight is given the same error.
-fn shared<T, E>(result: Result<T, E>) -> Result<T, Arc<E>> {
-    result.map_err(Arc::new)
-}
 
 impl<T> fmt::Debug for Entry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

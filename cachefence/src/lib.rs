@@ -43,6 +43,7 @@ mod builder;
 mod cache;
 mod chance;
 mod codec;
+mod convert;
 mod engine;
 mod entry;
 mod error;

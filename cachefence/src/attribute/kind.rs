@@ -15,7 +15,7 @@
 //! `__cachefence_equality()` and `__cachefence_print()` find how a value is compared with what is read back of it.
 
 use std::borrow::Borrow;
-use std::convert::{Infallible, identity};
+use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::future::Future;
 use std::marker::PhantomData;
@@ -25,6 +25,7 @@ use serde::de::DeserializeOwned;
 
 use super::Call;
 use crate::cache::CacheFence;
+use crate::convert;
 use crate::share::{self, DescribeError, KeepError, ShareError, ShareValue, Sharing};
 use crate::verify::compare::{self, CompareValue};
 
@@ -297,7 +298,7 @@ impl<S, V, D, C> Fallible<S, V, D, C> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, E, F: Future<Output = Result<T, E>>>(
         self,
-        call: Call<T, impl Borrow<CacheFence>>,
+        call: &Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
     ) -> impl Future<Output = Result<T, E>>
     where
@@ -306,14 +307,14 @@ impl<S, V, D, C> Fallible<S, V, D, C> {
         D: DescribeError<E> + 'static,
         C: CompareValue<T>,
     {
-        call.run::<E, _, _, _, F>((identity, identity, Sharing::<V, S, D, C>::new(self.0)), body)
+        call.run::<convert::Fallible, E, _, _, F>(Sharing::<V, S, D, C>::new(self.0), body)
     }
 
     /// Serves one call, with loads in tasks of their own.
-    pub fn run_detached<T, E, F>(
+    pub fn run_detached<'a, T, E, F>(
         self,
-        call: Call<T, impl Borrow<CacheFence>>,
-        body: impl FnOnce() -> F + Send,
+        call: &'a Call<T, impl Borrow<CacheFence>>,
+        body: impl FnOnce() -> F + Send + 'a,
     ) -> impl Future<Output = Result<T, E>>
     where
         T: Stored + Restored + Sent,
@@ -325,7 +326,7 @@ impl<S, V, D, C> Fallible<S, V, D, C> {
         C: CompareValue<T>,
     {
         let share = Sharing::<V, S, D, C>::new(self.0);
-        call.run_detached::<E, _, _, F>((identity, identity, share), body)
+        call.run_detached::<convert::Fallible, E, _, F>(share, body)
     }
 }
 
@@ -335,21 +336,21 @@ impl<V, C> Infallibly<V, C> {
     /// Serves one call.
     pub fn run<T: Stored + Restored, F: Future<Output = T>>(
         self,
-        call: Call<T, impl Borrow<CacheFence>>,
+        call: &Call<T, impl Borrow<CacheFence>>,
         body: impl FnOnce() -> F,
     ) -> impl Future<Output = T>
     where
         V: ShareValue<T>,
         C: CompareValue<T>,
     {
-        call.run::<Infallible, _, _, _, F>((Ok, never, Self::SHARE), body)
+        call.run::<convert::Plain, Infallible, _, _, F>(Self::SHARE, body)
     }
 
     /// Serves one call, with loads in tasks of their own.
-    pub fn run_detached<T, F>(
+    pub fn run_detached<'a, T, F>(
         self,
-        call: Call<T, impl Borrow<CacheFence>>,
-        body: impl FnOnce() -> F + Send,
+        call: &'a Call<T, impl Borrow<CacheFence>>,
+        body: impl FnOnce() -> F + Send + 'a,
     ) -> impl Future<Output = T>
     where
         T: Stored + Restored + Sent,
@@ -357,13 +358,6 @@ impl<V, C> Infallibly<V, C> {
         V: ShareValue<T>,
         C: CompareValue<T>,
     {
-        call.run_detached::<Infallible, _, _, F>((Ok, never, Self::SHARE), body)
-    }
-}
-
-fn never<T>(result: Result<T, Infallible>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(never) => match never {},
+        call.run_detached::<convert::Plain, Infallible, _, F>(Self::SHARE, body)
     }
 }

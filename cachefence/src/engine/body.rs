@@ -17,8 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::call::Work;
 use super::landing::{Encoded, LoadFlight};
-use super::load::next::Served;
+use super::load::serve::Done;
 use super::parts::Engine;
 use crate::key::Key;
 use crate::observe::{BypassReason, Load, LoadOutcome, LoadSpan, Observers};
@@ -75,8 +76,8 @@ pub(crate) enum Ended {
     Unstorable(Option<Encoded>),
     /// The error that others are given, if it can be shared.
     Failed(Option<SharedErr>),
-    /// The body has panicked; see [`Body::take_panic`].
-    Panicked,
+    /// The body has panicked. The payload is moved to where [`Body::take_panic`] finds it.
+    Panicked(Option<Panic>),
     /// As `Failed(None)`, of a call that cannot keep its error: it returns the error at once, and does not
     /// poll the engine again.
     FailedNotKept,
@@ -145,42 +146,70 @@ impl<'a> Body<'a> {
         flight.is_some_and(|flight| flight.is_awaited())
     }
 
-    /// Polls the body by `poll`. While that runs, no lock is held. A panic is one way for the load to end.
-    fn poll(&self, poll: &mut dyn FnMut() -> Poll<Ended>) -> Poll<Ended> {
-        let (ran, bypass) = {
-            let mut shared = self.shared();
-            (shared.ran.take(), shared.bypass)
-        };
-        let begin = || Box::new(Ran::Load(self.observers.load(self.key, bypass)));
-        let mut ran = ran.unwrap_or_else(begin);
-        let (mut polled, mut panicked) = (Poll::Pending, None);
+    /// Polls the body by `poll_body`. While that runs, no lock is held.
+    ///
+    /// A body that calls a cached function polls that function's body here, and so on. So this function and those
+    /// that it calls keep little on the stack.
+    fn poll(&self, poll_body: PollBody<'_>, cx: &mut Context<'_>) -> Progress {
+        let mut ran = self.take_ran();
         if let Ran::Load(load) = &mut *ran {
-            load.poll(&mut || {
-                // A body that has panicked is not polled again, so nobody sees what it left half done.
-                polled = catch_unwind(AssertUnwindSafe(&mut *poll)).unwrap_or_else(|panic| {
-                    panicked = Some(panic);
-                    Poll::Ready(Ended::Panicked)
-                });
-                polled.is_ready()
-            });
+            load.poll(&mut || self.poll_caught(poll_body, cx));
         }
-        let over = match &polled {
-            Poll::Ready(Ended::Failed(_) | Ended::FailedNotKept) => LoadOutcome::Failed,
-            Poll::Ready(Ended::Panicked) => LoadOutcome::Panicked,
-            Poll::Ready(Ended::Value { .. } | Ended::Unstorable(_)) | Poll::Pending => {
-                self.shared().ran = Some(ran);
-                return polled;
-            }
+        self.note(ran)
+    }
+
+    /// Polls the body and catches its panic, which is one way for a load to end. A body that has panicked is not polled
+    /// again, so nobody sees what it left half done. Returns whether the body has ended.
+    fn poll_caught(&self, poll_body: PollBody<'_>, cx: &mut Context<'_>) -> bool {
+        match catch_unwind(AssertUnwindSafe(|| poll_body(cx))) {
+            Ok(ended) => ended,
+            Err(panic) => self.panicked(panic),
+        }
+    }
+
+    #[inline(never)]
+    fn panicked(&self, panic: Panic) -> bool {
+        self.end(Ended::Panicked(Some(panic)));
+        true
+    }
+
+    /// The run of the body, which begins now if it has not begun.
+    #[inline(never)]
+    #[allow(clippy::unnecessary_box_returns)] // a caller keeps little on its stack
+    fn take_ran(&self) -> Box<Ran<'a>> {
+        let mut shared = self.shared();
+        let (ran, bypass) = (shared.ran.take(), shared.bypass);
+        drop(shared);
+        ran.unwrap_or_else(|| Box::new(Ran::Load(self.observers.load(self.key, bypass))))
+    }
+
+    /// Takes in what polling the body came to.
+    #[inline(never)]
+    fn note(&self, ran: Box<Ran<'a>>) -> Progress {
+        let mut shared = self.shared();
+        let State::Ended(ended) = &mut shared.state else {
+            shared.ran = Some(ran);
+            return Progress::Pending;
         };
+        let (over, progress, panic) = match &mut **ended {
+            Ended::Value { .. } | Ended::Unstorable(_) => {
+                shared.ran = Some(ran);
+                return Progress::Ended;
+            }
+            Ended::Failed(_) => (LoadOutcome::Failed, Progress::Ended, None),
+            Ended::FailedNotKept => (LoadOutcome::Failed, Progress::Last, None),
+            Ended::Panicked(panic) => (LoadOutcome::Panicked, Progress::Ended, panic.take()),
+        };
+        shared.ran = panic.map(|panic| Box::new(Ran::Panicked(panic)));
+        drop(shared);
         if let Ran::Load(load) = *ran {
             load.end(over);
         }
-        self.shared().ran = panicked.map(|panic| Box::new(Ran::Panicked(panic)));
-        polled
+        progress
     }
 
     /// Says how the body `ended`. The caller's future polls the engine next.
-    fn end(&self, ended: Ended) {
+    pub(crate) fn end(&self, ended: Ended) {
         self.shared().state = State::Ended(Box::new(ended));
     }
 
@@ -215,34 +244,56 @@ impl Drop for Run<'_, '_> {
     }
 }
 
-/// Polls the engine's `work` and, while the engine wants it, the body, which `poll_body` polls. The output
-/// is what the work serves; `None` if the body has ended in a way that the caller does not wait after, and the work
-/// goes on in a task.
-pub(crate) fn poll_in_turn(
-    work: Pin<&mut (dyn Future<Output = Option<Served>> + Send + '_)>,
+/// Polls a body for a call, which tells [`Body::end`] what the body returns. Returns whether the body has ended.
+pub(crate) type PollBody<'p> = &'p mut dyn FnMut(&mut Context<'_>) -> bool;
+
+/// What polling a body came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Pending,
+    /// The body has ended.
+    Ended,
+    /// The body has ended, and its caller polls the engine once more and not after that.
+    Last,
+}
+
+/// Polls the engine's `work` and, while the engine wants it, the body, which `poll_body` polls. Returns whether the call is
+/// over; what it is served is put into `done`. Nothing is, if the body has ended in a way that the caller does not wait
+/// after: the work then goes on in a task.
+pub(crate) fn poll_in_turn<'a>(
+    work: &mut Work<'a, Done<'a>>,
     body: &Body<'_>,
-    poll_body: &mut dyn FnMut(&mut Context<'_>) -> Poll<Ended>,
+    poll_body: PollBody<'_>,
+    done: &mut Option<Done<'a>>,
     cx: &mut Context<'_>,
-) -> Poll<Option<Served>> {
-    let (mut work, mut ran) = (work, false);
+) -> bool {
+    let mut ran = false;
     loop {
+        let mut is_last = false;
         if !ran && body.is_wanted() {
             ran = true;
-            if let Poll::Ready(ended) = body.poll(&mut || poll_body(cx)) {
-                let is_last = matches!(ended, Ended::FailedNotKept);
-                body.end(ended);
-                if is_last {
-                    return Poll::Ready(match work.as_mut().poll(cx) {
-                        Poll::Ready(served) => served,
-                        Poll::Pending => None,
-                    });
-                }
-            }
+            is_last = body.poll(poll_body, cx) == Progress::Last;
         }
-        match work.as_mut().poll(cx) {
-            Poll::Ready(served) => return Poll::Ready(served),
-            Poll::Pending if !ran && body.is_wanted() => {}
-            Poll::Pending => return Poll::Pending,
+        if poll_work(work, done, cx) || is_last {
+            return true;
+        }
+        if ran || !body.is_wanted() {
+            return false;
+        }
+    }
+}
+
+#[inline(never)]
+fn poll_work<'a>(
+    work: &mut Work<'a, Done<'a>>,
+    done: &mut Option<Done<'a>>,
+    cx: &mut Context<'_>,
+) -> bool {
+    match work.as_mut().poll(cx) {
+        Poll::Pending => false,
+        Poll::Ready(ready) => {
+            *done = Some(ready);
+            true
         }
     }
 }
@@ -256,6 +307,24 @@ mod tests {
 
     fn poll(run: &mut Run<'_, '_>) -> Poll<Ended> {
         Pin::new(run).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn poll_body(body: &Body<'_>, poll: PollBody<'_>) -> Progress {
+        body.poll(poll, &mut Context::from_waker(Waker::noop()))
+    }
+
+    fn ends(body: &Body<'_>, ended: Ended) -> Progress {
+        let mut ended = Some(ended);
+        poll_body(body, &mut |_| {
+            ended.take().is_some_and(|ended| {
+                body.end(ended);
+                true
+            })
+        })
+    }
+
+    fn is_pending(body: &Body<'_>) -> bool {
+        poll_body(body, &mut |_| false) == Progress::Pending
     }
 
     /// Does something with a body. Returns what was counted.
@@ -297,10 +366,10 @@ mod tests {
         let stats = with_body(|body| {
             let _run = body.run(Some(BypassReason::StoreFailed), None);
             for _ in 0..3 {
-                assert!(body.poll(&mut || Poll::Pending).is_pending());
+                assert!(is_pending(body));
                 assert_eq!(body.observers.stats(0).loads_under_way, 1);
             }
-            assert!(body.poll(&mut || Poll::Ready(value())).is_ready());
+            assert!(ends(body, value()) == Progress::Ended);
             body.landed(LoadOutcome::Stored);
         });
         assert_eq!((stats.loads.stored, stats.loads.total()), (1, 1));
@@ -311,13 +380,13 @@ mod tests {
     fn a_load_that_is_dropped_was_aborted_and_one_whose_body_panics_has_panicked() {
         let aborted = with_body(|body| {
             let _run = body.run(None, None);
-            assert!(body.poll(&mut || Poll::Pending).is_pending());
+            assert!(is_pending(body));
         });
         assert_eq!((aborted.loads.aborted, aborted.loads.total()), (1, 1));
         let panicked = with_body(|body| {
             let _run = body.run(None, None);
-            let polled = body.poll(&mut || panic!("on purpose"));
-            assert!(matches!(polled, Poll::Ready(Ended::Panicked)));
+            let polled = poll_body(body, &mut |_| panic!("on purpose"));
+            assert!(polled == Progress::Ended);
             let panic = body.take_panic().unwrap();
             assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
         });
@@ -328,8 +397,8 @@ mod tests {
     fn a_load_that_fails_is_over_at_once() {
         let stats = with_body(|body| {
             let _run = body.run(None, None);
-            let failed = || Poll::Ready(Ended::Failed(None));
-            assert!(body.poll(&mut failed.clone()).is_ready());
+            let polled = ends(body, Ended::Failed(None));
+            assert!(polled == Progress::Ended);
         });
         assert_eq!((stats.loads.failed, stats.loads.total()), (1, 1));
     }

@@ -65,6 +65,6 @@ pub(crate) use self::load::decide::{FirstRead, decide, first_read, fresh_at_once
 pub(crate) use self::load::detached::{ToDetach, Waited, Waits, wait_for_task};
 pub(crate) use self::load::next::{Next, Served};
 pub(crate) use self::load::recursion::Mark;
-pub(crate) use self::load::serve::serve;
+pub(crate) use self::load::serve::{Done, serve};
 pub(crate) use self::parts::Engine;
 pub(crate) use self::verify::verify;

@@ -13,3 +13,4 @@ mod not_installed;
 mod returns;
 mod scope;
 mod shapes;
+mod stack;

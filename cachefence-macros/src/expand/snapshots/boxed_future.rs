@@ -9,7 +9,7 @@ where
     Self: 'async_trait,
 {
     Box::pin(async move {
-        let __cachefence_call = {
+        let __cachefence_call = (|| {
             let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
                 "row:<self.table>:<id>",
             );
@@ -22,7 +22,7 @@ where
                     __cachefence_key,
                 )
                 .ttl(::cachefence::__private::Duration::new(60, 0))
-        };
+        })();
         let __cachefence_kind = {
             use ::cachefence::__private::kind::{
                 probes::*, ByClone as _, CloneOne as _, NotKept as _,
@@ -41,7 +41,7 @@ where
         };
         __cachefence_kind
             .run(
-                __cachefence_call,
+                &__cachefence_call,
                 move || async move {
                     if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
                         Row,

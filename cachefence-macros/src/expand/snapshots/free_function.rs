@@ -1,6 +1,6 @@
 /// docs
 pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Error> {
-    let __cachefence_call = {
+    let __cachefence_call = (|| {
         let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
             "user:<tenant>:<id>",
         );
@@ -14,7 +14,7 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
             )
             .ttl(::cachefence::__private::Duration::new(60, 0))
             .beta(2.0)
-    };
+    })();
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{
             probes::*, ByClone as _, CloneOne as _, NotKept as _,
@@ -33,7 +33,7 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
     };
     __cachefence_kind
         .run(
-            __cachefence_call,
+            &__cachefence_call,
             move || async move {
                 if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
                     Result<User, sqlx::Error>,

@@ -6,7 +6,7 @@ pub(crate) async fn rows<'a, K: KeyPart, S, const N: usize>(
 where
     S: Source<K>,
 {
-    let __cachefence_call = {
+    let __cachefence_call = (|| {
         let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
             "<at>:<name.as_ref()>",
         );
@@ -18,7 +18,7 @@ where
                 __cachefence_key,
             )
             .ttl(::cachefence::__private::Duration::new(5400, 0))
-    };
+    })();
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{probes::*, NotKept as _};
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
@@ -35,7 +35,7 @@ where
     };
     __cachefence_kind
         .run(
-            __cachefence_call,
+            &__cachefence_call,
             move || async move {
                 if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
                     [Row<'static>; N],

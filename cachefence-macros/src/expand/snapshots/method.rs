@@ -5,7 +5,7 @@ where
     T: Trace,
 {
     #![allow(clippy::all)]
-    let __cachefence_call = {
+    let __cachefence_call = (|| {
         let mut __cachefence_key = fence::__private::KeyWriter::new(
             "{<self.org.id()>}:<page.0>",
         );
@@ -20,7 +20,7 @@ where
                 __cachefence_key,
             )
             .ttl(self.ttl)
-    };
+    })();
     let __cachefence_kind = {
         use fence::__private::kind::{
             probes::*, ByClone as _, CloneOne as _, NotKept as _,
@@ -37,7 +37,7 @@ where
     };
     __cachefence_kind
         .run(
-            __cachefence_call,
+            &__cachefence_call,
             move || async move {
                 if let fence::__private::Option::Some(__cachefence_ret) = fence::__private::Option::None::<
                     Option<Page>,

@@ -1,5 +1,5 @@
 async fn load(&self, id: u64) -> Self::Row {
-    let __cachefence_call = {
+    let __cachefence_call = (|| {
         let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("row:<id>");
         ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
         ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
@@ -9,7 +9,7 @@ async fn load(&self, id: u64) -> Self::Row {
             )
             .ttl(::cachefence::__private::Duration::new(0, 500000000))
             .wait_for_lock(::cachefence::__private::Duration::new(0, 0))
-    };
+    })();
     let __cachefence_kind = {
         use ::cachefence::__private::kind::{probes::*, NotKept as _};
         let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
@@ -26,7 +26,7 @@ async fn load(&self, id: u64) -> Self::Row {
     };
     __cachefence_kind
         .run(
-            __cachefence_call,
+            &__cachefence_call,
             move || async move {
                 if let ::cachefence::__private::Option::Some(__cachefence_ret) = ::cachefence::__private::Option::None::<
                     Self::Row,

@@ -28,7 +28,7 @@ use crate::store::{Kind, Snapshot};
 pub(crate) enum FirstRead<'a> {
     /// A hit.
     Fresh(Encoded),
-    NotFresh(Box<(Call<'a>, Found)>),
+    NotFresh(Box<Call<'a>>, Box<Found>),
 }
 
 /// Reads for a call that begins.
@@ -38,7 +38,7 @@ pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a,
             Found::Entry(entry, decoded) if is_hit(engine, call.key, call.policy, &entry) => {
                 FirstRead::Fresh(Encoded { payload: entry.payload, decoded })
             }
-            found => FirstRead::NotFresh(Box::new((call, found))),
+            found => FirstRead::NotFresh(Box::new(call), Box::new(found)),
         }
     })
 }

@@ -78,7 +78,7 @@ pub(super) async fn run_own(
         Ended::Failed(Some(error)) => {
             crowd.latest.send_replace(Some(Landing::Failed { error, origin }));
         }
-        Ended::Failed(None) | Ended::FailedNotKept | Ended::Panicked => {}
+        Ended::Failed(None) | Ended::FailedNotKept | Ended::Panicked(_) => {}
     }
     Next::Serve(Served::Own(RequestResult::Bypassed))
 }

@@ -30,6 +30,11 @@ impl Mark {
         STACK.with_borrow_mut(|stack| stack.push(self.clone()));
         Inside(PhantomData)
     }
+
+    /// As [`enter`](Self::enter), if the body is run for a load.
+    pub(crate) fn enter_if(mark: Option<&Self>) -> Option<Inside> {
+        mark.map(Self::enter)
+    }
 }
 
 /// The loads that a caller is inside of, for a task that works in its place.

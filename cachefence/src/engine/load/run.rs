@@ -93,7 +93,7 @@ pub(super) async fn run(
             return held.map_or(Next::Read, Next::from);
         }
     };
-    let panicked = matches!(ended, Ended::Panicked);
+    let panicked = matches!(ended, Ended::Panicked(_));
     let error = match ended {
         Ended::Value { value, ttl } => {
             let origin = Origin { begun, fenced: false, load: body.span() };
@@ -119,7 +119,7 @@ pub(super) async fn run(
             return held.map_or(Next::Serve(Served::Own(own)), Next::from);
         }
         Ended::Failed(error) => error,
-        Ended::Panicked => None,
+        Ended::Panicked(_) => None,
     };
     let sent = Instant::now();
     let load = body.span();

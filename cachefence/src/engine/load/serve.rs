@@ -4,6 +4,8 @@
 //! endless: a load that a call waits for may be voided each time. So the rounds are counted, and
 //! after [`MOST_ROUNDS`] of them the call loads as a guest.
 
+use std::sync::Arc;
+
 use super::decide::decide;
 use super::next::{Next, Served};
 use super::{guest, join, lead, own};
@@ -17,23 +19,27 @@ use crate::engine::read::shared::read;
 /// for gave it nothing that it may be served.
 const MOST_ROUNDS: u32 = 16;
 
+/// A call whose way through the engine is over, and what it is served.
+pub(crate) type Done<'a> = (Box<Call<'a>>, Served);
+
 /// Takes a call from `next` to its end, with its `body`.
 ///
 /// The future of each step but joining is boxed, because it is large, and calls that only wait should not
 /// carry it.
 pub(crate) fn serve<'a>(
     engine: &'a Engine,
-    call: &'a mut Call<'_>,
+    mut call: Box<Call<'a>>,
     mut next: Next,
-    body: &'a Body<'_>,
-) -> Work<'a, Option<Served>> {
+    body: Arc<Body<'a>>,
+) -> Work<'a, Done<'a>> {
     Box::pin(async move {
-        loop {
+        let served = loop {
+            let (call, body) = (&mut *call, &*body);
             if call.detaches() && next.leads() {
-                return Some(Served::Detach(Box::new(next)));
+                break Served::Detach(Box::new(next));
             }
             next = match next {
-                Next::Serve(served) => return Some(served),
+                Next::Serve(served) => break served,
                 Next::Lead(baton, attempt) => {
                     let take = attempt.takes();
                     Box::pin(lead::lead(engine, call, baton, attempt, take, body)).await
@@ -54,6 +60,7 @@ pub(crate) fn serve<'a>(
                     decide(engine, call, found, &mut decodes)
                 }
             };
-        }
+        };
+        (call, served)
     })
 }
