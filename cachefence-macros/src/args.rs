@@ -273,7 +273,7 @@ fn unknown(name: &Ident) -> Error {
 }
 
 /// Passes over the rest of an option that could not be read.
-fn skip_to_comma(input: ParseStream<'_>) {
+pub(crate) fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         // This cannot fail, since the input is not empty; the `return` only keeps a failure from looping for ever.
         if input.parse::<TokenTree>().is_err() {

@@ -1,4 +1,5 @@
-//! The attribute of the `cachefence` crate. Use it as `cachefence::cachefence`: the expansion names items of that crate.
+//! The attribute of the `cachefence` crate, and the derive macro `KeyPart`. Use them as `cachefence::cachefence` and
+//! `cachefence::KeyPart`: the expansions name items of that crate.
 //!
 //! # How it works
 //!
@@ -28,6 +29,7 @@ mod expand;
 mod fallback;
 mod generics;
 mod item;
+mod key_part;
 mod names;
 mod pattern;
 mod place;
@@ -101,19 +103,14 @@ use proc_macro2::TokenStream;
 /// between two placeholders has to hold a character that values escape, such as `:` or `/`; `%~(),` do not count, since the
 /// structure of values uses them. A key of more than 512 bytes ends in the SHA-256 of the whole.
 ///
-/// A type of your own takes part by `impl KeyPart`, in three lines: by its fields, or by its `Display` if that tells all values
-/// apart, with `part.display(self)`.
+/// A type of your own takes part by [`#[derive(KeyPart)]`](derive@KeyPart), which writes it by its fields; or by hand, if its
+/// equality looks at something else or its `Display` tells all values apart, with `part.display(self)`.
 ///
 /// ```
-/// # use cachefence::{KeyPart, PartWriter, cachefence};
+/// # use cachefence::{KeyPart, cachefence};
 /// # type User = String;
+/// #[derive(KeyPart)]
 /// struct UserId(u64);
-///
-/// impl KeyPart for UserId {
-///     fn write_part(&self, part: &mut PartWriter<'_>) {
-///         self.0.write_part(part);
-///     }
-/// }
 ///
 /// #[cachefence(key = "user:<id>", ttl = 60)]
 /// async fn get_user(id: UserId) -> Option<User> {
@@ -512,4 +509,60 @@ fn resolve(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<
     let model = bind::bind(args, item, errors)?;
     check::check(&model, errors);
     Some(model)
+}
+
+/// Derives `KeyPart`: the type may stand in a key, and is written there by its fields.
+///
+/// ```
+/// use cachefence::{KeyPart, cachefence};
+/// # type Hits = Vec<u64>;
+///
+/// #[derive(KeyPart)]
+/// struct UserId(u64);
+///
+/// #[derive(KeyPart)]
+/// enum Scope {
+///     All,
+///     Owner(UserId),
+///     Range { from: u32, to: u32 },
+/// }
+///
+/// #[cachefence(key = "search:<user>:<scope>", ttl = 60)]
+/// async fn search(user: UserId, scope: &Scope) -> Hits {
+///     // ..
+/// #   Hits::new()
+/// }
+///
+/// assert_eq!(search_entry(UserId(42), &Scope::All).key(), "search:42:All");
+/// assert_eq!(search_entry(UserId(42), &Scope::Owner(UserId(7))).key(), "search:42:Owner(7,)");
+/// assert_eq!(search_entry(UserId(42), &Scope::Range { from: 1, to: 9 }).key(), "search:42:Range(1,9,)");
+/// ```
+///
+/// | type | in the key |
+/// |---|---|
+/// | a struct of one field, `UserId(42)` | that field: `42` |
+/// | any other struct, `Page { query, number }` | a tuple of its fields: `(shoes,2,)`; without fields `()` |
+/// | a variant without fields, `Scope::All` | its name: `All` |
+/// | a variant with fields, `Scope::Owner(id)` | its name and a tuple of its fields: `Owner(7,)` |
+///
+/// Values that differ in a variant or in a field are written differently, and values that differ in neither are written alike. So
+/// the type's `PartialEq`, if it is not derived, has to compare all fields and nothing else; otherwise implement `KeyPart` by
+/// hand. A field of type `PhantomData` is left out.
+///
+/// **The names of variants and the order of fields stand in keys.** A field that is added, removed or moved, and a variant that is
+/// renamed, changes the keys, so what is cached is loaded once more. Names of types and fields do not count, nor does the order of
+/// variants. Where two fields of one type change places, or two variants their names, a key that is in the cache comes to mean
+/// another value: change the template along with them.
+///
+/// Of a generic type, each type parameter that a field names has to be a `KeyPart`.
+///
+/// `#[key_part(crate = my::cachefence)]` on the type is the path of the runtime crate, if it is renamed or re-exported.
+///
+/// # Errors
+///
+/// A field whose type has no `KeyPart` is a compile error at that field. Others: a union, and an attribute `key_part` that is
+/// malformed or that stands on a field or a variant. All are reported at once.
+#[proc_macro_derive(KeyPart, attributes(key_part))]
+pub fn derive_key_part(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    key_part::derive(item.into()).into()
 }

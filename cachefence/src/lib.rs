@@ -27,7 +27,7 @@
 //! - [`Builder`] has a cache's options.
 //! - [`Entry`] is one key of one cache: read it without loading it, set it, invalidate it.
 //! - [`CacheFence::stats`] has what a cache did in numbers; [`Observe`] and [`Event`] tell it as it happens.
-//! - [`KeyPart`] is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
+//! - [`KeyPart`](trait@KeyPart) is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
 //!   live.
 //!
 //! # Words
@@ -77,7 +77,7 @@ pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::lifetime::Negative;
 pub use self::observe::{Event, Observe, Stats};
 pub use self::store::{MemoryStore, Store};
-pub use cachefence_macros::cachefence;
+pub use cachefence_macros::{KeyPart, cachefence};
 
 #[doc(hidden)]
 pub use self::attribute as __private;

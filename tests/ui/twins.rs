@@ -91,6 +91,19 @@ mod companion_used_where_it_is_left_out;
 #[path = "companion/used_with_an_argument_that_is_skipped.ok.rs"]
 mod companion_used_with_an_argument_that_is_skipped;
 
+#[path = "derive/a_field_that_cannot_stand_in_a_key.ok.rs"]
+mod derive_a_field_that_cannot_stand_in_a_key;
+#[path = "derive/a_parameter_that_cannot_stand_in_a_key.ok.rs"]
+mod derive_a_parameter_that_cannot_stand_in_a_key;
+#[path = "derive/a_phantom_data_of_another_crate.ok.rs"]
+mod derive_a_phantom_data_of_another_crate;
+#[path = "derive/a_union.ok.rs"]
+mod derive_a_union;
+#[path = "derive/an_option_that_does_not_exist.ok.rs"]
+mod derive_an_option_that_does_not_exist;
+#[path = "derive/every_mistake_of_an_attribute.ok.rs"]
+mod derive_every_mistake_of_an_attribute;
+
 #[path = "detached/a_reference_that_is_not_clone.ok.rs"]
 mod detached_a_reference_that_is_not_clone;
 #[path = "detached/a_reference_that_is_not_sync.ok.rs"]
@@ -227,6 +240,8 @@ mod parts_a_parameter_without_a_bound;
 mod parts_a_private_field;
 #[path = "parts/a_type_that_cannot_stand_in_a_key.ok.rs"]
 mod parts_a_type_that_cannot_stand_in_a_key;
+#[path = "parts/an_enum.ok.rs"]
+mod parts_an_enum;
 #[path = "parts/an_unknown_field.ok.rs"]
 mod parts_an_unknown_field;
 #[path = "parts/an_unknown_method.ok.rs"]

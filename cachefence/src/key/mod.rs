@@ -8,7 +8,7 @@ mod provided;
 mod writer;
 
 pub use long::MAX_WHOLE_KEY_BYTES;
-pub use part::{KeyPart, PartWriter};
+pub use part::{KeyPart, PartWriter, write_fields};
 pub use writer::KeyWriter;
 
 use std::fmt;

@@ -3,7 +3,8 @@
 //! A part is text in which every character outside `[A-Za-z0-9_.@-]` is percent-escaped, byte by
 //! byte in UTF-8. Four characters that text never holds unescaped carry structure: `~` is `None`,
 //! and `(`, `,` and `)` make lists, each element followed by a comma. So `None`, `""`, `[]` and
-//! `[""]` stay distinct (`~`, nothing, `()` and `(,)`), and every rendering can be read back.
+//! `[""]` stay distinct (`~`, nothing, `()` and `(,)`), and every rendering can be read back. Text that
+//! a list follows at once is a variant of an enum with its fields: `Owner(7,)`.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -11,34 +12,69 @@ use super::escape::escape_into;
 
 /// A value that may fill a placeholder of a key template.
 ///
-/// Implemented for integers (`NonZero` ones too), `bool`, `char`, strings, IP addresses, `Duration`,
-/// references and smart pointers to those (`Box`, `Rc`, `Arc`, `Cow`), `Option`, tuples, slices,
-/// arrays, `Vec`, `VecDeque`, `BTreeSet` and `BTreeMap`, and for `uuid::Uuid`.
+/// # Types that have it
+///
+/// | type | in the key |
+/// |---|---|
+/// | integers, `NonZero` ones too, `bool`, `char` | `42`, `-7`, `true` |
+/// | `str`, `String` | the text, in which all characters but letters, digits and `_.@-` are percent-escaped |
+/// | IP addresses, `uuid::Uuid` | their text |
+/// | `Duration` | in seconds, with nine decimals or none: `60`, `0.250000000` |
+/// | `SystemTime` | in seconds since the Unix epoch, as a `Duration`; negative before it |
+/// | references, `Box`, `Rc`, `Arc`, `Cow` | what they hold |
+/// | `Option` | `~`, or what it holds |
+/// | slices, arrays, `Vec`, `VecDeque`, `BTreeSet` | `(1,2,)` |
+/// | tuples of up to twelve | `(1,2,)` |
+/// | `BTreeMap` | its pairs: `((1,2,),)` |
+///
+/// With the feature `chrono`, and with the feature `time`, the types of the crate of that name:
+///
+/// | type | in the key |
+/// |---|---|
+/// | `DateTime` of any time zone; `OffsetDateTime`, `UtcDateTime` | in seconds since the Unix epoch, as `SystemTime`: equal moments with other offsets are one key |
+/// | `NaiveDate`; `Date` | `2024-02-29` |
+/// | `NaiveTime`; `Time` | `12%3A30%3A00`, which is `12:30:00` escaped; with nine decimals or none |
+/// | `NaiveDateTime`; `PrimitiveDateTime` | `2024-02-29T12%3A30%3A00` |
+/// | `TimeDelta`; `Duration` | in seconds: `-90`, `0.250000000` |
+/// | `Weekday`, `Month` | `Mon` by `chrono`, `Monday` by `time`; `January` |
 ///
 /// # A type of your own
 ///
-/// Write it by what it is made of: one field by that field, several by a tuple of them, which keeps
-/// them apart.
+/// Derive it. The type is then written by its fields, and an enum by the names of its variants as well;
+/// [the derive macro](derive@crate::KeyPart) says how.
+///
+/// ```
+/// use cachefence::KeyPart;
+///
+/// #[derive(KeyPart)]
+/// struct UserId(u64); // as in `42`
+///
+/// #[derive(KeyPart)]
+/// struct Page {
+///     query: String,
+///     number: u32,
+/// } // as in `(red%20shoes,2,)`
+///
+/// #[derive(KeyPart)]
+/// enum Scope {
+///     All,           // `All`
+///     Owner(UserId), // as in `Owner(42,)`
+/// }
+/// ```
+///
+/// By hand, write the type by what its equality compares: one value by that value, several by a tuple of
+/// them, which keeps them apart.
 ///
 /// ```
 /// use cachefence::{KeyPart, PartWriter};
 ///
-/// struct UserId(u64);
-///
-/// impl KeyPart for UserId {
-///     fn write_part(&self, part: &mut PartWriter<'_>) {
-///         self.0.write_part(part);
-///     }
+/// struct Email {
+///     address: String, // compared without regard to case
 /// }
 ///
-/// struct Page {
-///     query: String,
-///     number: u32,
-/// }
-///
-/// impl KeyPart for Page {
+/// impl KeyPart for Email {
 ///     fn write_part(&self, part: &mut PartWriter<'_>) {
-///         (&self.query, self.number).write_part(part); // as in `(red%20shoes,2,)`
+///         self.address.to_lowercase().write_part(part);
 ///     }
 /// }
 /// ```
@@ -87,13 +123,13 @@ use super::escape::escape_into;
 /// - `Path` and `OsStr`: equal paths have many spellings (`a//b`, `a/./b`), and not all are text.
 /// - `SocketAddr`: the spelling of an IPv6 one leaves out the flow label, which its equality does not.
 ///   Take `<addr.ip()>:<addr.port()>`.
-/// - `SystemTime` and `Instant`: they differ in every call.
+/// - `Instant`: it means nothing outside of its process, and differs in every call.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot stand in a cache key",
-    label = "a placeholder of this template is a `{Self}`, which does not implement `cachefence::KeyPart`",
-    note = "in the template, name a part of it that can: `<arg.id>`, `<arg.name()>`, `<arg.to_string()>`; of a float, `<arg.to_bits()>`",
-    note = "or, for a type of your own, implement it by its field: `impl cachefence::KeyPart for {Self} {{ fn write_part(&self, part: &mut cachefence::PartWriter<'_>) {{ self.0.write_part(part) }} }}`",
-    note = "or by its `Display`, if that tells all values apart: `impl cachefence::KeyPart for {Self} {{ fn write_part(&self, part: &mut cachefence::PartWriter<'_>) {{ part.display(self) }} }}`"
+    label = "a `{Self}` is part of the key here, and it does not implement `cachefence::KeyPart`",
+    note = "on a type of your own, put `#[derive(cachefence::KeyPart)]`; for the types of `chrono` and `time`, cachefence has features of these names",
+    note = "or name a part in the template that can: `<arg.id>`, `<arg.name()>`, `<arg.to_string()>`; of a float, `<arg.to_bits()>`",
+    note = "or write it by its `Display`, if that tells all values apart: `impl cachefence::KeyPart for {Self} {{ fn write_part(&self, part: &mut cachefence::PartWriter<'_>) {{ part.display(self) }} }}`"
 )]
 pub trait KeyPart {
     /// Writes the value into `part`.
@@ -158,6 +194,12 @@ impl<'a> PartWriter<'a> {
         element.write_part(self);
         self.out.push(',');
     }
+}
+
+/// Writes `fields` as a tuple, the name of their variant before it: what `#[derive(KeyPart)]` expands to.
+pub fn write_fields(part: &mut PartWriter<'_>, variant: &str, fields: &[&dyn KeyPart]) {
+    part.text(variant);
+    part.list(|part| fields.iter().for_each(|field| part.element(*field)));
 }
 
 /// Escapes displayed text piece by piece.
