@@ -11,7 +11,7 @@ use crate::dice::Dice;
 use crate::read;
 
 /// Renders `pairs` pairs of different tuples by `entry`, whose template has `literals` around its
-/// parts.
+/// parts; equal tuples that come up on the way have to have one key.
 ///
 /// # Errors
 ///
@@ -30,6 +30,10 @@ pub(crate) fn check<A: Args, T>(
             second.nudge(dice);
             if dice.one_in(8) {
                 second = A::roll(dice);
+            }
+            // Values may be equal and yet not the same, such as a moment with another offset.
+            if second == first && entry(&second).key() != entry(&first).key() {
+                return Err(format!("{first:?} and {second:?} are equal and share no key"));
             }
         }
         let (one, other) =

@@ -9,6 +9,7 @@ use cachefence::{CacheFence, cachefence};
 use uuid::Uuid;
 
 use crate::check::check;
+use crate::derived::{Filter, Id, Kind, Order, Range, Sku, Tree};
 use crate::dice::Dice;
 use crate::own::{Page, UserId, Version};
 
@@ -78,5 +79,33 @@ pub(crate) fn of_fields(dice: &mut Dice, pairs: u64) -> Result<(), String> {
     type Args = (String, u32, Vec<u64>);
     check(dice, pairs, &["<", ">:", ":", ""], |(query, number, more): &Args| {
         cached_entry(&Page { query: query.clone(), number: *number }, more.clone())
+    })
+}
+
+pub(crate) fn of_derived_types(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "<sku>:<id>:<kind>|<tree>", ttl = 60, cache = CACHE)]
+    async fn cached(sku: &Sku, id: Id<Order>, kind: Kind, tree: Tree<String>) -> u32 {
+        0
+    }
+
+    type Args = (Sku, Id<Order>, Kind, Tree<String>);
+    check(dice, pairs, &["", ":", ":", "|", ""], |(sku, id, kind, tree): &Args| {
+        cached_entry(sku, id.clone(), *kind, tree.clone())
+    })
+}
+
+pub(crate) fn of_derived_generics(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "f:<filter>:<trees>:<range>", ttl = 60, cache = CACHE)]
+    async fn cached<T: cachefence::KeyPart + Clone, const N: usize>(
+        filter: &Filter<'_, T, N>,
+        trees: &[Tree<Option<T>>],
+        range: Range<(Sku, char)>,
+    ) -> u32 {
+        0
+    }
+
+    type Args = (Filter<'static, i64, 2>, Vec<Tree<Option<i64>>>, Range<(Sku, char)>);
+    check(dice, pairs, &["f:", ":", ":", ""], |(filter, trees, range): &Args| {
+        cached_entry(filter, trees, range.clone())
     })
 }

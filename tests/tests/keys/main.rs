@@ -13,13 +13,16 @@ mod args;
 mod check;
 mod companions;
 mod compound;
+mod derived;
 mod dice;
 mod long;
 mod long_keys;
 mod own;
 mod read;
 mod shapes;
+mod spelling;
 mod text;
+mod times;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

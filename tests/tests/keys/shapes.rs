@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::{NonZeroI16, NonZeroU64};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use cachefence::__private::{Call, KeyWriter};
 use cachefence::CacheFence;
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use time::{OffsetDateTime, PrimitiveDateTime, UtcDateTime};
 use uuid::Uuid;
 
 use crate::args::Args;
 use crate::check::check;
 use crate::companions;
+use crate::derived::{Id, Kind, Order, Range, Sku, Tree, Whole};
 use crate::dice::Dice;
 use crate::own::{Page, UserId, Version};
 use crate::read;
@@ -28,6 +31,8 @@ pub(crate) const SHAPES: &[Shape] = &[
     companions::of_structure,
     companions::of_own_types,
     companions::of_fields,
+    companions::of_derived_types,
+    companions::of_derived_generics,
     |dice, pairs| written::<(String, String)>(dice, pairs, &["s:", ":", ""]),
     |dice, pairs| written::<(String, String, String)>(dice, pairs, &["{", "}{", "}:", ""]),
     |dice, pairs| written::<(String, String)>(dice, pairs, &["{loc", " -:- ", ":lock"]),
@@ -65,6 +70,27 @@ pub(crate) const SHAPES: &[Shape] = &[
     |dice, pairs| {
         type Pairs = ((String, String), (String, (String,)), [[Option<String>; 2]; 2]);
         written::<Pairs>(dice, pairs, &["t:", ":", ":", ""])
+    },
+    |dice, pairs| {
+        type Derived =
+            (Option<Kind>, Tree<Sku>, Vec<Range<Tree<(String, u8)>>>, (Whole, Id<Order>));
+        written::<Derived>(dice, pairs, &["d:", ":", ":", ":", ""])
+    },
+    |dice, pairs| {
+        type Chrono = (NaiveDate, NaiveTime, NaiveDateTime, chrono::Weekday, chrono::Month);
+        written::<Chrono>(dice, pairs, &["c:", ":", ":", ":", ":", ""])
+    },
+    |dice, pairs| {
+        type Time = (time::Date, time::Time, PrimitiveDateTime, time::Weekday, time::Month);
+        written::<Time>(dice, pairs, &["t:", ":", ":", ":", ":", ""])
+    },
+    |dice, pairs| {
+        type Moments = (DateTime<FixedOffset>, SystemTime, OffsetDateTime, UtcDateTime);
+        written::<Moments>(dice, pairs, &["m:", ":", ":", ":", ""])
+    },
+    |dice, pairs| {
+        type Moments = (Option<DateTime<Utc>>, TimeDelta, Vec<time::Duration>);
+        written::<Moments>(dice, pairs, &["m:", "/", ":", ""])
     },
 ];
 
