@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::budget::StoreBudget;
 use super::landing::{Encoded, Landing, Origin};
+use super::load::kept::Foreign;
 use super::load::task::TaskState;
 use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
@@ -81,6 +82,8 @@ impl TaskCall {
 /// What a call knows when it loads, or waits for another caller's load.
 pub(crate) struct Attempt {
     pub(super) seen: Seen,
+    /// The entry that was seen, if it is a value of another type.
+    pub(super) foreign: Option<Foreign>,
     pub(super) purpose: Purpose,
     /// The value that the call serves if the load gives it nothing better. It is in a box because most callers
     /// that wait have none.
@@ -327,13 +330,13 @@ impl Drop for Wait<'_> {
 
 impl Attempt {
     pub(super) fn miss(seen: Seen) -> Self {
-        Self { seen, purpose: Purpose::Miss, held: None }
+        Self { seen, foreign: None, purpose: Purpose::Miss, held: None }
     }
 
     /// An attempt to load at once, by a call that has waited long enough for others.
     pub(super) fn guest() -> Self {
         let purpose = Purpose::AtOnce(BypassReason::WaitedTooLong);
-        Self { seen: Seen::Unread, purpose, held: None }
+        Self { seen: Seen::Unread, foreign: None, purpose, held: None }
     }
 
     pub(super) fn is_refresh(&self) -> bool {

@@ -9,6 +9,7 @@ use super::invalidations::Invalidations;
 use super::landing::Loads;
 use super::load::crowds::Crowds;
 use super::load::holders::Holders;
+use super::load::kept::KeptValues;
 use super::load::limits::Limiter;
 use super::read::found::SharedRead;
 use super::read::slots::Slots;
@@ -44,6 +45,8 @@ pub(crate) struct Engine {
     pub(super) holders: Holders,
     /// Those who run recomputes of their own.
     pub(super) crowds: Crowds,
+    /// Values beside entries that do not decode.
+    pub(super) kept: KeptValues,
     /// Limits the recomputes that run because the store cannot be asked.
     pub(super) bypass: Limiter,
     pub(crate) tasks: Arc<Tasks>,
@@ -79,6 +82,7 @@ impl Engine {
             guests,
             holders: Holders::default(),
             crowds: Crowds::default(),
+            kept: KeptValues::default(),
             bypass: Limiter::new(max_bypass),
             tasks: Arc::default(),
             invalidations,

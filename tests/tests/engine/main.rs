@@ -24,6 +24,7 @@ mod stale_joiners;
 mod stale_windows;
 mod starved_runtime;
 mod store_contract;
+mod two_releases;
 mod waiting_together;
 mod wake_up;
 mod watches;

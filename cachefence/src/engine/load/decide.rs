@@ -6,6 +6,7 @@
 //! key is refused, because it would wait for itself. No I/O happens here, so a hit is decided without
 //! an await.
 
+use super::kept::Foreign;
 use super::next::{Hedge, Next, Served};
 use bytes::Bytes;
 
@@ -105,9 +106,19 @@ pub(crate) fn decide(
                     _ => RequestResult::Stale,
                 };
                 let value = Encoded { payload: entry.payload, decoded };
-                match can_decode(&value) {
-                    Ok(()) => attempt.held = Some(Box::new(Held { value, result })),
-                    Err(error) => engine.observers.undecodable_entry(call.key, &*error),
+                let kept =
+                    || engine.kept.beside(call.key.as_str(), entry.revision).map(Encoded::for_one);
+                let decodable = match can_decode(&value) {
+                    Ok(()) => Ok(value),
+                    Err(error) => kept().filter(|kept| can_decode(kept).is_ok()).ok_or(error),
+                };
+                match decodable {
+                    Ok(value) => attempt.held = Some(Box::new(Held { value, result })),
+                    Err(error) => {
+                        let (revision, expiry) = (entry.revision, entry.expiry);
+                        attempt.foreign = Some(Foreign { revision, expiry });
+                        engine.observers.undecodable_entry(call.key, &*error);
+                    }
                 }
             }
             match (freshness, attempt.held.take()) {

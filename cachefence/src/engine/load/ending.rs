@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::decide::judge_without_draw;
+use super::kept::Foreign;
 use super::next::Next;
 use crate::engine::call::{Call, Held};
 use crate::engine::landing::{Encoded, Landing, Leader, Origin};
@@ -27,25 +28,43 @@ use crate::time::{ToItsEnd, in_time};
 /// How long other processes do not wait for the load of a key whose value was not to be cached.
 const MARKED: Duration = Duration::from_secs(1);
 
-/// Ends a load that gave a value: stores the value if the lease still holds, and lands it.
+/// Ends a load that gave a value: stores the value if the lease still holds, and lands it. Where it would overwrite a
+/// `foreign` entry, one of another type, the value may be [kept](super::kept) beside that entry instead.
 pub(super) async fn store(
     engine: &Engine,
     call: &Call<'_>,
     mut baton: Leader,
     (origin, took): (Origin, Duration),
     (value, ttl): (Encoded, Option<Duration>),
+    foreign: Option<Foreign>,
 ) -> LoadOutcome {
     let payload = value.payload.clone();
+    let key = call.key.as_str();
+    let kept_beside =
+        foreign.filter(|foreign| engine.kept.is_to_keep(key, *foreign, payload.len()));
     let life = || life(engine, call, payload.len(), ttl);
     let (fenced, outcome) = match baton.cargo.as_mut().map(|lease| (lease, life())) {
         None => (false, LoadOutcome::NotCached),
+        Some((lease, Some(_))) if kept_beside.is_some() => {
+            let released = call.within_budget(&*engine.store, lease.end(Outcome::Release)).await;
+            let fenced = matches!(released, Some(Ok(true)));
+            if let Some(foreign) = kept_beside.filter(|_| fenced) {
+                engine.kept.keep(key, foreign, payload);
+            }
+            (fenced, LoadOutcome::NotCached)
+        }
         Some((lease, Some(ttl))) => {
             let delta = capped_delta(took, ttl);
             let stale = call.policy.stale.longest();
             // If the budget ends first, the lease carries the store to its end in a task.
             let stored = lease.end(Outcome::Store(NewValue { payload, delta, ttl, stale }));
             match call.within_budget(&*engine.store, stored).await {
-                Some(Ok(true)) => (true, LoadOutcome::Stored),
+                Some(Ok(true)) => {
+                    if let Some(foreign) = foreign {
+                        engine.kept.overwrote(key, foreign, ttl);
+                    }
+                    (true, LoadOutcome::Stored)
+                }
                 Some(Ok(false)) => (false, LoadOutcome::LeaseLost),
                 Some(Err(_)) => (false, LoadOutcome::Refused), // the lease has told
                 None => {

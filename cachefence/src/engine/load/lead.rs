@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::ending::{finish_store, servable};
 use super::holders::Told;
+use super::kept::Foreign;
 use super::next::{Hedge, Next, Served};
 use super::run::run;
 use crate::engine::body::Body;
@@ -79,7 +80,10 @@ pub(in crate::engine) async fn lead(
                 let is_new = had_read && entry.retry_at.is_none() && entry.kind == Kind::Value;
                 attempt.seen = Seen::Revision(entry.revision);
                 let is_servable = if is_new {
-                    call.decodes(engine, &entry.payload)
+                    let decodes = call.decodes(engine, &entry.payload);
+                    let (revision, expiry) = (entry.revision, entry.expiry);
+                    attempt.foreign = (!decodes).then_some(Foreign { revision, expiry });
+                    decodes
                 } else {
                     servable(engine, call, &entry)
                 };

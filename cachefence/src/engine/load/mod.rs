@@ -14,6 +14,7 @@ mod ending;
 mod guest;
 pub(super) mod holders;
 mod join;
+pub(super) mod kept;
 pub(super) mod lead;
 pub(super) mod limits;
 pub(super) mod next;

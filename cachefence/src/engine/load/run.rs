@@ -47,7 +47,7 @@ pub(super) async fn run(
     attempt: Attempt,
     body: &Body<'_>,
 ) -> Next {
-    let Attempt { held, purpose, .. } = attempt;
+    let Attempt { held, purpose, foreign, .. } = attempt;
     let begun = engine.tickets.next();
     let started = Instant::now();
     // A task's caller has its own limit.
@@ -97,7 +97,7 @@ pub(super) async fn run(
     let error = match ended {
         Ended::Value { value, ttl } => {
             let origin = Origin { begun, fenced: false, load: body.span() };
-            let outcome = store(engine, call, baton, (origin, took), (value, ttl)).await;
+            let outcome = store(engine, call, baton, (origin, took), (value, ttl), foreign).await;
             body.landed(outcome);
             return Next::Serve(Served::Own(own));
         }
