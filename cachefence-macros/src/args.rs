@@ -22,6 +22,8 @@ pub(crate) struct Args {
     pub(crate) settings: Vec<Setting>,
     /// The names in `skip(..)`, `self` and `_` included; `None` if it is malformed, which has been reported then.
     pub(crate) skip: Option<Vec<Ident>>,
+    /// `version = n`
+    pub(crate) version: Option<u64>,
     /// `cache = expr`
     pub(crate) cache: Option<Expr>,
     /// `crate = path`
@@ -71,6 +73,10 @@ const OPTIONS: &[(&str, Read)] = &[
         args.skip = None;
         each_once(args.skip.insert(names(input)?))
     }),
+    ("version", |args, _, input| {
+        args.version = Some(value::version(input)?);
+        Ok(())
+    }),
     ("cache", |args, _, input| {
         args.cache = Some(value::assigned(input)?);
         Ok(())
@@ -100,6 +106,7 @@ impl Args {
             key: None,
             settings: Vec::new(),
             skip: Some(Vec::new()),
+            version: None,
             cache: None,
             krate: None,
             entry: true,

@@ -14,6 +14,8 @@ use crate::suggest;
 use crate::template::{Mistake, Placeholder, Segment, Template};
 use crate::value::Setting;
 
+mod start;
+
 /// What the expansion needs, with every name resolved.
 pub(crate) struct Model {
     pub(crate) item: Item,
@@ -42,17 +44,34 @@ pub(crate) struct Key {
     /// The literal, for its span.
     pub(crate) literal: LitStr,
     pub(crate) template: Template,
-    /// One for each segment of the template, in its order.
+    /// One for each segment of the template, in its order; the version, if there is one, is in the last text.
     pub(crate) parts: Vec<Part>,
+    /// What the version adds to the template's text.
+    pub(crate) version: String,
 }
 
 impl Key {
-    /// Whether a placeholder starts from the argument `name`; `r#` makes no difference.
+    /// Whether a placeholder starts from the argument or parameter `name`; `r#` makes no difference.
     pub(crate) fn names(&self, name: &Ident) -> bool {
-        self.parts.iter().any(|part| match part {
-            Part::Text(_) => false,
-            Part::Value(place) => place.argument.unraw() == name.unraw(),
+        self.starts().any(|start| start.unraw() == name.unraw())
+    }
+
+    /// The arguments and parameters that the placeholders start from.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = &Ident> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Value(place) => Some(&place.argument),
         })
+    }
+
+    /// Ends the key in `~v` and the version. No part holds a `~` before anything but `~`, `,` and its own end, so a version is no
+    /// part's end. It is the last text, so that it costs a call nothing where the template ends in text.
+    fn append_version(&mut self, version: u64) {
+        self.version = format!("~v{version}");
+        match self.parts.last_mut() {
+            Some(Part::Text(text)) => text.push_str(&self.version),
+            _ => self.parts.push(Part::Text(self.version.clone())),
+        }
     }
 }
 
@@ -69,7 +88,10 @@ pub(crate) fn bind(args: Args, item: Item, errors: &mut Errors) -> Option<Model>
     let skip_is_known = args.skip.is_some();
     let skip = args.skip.into_iter().flatten();
     let skip = skip.filter_map(|name| skipped(&name, &item, errors)).collect();
-    let key = bind_key(args.key?, &item, errors)?;
+    let mut key = bind_key(args.key?, &item, errors)?;
+    if let Some(version) = args.version {
+        key.append_version(version);
+    }
     Some(Model {
         item,
         key,
@@ -97,6 +119,15 @@ fn runtime_crate() -> Path {
 /// A name that no argument has is reported. The result is then the argument that was probably meant, so that coverage does not
 /// report that argument as left out.
 fn skipped(name: &Ident, item: &Item, errors: &mut Errors) -> Option<Ident> {
+    if name == "Self" {
+        if !item.has_receiver() {
+            return Some(name.clone());
+        }
+        let message = "`Self` goes with `self`, and no hash of it is in the key: there is nothing to skip, so take `Self` out of \
+                       `skip(..)`";
+        errors.at(name.span(), message);
+        return None;
+    }
     let wild = item.arguments.iter().find_map(|argument| argument.wild.as_ref());
     let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
     let mut known = item.names().chain(wild).chain(parameters);
@@ -132,12 +163,15 @@ fn bind_key(literal: LitStr, item: &Item, errors: &mut Errors) -> Option<Key> {
     for segment in &template.segments {
         match segment {
             Segment::Text(text) => parts.push(Part::Text(text.clone())),
-            Segment::Placeholder(placeholder) => match item.find_name(&placeholder.argument) {
-                None => report(
+            Segment::Placeholder(placeholder) => match start::find(placeholder, item, at) {
+                Err(Some(message)) => {
+                    report(&Mistake { message, range: placeholder.range.clone() }, "");
+                }
+                Err(None) => report(
                     &unknown(placeholder, &source, item),
                     &did_you_mean(&placeholder.argument, item),
                 ),
-                Some(argument) => match Place::new(argument, placeholder, at) {
+                Ok(start) => match Place::new(&start, placeholder, at) {
                     Ok(place) => parts.push(Part::Value(place)),
                     Err(mistake) => report(&mistake, ""),
                 },
@@ -145,7 +179,12 @@ fn bind_key(literal: LitStr, item: &Item, errors: &mut Errors) -> Option<Key> {
         }
     }
     // No key if a placeholder names no argument: coverage would report the argument that was meant as left out.
-    (parts.len() == template.segments.len()).then_some(Key { literal, template, parts })
+    (parts.len() == template.segments.len()).then_some(Key {
+        literal,
+        template,
+        parts,
+        version: String::new(),
+    })
 }
 
 /// The mistake of a placeholder that names no argument.

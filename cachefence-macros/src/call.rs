@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
 use crate::bind::{Key, Model, Part};
@@ -30,6 +31,7 @@ pub(crate) fn local(name: &str) -> Ident {
 ///     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
 ///     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
 ///     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &user.id());
+///     ::cachefence::__private::KeyWriter::enclosing(&mut __cachefence_key, &|| {}, "::get_user::{{closure}}::{{closure}}");
 /// and
 ///     ::cachefence::__private::Call::new(match &(self.cache) { chosen => ::cachefence::__private::cache(chosen) }, __cachefence_key)
 ///         .ttl(::cachefence::__private::Duration::new(60, 0))
@@ -75,10 +77,29 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
             quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place);)
         }
     });
+    let enclosing = enclosing(model, at, variable);
     quote_spanned! {at=>
         let mut #variable = #krate::__private::KeyWriter::new(#label);
         #(#parts)*
+        #enclosing
     }
+}
+
+/// Writes what tells the types apart that enclose the function, unless they go with `self`, are skipped or are named.
+///
+/// The closure is there for its type: the compiler's name of it begins with the enclosing type, its arguments filled in. The text
+/// is how that name ends in a function whose enclosing type the compiler need not look for. The companion has another name, and
+/// there the runtime looks.
+fn enclosing(model: &Model, at: Span, variable: &Ident) -> Option<TokenStream> {
+    let krate = &model.krate;
+    let of_self = Ident::new("Self", at);
+    let is_covered =
+        model.item.has_receiver() || model.skip.contains(&of_self) || model.key.names(&of_self);
+    (!is_covered).then(|| {
+        let name = model.item.signature.ident.unraw();
+        let tail = Literal::string(&format!("::{name}::{{{{closure}}}}::{{{{closure}}}}"));
+        quote_spanned!(at=> #krate::__private::KeyWriter::enclosing(&mut #variable, &|| {}, #tail);)
+    })
 }
 
 /// `ttl = 60` -> `.ttl(::cachefence::__private::Duration::new(60, 0))`

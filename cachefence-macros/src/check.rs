@@ -2,7 +2,7 @@
 //!
 //! `detached`: a detached function has no argument that no copy can stand for.
 //! `coverage`: every argument stands in the key or is skipped.
-//! `parameters`: every type and const parameter that no argument determines is skipped.
+//! `parameters`: every type and const parameter that no argument determines stands in the key or is skipped.
 //! `key`: no two calls with different values share a key.
 
 mod coverage;

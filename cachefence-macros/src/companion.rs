@@ -55,8 +55,11 @@ fn with_body(model: &Model, body: TokenStream) -> TokenStream {
         .collect();
     let value = value_type(item.return_type());
     let expressions = expressions(model);
-    let generics =
-        generics::restrict(&item.signature.generics, quote!(#(#inputs)* #value #(#expressions)*));
+    let in_key = model.key.starts();
+    let generics = generics::restrict(
+        &item.signature.generics,
+        quote!(#(#inputs)* #value #(#expressions)* #(#in_key)*),
+    );
     let where_clause = &generics.where_clause;
 
     // Located at the function's name, where the compiler then reports another item that has the companion's name.
@@ -85,7 +88,8 @@ fn docs(model: &Model) -> [String; 2] {
     let summary =
         format!(" The cache entry of `{name}`: its key, and `peek`, `set`, `invalidate`.");
     // Two backticks, because the template may hold one.
-    let key = format!(" Key: `` {} ``", model.key.template.source.escape_debug());
+    let source = model.key.template.source.escape_debug();
+    let key = format!(" Key: `` {source}{} ``", model.key.version);
     [summary, key]
 }
 

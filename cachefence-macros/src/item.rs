@@ -165,6 +165,11 @@ impl Item {
         self.return_type().map_or_else(|| quote!(()), quote::ToTokens::to_token_stream)
     }
 
+    /// Whether the function takes `self`.
+    pub(crate) fn has_receiver(&self) -> bool {
+        self.signature.receiver().is_some()
+    }
+
     /// Every name that the arguments bind, `self` included.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Ident> {
         self.arguments.iter().flat_map(|argument| &argument.names)

@@ -63,15 +63,67 @@ use proc_macro2::TokenStream;
 ///
 /// The function keeps its signature, its visibility, its attributes and its call sites. It may return `T`, `Option<T>` or
 /// `Result<T, E>`, under any alias; `Err` is never cached, and `E` needs no bound. A failing cache never fails the call: the
-/// body runs. Functions with the same template and cache share their entries, as does any code that uses the same keys.
+/// body runs. Functions with the same template, version and cache share their entries, as does any code that uses the same keys;
+/// of functions [whose types are part of the key](#types), those of one type do.
 ///
 /// # Arguments
 ///
 /// **Every argument, `self` included, stands in the key or in `skip(..)`.** Otherwise two calls that differ only in it would
 /// share one entry, which is how one tenant is served another's data. The compiler then names the argument and shows both fixes.
 /// Of an argument with a pattern, every name that the pattern binds counts; one that is called `_` is skipped with `skip(_)`.
-/// An argument that is named only in `cache = ..` or in a time is not covered. A type or const parameter that no argument's type
-/// mentions has to be skipped as well, since `load::<User>(1)` and `load::<Order>(1)` have one key.
+/// An argument that is named only in `cache = ..` or in a time is not covered.
+///
+/// # Types
+///
+/// **A type or const parameter of the function that no argument's type mentions stands in the key or in `skip(..)`** too, since
+/// `load::<User>(1)` and `load::<Order>(1)` have the same arguments. Of a type, a constant stands in the key:
+///
+/// ```
+/// # use cachefence::cachefence;
+/// trait Table {
+///     const NAME: &'static str;
+/// }
+///
+/// #[cachefence(key = "<T::NAME>:<id>:<COLUMNS>", ttl = 60)]
+/// async fn row<T: Table, const COLUMNS: usize>(id: u64) -> Vec<String> {
+///     // ..
+/// #   Vec::new()
+/// }
+/// # struct Users;
+/// # impl Table for Users { const NAME: &'static str = "users"; }
+///
+/// assert_eq!(row_entry::<Users, 3>(1).key(), "users:1:3");
+/// ```
+///
+/// The parameters of an `impl`, and `Self` of a trait, go with `self` where the function takes it: whoever skips `self` skips them,
+/// and `<Self::NAME>` still can stand in the key. Where there is no `self`, each type has entries of its own: if the function
+/// stands in an `impl` of a generic type, in a trait or in an `impl` of one, its key ends in `~` and a hash of the type's name (16
+/// digits; a lifetime is not part of it). The key of every other function is exactly what its template says.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// struct Repo<T>(std::marker::PhantomData<T>);
+///
+/// impl<T> Repo<T> {
+///     #[cachefence(key = "title:<id>", ttl = 60)]
+///     async fn title(id: u64) -> String {
+///         // ..
+/// #       String::new()
+///     }
+/// }
+///
+/// # struct User;
+/// # struct Order;
+/// assert_ne!(Repo::<User>::title_entry(1).key(), Repo::<Order>::title_entry(1).key()); // both "title:1~" and a hash
+/// ```
+///
+/// The hash is the same in every process of one build. Another compiler may give another one, and so does a type that is renamed or
+/// moves to another module: the entries of before are then not found any more, and not invalidated either. Two types that have one
+/// name in one function, in two blocks of it, are not told apart. Where this matters, name the type yourself, in one of two ways:
+///
+/// - by a constant of it, `<Self::NAME>`; then there is no hash. Two types with equal constants share their entries;
+/// - by constants of the parameters, `<T::NAME>`, and `skip(Self)`. The attribute does not see the parameters of an `impl`, so it
+///   leaves the hash out only if you say so.
 ///
 /// # Options
 ///
@@ -84,6 +136,8 @@ use proc_macro2::TokenStream;
 /// | `<arg>` | the argument |
 /// | `<arg.field>`, `<arg.0>`, `<self.tenant>` | a field of it |
 /// | `<arg.method()>` | what the method returns; fields and methods may be chained |
+/// | `<N>` | a const parameter |
+/// | `<T::NAME>`, `<Self::NAME>` | a constant of a type parameter, of the function or its `impl`; fields and methods may follow |
 /// | `<<` and `>>` | a literal `<` and `>` |
 /// | all else | itself: braces too, so that Redis Cluster hash tags can be written |
 ///
@@ -326,7 +380,9 @@ use proc_macro2::TokenStream;
 /// ## `skip(name, ..)`
 ///
 /// The arguments that do not change the result, such as a connection; `self` and `_` are names too, and so are type and const
-/// parameters that no argument's type mentions. Default: none.
+/// parameters that no argument's type mentions. `Self` leaves out the hash of the [type](#types) that a function without `self`
+/// belongs to, so that all types share one entry; it has no effect where there is no such hash, and is an error beside a `self`,
+/// with which the type goes. Default: none.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -337,6 +393,35 @@ use proc_macro2::TokenStream;
 ///     // ..
 /// #   None
 /// }
+/// ```
+///
+/// ## `version = n`
+///
+/// A part of the key: a whole number, written out. The key ends in `~v` and the number. Default: none, and then nothing of it is in
+/// the key; so a first version is 1 as well as 0 or any other.
+///
+/// Raise it in the release that changes what is cached in a way that the last release, or this one, cannot read or would read
+/// wrongly:
+///
+/// - the type changed, so that one release cannot decode the other's values. During a rollout the two would load each other's
+///   entries anew all the time;
+/// - a field was added with `#[serde(default)]`. The last release's entries decode, with the default in the place of what the
+///   database holds, until they expire;
+/// - the body computes something else than before.
+///
+/// **Entries of another version are other entries.** While two releases run, an `invalidate` in one does not remove the entry of
+/// the other, which lives until its ttl and stale window are over, and each release loads for itself.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[cachefence(key = "user:<id>", ttl = 60, version = 2)]
+/// async fn get_user(id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+///
+/// assert_eq!(get_user_entry(42).key(), "user:42~v2");
 /// ```
 ///
 /// ## `cache = expression`
@@ -383,8 +468,9 @@ use proc_macro2::TokenStream;
 /// # The companion
 ///
 /// Beside the function stands `<name>_entry`, of the same visibility. It takes the arguments that the key, `cache` or a time
-/// names, in their order, and returns the `Entry<T>` that a call with them reads and writes, so one template serves both reads
-/// and invalidations. The companion runs nothing by itself and is not async. Nothing else is generated in your namespace.
+/// names, in their order, and the type and const parameters that these, the key or the value need. It returns the `Entry<T>` that
+/// a call with them reads and writes, so one template serves both reads and invalidations. The companion runs nothing by itself
+/// and is not async. Nothing else is generated in your namespace.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -469,6 +555,7 @@ use proc_macro2::TokenStream;
 /// error: nothing separates `<tenant>` from `<id>`, so different values could give one key: put a character between them that
 ///        values escape, such as `:` or `/`
 /// error: write `<id>`: braces are literal
+/// error: no argument determines `T`, so calls that differ only in it would share one entry
 /// error: missing `ttl`, as in `ttl = 60`
 /// error: unknown option `stale_on_error`; did you mean `stale_if_error`?
 /// error[E0277]: a cached function cannot return `User`, which cannot be written to the cache

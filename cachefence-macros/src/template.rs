@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! template    = { text | "<<" | ">>" | placeholder }
-//! placeholder = "<" name { "." ( name [ "()" ] | index ) } ">"
+//! placeholder = "<" name [ "::" name ] { "." ( name [ "()" ] | index ) } ">"
 //! ```
+//!
+//! The name after `::` is a constant of a type parameter.
 //!
 //! `<<` and `>>` stand for one literal `<` and `>`; everything else, braces included, is literal. This module knows nothing of
 //! Rust's syntax tree, and its parser never panics, whatever the text.
@@ -33,9 +35,11 @@ pub(crate) enum Segment {
 pub(crate) struct Placeholder {
     /// Where it stands in the source, brackets included.
     pub(crate) range: Range<usize>,
-    /// The argument that it starts from, without `r#`.
+    /// The argument or parameter that it starts from, without `r#`.
     pub(crate) argument: String,
-    /// What leads from the argument to the value.
+    /// The constant of a type parameter, without `r#`: `NAME` of `<T::NAME>`.
+    pub(crate) constant: Option<String>,
+    /// What leads from there to the value.
     pub(crate) accesses: Vec<Access>,
 }
 
@@ -120,16 +124,23 @@ impl Placeholder {
             return Err(Mistake { message, range });
         }
         let mut steps = inner.split('.');
-        let argument = steps.next().and_then(name);
+        let start = steps.next().and_then(start);
         let accesses = steps.map(access).collect::<Option<Vec<_>>>();
-        let (Some(argument), Some(accesses)) = (argument, accesses) else {
-            let message = format!(
-                "`<{inner}>` is no placeholder: write an argument and the fields or methods that lead to the value, \
-                 as in `<arg>`, `<arg.field>`, `<arg.0>`, `<arg.method()>`"
-            );
+        let (Some((argument, constant)), Some(accesses)) = (start, accesses) else {
+            let message = if inner.contains("::") {
+                format!(
+                    "`<{inner}>` is no placeholder: only the name of a constant can follow `::`, and only a type \
+                     parameter can stand before it, as in `<T::NAME>`"
+                )
+            } else {
+                format!(
+                    "`<{inner}>` is no placeholder: write an argument and the fields or methods that lead to the value, \
+                     as in `<arg>`, `<arg.field>`, `<arg.0>`, `<arg.method()>`"
+                )
+            };
             return Err(Mistake { message, range });
         };
-        Ok(Self { range, argument, accesses })
+        Ok(Self { range, argument, constant, accesses })
     }
 
     /// The placeholder as written in `source`, brackets included.
@@ -161,6 +172,14 @@ impl Segments {
 fn find_bracket(source: &str, from: usize) -> Option<usize> {
     let offset = source[from..].find(['<', '>'])?;
     Some(from + offset)
+}
+
+/// Reads what a placeholder starts from: a name, and the constant of it.
+fn start(step: &str) -> Option<(String, Option<String>)> {
+    match step.split_once("::") {
+        None => Some((name(step)?, None)),
+        Some((parameter, constant)) => Some((name(parameter)?, Some(name(constant)?))),
+    }
 }
 
 /// Reads what follows a dot.

@@ -7,7 +7,8 @@ fn text(text: &str) -> Segment {
 }
 
 fn placeholder(range: Range<usize>, argument: &str, accesses: Vec<Access>) -> Segment {
-    Segment::Placeholder(Placeholder { range, argument: argument.to_owned(), accesses })
+    let argument = argument.to_owned();
+    Segment::Placeholder(Placeholder { range, argument, constant: None, accesses })
 }
 
 fn segments(source: &str) -> Vec<Segment> {
@@ -53,6 +54,26 @@ fn fields_indices_methods_and_raw_names() {
             ),
             placeholder(32..45, "type", vec![Access::Field("fn".to_owned())]),
         ]
+    );
+}
+
+#[test]
+fn constants_of_parameters() {
+    let constant = |range, accesses| {
+        Segment::Placeholder(Placeholder {
+            range,
+            argument: "T".to_owned(),
+            constant: Some("NAME".to_owned()),
+            accesses,
+        })
+    };
+    assert_eq!(segments("<T::NAME>"), [constant(0..9, vec![])]);
+    assert_eq!(segments("<r#T::r#NAME.0>"), [constant(0..15, vec![Access::Index(0)])]);
+    let message = |source| Template::parse(source).unwrap_err().remove(0).message;
+    assert_eq!(
+        message("<T::name()>"),
+        "`<T::name()>` is no placeholder: only the name of a constant can follow `::`, and only a type parameter can stand before \
+         it, as in `<T::NAME>`"
     );
 }
 
@@ -110,19 +131,25 @@ fn what_is_no_placeholder() {
         "<&a>",
         "<a.0()>",
         "<a.99999999999>",
-        "<a::b>",
+        "<a::>",
+        "<::a>",
+        "<a::b()>",
+        "<a::b::c>",
+        "<a::0>",
+        "<a.b::c>",
+        "<a:b>",
         "<->",
     ] {
         let found = mistakes(wrong);
         assert_eq!(found.len(), 1, "{wrong}");
-        assert!(found[0].1.ends_with("is no placeholder") || wrong.contains("::"), "{found:?}");
+        assert!(found[0].1.ends_with("is no placeholder") || wrong.contains(':'), "{found:?}");
     }
 }
 
 #[test]
 fn the_parser_never_panics() {
     // Every text of up to six characters, out of those that mean something in a template.
-    let alphabet = ['<', '>', 'a', '.', '(', 'ß'];
+    let alphabet = ['<', '>', 'a', '.', ':', '(', 'ß'];
     let mut texts = vec![String::new()];
     for _ in 0..6 {
         texts = texts

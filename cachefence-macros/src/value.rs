@@ -77,6 +77,19 @@ pub(crate) fn boolean(input: ParseStream<'_>) -> Result<bool> {
     }
 }
 
+/// Reads `= n`, a whole number.
+pub(crate) fn version(input: ParseStream<'_>) -> Result<u64> {
+    let expr = assigned(input)?;
+    let number = match literal(&expr) {
+        Some(Lit::Int(number)) if number.suffix().is_empty() => number.base10_parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| {
+        let message = "the version is a whole number, not negative, that stands in the key: write it out, as in `version = 2`";
+        Error::new_spanned(expr, message)
+    })
+}
+
 /// Reads `= time`: seconds, a human string, or an expression; a literal below `least` is refused.
 pub(crate) fn time(input: ParseStream<'_>, least: Duration) -> Result<Value> {
     let expr = assigned(input)?;

@@ -207,6 +207,14 @@ mod options_a_missing_ttl;
 mod options_a_mistyped_option;
 #[path = "options/a_semicolon_for_a_comma.ok.rs"]
 mod options_a_semicolon_for_a_comma;
+#[path = "options/a_version_that_is_a_string.ok.rs"]
+mod options_a_version_that_is_a_string;
+#[path = "options/a_version_that_is_negative.ok.rs"]
+mod options_a_version_that_is_negative;
+#[path = "options/a_version_that_is_no_literal.ok.rs"]
+mod options_a_version_that_is_no_literal;
+#[path = "options/a_version_with_a_fraction.ok.rs"]
+mod options_a_version_with_a_fraction;
 #[path = "options/an_option_given_twice.ok.rs"]
 mod options_an_option_given_twice;
 #[path = "options/an_option_with_an_empty_value.ok.rs"]
@@ -292,6 +300,10 @@ mod skip_an_expression;
 mod skip_an_unknown_name;
 #[path = "skip/self_of_a_function_without.ok.rs"]
 mod skip_self_of_a_function_without;
+#[path = "skip/the_type_beside_self.ok.rs"]
+mod skip_the_type_beside_self;
+#[path = "skip/the_type_that_stands_in_the_key.ok.rs"]
+mod skip_the_type_that_stands_in_the_key;
 
 #[path = "template/a_bracket_is_not_closed.ok.rs"]
 mod template_a_bracket_is_not_closed;
@@ -301,8 +313,20 @@ mod template_a_bracket_is_not_closed_before_the_next;
 mod template_a_bracket_is_not_opened;
 #[path = "template/a_colon_instead_of_brackets.ok.rs"]
 mod template_a_colon_instead_of_brackets;
+#[path = "template/a_constant_of_a_constant.ok.rs"]
+mod template_a_constant_of_a_constant;
+#[path = "template/a_constant_of_a_module.ok.rs"]
+mod template_a_constant_of_a_module;
+#[path = "template/a_constant_of_an_argument.ok.rs"]
+mod template_a_constant_of_an_argument;
+#[path = "template/a_constant_of_an_unknown_type.ok.rs"]
+mod template_a_constant_of_an_unknown_type;
+#[path = "template/a_constant_that_does_not_exist.ok.rs"]
+mod template_a_constant_that_does_not_exist;
 #[path = "template/a_format_specification.ok.rs"]
 mod template_a_format_specification;
+#[path = "template/a_function_of_a_type.ok.rs"]
+mod template_a_function_of_a_type;
 #[path = "template/a_keyword_as_a_field.ok.rs"]
 mod template_a_keyword_as_a_field;
 #[path = "template/a_method_with_an_argument.ok.rs"]
@@ -317,6 +341,8 @@ mod template_a_pattern_is_named_by_its_type;
 mod template_a_raw_string;
 #[path = "template/a_separator_that_values_may_hold.ok.rs"]
 mod template_a_separator_that_values_may_hold;
+#[path = "template/a_type.ok.rs"]
+mod template_a_type;
 #[path = "template/an_argument_of_a_function_without.ok.rs"]
 mod template_an_argument_of_a_function_without;
 #[path = "template/an_empty_placeholder.ok.rs"]

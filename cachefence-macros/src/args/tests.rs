@@ -51,6 +51,27 @@ fn every_option_is_read() {
 }
 
 #[test]
+fn the_forms_of_a_version() {
+    let version = |value: &TokenStream| parse(quote!(key = "k", ttl = 1, version = #value)).version;
+    assert_eq!(version(&quote!(0)), Some(0));
+    assert_eq!(version(&quote!(1_000)), Some(1000));
+    assert_eq!(parse(quote!(key = "k", ttl = 1)).version, None);
+    for wrong in [
+        quote!(-1),
+        quote!(1.5),
+        quote!("2"),
+        quote!(VERSION),
+        quote!(1 + 1),
+        quote!(2u8),
+        quote!(18446744073709551616),
+        quote!(true),
+    ] {
+        let found = mistake(&quote!(version = #wrong));
+        assert!(found.starts_with("the version is a whole number, not negative"), "{found}");
+    }
+}
+
+#[test]
 fn the_forms_of_a_time() {
     let is = |value, duration| matches!(value, Value::Duration(found) if found == duration);
     assert!(is(ttl(&quote!(60)), Duration::from_secs(60)));

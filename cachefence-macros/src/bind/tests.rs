@@ -32,6 +32,85 @@ fn placeholders_become_expressions() {
 }
 
 #[test]
+fn constants_and_parameters_become_expressions() {
+    assert_eq!(
+        places(
+            "<T::NAME>:<T::KIND.id()>:<N>:<Self::NAME>:<Db::NAME>",
+            quote!(
+                async fn f<T: Table, const N: usize>() {}
+            )
+        ),
+        ["T::NAME", "T::KIND.id()", "N", "Self::NAME", "Db::NAME"]
+    );
+}
+
+#[test]
+fn what_names_no_constant_of_a_type_parameter() {
+    for (key, message) in [
+        (
+            "<T>",
+            "`T` is a type, and a key is made of values: name a constant of it, as in `<T::NAME>`\n<T>\n^^^",
+        ),
+        (
+            "<Self>",
+            "`Self` is a type, and a key is made of values: name a constant of it, as in `<Self::NAME>`\n<Self>\n^^^^^^",
+        ),
+        (
+            "<T.ID>",
+            "`T` is a type, and a key is made of values: name a constant of it, as in `<T::ID>`\n<T.ID>\n^^^^^^",
+        ),
+        ("<N::ID>", "`N` is a constant itself: write `<N>`\n<N::ID>\n^^^^^^^"),
+        (
+            "<id::x>",
+            "`id` is an argument, and a field of it is written `<id.x>`; only a type parameter has constants\n<id::x>\n^^^^^^^",
+        ),
+        (
+            "<app::ID>",
+            "`app` is no type parameter, and only a constant of one can stand in the key, as in `<T::ID>`: what is the same in \
+             every call is written as text\n<app::ID>\n^^^^^^^^^",
+        ),
+    ] {
+        let item = quote!(
+            async fn f<T, const N: u8>(id: u64) {}
+        );
+        assert_eq!(mistakes(key, &quote!(), item), [message]);
+    }
+}
+
+#[test]
+fn the_version_is_the_last_text() {
+    for (key, text) in [("user:<id>", "~v3"), ("user:<id>:x", ":x~v3"), ("user", "user~v3")] {
+        let mut errors = Errors::new();
+        let args = quote!(key = #key, ttl = 60, version = 3);
+        let item = quote!(
+            async fn f(id: u64) {}
+        );
+        let bound = model(args, item, &mut errors);
+        let model = errors.finish(bound).map_err(|(error, _)| error.to_string()).unwrap();
+        let last = model.key.parts.last();
+        assert!(matches!(last, Some(Part::Text(found)) if found == text), "{key}");
+    }
+}
+
+#[test]
+fn self_as_a_type_is_skipped_where_there_is_no_receiver() {
+    let item = quote!(
+        async fn f() {}
+    );
+    assert!(mistakes("k", &quote!(skip(Self)), item).is_empty());
+    let item = quote!(
+        async fn f(&self) {}
+    );
+    let found = mistakes("k", &quote!(skip(self, Self)), item);
+    assert_eq!(
+        found,
+        [
+            "`Self` goes with `self`, and no hash of it is in the key: there is nothing to skip, so take `Self` out of `skip(..)`"
+        ]
+    );
+}
+
+#[test]
 fn an_unknown_argument_is_shown_in_the_template() {
     assert_eq!(
         mistakes(

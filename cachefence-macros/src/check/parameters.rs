@@ -1,12 +1,13 @@
 //! Type and const parameters that no argument determines.
 //!
-//! `load::<User>(1)` and `load::<Order>(1)` have the same arguments, and so the same key. A parameter that an argument's type
+//! `load::<User>(1)` and `load::<Order>(1)` have the same arguments, and so the same key, unless it names the parameter: `<N>`, or a
+//! constant of a type, `<T::NAME>`. A parameter that an argument's type
 //! mentions, also through its bounds, is not checked: the argument is in the key, or the user has skipped it because the result
 //! does not depend on it.
 
 use quote::ToTokens as _;
-use syn::FnArg;
 use syn::ext::IdentExt as _;
+use syn::{FnArg, GenericParam};
 
 use super::fix;
 use crate::bind::Model;
@@ -23,17 +24,26 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     let determined = generics::restrict(&signature.generics, arguments.collect());
     let determined: Vec<_> =
         determined.params.iter().filter_map(generics::value_parameter).collect();
-    for parameter in signature.generics.params.iter().filter_map(generics::value_parameter) {
+    for param in &signature.generics.params {
+        let Some(parameter) = generics::value_parameter(param) else { continue };
         let skipped = model.skip.iter().any(|name| name.unraw() == parameter.unraw());
-        if !skipped && !determined.contains(&parameter) {
-            let message = format!(
-                "no argument determines `{parameter}`, so calls that differ only in it would share one entry\n\
-                 help: `{}` if it does not change the result;\n      \
-                 if it does, take an argument that names it and put that in the key",
-                fix::with_skip(model, &parameter.to_string()),
-            );
-            errors.at(parameter.span(), message);
+        if skipped || determined.contains(&parameter) || model.key.names(parameter) {
+            continue;
         }
+        let (placeholder, note) = match param {
+            GenericParam::Type(_) => {
+                (format!("<{parameter}::NAME>"), format!(" (`NAME`: a constant of `{parameter}`)"))
+            }
+            _ => (format!("<{parameter}>"), String::new()),
+        };
+        let message = format!(
+            "no argument determines `{parameter}`, so calls that differ only in it would share one entry\n\
+             help: `{}` if it changes the result{note},\n   \
+             or `{}` if it does not",
+            fix::with_placeholder(model, &placeholder),
+            fix::with_skip(model, &parameter.to_string()),
+        );
+        errors.at(parameter.span(), message);
     }
 }
 
@@ -65,13 +75,20 @@ mod tests {
                 )
             ),
             ["no argument determines `T`, so calls that differ only in it would share one entry\n\
-              help: `#[cachefence(key = \"row:<id>\", ttl = 60, skip(T))]` if it does not change the result;\n      \
-              if it does, take an argument that names it and put that in the key"]
+              help: `#[cachefence(key = \"row:<id>:<T::NAME>\", ttl = 60)]` if it changes the result \
+              (`NAME`: a constant of `T`),\n   \
+              or `#[cachefence(key = \"row:<id>\", ttl = 60, skip(T))]` if it does not"]
         );
-        let item = quote!(
-            async fn page<const SIZE: usize>(at: u64) {}
+        let found = mistakes(
+            quote!(key = "<at>", ttl = 60),
+            quote!(
+                async fn page<const SIZE: usize>(at: u64) {}
+            ),
         );
-        assert_eq!(mistakes(quote!(key = "<at>", ttl = 60), item).len(), 1);
+        assert!(
+            found[0].contains("\"<at>:<SIZE>\", ttl = 60)]` if it changes the result,\n"),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -85,6 +102,15 @@ mod tests {
             }
         );
         let found = mistakes(quote!(key = "<id>:<of>", ttl = 60, skip(db, T)), item);
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn the_key_covers() {
+        let item = quote!(
+            async fn page<T: Table, const SIZE: usize>(at: u64) {}
+        );
+        let found = mistakes(quote!(key = "<T::NAME>:<at>:<SIZE>", ttl = 60), item);
         assert!(found.is_empty(), "{found:?}");
     }
 }

@@ -99,6 +99,23 @@ fn a_method_of_a_traits_impl() {
 }
 
 #[test]
+fn only_a_function_whose_types_may_matter_looks_for_them() {
+    let looks = |args: TokenStream, item: TokenStream| {
+        crate::attribute(args, item).to_string().matches("KeyWriter :: enclosing").count()
+    };
+    let without = quote!(
+        async fn f(id: u64) {}
+    );
+    let with = quote!(
+        async fn f(&self, id: u64) {}
+    );
+    assert_eq!(looks(quote!(key = "<id>", ttl = 1), without.clone()), 2, "the companion too");
+    assert_eq!(looks(quote!(key = "<id>", ttl = 1, skip(Self)), without.clone()), 0);
+    assert_eq!(looks(quote!(key = "<Self::NAME>:<id>", ttl = 1), without), 0);
+    assert_eq!(looks(quote!(key = "<id>", ttl = 1, skip(self)), with), 0);
+}
+
+#[test]
 fn a_method_below_async_trait() {
     assert_snapshot(
         "boxed_future",

@@ -1,5 +1,6 @@
 //! Keys: what an entry is called in the store, and what its slots are called.
 
+mod enclosing;
 mod escape;
 mod long;
 mod names;

@@ -5,6 +5,9 @@
 //! and `(`, `,` and `)` make lists, each element followed by a comma. So `None`, `""`, `[]` and
 //! `[""]` stay distinct (`~`, nothing, `()` and `(,)`), and every rendering can be read back. Text that
 //! a list follows at once is a variant of an enum with its fields: `Owner(7,)`.
+//!
+//! No part holds a `~` before a letter or a digit. So what begins a version (`~v2`) or the hash of a type
+//! (`~0123456789abcdef`) at the end of a key is no part of an argument.
 
 use std::fmt::{self, Display, Write as _};
 

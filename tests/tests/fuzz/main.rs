@@ -41,6 +41,7 @@ const TEMPLATE: Target = Target {
         b".0",
         b".4294967295",
         b"()",
+        b"::",
         b"r#",
         b"_",
         b"{",

@@ -63,6 +63,7 @@ fn check_template(source: &str, template: &Template) {
             }
             (Segment::Placeholder(again), Segment::Placeholder(placeholder)) => {
                 assert_eq!(again.argument, placeholder.argument);
+                assert_eq!(again.constant, placeholder.constant);
                 assert_eq!(again.accesses, placeholder.accesses);
             }
             _ => panic!("{segment:?} became {again:?}"),
@@ -87,5 +88,6 @@ fn spell(placeholder: &Placeholder) -> String {
         Access::Method(name) => format!(".{name}()"),
     };
     let accesses: String = placeholder.accesses.iter().map(access).collect();
-    format!("<{}{accesses}>", placeholder.argument)
+    let constant = placeholder.constant.as_ref().map(|name| format!("::{name}"));
+    format!("<{}{}{accesses}>", placeholder.argument, constant.unwrap_or_default())
 }

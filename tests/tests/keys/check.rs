@@ -48,6 +48,38 @@ pub(crate) fn check<A: Args, T>(
     Ok(())
 }
 
+/// A companion, and how its keys end.
+pub(crate) type Function<A, T> = (fn(&A) -> Entry<T>, String);
+
+/// Renders `pairs` tuples by one of `functions` each, whose keys begin with `literals` and end as is said; none may be read back as a
+/// key of another.
+///
+/// # Errors
+///
+/// The first one that can.
+pub(crate) fn check_apart<A: Args, T>(
+    dice: &mut Dice,
+    pairs: u64,
+    literals: &[&str],
+    functions: &[Function<A, T>],
+) -> Result<(), String> {
+    for _ in 0..pairs {
+        let args = A::roll(dice);
+        let one = dice.index(functions.len());
+        let other = (one + 1 + dice.index(functions.len() - 1)) % functions.len();
+        let ((entry, _), (_, end)) = (&functions[one], &functions[other]);
+        let key = entry(&args).key().to_owned();
+        let literals = [literals, &[end]].concat();
+        let read = read::parts(&key, &literals).and_then(|parts| A::read(&parts));
+        if read.is_some() {
+            return Err(format!(
+                "{args:?} gives {key:?}, which a function whose keys end in {end:?} has for {read:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The entry of `args`, whose key can be read back and is no lock's name.
 fn rendered<A: Args, T>(
     args: &A,

@@ -5,10 +5,10 @@
 
 use std::sync::LazyLock;
 
-use cachefence::{CacheFence, cachefence};
+use cachefence::{CacheFence, Entry, cachefence};
 use uuid::Uuid;
 
-use crate::check::check;
+use crate::check::{check, check_apart};
 use crate::derived::{Filter, Id, Kind, Order, Range, Sku, Tree};
 use crate::dice::Dice;
 use crate::own::{Page, UserId, Version};
@@ -108,4 +108,59 @@ pub(crate) fn of_derived_generics(dice: &mut Dice, pairs: u64) -> Result<(), Str
     check(dice, pairs, &["f:", ":", ":", ""], |(filter, trees, range): &Args| {
         cached_entry(filter, trees, range.clone())
     })
+}
+
+/// Functions of one template whose keys differ in types and versions alone.
+pub(crate) fn of_types_and_versions(dice: &mut Dice, pairs: u64) -> Result<(), String> {
+    #[cachefence(key = "row:<a>:<b>", ttl = 60, cache = CACHE)]
+    async fn free(a: &str, b: Option<&str>) -> u32 {
+        0
+    }
+
+    #[cachefence(key = "row:<a>:<b>", ttl = 60, cache = CACHE, version = 2)]
+    async fn second(a: &str, b: Option<&str>) -> u32 {
+        0
+    }
+
+    #[cachefence(key = "row:<a>:<b>", ttl = 60, cache = CACHE, version = 12)]
+    async fn twelfth(a: &str, b: Option<&str>) -> u32 {
+        0
+    }
+
+    struct Repo<T>(T);
+
+    impl<T> Repo<T> {
+        #[cachefence(key = "row:<a>:<b>", ttl = 60, cache = CACHE)]
+        async fn cached(a: &str, b: Option<&str>) -> u32 {
+            0
+        }
+
+        #[cachefence(key = "row:<a>:<b>", ttl = 60, cache = CACHE, version = 2)]
+        async fn versioned(a: &str, b: Option<&str>) -> u32 {
+            0
+        }
+    }
+
+    type Args = (String, Option<String>);
+    let entries: [fn(&Args) -> Entry<u32>; 7] = [
+        |(a, b)| free_entry(a, b.as_deref()),
+        |(a, b)| second_entry(a, b.as_deref()),
+        |(a, b)| twelfth_entry(a, b.as_deref()),
+        |(a, b)| Repo::<u8>::cached_entry(a, b.as_deref()),
+        |(a, b)| Repo::<String>::cached_entry(a, b.as_deref()),
+        |(a, b)| Repo::<u8>::versioned_entry(a, b.as_deref()),
+        |(a, b)| Repo::<String>::versioned_entry(a, b.as_deref()),
+    ];
+    let end = |entry: fn(&Args) -> Entry<u32>| {
+        let key = entry(&(String::new(), Some(String::new()))).key().to_owned();
+        let end = key.strip_prefix("row::").map(str::to_owned);
+        end.ok_or_else(|| format!("{key:?} begins otherwise"))
+    };
+    let functions: Vec<_> =
+        entries.into_iter().map(|entry| Ok((entry, end(entry)?))).collect::<Result<_, String>>()?;
+    let own = pairs / 2 / entries.len() as u64;
+    for (entry, end) in &functions {
+        check(dice, own, &["row:", ":", end], entry)?;
+    }
+    check_apart(dice, pairs - own * entries.len() as u64, &["row:", ":"], &functions)
 }

@@ -21,6 +21,8 @@ impl<T: Arg> Arg for Option<T> {
     fn read(written: &str) -> Option<Self> {
         match written.strip_prefix('~') {
             Some("") => Some(None),
+            // A `~` is written before another one alone.
+            Some(inner) if !inner.starts_with('~') => None,
             Some(inner) => T::read(inner).map(Some),
             None => T::read(written).map(Some),
         }

@@ -33,6 +33,7 @@ pub(crate) const SHAPES: &[Shape] = &[
     companions::of_fields,
     companions::of_derived_types,
     companions::of_derived_generics,
+    companions::of_types_and_versions,
     |dice, pairs| written::<(String, String)>(dice, pairs, &["s:", ":", ""]),
     |dice, pairs| written::<(String, String, String)>(dice, pairs, &["{", "}{", "}:", ""]),
     |dice, pairs| written::<(String, String)>(dice, pairs, &["{loc", " -:- ", ":lock"]),

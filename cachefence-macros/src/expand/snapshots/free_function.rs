@@ -8,6 +8,11 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
         ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
         ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
         ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+        ::cachefence::__private::KeyWriter::enclosing(
+            &mut __cachefence_key,
+            &|| {},
+            "::get_user::{{closure}}::{{closure}}",
+        );
         ::cachefence::__private::Call::new(
                 ::cachefence::__private::installed(),
                 __cachefence_key,
@@ -57,6 +62,11 @@ pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+    ::cachefence::__private::KeyWriter::enclosing(
+        &mut __cachefence_key,
+        &|| {},
+        "::get_user::{{closure}}::{{closure}}",
+    );
     ::cachefence::__private::Call::new(
             ::cachefence::__private::installed(),
             __cachefence_key,

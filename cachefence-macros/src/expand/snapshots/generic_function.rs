@@ -13,6 +13,11 @@ where
         ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &at);
         ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
         ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &name.as_ref());
+        ::cachefence::__private::KeyWriter::enclosing(
+            &mut __cachefence_key,
+            &|| {},
+            "::rows::{{closure}}::{{closure}}",
+        );
         ::cachefence::__private::Call::new(
                 ::cachefence::__private::installed(),
                 __cachefence_key,
@@ -61,6 +66,11 @@ pub(crate) fn rows_entry<'a, K: KeyPart, const N: usize>(
     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &at);
     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &name.as_ref());
+    ::cachefence::__private::KeyWriter::enclosing(
+        &mut __cachefence_key,
+        &|| {},
+        "::rows::{{closure}}::{{closure}}",
+    );
     ::cachefence::__private::Call::new(
             ::cachefence::__private::installed(),
             __cachefence_key,

@@ -12,6 +12,8 @@ mod refresh;
 mod the_companion;
 mod the_crate;
 mod ttl;
+mod types;
+mod version;
 mod what_is_cached;
 
 use std::fmt;

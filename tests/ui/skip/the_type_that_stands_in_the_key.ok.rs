@@ -1,0 +1,14 @@
+use cachefence::cachefence;
+
+struct Users;
+
+impl Users {
+    const NAME: &str = "users";
+
+    #[cachefence(key = "<Self::NAME>:<id>", ttl = 60)]
+    async fn row(id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "page:<at>:<SIZE>", ttl = 60)]
+async fn page<const SIZE: usize>(at: usize) -> usize {
+    at * SIZE
+}
+
+fn main() {}
