@@ -24,40 +24,36 @@ pub(crate) fn local(name: &str) -> Ident {
 /// Builds the call.
 ///
 /// ```text
-/// key = "user:<tenant>:<user.id()>", ttl = 60, beta = cfg.beta, cache = self.cache
+/// key = "user:<tenant>:<user.id()>", ttl = 60, beta = cfg.beta, cache = cfg.cache
 ///
 ///     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<user.id()>");
-///     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
-///     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
-///     ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-///     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &user.id());
-///     ::cachefence::__private::KeyWriter::enclosing(&mut __cachefence_key, &|| {}, "::get_user::{{closure}}::{{closure}}");
+///     ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, "user:", &tenant);
+///     ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, ":", &user.id());
+///     ::cachefence::__private::KeyWriter::enclosing(&mut __cachefence_key, || {}, "::get_user::{{closure}}::{{closure}}");
 /// and
-///     ::cachefence::__private::Call::new(match &(self.cache) { chosen => ::cachefence::__private::cache(chosen) }, __cachefence_key)
+///     ::cachefence::__private::Call::new(match &(cfg.cache) { chosen => ::cachefence::__private::cache(chosen) }, __cachefence_key)
 ///         .ttl(::cachefence::__private::Duration::new(60, 0))
 ///         .beta(cfg.beta)
 /// ```
+///
+/// Without `cache` it begins with `::cachefence::__private::Call::installed(__cachefence_key)`.
 pub(crate) fn build(model: &Model) -> CallTokens {
     let krate = &model.krate;
     let variable = local("key");
     let statements = render_key(model, &model.key, &variable);
-    let cache = match &model.cache {
-        None => quote!(#krate::__private::installed()),
+    let call = match &model.cache {
+        None => quote!(#krate::__private::Call::installed(#variable)),
         Some(cache) => {
             let at = Span::mixed_site().located_at(cache.span());
             // A `match` keeps the expected type out of the user's expression, whose type is inferred by itself.
             let mut chosen = local("chosen");
             chosen.set_span(at);
-            quote_spanned!(at=> match &(#cache) { #chosen => #krate::__private::cache(#chosen) })
+            let cache = quote_spanned!(at=> match &(#cache) { #chosen => #krate::__private::cache(#chosen) });
+            quote!(#krate::__private::Call::new(#cache, #variable))
         }
     };
     let settings = model.settings.iter().map(|setting| set(model, setting));
-    CallTokens {
-        statements,
-        call: quote! {
-            #krate::__private::Call::new(#cache, #variable) #(#settings)*
-        },
-    }
+    CallTokens { statements, call: quote!(#call #(#settings)*) }
 }
 
 /// Writes the template's segments into a `KeyWriter`, which keeps the template as the label of errors and events.
@@ -67,20 +63,29 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
     // part of a key there.
     let at = Span::mixed_site().located_at(key.literal.span());
     let label = Literal::string(&key.template.source);
-    let parts = key.parts.iter().map(|part| match part {
-        Part::Text(text) => {
-            let text = Literal::string(text);
-            quote_spanned!(at=> #krate::__private::KeyWriter::literal(&mut #variable, #text);)
+    let mut writes = TokenStream::new();
+    let mut text = None;
+    // Called by its path, because a trait in the user's scope may give every type a method of the same name. One call writes a
+    // value and the text before it, because each call costs the compiler time.
+    for part in &key.parts {
+        match (part, text.take()) {
+            (Part::Text(next), _) => text = Some(Literal::string(next)),
+            (Part::Value(place), None) => writes.extend(
+                quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place);),
+            ),
+            (Part::Value(place), Some(text)) => writes.extend(quote_spanned! {at=>
+                #krate::__private::KeyWriter::part_after(&mut #variable, #text, &#place);
+            }),
         }
-        // Called by its path, because a trait in the user's scope may give every type a method of the same name.
-        Part::Value(place) => {
-            quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place);)
-        }
-    });
+    }
+    let end = text.map(
+        |text| quote_spanned!(at=> #krate::__private::KeyWriter::literal(&mut #variable, #text);),
+    );
     let enclosing = enclosing(model, at, variable);
     quote_spanned! {at=>
         let mut #variable = #krate::__private::KeyWriter::new(#label);
-        #(#parts)*
+        #writes
+        #end
         #enclosing
     }
 }
@@ -98,7 +103,7 @@ fn enclosing(model: &Model, at: Span, variable: &Ident) -> Option<TokenStream> {
     (!is_covered).then(|| {
         let name = model.item.signature.ident.unraw();
         let tail = Literal::string(&format!("::{name}::{{{{closure}}}}::{{{{closure}}}}"));
-        quote_spanned!(at=> #krate::__private::KeyWriter::enclosing(&mut #variable, &|| {}, #tail);)
+        quote_spanned!(at=> #krate::__private::KeyWriter::enclosing(&mut #variable, || {}, #tail);)
     })
 }
 

@@ -12,6 +12,7 @@ use crate::cache::CacheFence;
 use crate::convert::Convert;
 use crate::entry::Entry;
 use crate::fetch::{BoxedBody, Fetch};
+use crate::installed::installed;
 use crate::key::KeyWriter;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::Policy;
@@ -26,6 +27,14 @@ use crate::share::{KeepError, Share};
 pub struct Call<T, C> {
     cache: C,
     request: Request<T>,
+}
+
+impl<T> Call<T, &'static CacheFence> {
+    /// The call whose key is `key`, in the default cache.
+    #[inline]
+    pub fn installed(key: KeyWriter) -> Self {
+        Self::new(installed(), key)
+    }
 }
 
 impl<T, C: Borrow<CacheFence>> Call<T, C> {

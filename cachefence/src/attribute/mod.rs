@@ -17,8 +17,3 @@ pub use crate::key::{KeyWriter, write_fields};
 pub fn cache(cache: &CacheFence) -> CacheFence {
     cache.clone()
 }
-
-/// The default cache.
-pub fn installed() -> &'static CacheFence {
-    crate::installed::installed()
-}

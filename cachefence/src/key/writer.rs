@@ -41,13 +41,20 @@ impl KeyWriter {
         self.failed |= part.failed();
     }
 
+    /// Appends literal text, and an interpolated value after it.
+    #[inline]
+    pub fn part_after(&mut self, text: &str, value: &(impl KeyPart + ?Sized)) {
+        self.literal(text);
+        self.part(value);
+    }
+
     /// Appends `~` and a hash of the type that encloses the function in which `_closure` stands, if that type is generic or has a
     /// trait. No part holds a `~` before a digit, so a hash is no part's end.
     ///
     /// `plain` is how the name of a closure ends in the function, if the function has no parameters of its own. It only makes this
     /// fast where there is nothing to append: the compiler knows both texts, and leaves nothing of the comparison.
     #[inline]
-    pub fn enclosing<F>(&mut self, _closure: &F, plain: &str) {
+    pub fn enclosing<F>(&mut self, _closure: F, plain: &str) {
         let name = type_name::<F>();
         let path = name.strip_suffix(plain).map(str::as_bytes);
         if path.is_none_or(|path| path.last() == Some(&b'>')) {
@@ -104,7 +111,7 @@ mod tests {
         let (mut plain, mut named_otherwise) = (KeyWriter::new("k"), KeyWriter::new("k"));
         for (writer, tail) in [(&mut plain, "{{closure}}"), (&mut named_otherwise, "other")] {
             writer.literal("k");
-            writer.enclosing(&|| {}, tail);
+            writer.enclosing(|| {}, tail);
         }
         assert_eq!(plain.finish("").0.as_str(), "k");
         assert_eq!(named_otherwise.finish("").0.as_str(), "k");

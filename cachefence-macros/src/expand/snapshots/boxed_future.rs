@@ -13,14 +13,17 @@ where
             let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
                 "row:<self.table>:<id>",
             );
-            ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
-            ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &self.table);
-            ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-            ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
-            ::cachefence::__private::Call::new(
-                    ::cachefence::__private::installed(),
-                    __cachefence_key,
-                )
+            ::cachefence::__private::KeyWriter::part_after(
+                &mut __cachefence_key,
+                "row:",
+                &self.table,
+            );
+            ::cachefence::__private::KeyWriter::part_after(
+                &mut __cachefence_key,
+                ":",
+                &id,
+            );
+            ::cachefence::__private::Call::installed(__cachefence_key)
                 .ttl(::cachefence::__private::Duration::new(60, 0))
         })();
         let __cachefence_kind = {
@@ -65,14 +68,13 @@ fn load_entry<'life0>(&'life0 self, id: u64) -> ::cachefence::Entry<Row> {
     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
         "row:<self.table>:<id>",
     );
-    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
-    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &self.table);
-    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
-    ::cachefence::__private::Call::new(
-            ::cachefence::__private::installed(),
-            __cachefence_key,
-        )
+    ::cachefence::__private::KeyWriter::part_after(
+        &mut __cachefence_key,
+        "row:",
+        &self.table,
+    );
+    ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, ":", &id);
+    ::cachefence::__private::Call::installed(__cachefence_key)
         .ttl(::cachefence::__private::Duration::new(60, 0))
         .into_entry()
 }

@@ -4,19 +4,18 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
         let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
             "user:<tenant>:<id>",
         );
-        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
-        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
-        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+        ::cachefence::__private::KeyWriter::part_after(
+            &mut __cachefence_key,
+            "user:",
+            &tenant,
+        );
+        ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, ":", &id);
         ::cachefence::__private::KeyWriter::enclosing(
             &mut __cachefence_key,
-            &|| {},
+            || {},
             "::get_user::{{closure}}::{{closure}}",
         );
-        ::cachefence::__private::Call::new(
-                ::cachefence::__private::installed(),
-                __cachefence_key,
-            )
+        ::cachefence::__private::Call::installed(__cachefence_key)
             .ttl(::cachefence::__private::Duration::new(60, 0))
             .beta(2.0)
     })();
@@ -58,19 +57,18 @@ pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
         "user:<tenant>:<id>",
     );
-    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "user:");
-    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &tenant);
-    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
+    ::cachefence::__private::KeyWriter::part_after(
+        &mut __cachefence_key,
+        "user:",
+        &tenant,
+    );
+    ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, ":", &id);
     ::cachefence::__private::KeyWriter::enclosing(
         &mut __cachefence_key,
-        &|| {},
+        || {},
         "::get_user::{{closure}}::{{closure}}",
     );
-    ::cachefence::__private::Call::new(
-            ::cachefence::__private::installed(),
-            __cachefence_key,
-        )
+    ::cachefence::__private::Call::installed(__cachefence_key)
         .ttl(::cachefence::__private::Duration::new(60, 0))
         .beta(2.0)
         .into_entry()

@@ -11,17 +11,17 @@ where
             "<at>:<name.as_ref()>",
         );
         ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &at);
-        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &name.as_ref());
+        ::cachefence::__private::KeyWriter::part_after(
+            &mut __cachefence_key,
+            ":",
+            &name.as_ref(),
+        );
         ::cachefence::__private::KeyWriter::enclosing(
             &mut __cachefence_key,
-            &|| {},
+            || {},
             "::rows::{{closure}}::{{closure}}",
         );
-        ::cachefence::__private::Call::new(
-                ::cachefence::__private::installed(),
-                __cachefence_key,
-            )
+        ::cachefence::__private::Call::installed(__cachefence_key)
             .ttl(::cachefence::__private::Duration::new(5400, 0))
     })();
     let __cachefence_kind = {
@@ -64,17 +64,17 @@ pub(crate) fn rows_entry<'a, K: KeyPart, const N: usize>(
         "<at>:<name.as_ref()>",
     );
     ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &at);
-    ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, ":");
-    ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &name.as_ref());
+    ::cachefence::__private::KeyWriter::part_after(
+        &mut __cachefence_key,
+        ":",
+        &name.as_ref(),
+    );
     ::cachefence::__private::KeyWriter::enclosing(
         &mut __cachefence_key,
-        &|| {},
+        || {},
         "::rows::{{closure}}::{{closure}}",
     );
-    ::cachefence::__private::Call::new(
-            ::cachefence::__private::installed(),
-            __cachefence_key,
-        )
+    ::cachefence::__private::Call::installed(__cachefence_key)
         .ttl(::cachefence::__private::Duration::new(5400, 0))
         .into_entry()
 }

@@ -9,10 +9,12 @@ where
         let mut __cachefence_key = fence::__private::KeyWriter::new(
             "{<self.org.id()>}:<page.0>",
         );
-        fence::__private::KeyWriter::literal(&mut __cachefence_key, "{");
-        fence::__private::KeyWriter::part(&mut __cachefence_key, &self.org.id());
-        fence::__private::KeyWriter::literal(&mut __cachefence_key, "}:");
-        fence::__private::KeyWriter::part(&mut __cachefence_key, &page.0);
+        fence::__private::KeyWriter::part_after(
+            &mut __cachefence_key,
+            "{",
+            &self.org.id(),
+        );
+        fence::__private::KeyWriter::part_after(&mut __cachefence_key, "}:", &page.0);
         fence::__private::Call::new(
                 match &(self.cache) {
                     __cachefence_chosen => fence::__private::cache(__cachefence_chosen),
@@ -61,10 +63,8 @@ where
     let mut __cachefence_key = fence::__private::KeyWriter::new(
         "{<self.org.id()>}:<page.0>",
     );
-    fence::__private::KeyWriter::literal(&mut __cachefence_key, "{");
-    fence::__private::KeyWriter::part(&mut __cachefence_key, &self.org.id());
-    fence::__private::KeyWriter::literal(&mut __cachefence_key, "}:");
-    fence::__private::KeyWriter::part(&mut __cachefence_key, &page.0);
+    fence::__private::KeyWriter::part_after(&mut __cachefence_key, "{", &self.org.id());
+    fence::__private::KeyWriter::part_after(&mut __cachefence_key, "}:", &page.0);
     fence::__private::Call::new(
             match &(self.cache) {
                 __cachefence_chosen => fence::__private::cache(__cachefence_chosen),

@@ -1,12 +1,12 @@
 async fn load(&self, id: u64) -> Self::Row {
     let __cachefence_call = (|| {
         let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("row:<id>");
-        ::cachefence::__private::KeyWriter::literal(&mut __cachefence_key, "row:");
-        ::cachefence::__private::KeyWriter::part(&mut __cachefence_key, &id);
-        ::cachefence::__private::Call::new(
-                ::cachefence::__private::installed(),
-                __cachefence_key,
-            )
+        ::cachefence::__private::KeyWriter::part_after(
+            &mut __cachefence_key,
+            "row:",
+            &id,
+        );
+        ::cachefence::__private::Call::installed(__cachefence_key)
             .ttl(::cachefence::__private::Duration::new(0, 500000000))
             .wait_for_lock(::cachefence::__private::Duration::new(0, 0))
     })();
