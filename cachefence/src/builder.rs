@@ -207,7 +207,8 @@ impl Builder {
         self
     }
 
-    /// How values become bytes. [`Json`](crate::Json) by default.
+    /// How values become bytes. [`Json`](crate::Json) by default; the feature `messagepack` has another,
+    /// `MessagePack`.
     ///
     /// Entries in Redis that a codec of another name wrote count as missing.
     pub fn codec(mut self, codec: impl Codec) -> Self {

@@ -70,6 +70,8 @@ mod verify;
 pub use self::blocking::blocking;
 pub use self::builder::Builder;
 pub use self::cache::CacheFence;
+#[cfg(feature = "messagepack")]
+pub use self::codec::MessagePack;
 pub use self::codec::{Codec, Json};
 pub use self::entry::Entry;
 pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
@@ -81,6 +83,11 @@ pub use cachefence_macros::{KeyPart, cachefence};
 
 #[doc(hidden)]
 pub use self::attribute as __private;
+
+/// The examples of the page about values compile and run.
+#[cfg(all(doctest, feature = "messagepack"))]
+#[doc = include_str!("../docs/values.md")]
+struct Values;
 
 /// The README's examples compile and run.
 #[cfg(doctest)]

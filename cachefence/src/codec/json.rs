@@ -7,6 +7,7 @@ use serde::de::DeserializeSeed;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::Codec;
+use super::lost::Lost;
 use super::nulls::Walk;
 use crate::error::BoxError;
 
@@ -14,8 +15,10 @@ use crate::error::BoxError;
 ///
 /// JSON has one `null`, and only finite numbers. So encoding fails for a value that would be decoded as
 /// another one, wherever in the value that is: `Some(None)` and `Some(())` would become `None`; NaN and the
-/// infinities would become `None`, or not be decoded at all. Such a value is served and not cached, with a
-/// warning; to cache it, use another codec. All other floats are decoded to the last bit.
+/// infinities would become `None`, or not be decoded at all. Neither can it hold a map whose keys are neither text,
+/// numbers nor unit variants. Such a value is served and not cached, with a warning that says how to cache it. All
+/// other floats are decoded to the last bit. `docs/values.md` of this package says what each codec does with which
+/// value.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 
@@ -28,7 +31,7 @@ impl Codec for Json {
         let (bytes, nulls) = encode(value)?;
         // Most values hold no null, and are not looked at a second time.
         if nulls {
-            value.serialize(Walk)?;
+            value.serialize(Walk::Json)?;
         }
         Ok(bytes)
     }
@@ -50,17 +53,26 @@ pub(super) fn encode_once_compiled<T: Serialize>(value: &T) -> Result<Vec<u8>, B
     let (bytes, nulls) = encode(value)?;
     if nulls {
         let value: &dyn erased_serde::Serialize = value;
-        value.serialize(Walk)?;
+        value.serialize(Walk::Json)?;
     }
     Ok(bytes)
 }
 
 /// The text of `value`, and whether it holds a `null`.
-fn encode<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, bool), serde_json::Error> {
+fn encode<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, bool), BoxError> {
     let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
     let formatter = NoticingNulls(&mut nulls);
-    value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter)).map_err(why)?;
     Ok((bytes, nulls))
+}
+
+/// What `serde_json` says of keys, in words that can be told; anything else may quote the value.
+#[cold]
+fn why(error: serde_json::Error) -> BoxError {
+    const KEY: Lost = Lost::because(
+        "JSON's keys are text, numbers and unit variants; use another codec, such as `MessagePack`",
+    );
+    if error.to_string() == "key must be a string" { KEY.into() } else { error.into() }
 }
 
 /// Formats as compactly as `serde_json` does, and says whether a `null` was written.
@@ -126,7 +138,7 @@ mod tests {
     #[track_caller]
     fn refused<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
         let error = Json.encode(&value).unwrap_err().to_string();
-        assert!(error.contains("use another codec"), "{error}");
+        assert!(error.contains("use an"), "{error}"); // another codec, or an enum
         // Encoded by `serde_json` itself, the value would not be decoded as it was.
         let bytes = serde_json::to_vec(&value).unwrap();
         let back: Option<T> = serde_json::from_slice(&bytes).ok();

@@ -3,10 +3,15 @@
 //! A [`Codec`] is any serde format. A cache holds an [`AnyCodec`], since the codec is not part of its type.
 
 mod json;
+mod lost;
+#[cfg(feature = "messagepack")]
+mod messagepack;
 mod nulls;
 mod thin;
 #[cfg(test)]
 mod thin_tests;
+#[cfg(all(test, feature = "messagepack"))]
+mod values_tests;
 
 use std::marker::PhantomData;
 
@@ -14,6 +19,8 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 
 pub use self::json::Json;
+#[cfg(feature = "messagepack")]
+pub use self::messagepack::MessagePack;
 use self::thin::{Fill, Seed, fill, unused};
 use crate::error::BoxError;
 
@@ -120,9 +127,10 @@ impl AnyCodec {
     }
 }
 
-/// Why [`Json`] refuses a value, if that is what the error of an encoding says. It quotes nothing of the value.
+/// Why a codec of this crate refuses a value, if that is what the error of an encoding says. It quotes nothing of
+/// the value.
 pub(crate) fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
-    error.downcast_ref::<nulls::Lost>()?.reason()
+    error.downcast_ref::<lost::Lost>()?.reason()
 }
 
 /// A codec's name as it stands in an entry: the lower half of its xxh3.

@@ -1,55 +1,47 @@
-//! Finds the values that JSON writes as `null` and that cannot be decoded as they were.
+//! Finds the values that a format writes as its null and that cannot be decoded as they were.
 
-use std::borrow::Cow;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::Serialize;
 use serde::ser::{
-    self, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Why a value cannot be decoded from JSON as it was.
-#[derive(Debug)]
-pub(super) struct Lost(Cow<'static, str>);
+use super::lost::Lost;
 
-const FLOAT: Lost = Lost(Cow::Borrowed("JSON has neither NaN nor infinities; use another codec"));
+const JSON_FLOAT: Lost =
+    Lost::because("JSON has neither NaN nor infinities; use another codec, such as `MessagePack`");
 
-const SOME: Lost = Lost(Cow::Borrowed(
+const JSON_SOME: Lost = Lost::because(
     "JSON has one null, so a `Some` that holds one, such as `Some(None)`, would come back as `None`; use \
-     another codec",
-));
+     an enum of your own in place of the inner `Option`",
+);
 
-impl Lost {
-    /// The reason, if it is one of this module and not an error of the value's own.
-    pub(super) fn reason(&self) -> Option<&'static str> {
-        match self.0 {
-            Cow::Borrowed(reason) => Some(reason),
-            Cow::Owned(_) => None,
-        }
-    }
+const MESSAGE_PACK_SOME: Lost = Lost::because(
+    "MessagePack has one nil, so a `Some` that holds one, such as `Some(None)`, would come back as `None`; use \
+     an enum of your own in place of the inner `Option`",
+);
+
+/// Walks through a value without writing anything, and says whether the value is a null of this format. A null that
+/// stands by itself is decoded as it was, as `None` or `()`; a null inside a `Some` is not.
+#[derive(Clone, Copy)]
+pub(super) enum Walk {
+    /// Has no NaN and no infinities, writes a unit struct as null, and has text for keys.
+    Json,
+    /// Has every float, writes a unit struct as an empty array, and has keys of any type.
+    #[cfg_attr(not(feature = "messagepack"), allow(dead_code))]
+    MessagePack,
 }
 
-impl Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Walk {
+    fn float(self, is_finite: bool) -> Result<bool, Lost> {
+        if is_finite || matches!(self, Self::MessagePack) { Ok(false) } else { Err(JSON_FLOAT) }
     }
 }
-
-impl std::error::Error for Lost {}
-
-impl ser::Error for Lost {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(Cow::Owned(message.to_string()))
-    }
-}
-
-/// Walks through a value without writing anything, and says whether the value is a null. A null that stands by itself
-/// is decoded as it was, as `None` or `()`; a null inside a `Some` is not.
-pub(super) struct Walk;
 
 /// Walks through the elements or fields of a value.
-pub(super) struct Each;
+pub(super) struct Each(Walk);
 
 macro_rules! not_null {
     ($($method:ident($($ty:ty),*);)*) => {$(
@@ -64,7 +56,7 @@ macro_rules! holds_others {
         type $each = Each;
 
         fn $method(self, $(_: $ty),*) -> Result<Each, Lost> {
-            Ok(Each)
+            Ok(Each(self))
         }
     )*};
 }
@@ -102,11 +94,11 @@ impl Serializer for Walk {
     }
 
     fn serialize_f32(self, value: f32) -> Result<bool, Lost> {
-        if value.is_finite() { Ok(false) } else { Err(FLOAT) }
+        self.float(value.is_finite())
     }
 
     fn serialize_f64(self, value: f64) -> Result<bool, Lost> {
-        if value.is_finite() { Ok(false) } else { Err(FLOAT) }
+        self.float(value.is_finite())
     }
 
     fn serialize_none(self) -> Result<bool, Lost> {
@@ -118,11 +110,15 @@ impl Serializer for Walk {
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<bool, Lost> {
-        Ok(true)
+        Ok(matches!(self, Self::Json))
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<bool, Lost> {
-        if value.serialize(self)? { Err(SOME) } else { Ok(false) }
+        match self {
+            _ if !value.serialize(self)? => Ok(false),
+            Self::Json => Err(JSON_SOME),
+            Self::MessagePack => Err(MESSAGE_PACK_SOME),
+        }
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -155,7 +151,7 @@ macro_rules! each {
             type Error = Lost;
 
             fn $method<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Result<(), Lost> {
-                value.serialize(Walk).map(drop)
+                value.serialize(self.0).map(drop)
             }
 
             fn end(self) -> Result<bool, Lost> {
@@ -178,13 +174,16 @@ impl SerializeMap for Each {
     type Ok = bool;
     type Error = Lost;
 
-    // No key of a map is a null, because JSON's keys are strings.
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, _: &T) -> Result<(), Lost> {
-        Ok(())
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Lost> {
+        match self.0 {
+            // JSON's keys are text, so none of them is a null.
+            Walk::Json => Ok(()),
+            Walk::MessagePack => key.serialize(self.0).map(drop),
+        }
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Lost> {
-        value.serialize(Walk).map(drop)
+        value.serialize(self.0).map(drop)
     }
 
     fn end(self) -> Result<bool, Lost> {

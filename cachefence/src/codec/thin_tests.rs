@@ -45,6 +45,16 @@ fn comes_back_in<T: Serialize + DeserializeOwned + PartialEq + Debug>(
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     comes_back_in(Json, value);
     comes_back_in(Postcard, value);
+    #[cfg(feature = "messagepack")]
+    comes_back_in(super::MessagePack, value);
+}
+
+/// By the formats that say what stands in them.
+#[track_caller]
+fn comes_back_undemanded<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    comes_back_in(Json, value);
+    #[cfg(feature = "messagepack")]
+    comes_back_in(super::MessagePack, value);
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +101,8 @@ fn numbers_and_text_come_back() {
     comes_back(&[0.1f32, f32::MIN_POSITIVE, f32::MAX, -0.0]);
     comes_back(&[0.1, f64::MIN_POSITIVE, f64::MAX, -0.0]);
     comes_back_in(Postcard, &[f32::INFINITY, f32::NEG_INFINITY]);
+    #[cfg(feature = "messagepack")]
+    comes_back_in(super::MessagePack, &[f32::INFINITY, f32::NEG_INFINITY]);
     comes_back(&('\0', '🦀', String::from("two"), Cow::Borrowed("three")));
     comes_back(&serde_bytes::ByteBuf::from([0, 255]));
     comes_back(&(Duration::from_nanos(1), ()));
@@ -148,19 +160,20 @@ enum Untagged {
 fn a_type_that_takes_whatever_comes_does_so() {
     let others = serde_json::json!({ "a": [null, true, -1, 1.5, "b"], "c": {} });
     let serde_json::Value::Object(others) = others else { unreachable!() };
-    comes_back_in(Json, &Flat { id: 1, named: named(), others: others.into_iter().collect() });
-    comes_back_in(Json, &[Tagged::Unit, Tagged::Newtype(named()), Tagged::Struct { id: u64::MAX }]);
-    comes_back_in(
-        Json,
-        &[
-            Untagged::Unit,
-            Untagged::Number(-1),
-            Untagged::Float(0.1),
-            Untagged::Text('ß'),
-            Untagged::Tuple(1, None),
-            Untagged::Struct { id: 1 },
-        ],
-    );
+    comes_back_undemanded(&Flat { id: 1, named: named(), others: others.into_iter().collect() });
+    comes_back_undemanded(&[
+        Tagged::Unit,
+        Tagged::Newtype(named()),
+        Tagged::Struct { id: u64::MAX },
+    ]);
+    comes_back_undemanded(&[
+        Untagged::Unit,
+        Untagged::Number(-1),
+        Untagged::Float(0.1),
+        Untagged::Text('ß'),
+        Untagged::Tuple(1, None),
+        Untagged::Struct { id: 1 },
+    ]);
 }
 
 #[test]

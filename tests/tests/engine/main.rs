@@ -3,6 +3,7 @@
 //! One program: every file here would cost a link of its own.
 
 mod cancellation;
+mod codecs;
 mod detached;
 mod failing_leaders;
 mod handover;
