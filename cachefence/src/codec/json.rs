@@ -7,7 +7,7 @@ use serde::de::DeserializeSeed;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::Codec;
-use super::lost::Lost;
+use super::lost::{DEEPEST, Lost, TOO_DEEP};
 use super::nulls::Walk;
 use crate::error::BoxError;
 
@@ -16,7 +16,7 @@ use crate::error::BoxError;
 /// JSON has one `null`, and only finite numbers. So encoding fails for a value that would be decoded as
 /// another one, wherever in the value that is: `Some(None)` and `Some(())` would become `None`; NaN and the
 /// infinities would become `None`, or not be decoded at all. Neither can it hold a map whose keys are neither text,
-/// numbers nor unit variants. Such a value is served and not cached, with a warning that says how to cache it. All
+/// numbers nor unit variants, and what is nested more than 127 levels deep could not be decoded. Such a value is served and not cached, with a warning that says how to cache it. All
 /// other floats are decoded to the last bit. `docs/values.md` of this package says what each codec does with which
 /// value.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,10 +60,10 @@ pub(super) fn encode_once_compiled<T: Serialize>(value: &T) -> Result<Vec<u8>, B
 
 /// The text of `value`, and whether it holds a `null`.
 fn encode<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, bool), BoxError> {
-    let (mut bytes, mut nulls) = (Vec::with_capacity(128), false);
-    let formatter = NoticingNulls(&mut nulls);
+    let (mut bytes, mut noticed) = (Vec::with_capacity(128), Noticed::default());
+    let formatter = Noticing(&mut noticed);
     value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter)).map_err(why)?;
-    Ok((bytes, nulls))
+    if noticed.too_deep { Err(TOO_DEEP.into()) } else { Ok((bytes, noticed.nulls)) }
 }
 
 /// What `serde_json` says of keys, in words that can be told; anything else may quote the value.
@@ -75,13 +75,52 @@ fn why(error: serde_json::Error) -> BoxError {
     if error.to_string() == "key must be a string" { KEY.into() } else { error.into() }
 }
 
-/// Formats as compactly as `serde_json` does, and says whether a `null` was written.
-struct NoticingNulls<'a>(&'a mut bool);
+/// What is to be known of a text before it may be stored.
+#[derive(Default)]
+struct Noticed {
+    nulls: bool,
+    levels: usize,
+    too_deep: bool,
+}
 
-impl Formatter for NoticingNulls<'_> {
+impl Noticed {
+    fn enter(&mut self) {
+        self.levels += 1;
+        self.too_deep |= self.levels > DEEPEST;
+    }
+
+    fn leave(&mut self) {
+        self.levels = self.levels.saturating_sub(1);
+    }
+}
+
+/// Formats as compactly as `serde_json` does, and notices whether a `null` is written and how deep the text is nested.
+struct Noticing<'a>(&'a mut Noticed);
+
+impl Formatter for Noticing<'_> {
     fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        *self.0 = true;
+        self.0.nulls = true;
         writer.write_all(b"null")
+    }
+
+    fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.enter();
+        writer.write_all(b"[")
+    }
+
+    fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.leave();
+        writer.write_all(b"]")
+    }
+
+    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.enter();
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.leave();
+        writer.write_all(b"}")
     }
 }
 
@@ -138,11 +177,33 @@ mod tests {
     #[track_caller]
     fn refused<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
         let error = Json.encode(&value).unwrap_err().to_string();
-        assert!(error.contains("use an"), "{error}"); // another codec, or an enum
+        // Another codec, an enum, or fewer levels.
+        assert!(error.contains("; use an") || error.contains("; nest less"), "{error}");
         // Encoded by `serde_json` itself, the value would not be decoded as it was.
         let bytes = serde_json::to_vec(&value).unwrap();
         let back: Option<T> = serde_json::from_slice(&bytes).ok();
         assert_ne!(back, Some(value));
+    }
+
+    #[test]
+    fn what_is_nested_comes_back_down_to_the_limit_and_is_refused_below() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Tree {
+            Leaf(Vec<Tree>),
+            Pair { left: Box<Tree> },
+        }
+
+        /// With so many variants in each other, each of which is two levels.
+        fn tree(variants: usize) -> Tree {
+            (1..variants).fold(Tree::Leaf(vec![]), |inner, variant| match variant % 2 {
+                0 => Tree::Leaf(vec![inner, Tree::Leaf(vec![])]),
+                _ => Tree::Pair { left: Box::new(inner) },
+            })
+        }
+        comes_back(tree(63));
+        comes_back(vec![tree(63), tree(63)]);
+        refused(tree(64));
+        refused(vec![vec![tree(63)]]);
     }
 
     fn deep(with: impl FnOnce(&mut Deep)) -> Deep {

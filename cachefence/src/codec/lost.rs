@@ -5,6 +5,13 @@ use std::fmt::{self, Display};
 
 use serde::ser;
 
+/// How deep lists, maps, structs and variants may be nested: as deep as `serde_json` decodes.
+pub(super) const DEEPEST: usize = 127;
+
+pub(super) const TOO_DEEP: Lost = Lost::because(
+    "it is nested more than 127 levels deep, and could not be decoded; nest less, or store its parts in a list",
+);
+
 /// Why a value could not be decoded as it was.
 #[derive(Debug)]
 pub(super) struct Lost(Cow<'static, str>);

@@ -549,6 +549,7 @@ fn the_page_says_why_a_value_is_refused() {
         why(&json, json.encode(&Some(()))),
         why(&json, json.encode(&f64::NAN)),
         why(&json, json.encode(&BTreeMap::from([((1, 2), 3)]))),
+        why(&json, json.encode(&nested)),
         why(&messagepack, messagepack.encode(&Some(()))),
         why(&messagepack, messagepack.encode(&nested)),
         why(&messagepack, messagepack.encode(&Lying(vec![1]))),

@@ -8,13 +8,9 @@ use serde::de::DeserializeSeed;
 
 use self::scan::{Malformed, holds_nil};
 use super::Codec;
-use super::lost::Lost;
+use super::lost::{Lost, TOO_DEEP};
 use super::nulls::Walk;
 use crate::error::BoxError;
-
-const TOO_DEEP: Lost = Lost::because(
-    "it is nested more than 127 levels deep, and could not be decoded; nest less, or store its parts in a list",
-);
 
 const WRONG_LENGTH: Lost = Lost::because(
     "a hand-written `Serialize` in it announces another number of elements or fields than it writes; mend it",

@@ -2,8 +2,7 @@
 
 use std::fmt::{self, Display};
 
-/// How deep arrays and maps may be nested: as deep as `serde_json` decodes.
-pub(super) const DEEPEST: usize = 127;
+use super::super::lost::DEEPEST;
 
 /// What is wrong with bytes that are not one value. The texts begin as those of JSON do, or end in what was expected,
 /// since an event tells no other part of a codec's words.

@@ -10,8 +10,8 @@ use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::SerializeSeq as _;
 use serde_bytes::ByteBuf;
 
+use super::super::lost::DEEPEST;
 use super::super::{AnyCodec, refusal};
-use super::scan::DEEPEST;
 use super::*;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
