@@ -16,7 +16,7 @@ const WRONG_LENGTH: Lost = Lost::because(
     "a hand-written `Serialize` in it announces another number of elements or fields than it writes; mend it",
 );
 
-/// `MessagePack`: what JSON holds, in fewer bytes, and bytes as they are.
+/// `MessagePack`: what JSON holds, mostly in fewer bytes, and bytes as they are.
 ///
 /// Needs the feature `messagepack`. Fields and variants are stored by name, so fields may be added and removed as in JSON,
 /// and the format counts as human-readable, so a type that tells such formats from others, an `IpAddr` for example,

@@ -33,69 +33,98 @@ impl std::error::Error for Malformed {}
 /// length that they tell is there, and nothing is nested deeper than [`DEEPEST`]. The decoder itself reserves
 /// memory by such lengths, does not count the levels of enums, and leaves what follows a value.
 pub(super) fn holds_nil(bytes: &[u8]) -> Result<bool, Malformed> {
-    let mut scan = Scan { rest: bytes, nil: false };
-    scan.value(DEEPEST)?;
-    if scan.rest.is_empty() { Ok(scan.nil) } else { Err(Malformed::Trailing) }
-}
-
-struct Scan<'a> {
-    rest: &'a [u8],
-    nil: bool,
-}
-
-impl Scan<'_> {
-    /// Reads one value, within which arrays and maps may be nested so many levels deep.
-    fn value(&mut self, levels: usize) -> Result<(), Malformed> {
-        let marker = self.number(1)?;
-        // How many bytes follow the marker and its length, and how many values.
-        let (bytes, values) = match marker {
-            0x00..=0x7f | 0xc2 | 0xc3 | 0xe0..=0xff => return Ok(()),
-            0xc0 => {
-                self.nil = true;
-                return Ok(());
-            }
-            0xc1 => return Err(Malformed::NoMarker),
-            0xa0..=0xbf => (marker & 0x1f, 0),
-            0xcc | 0xd0 => (1, 0),
-            0xcd | 0xd1 | 0xd4 => (2, 0),
-            0xd5 => (3, 0),
-            0xca | 0xce | 0xd2 => (4, 0),
-            0xd6 => (5, 0),
-            0xcb | 0xcf | 0xd3 => (8, 0),
-            0xd7 => (9, 0),
-            0xd8 => (17, 0),
-            0xc4 | 0xd9 => (self.number(1)?, 0),
-            0xc5 | 0xda => (self.number(2)?, 0),
-            0xc6 | 0xdb => (self.number(4)?, 0),
-            // An extension has a byte more, its type.
-            0xc7..=0xc9 => (self.number(1 << (marker - 0xc7))? + 1, 0),
-            0x90..=0x9f => (0, marker & 0x0f),
-            0x80..=0x8f => (0, 2 * (marker & 0x0f)),
-            0xdc => (0, self.number(2)?),
-            0xdd => (0, self.number(4)?),
-            0xde => (0, 2 * self.number(2)?),
-            _ => (0, 2 * self.number(4)?),
-        };
-        if matches!(marker, 0x80..=0x9f | 0xdc..=0xdf) {
-            let levels = levels.checked_sub(1).ok_or(Malformed::TooDeep)?;
-            for _ in 0..values {
-                self.value(levels)?;
-            }
+    let (mut rest, mut nil) = (Rest(bytes), false);
+    // How many values are left where this reads, and how many on each level around that.
+    let (mut left, mut around, mut level) = (1, [0; DEEPEST], 0_usize);
+    loop {
+        while left == 0 {
+            let Some(outer) = level.checked_sub(1) else {
+                return if rest.0.is_empty() { Ok(nil) } else { Err(Malformed::Trailing) };
+            };
+            level = outer;
+            left = around.get(level).copied().unwrap_or_default();
         }
-        self.take(bytes).map(drop)
+        left -= 1;
+        let values = match rest.skip_marker()? {
+            Marked::Nil => {
+                nil = true;
+                continue;
+            }
+            Marked::Bytes(bytes) => {
+                rest.skip(bytes)?;
+                continue;
+            }
+            Marked::Values(values) => values,
+        };
+        *around.get_mut(level).ok_or(Malformed::TooDeep)? = left;
+        (left, level) = (values, level + 1);
+    }
+}
+
+/// What a marker and the length behind it say of what follows.
+enum Marked {
+    Nil,
+    Bytes(u64),
+    Values(u64),
+}
+
+/// The bytes that are still to be read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn skip_marker(&mut self) -> Result<Marked, Malformed> {
+        let marker = u8::from_be_bytes(self.take()?);
+        Ok(match marker {
+            0x00..=0x7f | 0xc2 | 0xc3 | 0xe0..=0xff => Marked::Bytes(0),
+            0xa0..=0xbf => Marked::Bytes((marker & 0x1f).into()),
+            0x80..=0x8f => Marked::Values(2 * u64::from(marker & 0x0f)),
+            0x90..=0x9f => Marked::Values((marker & 0x0f).into()),
+            0xc0 => Marked::Nil,
+            0xc1 => return Err(Malformed::NoMarker),
+            0xcc | 0xd0 => Marked::Bytes(1),
+            0xcd | 0xd1 | 0xd4 => Marked::Bytes(2),
+            0xd5 => Marked::Bytes(3),
+            0xca | 0xce | 0xd2 => Marked::Bytes(4),
+            0xd6 => Marked::Bytes(5),
+            0xcb | 0xcf | 0xd3 => Marked::Bytes(8),
+            0xd7 => Marked::Bytes(9),
+            0xd8 => Marked::Bytes(17),
+            0xc4 | 0xd9 => Marked::Bytes(self.length_8()?),
+            0xc5 | 0xda => Marked::Bytes(self.length_16()?),
+            0xc6 | 0xdb => Marked::Bytes(self.length_32()?),
+            // An extension has a byte more, its type.
+            0xc7 => Marked::Bytes(self.length_8()? + 1),
+            0xc8 => Marked::Bytes(self.length_16()? + 1),
+            0xc9 => Marked::Bytes(self.length_32()? + 1),
+            0xdc => Marked::Values(self.length_16()?),
+            0xdd => Marked::Values(self.length_32()?),
+            0xde => Marked::Values(2 * self.length_16()?),
+            0xdf => Marked::Values(2 * self.length_32()?),
+        })
     }
 
-    /// The next bytes, as a number.
-    fn number(&mut self, bytes: u64) -> Result<u64, Malformed> {
-        let bytes = self.take(bytes)?.iter();
-        Ok(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    fn length_8(&mut self) -> Result<u64, Malformed> {
+        Ok(u8::from_be_bytes(self.take()?).into())
     }
 
-    fn take(&mut self, bytes: u64) -> Result<&[u8], Malformed> {
-        let bytes = usize::try_from(bytes).map_err(|_| Malformed::Truncated)?;
-        let (taken, rest) = self.rest.split_at_checked(bytes).ok_or(Malformed::Truncated)?;
-        self.rest = rest;
-        Ok(taken)
+    fn length_16(&mut self) -> Result<u64, Malformed> {
+        Ok(u16::from_be_bytes(self.take()?).into())
+    }
+
+    fn length_32(&mut self) -> Result<u64, Malformed> {
+        Ok(u32::from_be_bytes(self.take()?).into())
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Malformed::Truncated)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn skip(&mut self, bytes: u64) -> Result<(), Malformed> {
+        let rest = usize::try_from(bytes).ok().and_then(|bytes| self.0.get(bytes..));
+        self.0 = rest.ok_or(Malformed::Truncated)?;
+        Ok(())
     }
 }
 
