@@ -1,7 +1,5 @@
 //! The attribute's tokens, read into options.
 
-use std::time::Duration;
-
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
@@ -10,7 +8,7 @@ use syn::{Error, Expr, Lit, LitStr, Path, Result, Token};
 
 use crate::errors::Errors;
 use crate::suggest;
-use crate::value::{self, MILLISECOND, Setting, Value};
+use crate::value::{self, LONGEST, Setting, TIME, Value, WAIT, WINDOW};
 
 /// The options as written: each is well formed by itself, none has been held against the function yet.
 pub(crate) struct Args {
@@ -45,19 +43,17 @@ const OPTIONS: &[(&str, Read)] = &[
         args.key = Some(value::string(input)?);
         Ok(())
     }),
-    ("ttl", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("ttl", |args, name, input| args.set(name, value::time(input, &TIME))),
     ("ttl_of", |args, name, input| args.set(name, value::function(input))),
-    ("negative_ttl", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("negative_ttl", |args, name, input| args.set(name, value::time(input, &TIME))),
     ("jitter", |args, name, input| args.set(name, value::share(input))),
     ("beta", |args, name, input| args.set(name, value::number(input))),
-    ("lock_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("lock_timeout", |args, name, input| args.set(name, value::time(input, &TIME))),
     // Zero is allowed: such a call never waits for another caller's load.
-    ("wait_for_lock", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
-    ("stale_while_revalidate", |args, name, input| {
-        args.set(name, value::time(input, Duration::ZERO))
-    }),
-    ("stale_if_error", |args, name, input| args.set(name, value::time(input, Duration::ZERO))),
-    ("recompute_timeout", |args, name, input| args.set(name, value::time(input, MILLISECOND))),
+    ("wait_for_lock", |args, name, input| args.set(name, value::time(input, &WAIT))),
+    ("stale_while_revalidate", |args, name, input| args.set(name, value::time(input, &WINDOW))),
+    ("stale_if_error", |args, name, input| args.set(name, value::time(input, &WINDOW))),
+    ("recompute_timeout", |args, name, input| args.set(name, value::time(input, &TIME))),
     ("detached", |args, name, input| {
         args.detached = Some(name);
         if input.is_empty() || input.peek(Token![,]) {
@@ -125,7 +121,28 @@ impl Args {
             errors.ok(leftover);
         }
         seen.check(errors);
+        args.check_windows(errors);
         args
+    }
+
+    /// A ttl and a stale window that are each within bounds may be too long together.
+    fn check_windows(&self, errors: &mut Errors) {
+        let literals = || {
+            self.settings.iter().filter_map(|setting| match setting.value {
+                Value::Duration(time) => Some((&setting.name, time)),
+                Value::Number(_) | Value::Expr(_) => None,
+            })
+        };
+        let Some((_, ttl)) = literals().find(|(name, _)| *name == "ttl") else { return };
+        for (name, window) in literals().filter(|(name, _)| name.to_string().starts_with("stale_"))
+        {
+            if ttl + window > LONGEST {
+                let message = format!(
+                    "together with the ttl, `{name}` can be at most 2^53 ms, some 285,000 years"
+                );
+                errors.at(name.span(), message);
+            }
+        }
     }
 
     /// Reads options, separated by commas, to the end.

@@ -1,5 +1,6 @@
 //! The values of options: a literal is checked here, any other expression is left to the compiler.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span};
@@ -44,6 +45,18 @@ impl Value {
 
 /// The shortest ttl and lease: Redis counts in whole milliseconds.
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// The longest of all times. The runtime has the same bounds, in its `bounds.rs`, for what is no literal.
+pub(crate) const LONGEST: Duration = Duration::from_millis(1 << 53);
+
+/// The bounds of most times.
+pub(crate) const TIME: RangeInclusive<Duration> = MILLISECOND..=LONGEST;
+
+/// The bounds of a time that may be zero.
+pub(crate) const WAIT: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
+
+/// The bounds of a stale window.
+pub(crate) const WINDOW: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(1 << 52);
 
 /// Reads `= expression`.
 pub(crate) fn assigned(input: ParseStream<'_>) -> Result<Expr> {
@@ -90,8 +103,8 @@ pub(crate) fn version(input: ParseStream<'_>) -> Result<u64> {
     })
 }
 
-/// Reads `= time`: seconds, a human string, or an expression; a literal below `least` is refused.
-pub(crate) fn time(input: ParseStream<'_>, least: Duration) -> Result<Value> {
+/// Reads `= time`: seconds, a human string, or an expression; a literal that is out of `bounds` is refused.
+pub(crate) fn time(input: ParseStream<'_>, bounds: &RangeInclusive<Duration>) -> Result<Value> {
     let expr = assigned(input)?;
     let Some(literal) = signed_literal(&expr) else {
         return Ok(Value::Expr(expr));
@@ -116,7 +129,11 @@ pub(crate) fn time(input: ParseStream<'_>, least: Duration) -> Result<Value> {
         }
     }
     .map_err(|mistake| refuse(&mistake.to_string()))?;
-    if duration < least {
+    if duration > *bounds.end() {
+        let power = bounds.end().as_millis().ilog2();
+        return Err(refuse(&format!("this time is too long: the longest here is 2^{power} ms")));
+    }
+    if duration < *bounds.start() {
         let message = if duration.is_zero() {
             "this cannot be 0"
         } else {
@@ -136,7 +153,7 @@ pub(crate) fn number(input: ParseStream<'_>) -> Result<Value> {
         }
         None => return Ok(Value::Expr(expr)),
         Some((sign, Lit::Int(number))) if matches!(number.suffix(), "" | "f64") => {
-            (sign, number.base10_parse()?)
+            (sign, finite(number.base10_parse()?, number.span())?)
         }
         Some((sign, Lit::Float(number))) if matches!(number.suffix(), "" | "f64") => {
             (sign, float(number)?)
@@ -237,12 +254,11 @@ fn integer(literal: &LitInt) -> Result<u64> {
 
 /// Reads a float, which must be finite: `1e999` parses as infinity.
 fn float(literal: &LitFloat) -> Result<f64> {
-    let value: f64 = literal.base10_parse()?;
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(Error::new(literal.span(), "this number is too large"))
-    }
+    finite(literal.base10_parse()?, literal.span())
+}
+
+fn finite(value: f64, span: Span) -> Result<f64> {
+    if value.is_finite() { Ok(value) } else { Err(Error::new(span, "this number is too large")) }
 }
 
 /// Refuses a suffix: `60s` is an integer literal to the lexer.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bounds;
 use crate::cache::CacheFence;
 use crate::chance::Chance;
 use crate::codec::{AnyCodec, Codec};
@@ -11,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::{Error, InvalidOption};
 use crate::key;
 use crate::observe::{Observe, Observers};
-use crate::options::{self, Policy};
+use crate::options::Policy;
 use crate::setters::policy_setters;
 #[cfg(feature = "redis")]
 use crate::store::redis::RedisStore;
@@ -156,7 +157,12 @@ impl Builder {
         &mut self.policy
     }
 
-    /// How long one load may take. An hour by default.
+    /// All options are checked when the cache is built.
+    fn within_bounds(self, _: bool) -> Self {
+        self
+    }
+
+    /// How long one load may take. An hour by default; between 1 ms and 2^53 ms.
     ///
     /// Past it a [detached](crate::Entry::get_or_set_detached) load is dropped, unless the caller that began it
     /// still waits, and the lease of any other is not renewed any more: its value goes to its own caller and is not
@@ -168,21 +174,21 @@ impl Builder {
     }
 
     /// How long a stale value is served without another try, once a recompute has failed. 1 second
-    /// by default.
+    /// by default; at most 2^53 ms.
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.policy.retry_after = pause;
         self
     }
 
-    /// The largest encoded value that is stored. 64 MiB by default. A larger one is served and not
-    /// cached.
+    /// The largest encoded value that is stored. 64 MiB by default; at least 1 byte. A larger one is served
+    /// and not cached.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.policy.max_value_bytes = bytes;
         self
     }
 
     /// How long all operations of the Redis store that one call waits for may take together, waiting for a
-    /// connection included. 250 ms by default; at least 1 ms. It is the most that Redis in trouble adds to a
+    /// connection included. 250 ms by default; between 1 ms and 2^53 ms. It is the most that Redis in trouble adds to a
     /// call.
     ///
     /// A load has three operations of the store, which share this limit, so it should allow for
@@ -259,7 +265,8 @@ impl Builder {
     /// ```
     pub fn build_lazy(self) -> Result<CacheFence, Error> {
         self.policy.check()?;
-        options::span("op_timeout", self.op_timeout)?;
+        bounds::OP_TIMEOUT.check(&self.op_timeout)?;
+        bounds::MAX_BYPASS.check(&self.most_bypassing)?;
         let observers = Arc::new(Observers::new(self.name, self.observers));
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
@@ -271,7 +278,6 @@ impl Builder {
             None => return Err(InvalidOption::missing("store").into()),
         };
         let store = timed(store, &observers);
-        options::at_least_one("max_bypass", self.most_bypassing)?;
         let engine = Engine::new(store, self.codec, self.chance, self.most_bypassing, observers);
         Ok(CacheFence::assemble(engine, self.policy, self.prefix))
     }

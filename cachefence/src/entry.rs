@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounds;
 use crate::cache::CacheFence;
 use crate::convert::ByHand;
 use crate::engine;
@@ -17,7 +18,7 @@ use crate::error::{Error, InvalidOption};
 use crate::fetch::{BoxedBody, Fetch};
 use crate::key::Key;
 use crate::lifetime::{Lifetime, Negative};
-use crate::options::{self, Policy};
+use crate::options::Policy;
 use crate::request::Request;
 use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{ByClone, ByTypeInArc, DecodeEach, Sharing};
@@ -321,8 +322,8 @@ impl<T> Entry<T> {
             return Err(Error::Encode(problem.into()));
         }
         let ttl = self.request.lifetime.of(value).ok_or_else(|| InvalidOption::missing("ttl"))?;
-        options::span("ttl", ttl)?;
         let stale = policy.stale.longest();
+        bounds::TTL_OF.check_with(ttl, stale)?;
         let value = NewValue { payload, delta: Duration::ZERO, ttl, stale };
         Ok(engine::set(engine, key, policy, value).await?)
     }
@@ -356,6 +357,14 @@ impl<T> Entry<T> {
 
     fn policy_mut(&mut self) -> &mut Policy {
         self.request.policy_mut(&self.cache)
+    }
+
+    #[inline]
+    fn within_bounds(mut self, is_within: bool) -> Self {
+        if !is_within {
+            self.request.out_of_bounds();
+        }
+        self
     }
 }
 

@@ -39,6 +39,7 @@
 #[doc(hidden)]
 pub mod attribute;
 mod blocking;
+mod bounds;
 mod builder;
 mod cache;
 mod chance;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::InvalidOption;
-use crate::options;
+use crate::bounds;
 
 /// The ttl of an entry's values: a fixed one, unless the value decides.
 pub(crate) struct Lifetime<T> {
@@ -22,13 +21,13 @@ impl<T> Lifetime<T> {
         Self { ttl: Some(ttl), ..Self::default() }
     }
 
-    /// Checks that every value has a ttl, and that a fixed one is within bounds. A ttl that depends
-    /// on the value can be checked only when there is a value.
-    pub(crate) fn check(&self) -> Result<(), InvalidOption> {
+    /// Whether every value has a ttl, and a fixed one is within bounds whatever the stale windows are. A ttl that
+    /// depends on the value can be checked only when there is a value.
+    #[inline]
+    pub(crate) fn is_usual(&self) -> bool {
         match self.ttl {
-            Some(ttl) => options::span("ttl", ttl),
-            None if self.ttl_of.is_some() => Ok(()),
-            None => Err(InvalidOption::missing("ttl")),
+            Some(ttl) => bounds::TTL.allow_with_any_window(ttl),
+            None => self.ttl_of.is_some(),
         }
     }
 
@@ -74,23 +73,12 @@ impl<T> Copy for Lifetime<T> {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{LONGEST, SHORTEST};
-
-    #[test]
-    fn a_ttl_is_within_what_redis_takes() {
-        let check = |ttl| Lifetime::<()>::fixed(ttl).check();
-        assert_eq!(check(SHORTEST), Ok(()));
-        assert_eq!(check(LONGEST), Ok(()));
-        for bad in [Duration::ZERO, Duration::from_nanos(999_999), LONGEST * 2, Duration::MAX] {
-            assert_eq!(check(bad).unwrap_err().option(), "ttl", "{bad:?}");
-        }
-    }
 
     #[test]
     fn without_a_ttl_the_value_has_to_decide() {
         let none = Lifetime::<Duration>::default();
-        assert_eq!(none.check(), Err(InvalidOption::missing("ttl")));
-        assert_eq!(Lifetime { ttl_of: Some(|value| *value), ..none }.check(), Ok(()));
+        assert!(!none.is_usual());
+        assert!(Lifetime { ttl_of: Some(|value| *value), ..none }.is_usual());
     }
 
     #[test]

@@ -1,15 +1,9 @@
-//! The options of a cache, of a function and of a call, with their defaults and bounds.
+//! The options of a cache, of a function and of a call, with their defaults.
 
 use std::time::Duration;
 
+use crate::bounds;
 use crate::error::InvalidOption;
-
-/// The shortest ttl and lease: Redis counts in whole milliseconds.
-pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
-
-/// The longest ttl and lease: 2^53 ms, some 285,000 years, is exact in Lua's numbers and leaves
-/// Redis room to add its own clock.
-pub(crate) const LONGEST: Duration = Duration::from_millis(1 << 53);
 
 /// All options of a call but its ttl: those of its cache, or those of its entry.
 #[derive(Debug, Clone, Copy)]
@@ -42,12 +36,37 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Checks the bounds of the options, before anything else is done with options that were given.
-    /// The options of a cache are checked once, when it is built.
+    /// Checks the bounds of all options.
     pub(crate) fn check(&self) -> Result<(), InvalidOption> {
-        factor("beta", self.beta)?;
-        share("jitter", self.jitter)?;
-        span("lock_timeout", self.lock_timeout)
+        bounds::BETA.check(&self.beta)?;
+        bounds::JITTER.check(&self.jitter)?;
+        bounds::LOCK_TIMEOUT.check(&self.lock_timeout)?;
+        bounds::WAIT_FOR_LOCK.check(&self.wait_for_lock)?;
+        bounds::LOAD_TIMEOUT.check(&self.load_timeout)?;
+        bounds::STALE_WHILE_REVALIDATE.check(&self.stale.while_revalidate)?;
+        bounds::STALE_IF_ERROR.check(&self.stale.if_error)?;
+        bounds::RETRY_AFTER.check(&self.retry_after)?;
+        bounds::MAX_VALUE_BYTES.check(&self.max_value_bytes)?;
+        self.recompute_timeout.map_or(Ok(()), |limit| bounds::RECOMPUTE_TIMEOUT.check(&limit))
+    }
+
+    /// Checks the bounds of all options of a call, which may have a fixed ttl, a ttl that depends on the value, and one for
+    /// values that are negative.
+    #[cold]
+    pub(crate) fn check_call(
+        &self,
+        ttl: Option<Duration>,
+        has_ttl_of: bool,
+        negative_ttl: Option<Duration>,
+    ) -> Result<(), InvalidOption> {
+        self.check()?;
+        let stale = self.stale.longest();
+        match ttl {
+            Some(ttl) => bounds::TTL.check_with(ttl, stale)?,
+            None if has_ttl_of => {}
+            None => return Err(InvalidOption::missing("ttl")),
+        }
+        negative_ttl.map_or(Ok(()), |ttl| bounds::NEGATIVE_TTL.check_with(ttl, stale))
     }
 }
 
@@ -67,46 +86,6 @@ impl Windows {
     }
 }
 
-/// Whether a store can keep something for as long as `ttl`.
-#[inline]
-pub(crate) fn is_storable(ttl: Duration) -> bool {
-    (SHORTEST..=LONGEST).contains(&ttl)
-}
-
-#[inline]
-pub(crate) fn span(option: &'static str, given: Duration) -> Result<(), InvalidOption> {
-    if is_storable(given) { Ok(()) } else { Err(outside_of_span(option, given)) }
-}
-
-fn outside_of_span(option: &'static str, given: Duration) -> InvalidOption {
-    let problem = if given < SHORTEST {
-        format!("is {given:?}; the shortest is {SHORTEST:?}")
-    } else {
-        format!("is {given:?}; the longest that Redis can hold is {LONGEST:?}")
-    };
-    InvalidOption::new(option, problem)
-}
-
-pub(crate) fn at_least_one(option: &'static str, given: usize) -> Result<(), InvalidOption> {
-    if given == 0 { Err(InvalidOption::new(option, "is 0; it must be 1 or more")) } else { Ok(()) }
-}
-
-fn factor(option: &'static str, given: f64) -> Result<(), InvalidOption> {
-    if given.is_finite() && given >= 0.0 {
-        return Ok(());
-    }
-    let problem = format!("is {given}; it must be a finite number, zero or above");
-    Err(InvalidOption::new(option, problem))
-}
-
-fn share(option: &'static str, given: f64) -> Result<(), InvalidOption> {
-    if (0.0..=1.0).contains(&given) {
-        return Ok(());
-    }
-    let problem = format!("is {given}; it must be a number from 0 to 1");
-    Err(InvalidOption::new(option, problem))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,33 +93,5 @@ mod tests {
     #[test]
     fn what_a_cache_has_by_default_is_within_bounds() {
         assert_eq!(Policy::default().check(), Ok(()));
-    }
-
-    #[test]
-    fn a_span_is_within_what_redis_takes() {
-        let lock_timeout = |lock_timeout| Policy { lock_timeout, ..Policy::default() }.check();
-        assert_eq!(lock_timeout(SHORTEST), Ok(()));
-        assert_eq!(lock_timeout(LONGEST), Ok(()));
-        for bad in [Duration::ZERO, Duration::from_nanos(999_999), LONGEST * 2, Duration::MAX] {
-            assert_eq!(lock_timeout(bad).unwrap_err().option(), "lock_timeout", "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_beta_is_finite_and_not_negative() {
-        let beta = |beta| Policy { beta, ..Policy::default() }.check();
-        assert_eq!(beta(0.0), Ok(()));
-        for bad in [-0.1, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(beta(bad).unwrap_err().option(), "beta");
-        }
-    }
-
-    #[test]
-    fn a_jitter_is_a_share() {
-        let jitter = |jitter| Policy { jitter, ..Policy::default() }.check();
-        assert!(jitter(0.0).is_ok() && jitter(1.0).is_ok());
-        for bad in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-            assert_eq!(jitter(bad).unwrap_err().option(), "jitter");
-        }
     }
 }

@@ -23,18 +23,38 @@ struct Overrides {
     invalid: Option<InvalidKey>,
     /// The options in place of the cache's own.
     policy: Option<Policy>,
+    /// Whether an option was set out of its bounds. It may have been set again since.
+    is_suspect: bool,
+}
+
+/// What is the same whatever the type of the values, and so is compiled once.
+impl Overrides {
+    fn policy_mut<'a>(overrides: &'a mut Option<Box<Self>>, cache: &CacheFence) -> &'a mut Policy {
+        overrides.get_or_insert_default().policy.get_or_insert(*cache.policy())
+    }
+
+    #[cold]
+    fn suspect(overrides: &mut Option<Box<Self>>) {
+        overrides.get_or_insert_default().is_suspect = true;
+    }
 }
 
 impl<T> Request<T> {
     pub(crate) fn new((key, valid): (Key, Result<(), InvalidKey>)) -> Self {
-        let invalid = |error| Box::new(Overrides { invalid: Some(error), policy: None });
+        let invalid = |error| Box::new(Overrides { invalid: Some(error), ..Overrides::default() });
         Self { key, overrides: valid.err().map(invalid), lifetime: Lifetime::default() }
     }
 
     /// The options of this request, to be changed: those of `cache`, until they are. Nothing is
     /// checked yet.
     pub(crate) fn policy_mut(&mut self, cache: &CacheFence) -> &mut Policy {
-        self.overrides.get_or_insert_default().policy.get_or_insert(*cache.policy())
+        Overrides::policy_mut(&mut self.overrides, cache)
+    }
+
+    /// Notes that an option was set out of its bounds, so that all are checked before the options are used.
+    #[inline]
+    pub(crate) fn out_of_bounds(&mut self) {
+        Overrides::suspect(&mut self.overrides);
     }
 
     pub(crate) fn key(&self) -> &Key {
@@ -60,11 +80,15 @@ impl<T> Request<T> {
         &'a self,
         cache: &'a CacheFence,
     ) -> Result<&'a Policy, InvalidOption> {
-        self.lifetime.check()?;
-        match self.overrides.as_ref().and_then(|overrides| overrides.policy.as_ref()) {
-            None => Ok(cache.policy()),
-            Some(policy) => policy.check().map(|()| policy),
+        let (policy, is_suspect) = match &self.overrides {
+            None => (cache.policy(), false),
+            Some(own) => (own.policy.as_ref().unwrap_or(cache.policy()), own.is_suspect),
+        };
+        if is_suspect || !self.lifetime.is_usual() {
+            let Lifetime { ttl, ttl_of, negative } = self.lifetime;
+            policy.check_call(ttl, ttl_of.is_some(), negative.map(|(_, ttl)| ttl))?;
         }
+        Ok(policy)
     }
 }
 

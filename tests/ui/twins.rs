@@ -406,6 +406,8 @@ mod times_lock_timeout_of_zero;
 mod times_lock_timeout_that_is_negative;
 #[path = "times/lock_timeout_without_a_unit.ok.rs"]
 mod times_lock_timeout_without_a_unit;
+#[path = "times/longer_than_the_longest.ok.rs"]
+mod times_longer_than_the_longest;
 #[path = "times/negative.ok.rs"]
 mod times_negative;
 #[path = "times/negative_with_a_fraction.ok.rs"]
@@ -426,6 +428,8 @@ mod times_units_out_of_order;
 mod times_wait_for_lock_that_is_a_bool;
 #[path = "times/wait_for_lock_that_is_negative.ok.rs"]
 mod times_wait_for_lock_that_is_negative;
+#[path = "times/wait_for_lock_that_is_too_long.ok.rs"]
+mod times_wait_for_lock_that_is_too_long;
 #[path = "times/zero.ok.rs"]
 mod times_zero;
 #[path = "times/zero_in_a_string.ok.rs"]
@@ -458,7 +462,11 @@ mod lifetimes_ttl_of_without_a_value;
 mod stale_a_mistyped_window;
 #[path = "stale/a_recompute_timeout_of_zero.ok.rs"]
 mod stale_a_recompute_timeout_of_zero;
+#[path = "stale/a_window_and_a_ttl_that_are_too_long_together.ok.rs"]
+mod stale_a_window_and_a_ttl_that_are_too_long_together;
 #[path = "stale/a_window_that_is_negative.ok.rs"]
 mod stale_a_window_that_is_negative;
+#[path = "stale/a_window_that_is_too_long.ok.rs"]
+mod stale_a_window_that_is_too_long;
 #[path = "stale/a_window_without_a_unit.ok.rs"]
 mod stale_a_window_without_a_unit;

@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use quote::quote;
 
 use super::*;
 use crate::errors::messages_of;
+use crate::value::MILLISECOND;
 
 fn parse(tokens: TokenStream) -> Args {
     let mut errors = Errors::new();
@@ -76,11 +79,30 @@ fn the_forms_of_a_time() {
     let is = |value, duration| matches!(value, Value::Duration(found) if found == duration);
     assert!(is(ttl(&quote!(60)), Duration::from_secs(60)));
     assert!(is(ttl(&quote!(1_000)), Duration::from_secs(1000)));
-    assert!(is(ttl(&quote!(18446744073709551615)), Duration::from_secs(u64::MAX)));
+    let longest = quote!(9_007_199_254_740);
+    assert!(is(ttl(&longest), Duration::from_secs(9_007_199_254_740)));
     assert!(is(ttl(&quote!(0.001)), MILLISECOND));
     assert!(is(ttl(&quote!("1h30m")), Duration::from_secs(5400)));
     assert!(matches!(ttl(&quote!(Duration::from_secs(60))), Value::Expr(_)));
     assert!(matches!(ttl(&quote!(cfg.ttl)), Value::Expr(_)));
+}
+
+#[test]
+fn a_number_beyond_all_finite_ones() {
+    let integer: TokenStream = "9".repeat(310).parse().unwrap();
+    assert_eq!(mistake(&quote!(beta = #integer)), "this number is too large");
+    assert_eq!(mistake(&quote!(beta = 1e999)), "this number is too large");
+}
+
+#[test]
+fn windows_that_are_too_long() {
+    let too_long = "this time is too long: the longest here is 2^52 ms";
+    assert_eq!(mistake(&quote!(stale_if_error = 4_503_599_627_371)), too_long);
+    assert_eq!(mistake(&quote!(stale_while_revalidate = 4_503_599_627_371)), too_long);
+    let both = |ttl: &TokenStream| mistakes(quote!(key = "k", ttl = #ttl, stale_if_error = "1s"));
+    assert_eq!(both(&quote!(9_007_199_254_739)), [""; 0]);
+    let together = &both(&quote!(9_007_199_254_740))[0];
+    assert!(together.starts_with("together with the ttl, `stale_if_error`"), "{together}");
 }
 
 #[test]
@@ -93,6 +115,10 @@ fn times_that_cannot_be() {
     assert_eq!(ttl_mistake(&quote!(-0.5)), "a duration cannot be negative");
     assert_eq!(ttl_mistake(&quote!(1e999)), "this number is too large");
     assert_eq!(ttl_mistake(&quote!(18446744073709551616)), "this duration is too long");
+    let too_long = "this time is too long: the longest here is 2^53 ms";
+    for times in [quote!(9_007_199_254_741), quote!(1e15), quote!("104249992d")] {
+        assert_eq!(ttl_mistake(&times), too_long);
+    }
     assert!(ttl_mistake(&quote!(60u64)).starts_with("no suffix `u64` here"));
     assert!(ttl_mistake(&quote!("5x")).starts_with("`5x` has a unit that is not known"));
     assert!(ttl_mistake(&quote!(true)).starts_with("write seconds"));

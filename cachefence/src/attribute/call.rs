@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::bounds;
 use crate::cache::CacheFence;
 use crate::convert::Convert;
 use crate::entry::Entry;
@@ -114,5 +115,13 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
 
     fn policy_mut(&mut self) -> &mut Policy {
         self.request.policy_mut(self.cache.borrow())
+    }
+
+    #[inline]
+    fn within_bounds(mut self, is_within: bool) -> Self {
+        if !is_within {
+            self.request.out_of_bounds();
+        }
+        self
     }
 }

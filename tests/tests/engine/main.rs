@@ -14,6 +14,7 @@ mod memory_bounds;
 mod observed;
 mod one_budget;
 mod one_decode;
+mod option_bounds;
 mod options;
 mod parked_callers;
 mod pending_invalidations;

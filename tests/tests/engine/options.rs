@@ -134,3 +134,29 @@ async fn building_says_what_is_wrong_with_the_server() {
     assert_eq!(value.unwrap(), 1);
     assert!(matches!(lazy.invalidate("k").await, Err(Error::Store(_))));
 }
+
+#[tokio::test]
+async fn any_text_is_a_key() {
+    let server = RedisServer::start();
+    let cache = server.cache().await;
+    for key in ["{}", "search:}", "{a}:lock"] {
+        let loads = AtomicUsize::new(0);
+        let get = || {
+            cache.get_or_set(key, TTL, async || {
+                loads.fetch_add(1, Ordering::SeqCst);
+                Ok::<_, std::io::Error>(1)
+            })
+        };
+        for _ in 0..2 {
+            assert_eq!(get().await.unwrap(), 1, "{key}");
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1, "{key}: the second call is a hit");
+        assert_eq!(server.scan_keys().len(), 1, "{key}: {:?}", server.scan_keys());
+        cache.invalidate(key).await.unwrap();
+        assert_eq!(cache.entry::<u32>(key).peek().await.unwrap(), None, "{key}");
+        assert_eq!(server.scan_keys(), [""; 0], "{key}");
+        get().await.unwrap();
+        assert_eq!(loads.load(Ordering::SeqCst), 2, "{key}");
+        cache.entry::<u32>(key).invalidate().await.unwrap();
+    }
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::decide::judge_without_draw;
 use super::kept::Foreign;
 use super::next::Next;
+use crate::bounds::{self, SHORTEST};
 use crate::engine::call::{Call, Held};
 use crate::engine::landing::{Encoded, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
@@ -21,7 +22,7 @@ use crate::engine::ticket::Ticket;
 use crate::error::StoreError;
 use crate::freshness::{Freshness, capped_delta};
 use crate::observe::{BypassReason, LoadOutcome, LoadSpan, Operation, RequestResult};
-use crate::options::{self, SHORTEST};
+
 use crate::store::{NewValue, Outcome, Snapshot};
 use crate::time::{ToItsEnd, in_time};
 
@@ -98,8 +99,9 @@ fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -
         // A ttl of zero is how a value says that it is not to be cached, so there is nothing to report.
         return None;
     }
-    if !options::is_storable(ttl) {
-        engine.observers.unstorable_value(call.key, "its ttl is out of bounds");
+    // A ttl that was given has been checked before anything ran, so this one comes from the value.
+    if let Err(problem) = bounds::TTL_OF.check_with(ttl, call.policy.stale.longest()) {
+        engine.observers.unstorable_value(call.key, &problem.to_string());
         return None;
     }
     if let Some(problem) = engine.too_large(call.key, call.policy, bytes) {

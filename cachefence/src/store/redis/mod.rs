@@ -38,11 +38,11 @@ use super::{
     Acquire, Acquired, Kind, NewValue, Outcome, Revision, Snapshot, Status, Store, StoreFuture,
     StoreResult, Timestamp, Token, Traits,
 };
+use crate::bounds::LONGEST;
 use crate::codec::CodecId;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::observe::Observers;
-use crate::options::LONGEST;
 
 /// How long the first contact may take, when a cache is built.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);

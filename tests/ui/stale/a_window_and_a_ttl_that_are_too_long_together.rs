@@ -1,0 +1,8 @@
+use cachefence::cachefence;
+
+#[cachefence(key = "user:<id>", ttl = 9007199254740, stale_while_revalidate = 1)]
+async fn user(id: u64) -> u64 {
+    id
+}
+
+fn main() {}
