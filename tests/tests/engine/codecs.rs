@@ -54,7 +54,7 @@ async fn twenty_mebibytes_are_stored_near_their_size_in_redis_and_a_hit_equals_i
 #[tokio::test]
 async fn twenty_mebibytes_are_stored_near_their_size_in_memory_and_a_hit_equals_its_miss() {
     let loads = Loads::default();
-    let cache = memory(21 * MEBIBYTE).codec(MessagePack).build_lazy().unwrap();
+    let cache = memory(30 * MEBIBYTE).codec(MessagePack).build_lazy().unwrap();
     for _ in 0..2 {
         assert!(image_of(&cache, &loads).await == image());
     }
@@ -63,7 +63,7 @@ async fn twenty_mebibytes_are_stored_near_their_size_in_memory_and_a_hit_equals_
 
 #[tokio::test]
 async fn bytes_that_are_a_whole_value_are_as_well() {
-    let cache = memory(21 * MEBIBYTE).codec(MessagePack).build_lazy().unwrap();
+    let cache = memory(30 * MEBIBYTE).codec(MessagePack).build_lazy().unwrap();
     let bytes = ByteBuf::from(image().pixels);
     cache.entry("bytes").ttl(TTL).set(&bytes).await.unwrap();
     assert!(cache.entry::<ByteBuf>("bytes").peek().await.unwrap() == Some(bytes));
