@@ -2,9 +2,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
+use syn::parse::discouraged::Speculative as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Lit, LitStr, Path, Result, Token};
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, Type};
 
 use crate::errors::Errors;
 use crate::suggest;
@@ -26,12 +27,24 @@ pub(crate) struct Args {
     pub(crate) cache: Option<Expr>,
     /// `crate = path`
     pub(crate) krate: Option<Path>,
-    /// `entry = true` or `false`
-    pub(crate) entry: bool,
+    /// `entry = ..`
+    pub(crate) entry: Entry,
     /// `detached`: at the option's name.
     pub(crate) detached: Option<Ident>,
     /// `clone_error = |error| ..`, with the option's name.
     pub(crate) clone_error: Option<(Ident, Expr)>,
+}
+
+/// What is said about the companion.
+pub(crate) enum Entry {
+    /// Nothing: there is one where one can stand.
+    Unsaid,
+    /// `entry = false`: there is none.
+    No,
+    /// `entry = true`: there is one.
+    Yes,
+    /// `entry = User`: there is one, and its entry holds this type.
+    Of(Box<Type>),
 }
 
 /// Reads what follows the option's name.
@@ -87,7 +100,7 @@ const OPTIONS: &[(&str, Read)] = &[
         Ok(())
     }),
     ("entry", |args, _, input| {
-        args.entry = value::boolean(input)?;
+        args.entry = entry(input)?;
         Ok(())
     }),
 ];
@@ -105,7 +118,7 @@ impl Args {
             version: None,
             cache: None,
             krate: None,
-            entry: true,
+            entry: Entry::Unsaid,
             detached: None,
             clone_error: None,
         };
@@ -232,6 +245,22 @@ impl Seen {
     fn contains(&self, name: &str) -> bool {
         self.names.iter().any(|seen| seen == name)
     }
+}
+
+/// Reads `= true`, `= false` or `= Type`.
+fn entry(input: ParseStream<'_>) -> Result<Entry> {
+    let ahead = input.fork();
+    if let Ok(wanted) = value::boolean(&ahead) {
+        input.advance_to(&ahead);
+        return Ok(if wanted { Entry::Yes } else { Entry::No });
+    }
+    input.parse::<Token![=]>()?;
+    let at = input.span();
+    let ty = if input.peek(Lit) { None } else { input.parse().ok() };
+    ty.map(|ty| Entry::Of(Box::new(ty))).ok_or_else(|| {
+        let message = "write `false`, `true`, or the type that the companion's entry holds, as in `entry = User`";
+        Error::new(at, message)
+    })
 }
 
 /// Reads `(name, name, ..)`.

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Path};
 
-use crate::args::Args;
+use crate::args::{Args, Entry};
 use crate::caret;
 use crate::errors::Errors;
 use crate::generics;
@@ -29,8 +29,8 @@ pub(crate) struct Model {
     pub(crate) cache: Option<Expr>,
     /// The path of the runtime crate.
     pub(crate) krate: Path,
-    /// Whether the companion is wanted.
-    pub(crate) entry: bool,
+    /// What is said about the companion.
+    pub(crate) entry: Entry,
     /// Whether loads run in tasks of their own.
     pub(crate) detached: bool,
     /// `clone_error`, with the option's name.

@@ -6,6 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 
 use crate::bind::{Key, Model, Part};
+use crate::item::Argument;
 use crate::value::{Setting, Value};
 
 /// The two pieces of the code, in the order in which they run.
@@ -63,12 +64,20 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
     // part of a key there.
     let at = Span::mixed_site().located_at(key.literal.span());
     let label = Literal::string(&key.template.source);
+    let literal = |text: Literal| quote_spanned!(at=> #krate::__private::KeyWriter::literal(&mut #variable, #text););
     let mut writes = TokenStream::new();
     let mut text = None;
     // Called by its path, because a trait in the user's scope may give every type a method of the same name. One call writes a
     // value and the text before it, because each call costs the compiler time.
     for part in &key.parts {
         match (part, text.take()) {
+            (Part::Value(place), before) if model.item.is_conditional(&place.argument) => {
+                writes.extend(before.map(&literal));
+                let write = quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place););
+                for Argument { cfgs, .. } in model.item.binding(&place.argument) {
+                    writes.extend(quote!(#(#cfgs)* #write));
+                }
+            }
             (Part::Text(next), _) => text = Some(Literal::string(next)),
             (Part::Value(place), None) => writes.extend(
                 quote_spanned!(at=> #krate::__private::KeyWriter::part(&mut #variable, &#place);),
@@ -78,9 +87,7 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
             }),
         }
     }
-    let end = text.map(
-        |text| quote_spanned!(at=> #krate::__private::KeyWriter::literal(&mut #variable, #text);),
-    );
+    let end = text.map(literal);
     let enclosing = enclosing(model, at, variable);
     quote_spanned! {at=>
         let mut #variable = #krate::__private::KeyWriter::new(#label);

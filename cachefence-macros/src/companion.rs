@@ -1,15 +1,31 @@
 //! The companion `<name>_entry`: the cache entry that a call of the function reads and writes.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::{Attribute, FnArg, GenericArgument, Meta, PathArguments, Type};
+use syn::{Attribute, FnArg, Generics, Meta, Visibility, parse_quote_spanned};
 
+pub(crate) use self::value::Value;
+use crate::args::Entry;
 use crate::bind::Model;
 use crate::call::CallTokens;
-use crate::item::Argument;
+use crate::item::{Argument, Item};
 use crate::value::Setting;
-use crate::{generics, names, pattern};
+use crate::{generics, lints, names, pattern};
+
+mod value;
+
+/// Whether there is a companion.
+///
+/// In an `impl Trait for ..` no method may stand that the trait does not have. Where the function stands shows only below
+/// `#[async_trait]`, and not always there: where it may be such an `impl`, the companion has to be asked for.
+pub(crate) fn is_wanted(model: &Model) -> bool {
+    match model.entry {
+        Entry::No => false,
+        Entry::Yes | Entry::Of(_) => true,
+        Entry::Unsaid => !model.item.is_below_async_trait() || model.item.is_certainly_provided(),
+    }
+}
 
 /// Builds the companion.
 ///
@@ -27,62 +43,123 @@ use crate::{generics, names, pattern};
 /// these arguments and the value's type need.
 pub(crate) fn companion(model: &Model, tokens: &CallTokens) -> TokenStream {
     let CallTokens { statements, call } = tokens;
-    with_body(model, quote!(#statements #call.into_entry()))
+    let uses = uses(model, |name| !model.key.names(name));
+    with_body(model, &Value::of(model), quote!(#uses #statements #call.into_entry()))
 }
 
 /// Builds a companion for a function that has a mistake, so that the compiler does not report the companion's callers too.
 pub(crate) fn stand_in(model: &Model) -> TokenStream {
-    with_body(model, quote!(loop {}))
+    let names_no_type = names::all_names(model.item.return_tokens()).contains("impl");
+    let value = if names_no_type { Value::Named(quote!(())) } else { Value::of(model) };
+    let uses = uses(model, |_| true);
+    with_body(model, &value, quote!(#uses loop {}))
 }
 
-fn with_body(model: &Model, body: TokenStream) -> TokenStream {
+fn with_body(model: &Model, value: &Value, body: TokenStream) -> TokenStream {
     let item = &model.item;
-    let krate = &model.krate;
 
-    let attributes = item.attributes.iter().filter(|attribute| is_shared(attribute));
+    let attributes = item.attributes.iter().filter_map(shared);
     let visibility = &item.visibility;
     let name = &item.signature.ident;
-    let entry = format_ident!("{}_entry", name.unraw(), span = name.span());
-    let [summary, key] = docs(model);
+    // Located at the function's name, where the compiler then reports another item that has the companion's name. Lints skip what
+    // another crate's macro makes, so nothing has to be allowed here, which a `forbid` would not let pass.
+    let at = Span::call_site().located_at(name.span());
+    let entry = format_ident!("{}_entry", name.unraw(), span = at);
 
-    let inputs: Vec<TokenStream> = item
-        .signature
-        .inputs
-        .iter()
-        .zip(&item.arguments)
-        .filter(|(_, argument)| is_read(model, argument))
-        .map(|(input, _)| plain(input))
-        .collect();
-    let value = value_type(item.return_type());
+    let arguments = item.signature.inputs.iter().zip(&item.arguments);
+    let read = arguments.filter(|(_, argument)| is_read(model, argument));
+    let read: Vec<&FnArg> = read.map(|(input, _)| input).collect();
+    let inputs: Vec<TokenStream> = read.iter().map(|input| plain(input)).collect();
+    let [summary, key] = docs(model, value.hidden(model, &read));
+    let value = value.entry(model, &read);
+    let allowed = allowed(&inputs);
     let expressions = expressions(model);
     let in_key = model.key.starts();
-    let generics = generics::restrict(
-        &item.signature.generics,
-        quote!(#(#inputs)* #value #(#expressions)* #(#in_key)*),
-    );
+    let mentioned = quote!(#(#inputs)* #value #(#expressions)* #(#in_key)*);
+    let generics = generics(item, mentioned, at);
     let where_clause = &generics.where_clause;
+    let hint = hint(model);
 
-    // Located at the function's name, where the compiler then reports another item that has the companion's name.
-    let at = Span::call_site().located_at(name.span());
     let mut block = Group::new(Delimiter::Brace, body);
     block.set_span(at);
     let function = quote_spanned! {at=>
-        #visibility fn #entry #generics (#(#inputs),*) -> #krate::Entry<#value> #where_clause #block
+        #visibility fn #entry #generics (#(#inputs),*) -> #value #where_clause #block
     };
 
     quote! {
         #[doc = #summary]
         #[doc = ""]
         #[doc = #key]
-        // A pattern is copied whole, so it may bind names that the key does not read.
-        #[allow(dead_code, unused_variables)]
         #(#attributes)*
+        #allowed
+        #hint
         #function
     }
 }
 
-/// The companion's lines of documentation: what the companion is, and the key of its entry.
-fn docs(model: &Model) -> [String; 2] {
+/// The generic parameters that the companion needs, of those that the function has.
+fn generics(item: &Item, mentioned: TokenStream, at: Span) -> Generics {
+    let mut all = item.signature.generics.clone();
+    if item.boxed.is_some() {
+        generics::without_async_trait(&mut all);
+    }
+    let mut restricted = generics::restrict(&all, mentioned);
+    // A method that returns a boxed future may be one of a trait whose objects are used, and these have no companions.
+    let may_be_of_objects = item.boxed.is_some()
+        && matches!(item.visibility, Visibility::Inherited)
+        && (item.signature.receiver().is_some() || item.is_below_async_trait());
+    if may_be_of_objects {
+        let predicate = parse_quote_spanned!(at=> Self: Sized);
+        restricted.make_where_clause().predicates.push(predicate);
+    }
+    restricted
+}
+
+/// Statements that use what the companion's arguments bind and its body does not read, such as the rest of a pattern.
+fn uses(model: &Model, is_unread: impl Fn(&Ident) -> bool) -> TokenStream {
+    let read = model.item.arguments.iter().filter(|argument| is_read(model, argument));
+    let is_unread = &is_unread;
+    let uses = read.flat_map(|Argument { names, cfgs, .. }| {
+        let unread = names.iter().filter(|name| is_unread(name));
+        unread.map(move |name| quote!(#(#cfgs)* let _ = &#name;))
+    });
+    uses.collect()
+}
+
+/// The one lint that would speak of a companion: that it needs no `Box` for what it only reads.
+fn allowed(inputs: &[TokenStream]) -> Option<TokenStream> {
+    let boxes = inputs.iter().any(|input| names::all_names(input.clone()).contains("Box"));
+    boxes.then(|| quote!(#[allow(clippy::boxed_local)]))
+}
+
+/// The attribute by whose name the compiler says what to do where no companion can stand.
+fn hint(model: &Model) -> Option<TokenStream> {
+    let krate = &model.krate;
+    // What has a visibility does not stand in an `impl Trait for ..`.
+    let may_be_of_a_trait = matches!(model.item.visibility, Visibility::Inherited);
+    may_be_of_a_trait.then(
+        || quote!(#[#krate::__private::where_no_companion_can_stand::write_entry_equals_false]),
+    )
+}
+
+/// Makes the companion one that the attribute in [`hint`] has made: its `fn` and its block, between which rustc sees the item. Its
+/// name is left alone, to which errors about calls point.
+pub(crate) fn made_here(companion: TokenStream) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = companion.into_iter().collect();
+    let is_fn = |token: &TokenTree| matches!(token, TokenTree::Ident(ident) if ident == "fn");
+    let at = tokens.iter().position(is_fn).unwrap_or(tokens.len());
+    let block = tokens.len().saturating_sub(1);
+    for made in [at, block] {
+        if let Some(token) = tokens.get_mut(made) {
+            token.set_span(Span::call_site().located_at(token.span()));
+        }
+    }
+    tokens.into_iter().collect()
+}
+
+/// The companion's lines of documentation: what the companion is, the key of its entry, and what that holds if the type does not
+/// show it.
+fn docs(model: &Model, value: Option<String>) -> [String; 2] {
     let name = model.item.signature.ident.unraw();
     // No link to the function: the macro cannot tell a free function from one of an `impl`, and a broken link is a warning.
     let summary =
@@ -90,16 +167,18 @@ fn docs(model: &Model) -> [String; 2] {
     // Two backticks, because the template may hold one.
     let source = model.key.template.source.escape_debug();
     let key = format!(" Key: `` {source}{} ``", model.key.version);
-    [summary, key]
+    let value = value.map(|value| format!(". Value: `` {value} ``")).unwrap_or_default();
+    [summary, key + &value]
 }
 
-/// Whether the companion gets the attribute too: `cfg` decides whether it exists, `doc(hidden)` whether it is documented, and
-/// `allow` is about lints that the signatures share.
-fn is_shared(attribute: &Attribute) -> bool {
+/// The attribute for the companion: `cfg` decides whether it exists, `doc(hidden)` whether it is documented, and the lints that are
+/// allowed are about what the signatures share.
+fn shared(attribute: &Attribute) -> Option<Attribute> {
     let path = attribute.path();
     let hidden =
         || matches!(&attribute.meta, Meta::List(list) if list.tokens.to_string() == "hidden");
-    path.is_ident("cfg") || path.is_ident("allow") || path.is_ident("doc") && hidden()
+    let as_it_is = path.is_ident("cfg") || path.is_ident("doc") && hidden();
+    if as_it_is { Some(attribute.clone()) } else { lints::for_companion(attribute) }
 }
 
 /// Whether the key or an expression among the options reads a name of the argument.
@@ -135,70 +214,5 @@ fn plain(input: &FnArg) -> TokenStream {
             let ty = &argument.ty;
             quote!(#(#attributes)* #pattern: #ty)
         }
-    }
-}
-
-/// The type of what is cached, judged by how the return type is written.
-///
-/// ```text
-/// (none)                                 ()
-/// Option<User>                           Option<User>
-/// Result<User, Error>, io::Result<User>  User
-/// fmt::Result                            ()
-/// ApiResult<User>                        User
-/// SearchResult                           SearchResult
-/// ```
-///
-/// An alias of `Result` under another name can be told only by its name and its arguments: without arguments, a name such as
-/// `SearchResult` is far more often a type of its own.
-fn value_type(ty: Option<&Type>) -> TokenStream {
-    let ty = match ty {
-        None => return quote!(()),
-        Some(Type::Group(group)) => return value_type(Some(&group.elem)),
-        Some(Type::Paren(paren)) => return value_type(Some(&paren.elem)),
-        Some(ty) => ty,
-    };
-    let Type::Path(path) = ty else {
-        return ty.to_token_stream();
-    };
-    let Some(last) = path.path.segments.last() else {
-        return ty.to_token_stream();
-    };
-    let name = last.ident.to_string();
-    let first = match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => {
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::Type(ty) => Some(ty),
-                _ => None,
-            })
-        }
-        PathArguments::None | PathArguments::Parenthesized(_) => None,
-    };
-    match first {
-        Some(value) if name.ends_with("Result") => value.to_token_stream(),
-        None if name == "Result" => quote!(()),
-        _ => ty.to_token_stream(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use syn::parse_quote;
-
-    use super::*;
-
-    #[test]
-    fn the_value_is_what_ok_holds() {
-        let value = |ty: Type| value_type(Some(&ty)).to_string().replace(' ', "");
-        assert_eq!(value(parse_quote!(Result<User, Error>)), "User");
-        assert_eq!(value(parse_quote!(std::io::Result<Vec<User>>)), "Vec<User>");
-        assert_eq!(value(parse_quote!(ApiResult<'a, User>)), "User");
-        assert_eq!(value(parse_quote!((Result<User>))), "User");
-        assert_eq!(value(parse_quote!(fmt::Result)), "()");
-        assert_eq!(value(parse_quote!(SearchResult)), "SearchResult");
-        assert_eq!(value(parse_quote!(Option<User>)), "Option<User>");
-        assert_eq!(value(parse_quote!(Option<Result<User, E>>)), "Option<Result<User,E>>");
-        assert_eq!(value(parse_quote!((u8, u8))), "(u8,u8)");
-        assert_eq!(value_type(None).to_string(), "()");
     }
 }

@@ -55,8 +55,10 @@ pub(crate) fn recompute(model: &Model, pin: &TokenStream, body: TokenStream) -> 
                         continue;
                     }
                     let mutability = pattern::is_mutable(&typed.pat, name).then(|| quote!(mut));
-                    owned.extend(own(model, name, name, typed.ty.span()));
-                    lent.extend(quote!(let #mutability #name = #name.lend();));
+                    let cfgs = &argument.cfgs;
+                    let copy = own(model, name, name, typed.ty.span());
+                    owned.extend(quote!(#(#cfgs)* #copy));
+                    lent.extend(quote!(#(#cfgs)* let #mutability #name = #name.lend();));
                 }
             }
         }

@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::Attribute;
 
 /// Collects every mistake that the stages find.
 ///
@@ -13,13 +15,15 @@ use proc_macro2::Span;
 /// When an `Errors` is dropped unread, unless the thread is panicking already.
 pub(crate) struct Errors {
     found: Vec<syn::Error>,
+    /// The mistakes that are none where what they concern is compiled out.
+    conditional: TokenStream,
     read: bool,
 }
 
 impl Errors {
     /// Starts with no mistake.
     pub(crate) fn new() -> Self {
-        Self { found: Vec::new(), read: false }
+        Self { found: Vec::new(), conditional: TokenStream::new(), read: false }
     }
 
     /// Adds a mistake.
@@ -30,6 +34,20 @@ impl Errors {
     /// Adds a mistake that the compiler shows at `span`.
     pub(crate) fn at(&mut self, span: Span, message: impl Display) {
         self.push(syn::Error::new(span, message));
+    }
+
+    /// Adds a mistake that is one only where these `cfg`s hold, which only the compiler knows.
+    pub(crate) fn at_under(&mut self, cfgs: &[Attribute], span: Span, message: impl Display) {
+        if cfgs.is_empty() {
+            return self.at(span, message);
+        }
+        let error = syn::Error::new(span, message).to_compile_error();
+        self.conditional.extend(quote!(#(#cfgs)* #error));
+    }
+
+    /// Takes the mistakes that depend on a `cfg`, as code that the compiler leaves out where it does not hold.
+    pub(crate) fn take_conditional(&mut self) -> TokenStream {
+        std::mem::take(&mut self.conditional)
     }
 
     /// The value of `result`; an error is added to the mistakes, and the value is `None`.
@@ -67,7 +85,8 @@ impl Errors {
 
 impl Drop for Errors {
     fn drop(&mut self) {
-        assert!(self.read || std::thread::panicking(), "the mistakes were dropped unread");
+        let is_read = self.read && self.conditional.is_empty();
+        assert!(is_read || std::thread::panicking(), "the mistakes were dropped unread");
     }
 }
 
@@ -76,6 +95,7 @@ impl Drop for Errors {
 pub(crate) fn messages_of<T>(stage: impl FnOnce(&mut Errors) -> T) -> Vec<String> {
     let mut errors = Errors::new();
     stage(&mut errors);
+    errors.take_conditional();
     match errors.finish(Some(())) {
         Ok(()) => Vec::new(),
         Err((error, _)) => error.into_iter().map(|error| error.to_string()).collect(),

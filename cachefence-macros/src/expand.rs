@@ -10,13 +10,15 @@ use crate::companion;
 use crate::detached;
 use crate::generics;
 use crate::item::Item;
+use crate::lifetimes;
+use crate::lints;
 use crate::names;
 
 /// Expands a function that has passed every check.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let tokens = call::build(model);
     let function = function(model, &tokens);
-    let companion = model.entry.then(|| companion::companion(model, &tokens));
+    let companion = companion::is_wanted(model).then(|| companion::companion(model, &tokens));
     quote!(#function #companion)
 }
 
@@ -55,7 +57,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///
 /// - The *kind* says how callers that wait together share an error, and the *values* how they share a value. The compiler picks
 ///   both by the return type, whatever its alias: the number of `&` orders the traits, and method lookup takes the first one
-///   whose bounds hold (autoref specialisation).
+///   whose bounds hold (autoref specialisation). Where the return type may hide a lifetime, a function type that
+///   returns it is given too (`Page, fn(&()) -> Page`), which tells.
 /// - `run` takes a closure, which makes the body's future in its final place. A future that is moved there would take its room
 ///   twice, because the future around it keeps room for both places.
 /// - The `if let` never runs. As the first `return` it fixes the type of the block, so that `?`, `return` and `collect()` in the
@@ -74,14 +77,19 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         variable
     });
 
-    let attributes = &item.attributes;
+    let attributes = item.attributes.iter().map(lints::for_function);
     let visibility = &item.visibility;
     let signature =
         if model.detached { &detached::signature(&item.signature) } else { &item.signature };
     let inner_attributes = &item.inner_attributes;
     let ty = item.return_tokens();
     let pin = pin(model, &ty, result);
-    let for_static = may_be_static(item, &ty).then(|| quote!(ByClone as _, CloneOne as _,));
+    let may_be_static = may_be_static(item, &ty);
+    let for_static = may_be_static.then(|| quote!(ByClone as _, CloneOne as _,));
+    let may_hide =
+        lifetimes::can_be_elided(&item.signature) && names::may_hide_a_lifetime(ty.clone());
+    let whole = (may_be_static && may_hide).then(|| quote!(, fn(&()) -> #ty));
+    let checked = companion::is_wanted(model).then(|| check_value(model, &probe, result)).flatten();
     // The inner braces count as generated, so no lint says that they are not needed. The outer braces are the user's: they end
     // the function's span, so the compiler still treats the function as one that the user wrote.
     let at = Span::mixed_site().located_at(item.body.span());
@@ -109,7 +117,8 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         })();
         let #kind = {
             use #krate::__private::kind::{probes::*, #for_static #not_send as _};
-            let #probe = &&&#krate::__private::kind::Probe::<#ty>::new();
+            let #probe = &&&#krate::__private::kind::Probe::<#ty #whole>::new();
+            #checked
             #chosen
                 .with(
                     #probe.__cachefence_values(),
@@ -139,28 +148,31 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
 /// Whether the return type may be `'static`, as a result has to be that is kept for other callers.
 ///
 /// Method lookup ignores lifetimes. So the traits that need `'static` are not offered where the type may not be `'static`: where
-/// it mentions a lifetime, a reference, a `Cow` or a parameter of the function. The macro cannot see the parameters of an
+/// it mentions a lifetime, a reference or a parameter of the function. The macro cannot see the parameters of an
 /// enclosing `impl`: it takes `Self`, names such as `E` and `T2`, and paths such as `Db::Row` for some of them. Where a parameter
 /// has another name, the compiler demands that it is `'static`.
 fn may_be_static(item: &Item, ty: &TokenStream) -> bool {
     let names = names::all_names(ty.clone());
-    let hides_a_lifetime = names.contains("Cow") && !names.contains("'static");
     let borrows = names.iter().any(|name| name.starts_with('\'') && name != "'static");
     let parameters = item.signature.generics.params.iter().filter_map(generics::value_parameter);
     let may_be_parameter = names::starts_at_a_type(ty.clone())
-        || names.iter().any(|name| name == "Self" || looks_like_a_parameter(name));
+        || names.iter().any(|name| name == "Self" || names::looks_like_a_parameter(name));
     !borrows
-        && !hides_a_lifetime
         && !may_be_parameter
         && !ty.to_string().replace("& 'static", "").contains('&')
         && parameters.map(ToString::to_string).all(|parameter| !names.contains(&parameter))
 }
 
-/// Whether a name is one capital letter, alone or followed by digits.
-fn looks_like_a_parameter(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|first| first.is_ascii_uppercase())
-        && chars.all(|other| other.is_ascii_digit())
+/// The statement that checks what the companion's entry was guessed, or said, to hold.
+fn check_value(model: &Model, probe: &Ident, at: Span) -> Option<TokenStream> {
+    let companion::Value::Checked(value) = companion::Value::of(model) else { return None };
+    let krate = &model.krate;
+    Some(quote_spanned! {at=>
+        {
+            use #krate::__private::held::{HoldsAny as _, HoldsOk as _};
+            #krate::__private::held::check::<#value, _>(#probe.__cachefence_held());
+        }
+    })
 }
 
 /// The place of the return type, where the compiler shows errors about the result.

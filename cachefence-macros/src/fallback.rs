@@ -13,7 +13,7 @@ use crate::companion;
 /// ```text
 /// compile_error! { "missing `ttl`, as in `ttl = 60`" }
 /// async fn get_user(id: u64) -> User { .. }
-/// fn get_user_entry(id: u64) -> ::cachefence::Entry<User> { loop {} }
+/// fn get_user_entry(id: u64) -> ::cachefence::Entry<User> { let _ = &id; loop {} }
 /// ```
 pub(crate) fn untouched(
     item: TokenStream,
@@ -23,7 +23,7 @@ pub(crate) fn untouched(
     let mut tokens = error.to_compile_error();
     tokens.extend(item);
     // No companion for a function without a body: where it stands, as in an `extern` block, a body may not be allowed.
-    let wanted = model.filter(|model| model.entry && model.item.has_body);
+    let wanted = model.filter(|model| companion::is_wanted(model) && model.item.has_body);
     tokens.extend(wanted.map(companion::stand_in));
     tokens
 }
@@ -53,6 +53,8 @@ mod tests {
         );
         let companion = quote!(
             pub fn f_entry(&self, id: u64) -> ::cachefence::Entry<u64> {
+                let _ = &self;
+                let _ = &id;
                 loop {}
             }
         );

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens as _;
-use syn::{GenericParam, Generics};
+use syn::{GenericParam, Generics, TypeParamBound, WherePredicate};
 
+use crate::item::ASYNC_TRAIT;
 use crate::names::all_names;
 
 /// Keeps the parameters that `mentioned` names, and those that their bounds name in turn.
@@ -45,6 +46,32 @@ pub(crate) fn restrict(generics: &Generics, mentioned: TokenStream) -> Generics 
             .collect();
     }
     restricted
+}
+
+/// Takes out what `#[async_trait]` adds for the future's sake: the bounds `'async_trait`.
+///
+/// ```text
+/// where 'a: 'async_trait, T: 'async_trait + Clone   ->   where T: Clone
+/// ```
+pub(crate) fn without_async_trait(generics: &mut Generics) {
+    let is_added = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(lifetime) if lifetime.ident == ASYNC_TRAIT);
+    let Some(clause) = &mut generics.where_clause else { return };
+    let predicates = std::mem::take(&mut clause.predicates).into_iter();
+    clause.predicates = predicates
+        .filter_map(|mut predicate| {
+            if let WherePredicate::Type(bounded) = &mut predicate {
+                let bounds = std::mem::take(&mut bounded.bounds).into_iter();
+                bounded.bounds = bounds.filter(|bound| !is_added(bound)).collect();
+                return (!bounded.bounds.is_empty()).then_some(predicate);
+            }
+            if let WherePredicate::Lifetime(bounded) = &mut predicate {
+                let bounds = std::mem::take(&mut bounded.bounds).into_iter();
+                bounded.bounds = bounds.filter(|bound| bound.ident != ASYNC_TRAIT).collect();
+                return (!bounded.bounds.is_empty()).then_some(predicate);
+            }
+            Some(predicate)
+        })
+        .collect();
 }
 
 /// The name of a type or const parameter.

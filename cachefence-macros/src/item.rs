@@ -8,9 +8,11 @@ use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{
-    Attribute, Error, FnArg, Pat, Result, ReturnType, Safety, Signature, Token, Type, Visibility,
+    Attribute, Error, FnArg, Pat, PatType, Receiver, Result, ReturnType, Safety, Signature, Token,
+    Type, TypeParamBound, Visibility, WherePredicate,
 };
 
+pub(crate) use self::boxed::ASYNC_TRAIT;
 use self::boxed::Boxed;
 use crate::errors::Errors;
 use crate::{code, pattern};
@@ -42,6 +44,8 @@ pub(crate) struct Argument {
     pub(crate) names: Vec<Ident>,
     /// The `_` of an argument that has no name.
     pub(crate) wild: Option<Ident>,
+    /// The `cfg`s that it stands below. A macro cannot know whether they hold.
+    pub(crate) cfgs: Vec<Attribute>,
 }
 
 impl Item {
@@ -175,6 +179,45 @@ impl Item {
         self.arguments.iter().flat_map(|argument| &argument.names)
     }
 
+    /// The arguments that bind a name; several if a `cfg` tells them apart.
+    pub(crate) fn binding<'a>(&'a self, name: &'a Ident) -> impl Iterator<Item = &'a Argument> {
+        let arguments = self.arguments.iter();
+        arguments.filter(move |argument| argument.names.contains(name))
+    }
+
+    /// Whether the name is that of an argument below a `cfg`.
+    pub(crate) fn is_conditional(&self, name: &Ident) -> bool {
+        self.binding(name).any(|argument| !argument.cfgs.is_empty())
+    }
+
+    /// Whether the function is a method below `#[async_trait]`, which stands on traits and on their `impl`s alone.
+    pub(crate) fn is_below_async_trait(&self) -> bool {
+        let generics = &self.signature.generics;
+        self.boxed.is_some() && generics.lifetimes().any(|own| own.lifetime.ident == ASYNC_TRAIT)
+    }
+
+    /// Whether the function is certainly provided by a trait, and not part of an `impl`: `#[async_trait]` gives provided methods
+    /// the bound `Self: Sync + 'async_trait`, unless the trait itself has it, and others `Self: 'async_trait`.
+    pub(crate) fn is_certainly_provided(&self) -> bool {
+        let clause = &self.signature.generics.where_clause;
+        let mut predicates = clause.iter().flat_map(|clause| &clause.predicates);
+        self.is_below_async_trait()
+            && predicates.any(|predicate| match predicate {
+                WherePredicate::Type(bounded) => {
+                    let of_self =
+                        matches!(&bounded.bounded_ty, Type::Path(ty) if ty.path.is_ident("Self"));
+                    let mut bounds = bounded.bounds.iter();
+                    let mut with_lifetime = bounds.clone().filter(|bound| {
+                        matches!(bound, TypeParamBound::Lifetime(own) if own.ident == ASYNC_TRAIT)
+                    });
+                    of_self
+                        && with_lifetime.next().is_some()
+                        && bounds.any(|bound| matches!(bound, TypeParamBound::Trait(_)))
+                }
+                _ => false,
+            })
+    }
+
     /// The argument name that reads as `name`; `r#` makes no difference.
     pub(crate) fn find_name(&self, name: &str) -> Option<&Ident> {
         self.names().find(|known| known.unraw() == name)
@@ -183,6 +226,8 @@ impl Item {
 
 impl Argument {
     fn of(input: &FnArg) -> Self {
+        let (FnArg::Receiver(Receiver { attrs, .. }) | FnArg::Typed(PatType { attrs, .. })) = input;
+        let cfgs = attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
         let (names, wild) = match input {
             FnArg::Receiver(receiver) => (vec![Ident::new("self", receiver.self_token.span)], None),
             FnArg::Typed(argument) => match &*argument.pat {
@@ -190,7 +235,7 @@ impl Argument {
                 pat => (pattern::bound_names(pat, &argument.ty), None),
             },
         };
-        Self { names, wild }
+        Self { names, wild, cfgs: cfgs.cloned().collect() }
     }
 }
 

@@ -30,6 +30,8 @@ mod fallback;
 mod generics;
 mod item;
 mod key_part;
+mod lifetimes;
+mod lints;
 mod names;
 mod pattern;
 mod place;
@@ -71,7 +73,8 @@ use proc_macro2::TokenStream;
 /// **Every argument, `self` included, stands in the key or in `skip(..)`.** Otherwise two calls that differ only in it would
 /// share one entry, which is how one tenant is served another's data. The compiler then names the argument and shows both fixes.
 /// Of an argument with a pattern, every name that the pattern binds counts; one that is called `_` is skipped with `skip(_)`.
-/// An argument that is named only in `cache = ..` or in a time is not covered.
+/// An argument that is named only in `cache = ..` or in a time is not covered. One below a `#[cfg(..)]` counts only where it is
+/// compiled; where it is not, its placeholder in the key stands for nothing.
 ///
 /// # Types
 ///
@@ -444,9 +447,26 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
-/// ## `entry = true` or `false`
+/// ## `entry = false`, `true` or `Type`
 ///
-/// Whether there is a companion, see below. Default: `true`.
+/// Whether there is a companion, see [below](#the-companion), and what its entry holds. `false` leaves it out, as is needed in an
+/// `impl Trait for ..`. `true` asks for it where it is left out by default. A type asks for it too, and names what is stored, where
+/// the signature does not tell: a type that is not what the function stores does not compile. Default: a companion, but not below
+/// `#[async_trait]`, unless it shows there that a trait provides the function.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # use serde::{Serialize, de::DeserializeOwned};
+/// # struct DbError;
+/// type Fetched<T> = Result<T, DbError>;
+///
+/// #[cachefence(key = "row:<id>", ttl = 60, skip(T), entry = T)]
+/// async fn row<T: Default + Serialize + DeserializeOwned>(id: u64) -> Fetched<T> {
+///     // ..
+/// #   let _ = id;
+/// #   Ok(T::default())
+/// }
+/// ```
 ///
 /// ## `crate = path`
 ///
@@ -488,11 +508,16 @@ use proc_macro2::TokenStream;
 /// # Ok(()) }
 /// ```
 ///
-/// `T` is judged by how the return type is written: the first argument of a `Result<..>`, or of another name that ends with
-/// `Result` and has arguments, such as `ApiResult<User>`; else the return type itself, `Option<..>` included. With an alias of
-/// another name, write `Result<..>` out.
+/// `T` is what the function stores: of a `Result`, under any alias, what `Ok` holds; else the return type itself, `Option<..>`
+/// included. The compiler tells the two apart. It cannot where a return type that is neither one of std's nor called `Result` mentions
+/// a lifetime, `Self`, or a type parameter. There the name decides, which holds a `T` if it ends with `Result` and has arguments;
+/// a wrong guess does not compile, and `entry = Type` mends it. The attribute cannot see the parameters of an enclosing `impl`,
+/// and takes `Self`, paths such as `Db::Row` and types of one capital letter for some of them. Where one with a longer name is
+/// returned, rustc says that "generic parameters may not be used in const operations": write `entry = Row` there as well.
 ///
-/// In an `impl Trait for ..` no further method may stand; there the companion is left out:
+/// The companion gives no warning, whatever lints are on. `#[allow(..)]` and `#[expect(..)]` on the function allow for both.
+///
+/// In an `impl Trait for ..` no further method may stand, and rustc says "not a member of trait": leave the companion out.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -511,6 +536,10 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
+/// Below `#[async_trait]` this goes by itself. There the companion of a method that its trait provides is not part of the trait's
+/// objects (`where Self: Sized`). The attribute sees that a trait provides the method unless the trait has `Send` or `Sync` as
+/// supertraits, or is `#[async_trait(?Send)]`: write `entry = true` then, if you want the companion.
+///
 /// # What several callers share
 ///
 /// Callers that wait for one recompute, or for one read, are given one result. Where the type of the value is `Clone`, `Send` and
@@ -521,9 +550,8 @@ use proc_macro2::TokenStream;
 /// Nothing else is converted: of `anyhow::Error` or `Box<dyn Error>` each of these callers gets its own, of its own type, by
 /// running its own body. Sixteen of a key run at once, the rest together after as long again as the first body took.
 ///
-/// A result that is cloned has to be `'static`, which the attribute cannot see. So nothing is cloned where the return type names
-/// a lifetime, a reference, a `Cow`, `Self`, a path such as `Db::Row`, a parameter of the function, or a type of one capital
-/// letter. A parameter of an enclosing `impl` that has a longer name must be `'static` if it stands in the return type.
+/// A result that is cloned has to be `'static`. So nothing is cloned where the return type has a lifetime, written or not (`Page` for
+/// `Page<'_>`), or names `Self`, a path such as `Db::Row`, a parameter of the function, or a type of one capital letter. A parameter of an enclosing `impl` that has a longer name must be `'static` if it stands in the return type.
 ///
 /// # A hit equals its miss
 ///
@@ -579,14 +607,28 @@ pub fn cachefence(
     attribute(args.into(), item.into()).into()
 }
 
+/// Stands on companions that may be in an `impl Trait for ..`, where rustc refuses them. Its note about where the error comes
+/// from then shows this name, with the path `cachefence::__private::where_no_companion_can_stand`.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn write_entry_equals_false(
+    _: proc_macro::TokenStream,
+    companion: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    companion::made_here(companion.into()).into()
+}
+
 /// The attribute on `proc_macro2`'s tokens, which exist outside of the compiler too.
 fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
     let model = resolve(args, item.clone(), &mut errors);
-    match errors.finish(model) {
+    let conditional = errors.take_conditional();
+    let mut tokens = match errors.finish(model) {
         Ok(model) => expand::expand(&model),
         Err((error, model)) => fallback::untouched(item, model.as_ref(), &error),
-    }
+    };
+    tokens.extend(conditional);
+    tokens
 }
 
 /// Reads and checks everything; what is wrong goes to `errors`.

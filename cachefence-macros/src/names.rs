@@ -46,6 +46,22 @@ pub(crate) fn starts_at_a_type(tokens: TokenStream) -> bool {
     })
 }
 
+/// Whether a name is one capital letter, alone or followed by digits.
+pub(crate) fn looks_like_a_parameter(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|first| first.is_ascii_uppercase())
+        && chars.all(|other| other.is_ascii_digit())
+}
+
+/// Whether a type may have a lifetime that is not written: one that is none of std's without any.
+pub(crate) fn may_hide_a_lifetime(ty: TokenStream) -> bool {
+    const HIDE_NONE: [&str; 22] = [
+        "Box", "Error", "HashMap", "Option", "Result", "String", "Vec", "bool", "char", "f32",
+        "f64", "i16", "i32", "i64", "i8", "io", "std", "u128", "u16", "u32", "u64", "u8",
+    ];
+    all_names(ty).iter().any(|name| !HIDE_NONE.contains(&name.as_str()))
+}
+
 /// Whether an expression reads the local variable `name`.
 ///
 /// A field or method (`cfg.name`) and a part of a path (`name::X`, `x::name`) do not count. A name that a format string

@@ -15,6 +15,8 @@ mod arguments_a_name_of_a_tuple_pattern_is_left_out;
 mod arguments_a_raw_name_is_left_out;
 #[path = "arguments/a_type_that_no_argument_determines.ok.rs"]
 mod arguments_a_type_that_no_argument_determines;
+#[path = "arguments/left_out_below_a_cfg.ok.rs"]
+mod arguments_left_out_below_a_cfg;
 #[path = "arguments/left_out_below_async_trait.ok.rs"]
 mod arguments_left_out_below_async_trait;
 #[path = "arguments/named_only_by_a_time.ok.rs"]
@@ -82,8 +84,16 @@ mod companion_a_method_of_its_name_exists;
 mod companion_a_method_used_beside_a_mistake;
 #[path = "companion/a_private_one_from_outside.ok.rs"]
 mod companion_a_private_one_from_outside;
+#[path = "companion/asked_for_in_an_async_traits_impl.ok.rs"]
+mod companion_asked_for_in_an_async_traits_impl;
 #[path = "companion/in_a_traits_impl.ok.rs"]
 mod companion_in_a_traits_impl;
+#[path = "companion/of_a_parameter_of_an_impl.ok.rs"]
+mod companion_of_a_parameter_of_an_impl;
+#[path = "companion/of_a_parameter_under_an_alias.ok.rs"]
+mod companion_of_a_parameter_under_an_alias;
+#[path = "companion/of_another_type.ok.rs"]
+mod companion_of_another_type;
 #[path = "companion/used_beside_a_mistake.ok.rs"]
 mod companion_used_beside_a_mistake;
 #[path = "companion/used_where_it_is_left_out.ok.rs"]

@@ -50,7 +50,7 @@ fn every_option_is_read() {
         args.skip.unwrap().iter().map(Ident::to_string).collect::<Vec<_>>(),
         ["self", "db", "_"]
     );
-    assert!(args.cache.is_some() && args.krate.is_some() && !args.entry);
+    assert!(args.cache.is_some() && args.krate.is_some() && matches!(args.entry, Entry::No));
 }
 
 #[test]
@@ -198,7 +198,10 @@ fn a_missing_comma_is_one_mistake() {
 fn malformed_options() {
     assert!(mistake(&quote!(skip = db)).starts_with("name the arguments in parentheses"));
     assert!(mistake(&quote!(skip(a.b))).starts_with("`skip` takes names"));
-    assert_eq!(mistake(&quote!(entry = 1)), "write `true` or `false`");
+    assert_eq!(
+        mistake(&quote!(entry = 1)),
+        "write `false`, `true`, or the type that the companion's entry holds, as in `entry = User`"
+    );
     assert!(mistake(&quote!(crate = "fence")).starts_with("write the runtime crate's path"));
     assert!(mistakes(quote!(key = KEY, ttl = 1))[0].starts_with("the key is a string literal"));
     assert_eq!(mistake(&quote!(cache = f(a b))).lines().count(), 1);

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use proc_macro2::Ident;
+use syn::Attribute;
 use syn::ext::IdentExt as _;
 
 use super::fix;
@@ -26,7 +27,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     for argument in &model.item.arguments {
         for name in &argument.names {
             if !model.key.names(name) && !skipped(model, name) {
-                report(model, name, errors);
+                report(model, &argument.cfgs, name, errors);
             }
         }
         if let Some(wild) = &argument.wild
@@ -37,7 +38,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
                  help: name it, or leave it out with `{}`",
                 fix::with_skip(model, "_")
             );
-            errors.at(wild.span(), message);
+            errors.at_under(&argument.cfgs, wild.span(), message);
         }
     }
 }
@@ -47,13 +48,14 @@ fn skipped(model: &Model, name: &Ident) -> bool {
 }
 
 /// Reports an argument that is left out.
-fn report(model: &Model, name: &Ident, errors: &mut Errors) {
+fn report(model: &Model, cfgs: &[Attribute], name: &Ident, errors: &mut Errors) {
     let key = &model.key.template.source;
     let plain = name.unraw();
     // `{id}` is a legal hash tag, or plain text. Where `id` is neither in a placeholder nor skipped, `<id>` was probably meant.
     if let Some((value, range)) = braced(key, &plain.to_string()) {
         let message = format!("write `<{value}>`: braces are literal");
-        errors.at(model.key.literal.span(), caret::point(&message, key, &range));
+        let message = caret::point(&message, key, &range);
+        errors.at_under(cfgs, model.key.literal.span(), message);
         return;
     }
     // Two calls mostly differ in a field of `self`, so the message suggests a field.
@@ -65,7 +67,7 @@ fn report(model: &Model, name: &Ident, errors: &mut Errors) {
         fix::with_placeholder(model, &placeholder),
         fix::with_skip(model, &name.to_string()),
     );
-    errors.at(name.span(), message);
+    errors.at_under(cfgs, name.span(), message);
 }
 
 /// Finds `{name}` or `{name.field}` in the key: what is between the braces, and where it is.

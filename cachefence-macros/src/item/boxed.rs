@@ -20,6 +20,9 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{GenericArgument, Path, PathArguments, ReturnType, Type, TypeParamBound};
 
+/// The name of the lifetime that `#[async_trait]` adds.
+pub(crate) const ASYNC_TRAIT: &str = "async_trait";
+
 /// The parts of a function that returns a boxed future.
 pub(crate) struct Boxed {
     /// The output of the future.

@@ -38,9 +38,23 @@ pub mod probes {
 }
 
 /// Asks what kind of type `R` is.
-pub struct Probe<R>(PhantomData<fn() -> R>);
+///
+/// `F` is `fn(&()) -> R` where `R` may have a lifetime that is elided, since only what owns everything may be kept for other
+/// callers; see [`Owns`].
+pub struct Probe<R, F = ()>(PhantomData<fn() -> (R, F)>);
 
-impl<R> Probe<R> {
+/// Says that `R` hides no lifetime.
+///
+/// A lifetime cannot decide between two choices, since method lookup ignores it. But if `R` has one that is elided, then that is the
+/// argument's in `fn(&()) -> R`, which is then no function type that returns one `R`.
+pub trait Owns<R> {}
+
+/// The macro has seen that there is none.
+impl<R> Owns<R> for () {}
+
+impl<R> Owns<R> for fn(&()) -> R {}
+
+impl<R, F> Probe<R, F> {
     /// A probe for the type `R`.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
@@ -48,7 +62,7 @@ impl<R> Probe<R> {
     }
 }
 
-impl<R> fmt::Debug for Probe<R> {
+impl<R, F> fmt::Debug for Probe<R, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Probe")
     }
@@ -71,7 +85,10 @@ pub trait ByClone {
     }
 }
 
-impl<T, E: Clone + Send + Sync + 'static> ByClone for &&&Probe<Result<T, E>> {}
+impl<T, E: Clone + Send + Sync + 'static, F: Owns<Result<T, E>>> ByClone
+    for &&&Probe<Result<T, E>, F>
+{
+}
 
 /// The first choice for [`std::io::Error`], which cannot be cloned: every caller gets an error of its kind.
 pub trait ByKind {
@@ -81,7 +98,7 @@ pub trait ByKind {
     }
 }
 
-impl<T> ByKind for &&&Probe<Result<T, std::io::Error>> {}
+impl<T, F> ByKind for &&&Probe<Result<T, std::io::Error>, F> {}
 
 /// The second choice: the other callers run their own bodies.
 pub trait NotShared {
@@ -91,7 +108,7 @@ pub trait NotShared {
     }
 }
 
-impl<T, E: Send> NotShared for &&Probe<Result<T, E>> {}
+impl<T, E: Send, F> NotShared for &&Probe<Result<T, E>, F> {}
 
 /// The third choice: as the second, for an error that cannot be kept across an await.
 pub trait NotKept {
@@ -101,7 +118,7 @@ pub trait NotKept {
     }
 }
 
-impl<T, E> NotKept for &Probe<Result<T, E>> {}
+impl<T, E, F> NotKept for &Probe<Result<T, E>, F> {}
 
 /// The third choice for a detached function, whose error has to be sent. It is refused for that.
 pub trait NotSent {
@@ -111,7 +128,7 @@ pub trait NotSent {
     }
 }
 
-impl<T, E> NotSent for &Probe<Result<T, E>> {}
+impl<T, E, F> NotSent for &Probe<Result<T, E>, F> {}
 
 /// The fourth choice: the type is no `Result`.
 pub trait Plain {
@@ -121,7 +138,7 @@ pub trait Plain {
     }
 }
 
-impl<R> Plain for Probe<R> {}
+impl<R, F> Plain for Probe<R, F> {}
 
 /// A value that can be written to a cache.
 ///
@@ -167,9 +184,12 @@ pub trait CloneOne {
     }
 }
 
-impl<T: Clone + Send + Sync + 'static, E> CloneOne for &&Probe<Result<T, E>> {}
+impl<T: Clone + Send + Sync + 'static, E, F: Owns<Result<T, E>>> CloneOne
+    for &&Probe<Result<T, E>, F>
+{
+}
 
-impl<R: Clone + Send + Sync + 'static> CloneOne for &Probe<R> {}
+impl<R: Clone + Send + Sync + 'static, F: Owns<R>> CloneOne for &Probe<R, F> {}
 
 /// The second choice for the value: every caller decodes for itself.
 pub trait DecodeEach {
@@ -179,7 +199,7 @@ pub trait DecodeEach {
     }
 }
 
-impl<R> DecodeEach for Probe<R> {}
+impl<R, F> DecodeEach for Probe<R, F> {}
 
 /// The first choice for what the error is: its own words.
 pub trait ByDisplay {
@@ -189,7 +209,7 @@ pub trait ByDisplay {
     }
 }
 
-impl<T, E: Display> ByDisplay for &Probe<Result<T, E>> {}
+impl<T, E: Display, F> ByDisplay for &Probe<Result<T, E>, F> {}
 
 /// The second choice for what the error is: its type.
 pub trait ByType {
@@ -199,7 +219,7 @@ pub trait ByType {
     }
 }
 
-impl<R> ByType for Probe<R> {}
+impl<R, F> ByType for Probe<R, F> {}
 
 /// The first choice for comparing two values.
 pub trait ByPartialEq {
@@ -209,9 +229,9 @@ pub trait ByPartialEq {
     }
 }
 
-impl<T: PartialEq, E> ByPartialEq for &&Probe<Result<T, E>> {}
+impl<T: PartialEq, E, F> ByPartialEq for &&Probe<Result<T, E>, F> {}
 
-impl<R: PartialEq> ByPartialEq for &Probe<R> {}
+impl<R: PartialEq, F> ByPartialEq for &Probe<R, F> {}
 
 /// The second choice for comparing two values: nobody can see whether they are equal.
 pub trait NotCompared {
@@ -221,7 +241,7 @@ pub trait NotCompared {
     }
 }
 
-impl<R> NotCompared for Probe<R> {}
+impl<R, F> NotCompared for Probe<R, F> {}
 
 /// The first choice for printing a value.
 pub trait ByDebug {
@@ -231,9 +251,9 @@ pub trait ByDebug {
     }
 }
 
-impl<T: fmt::Debug, E> ByDebug for &&Probe<Result<T, E>> {}
+impl<T: fmt::Debug, E, F> ByDebug for &&Probe<Result<T, E>, F> {}
 
-impl<R: fmt::Debug> ByDebug for &Probe<R> {}
+impl<R: fmt::Debug, F> ByDebug for &Probe<R, F> {}
 
 /// The second choice for printing a value: it cannot be printed.
 pub trait NotPrinted {
@@ -243,7 +263,7 @@ pub trait NotPrinted {
     }
 }
 
-impl<R> NotPrinted for Probe<R> {}
+impl<R, F> NotPrinted for Probe<R, F> {}
 
 impl<S> Fallible<S> {
     /// The same kind, with values that are shared by `V` and compared by `Q` and `P`, and errors that are described
@@ -269,9 +289,9 @@ impl<T, E> Fails for Result<T, E> {
 
 impl<S> Fallible<S> {
     /// The kind of a function whose error is copied by `clone`, as `clone_error` says.
-    pub fn clone_by<R: Fails>(
+    pub fn clone_by<R: Fails, F>(
         self,
-        _: &Probe<R>,
+        _: &Probe<R, F>,
         clone: fn(&R::Error) -> R::Error,
     ) -> Fallible<share::ByFn<R::Error>> {
         Fallible(share::ByFn(clone), PhantomData)
@@ -281,7 +301,7 @@ impl<S> Fallible<S> {
 impl Infallibly {
     /// Never compiles: there is no error to be copied.
     #[must_use]
-    pub fn clone_by<R: Fails, F>(self, _: &Probe<R>, _: F) -> Self {
+    pub fn clone_by<R: Fails, F, C>(self, _: &Probe<R, F>, _: C) -> Self {
         self
     }
 }

@@ -32,6 +32,7 @@ where
             };
             let __cachefence_probe = &&&::cachefence::__private::kind::Probe::<
                 Row,
+                fn(&()) -> Row,
             >::new();
             (&__cachefence_probe)
                 .__cachefence_kind()
@@ -59,22 +60,4 @@ where
             )
             .await
     })
-}
-/// The cache entry of `load`: its key, and `peek`, `set`, `invalidate`.
-///
-/// Key: `` row:<self.table>:<id> ``
-#[allow(dead_code, unused_variables)]
-fn load_entry<'life0>(&'life0 self, id: u64) -> ::cachefence::Entry<Row> {
-    let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
-        "row:<self.table>:<id>",
-    );
-    ::cachefence::__private::KeyWriter::part_after(
-        &mut __cachefence_key,
-        "row:",
-        &self.table,
-    );
-    ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, ":", &id);
-    ::cachefence::__private::Call::installed(__cachefence_key)
-        .ttl(::cachefence::__private::Duration::new(60, 0))
-        .into_entry()
 }

@@ -52,7 +52,6 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
 /// The cache entry of `get_user`: its key, and `peek`, `set`, `invalidate`.
 ///
 /// Key: `` user:<tenant>:<id> ``
-#[allow(dead_code, unused_variables)]
 pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
         "user:<tenant>:<id>",

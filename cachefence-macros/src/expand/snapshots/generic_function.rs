@@ -55,11 +55,11 @@ where
 /// The cache entry of `rows`: its key, and `peek`, `set`, `invalidate`.
 ///
 /// Key: `` <at>:<name.as_ref()> ``
-#[allow(dead_code, unused_variables)]
 pub(crate) fn rows_entry<'a, K: KeyPart, const N: usize>(
     Point { at, size }: Point<'a, K>,
     name: impl AsRef<str>,
 ) -> ::cachefence::Entry<[Row<'static>; N]> {
+    let _ = &size;
     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new(
         "<at>:<name.as_ref()>",
     );

@@ -27,7 +27,10 @@ where
         use fence::__private::kind::{
             probes::*, ByClone as _, CloneOne as _, NotKept as _,
         };
-        let __cachefence_probe = &&&fence::__private::kind::Probe::<Option<Page>>::new();
+        let __cachefence_probe = &&&fence::__private::kind::Probe::<
+            Option<Page>,
+            fn(&()) -> Option<Page>,
+        >::new();
         (&__cachefence_probe)
             .__cachefence_kind()
             .with(
@@ -53,10 +56,13 @@ where
 }
 /// The cache entry of `match`: its key, and `peek`, `set`, `invalidate`.
 ///
-/// Key: `` {<self.org.id()>}:<page.0> ``
-#[allow(dead_code, unused_variables)]
+/// Key: `` {<self.org.id()>}:<page.0> ``. Value: `` Option<Page> ``
 #[cfg(feature = "pages")]
-fn match_entry(self: Arc<Self>, page: (u8, u8)) -> fence::Entry<Option<Page>>
+#[fence::__private::where_no_companion_can_stand::write_entry_equals_false]
+fn match_entry(
+    self: Arc<Self>,
+    page: (u8, u8),
+) -> fence::__private::held::EntryOf<fn(&'static ()) -> Option<Page>, false>
 where
     T: Trace,
 {

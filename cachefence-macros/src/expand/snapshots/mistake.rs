@@ -10,7 +10,16 @@ async fn get_user(id: u64, tenant: &str) -> User {
 /// The cache entry of `get_user`: its key, and `peek`, `set`, `invalidate`.
 ///
 /// Key: `` user:<id> ``
-#[allow(dead_code, unused_variables)]
-fn get_user_entry(id: u64) -> ::cachefence::Entry<User> {
+#[::cachefence::__private::where_no_companion_can_stand::write_entry_equals_false]
+fn get_user_entry(
+    id: u64,
+) -> ::cachefence::__private::held::EntryOf<
+    fn(&'static ()) -> User,
+    {
+        use ::cachefence::__private::held::NoResult as _;
+        ::cachefence::__private::held::Is::<User>::RESULT
+    },
+> {
+    let _ = &id;
     loop {}
 }

@@ -90,3 +90,53 @@ async fn it_infers_what_the_function_infers() {
     assert_eq!(text(1, "x").await, "x");
     assert_eq!(text_entry(1, "x").key(), "inferred:1:x");
 }
+
+type Answer<T> = Result<T, String>;
+type UserAnswer = Result<u64, String>;
+
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct SearchResult<T> {
+    hits: Vec<T>,
+}
+
+#[tokio::test]
+async fn it_holds_what_is_stored_under_an_alias_of_result() {
+    #[cachefence(key = "aliased:<id>", ttl = 60)]
+    async fn aliased(id: u64) -> Answer<u64> {
+        Ok(id)
+    }
+
+    #[cachefence(key = "aliased-whole:<id>", ttl = 60)]
+    async fn whole(id: u64) -> UserAnswer {
+        Ok(id)
+    }
+
+    assert_eq!(aliased(1).await, Ok(1));
+    assert_eq!(aliased_entry(1).peek().await.unwrap(), Some(1));
+    assert_eq!(whole(2).await, Ok(2));
+    assert_eq!(whole_entry(2).peek().await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn it_holds_a_struct_that_is_named_like_a_result() {
+    #[cachefence(key = "named-like:<id>", ttl = 60)]
+    async fn search(id: u64) -> SearchResult<u64> {
+        SearchResult { hits: vec![id] }
+    }
+
+    let found = search(1).await;
+    assert_eq!(search_entry(1).peek().await.unwrap(), Some(found));
+}
+
+#[tokio::test]
+async fn it_holds_the_type_that_is_written() {
+    #[cachefence(key = "written:<id>", ttl = 60, skip(T), entry = T)]
+    async fn row<T: From<u64> + serde::Serialize + serde::de::DeserializeOwned>(
+        id: u64,
+    ) -> Answer<T> {
+        Ok(T::from(id))
+    }
+
+    assert_eq!(row::<u64>(1).await, Ok(1));
+    assert_eq!(row_entry::<u64>(1).peek().await.unwrap(), Some(1));
+}

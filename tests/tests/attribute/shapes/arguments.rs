@@ -376,3 +376,36 @@ async fn an_argument_of_a_type_of_ones_own() {
     assert_twins(&BODIES, async || plain(UserId(1)).await, async || cached(UserId(1)).await).await;
     assert_eq!(cached_entry(UserId(1)).key(), "own:u1");
 }
+
+#[tokio::test]
+async fn an_argument_that_is_compiled_out() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    async fn plain(id: u64, #[cfg(any())] tenant: &str) -> u64 {
+        ran(&BODIES);
+        id
+    }
+
+    #[cachefence(key = "compiled-out:<id>", ttl = 60)]
+    async fn cached(id: u64, #[cfg(any())] tenant: &str) -> u64 {
+        ran(&BODIES);
+        id
+    }
+
+    #[cachefence(key = "compiled-out-key:<id>:<tenant>", ttl = 60)]
+    async fn in_the_key(id: u64, #[cfg(not(test))] tenant: &str, #[cfg(test)] tenant: u8) -> u64 {
+        id + u64::from(tenant)
+    }
+
+    #[cachefence(key = "compiled-out-detached:<id>:<tenant>", ttl = 60, detached)]
+    async fn detached(id: u64, #[cfg(any())] tenant: &str) -> u64 {
+        id
+    }
+
+    assert_twins(&BODIES, async || plain(1).await, async || cached(1).await).await;
+    assert_eq!(cached_entry(1).key(), "compiled-out:1");
+    assert_eq!(in_the_key(1, 2).await, 3);
+    assert_eq!(in_the_key_entry(1, 2).key(), "compiled-out-key:1:2");
+    assert_eq!(detached(1).await, 1);
+    assert_eq!(detached_entry(1).key(), "compiled-out-detached:1:");
+}

@@ -260,6 +260,100 @@ async fn a_method_with_another_attribute_macro() {
         .await;
 }
 
+/// The companion is left out by itself where it may stand in an `impl`.
+#[tokio::test]
+async fn a_method_of_an_impl_that_says_nothing_of_a_companion() {
+    static BODIES: AtomicU32 = AtomicU32::new(0);
+
+    #[async_trait]
+    trait Load {
+        async fn load_plain(&self, id: u64) -> u64;
+        async fn load(&self, id: u64) -> u64;
+    }
+
+    #[async_trait]
+    impl Load for Tenant {
+        async fn load_plain(&self, id: u64) -> u64 {
+            ran(&BODIES);
+            self.id + id
+        }
+
+        #[cachefence(key = "boxed-unsaid:<self.id>:<id>", ttl = 60)]
+        async fn load(&self, id: u64) -> u64 {
+            ran(&BODIES);
+            self.id + id
+        }
+    }
+
+    let tenant = TENANT;
+    assert_twins(&BODIES, async || tenant.load_plain(1).await, async || tenant.load(1).await).await;
+}
+
+#[tokio::test]
+async fn a_trait_with_a_provided_method_has_objects() {
+    #[async_trait]
+    trait Provided {
+        fn id(&self) -> u64;
+
+        #[cachefence(key = "boxed-object:<self.id()>", ttl = 60)]
+        async fn provided(&self) -> u64 {
+            self.id()
+        }
+
+        // Nothing is read from `self`.
+        #[cachefence(key = "boxed-object-skipped:<name>:<of>", ttl = 60, skip(self))]
+        async fn skipped<K: cachefence::KeyPart + Send + Sync>(&self, name: &str, of: K) -> usize
+        where
+            Self: Sized,
+        {
+            let _ = of;
+            name.len()
+        }
+    }
+
+    impl Provided for Tenant {
+        fn id(&self) -> u64 {
+            self.id
+        }
+    }
+
+    let object: &(dyn Provided + Sync) = &TENANT;
+    assert_eq!(object.provided().await, 7);
+    assert_eq!(TENANT.provided_entry().peek().await.unwrap(), Some(7));
+    assert_eq!(TENANT.skipped("ann", 1_u8).await, 3);
+    assert_eq!(Tenant::skipped_entry("ann", 1_u8).peek().await.unwrap(), Some(3));
+}
+
+/// Where the trait's own bounds hide that it provides the method, the companion is asked for.
+#[tokio::test]
+async fn a_provided_method_of_a_trait_with_supertraits_has_the_companion_that_is_asked_for() {
+    #[async_trait]
+    trait Provided: Send + Sync {
+        fn id(&self) -> u64;
+
+        #[cachefence(key = "boxed-supertraits:<self.id()>", ttl = 60)]
+        async fn unsaid(&self) -> u64 {
+            self.id()
+        }
+
+        #[cachefence(key = "boxed-supertraits:<self.id()>", ttl = 60, entry = true)]
+        async fn asked(&self) -> u64 {
+            self.id()
+        }
+    }
+
+    impl Provided for Tenant {
+        fn id(&self) -> u64 {
+            self.id
+        }
+    }
+
+    let object: &dyn Provided = &TENANT;
+    assert_eq!(object.unsaid().await, 7);
+    assert_eq!(object.asked().await, 7);
+    assert_eq!(TENANT.asked_entry().peek().await.unwrap(), Some(7));
+}
+
 /// What `#[async_trait]` writes can be written by hand.
 #[tokio::test]
 async fn a_function_that_returns_a_boxed_future() {

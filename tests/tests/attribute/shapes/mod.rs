@@ -17,8 +17,11 @@
 
 mod arguments;
 mod boxed_futures;
+mod errors;
 mod functions;
 mod generics;
+mod hidden_lifetimes;
+mod lints;
 mod methods;
 
 use std::borrow::Cow;

@@ -1,0 +1,19 @@
+use async_trait::async_trait;
+use cachefence::cachefence;
+
+#[async_trait]
+trait Users {
+    async fn user(&self, id: u64) -> u64;
+}
+
+struct Table;
+
+#[async_trait]
+impl Users for Table {
+    #[cachefence(key = "user:<id>", ttl = 60, skip(self), entry = true)]
+    async fn user(&self, id: u64) -> u64 {
+        id
+    }
+}
+
+fn main() {}
