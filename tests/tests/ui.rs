@@ -68,7 +68,7 @@ fn what_the_readme_installs_is_enough_for_its_first_program() {
         // Offline: what the workspace needs is there, and nothing else is looked for.
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(arguments).arg("--offline").current_dir(&project);
-        cargo.env("CARGO_TARGET_DIR", root.join("target/tests/readme"));
+        cargo.env("CARGO_TARGET_DIR", root.join("target/tests/programs"));
         let output = cargo.output().expect("cargo runs");
         assert!(
             output.status.success(),
