@@ -456,15 +456,14 @@ use proc_macro2::TokenStream;
 ///
 /// ```
 /// # use cachefence::cachefence;
-/// # use serde::{Serialize, de::DeserializeOwned};
 /// # struct DbError;
 /// type Fetched<T> = Result<T, DbError>;
 ///
-/// #[cachefence(key = "row:<id>", ttl = 60, skip(T), entry = T)]
-/// async fn row<T: Default + Serialize + DeserializeOwned>(id: u64) -> Fetched<T> {
+/// #[cachefence(key = "tags:<id>", ttl = 60, entry = Vec<String>)]
+/// async fn tags(id: u64) -> Fetched<Vec<String>> {
 ///     // ..
 /// #   let _ = id;
-/// #   Ok(T::default())
+/// #   Ok(Vec::new())
 /// }
 /// ```
 ///
