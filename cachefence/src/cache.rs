@@ -97,6 +97,11 @@ impl CacheFence {
         Ok(self.engine().shutdown(self.policy().wait_for_lock).await?)
     }
 
+    /// Whether `other` is a handle of the same cache.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The namespace as every key of this cache begins with it.
     pub(crate) fn prefix(&self) -> &str {
         &self.0.prefix

@@ -14,8 +14,10 @@ use crate::bounds;
 use crate::cache::CacheFence;
 use crate::convert::ByHand;
 use crate::engine;
+use crate::entry_key::EntryKey;
 use crate::error::{Error, InvalidOption};
 use crate::fetch::{BoxedBody, Fetch};
+use crate::inspected::Inspected;
 use crate::key::Key;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::Policy;
@@ -146,6 +148,54 @@ impl CacheFence {
         self.entry::<()>(key).invalidate().await
     }
 
+    /// Removes several keys, in one operation of the store: on Redis, one round trip.
+    ///
+    /// Each key is a string, as for [`invalidate`](Self::invalidate), or taken from an entry by
+    /// [`Entry::into_key`]; to give both kinds, turn the strings into [`EntryKey`]s. What holds after `invalidate` holds
+    /// after this for each of the keys. All are tried, whatever becomes of the others. Without keys the store
+    /// is not asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Key`] if one of the keys cannot be used, or was taken from an entry of another cache; nothing was removed then.
+    /// [`Error::Store`] if the store has failed for at least one of the keys; nobody knows then which of them are still there.
+    /// Of Redis the error says how many may be.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, any of the keys may or may not have been removed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use cachefence::{CacheFence, cachefence};
+    ///
+    /// #[cachefence(key = "greeting:<name>", ttl = 60, cache = cache, skip(cache))]
+    /// async fn greeting(cache: &CacheFence, name: &str) -> String {
+    ///     format!("hello {name}")
+    /// }
+    ///
+    /// let cache = CacheFence::in_memory();
+    /// for name in ["ann", "bob"] {
+    ///     greeting(&cache, name).await;
+    /// }
+    /// let guests = ["ann", "bob"].map(|name| greeting_entry(&cache, name).into_key());
+    /// cache.invalidate_many(guests).await?;
+    /// assert_eq!(greeting_entry(&cache, "ann").peek().await?, None);
+    ///
+    /// cache.invalidate_many(["greeting:cid", "greeting:dan"]).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn invalidate_many<K: Into<EntryKey>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<(), Error> {
+        let keys: Result<Vec<_>, _> =
+            keys.into_iter().map(|key| key.into().into_key_of(self)).collect();
+        Ok(self.engine().invalidations.invalidate_many(&keys?).await?)
+    }
+
     /// As [`invalidate`](Self::invalidate); if the store cannot be reached, the invalidation is sent
     /// again until the store has taken it. Returns whether the store has taken it already.
     ///
@@ -181,6 +231,11 @@ impl<T> Entry<T> {
     /// whole.
     pub fn key(&self) -> &str {
         self.request.key().as_str()
+    }
+
+    /// The key of this entry, for [`CacheFence::invalidate_many`].
+    pub fn into_key(self) -> EntryKey {
+        EntryKey::taken(self.cache, self.request.into_checked_key())
     }
 
     /// Returns the value, running `recompute` if there is none; see [`CacheFence::get_or_set`].
@@ -291,6 +346,39 @@ impl<T> Entry<T> {
         T: DeserializeOwned,
     {
         Ok(engine::peek(self.cache.engine(), self.request.checked_key()?).await?)
+    }
+
+    /// The value, with its age and what is left of its ttl; runs nothing.
+    ///
+    /// A value that is past its ttl is returned as long as the stale windows of this entry let it be served, and
+    /// says that it [is stale](Inspected::is_stale). An entry that holds something else than a `T` counts as empty. The
+    /// future may be dropped at any time, to no effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = cachefence::CacheFence::in_memory();
+    /// use std::time::Duration;
+    ///
+    /// let entry = cache.entry::<u32>("k").ttl(Duration::from_secs(60));
+    /// entry.set(&1).await?;
+    /// if let Some(found) = entry.inspect().await? {
+    ///     assert_eq!(found.value, 1);
+    ///     assert_eq!(found.age + found.remaining_ttl, Duration::from_secs(60));
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn inspect(&self) -> Result<Option<Inspected<T>>, Error>
+    where
+        T: DeserializeOwned,
+    {
+        let (key, policy) = (self.request.checked_key()?, self.request.policy(&self.cache));
+        Ok(engine::inspect(self.cache.engine(), key, policy).await?)
     }
 
     /// Stores `value` for the ttl, whatever is there, and voids every load that is under way:

@@ -111,6 +111,10 @@ impl InvalidKey {
                        another; write its `KeyPart` by its fields, or mend its `Display`";
         Self { template: Some(template), problem }
     }
+
+    pub(crate) fn of_another_cache(template: Option<&'static str>) -> Self {
+        Self { template, problem: "is that of another cache's entry; give it to that cache" }
+    }
 }
 
 impl fmt::Display for InvalidKey {
@@ -200,6 +204,14 @@ impl StoreError {
     pub(crate) fn invalidation_pending() -> Self {
         let message = "an invalidation of the entry has not reached the store yet";
         Self { kind: StoreErrorKind::InvalidationPending, ..Self::told(message) }
+    }
+
+    /// The error of an operation on several entries, of which so many `failed`.
+    #[cfg(feature = "redis")]
+    pub(crate) fn of_entries(self, failed: usize, all: usize) -> Self {
+        let Self { message, .. } = &self;
+        let message = format!("{failed} of {all} entries may still be there: {message}").into();
+        Self { message, ..self }
     }
 
     /// The error of a call that has waited for its store long enough.

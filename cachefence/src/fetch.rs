@@ -35,10 +35,12 @@ use crate::engine::{
     Waits, Work,
 };
 use crate::error::{BoxError, Error};
+use crate::force;
 use crate::observe::{BypassReason, LoadOutcome, PANICKED, RequestResult, Uncached};
 use crate::options::Policy;
 use crate::race::{First, race};
 use crate::request::Request;
+use crate::scope;
 use crate::share::{Decoded, KeepError, Share};
 use crate::time::sleep_until;
 use crate::verify::Function;
@@ -285,6 +287,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, E>> {
         let mut polled = Poll::Pending;
+        let _unforced = force::suspend();
         load.poll(&mut || {
             polled = self.poll_body(Within::NoLoad, cx).map(K::result);
             match &polled {
@@ -362,6 +365,9 @@ where
 
     /// The `value` as other callers are given it, and as it is stored if it comes back from there as it is.
     fn encode(&self, value: &T, is_awaited: bool) -> Ended {
+        if self.engine.is_disabled() {
+            return Ended::Unstorable(None);
+        }
         let codec = &self.engine.codec;
         let function = Function::of::<T>(self.request.key());
         let encoded = codec.encode(value).map(Bytes::from);
@@ -697,7 +703,7 @@ where
             state.note_result();
             result
         };
-        (tasks.load(runtime, in_task.run(Box::pin(work))), waits)
+        (tasks.load(runtime, in_task.run(scope::inherited(Box::pin(work)))), waits)
     }
 }
 

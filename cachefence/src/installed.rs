@@ -1,8 +1,10 @@
-//! The default cache, which annotated functions that name none use.
+//! The default cache, which annotated functions that name none use: that of the scope that they are called in, or
+//! the one that is installed.
 //!
-//! It is set once, by [`CacheFence::install`]. If a function needs it before that, a cache in memory
+//! The latter is set once, by [`CacheFence::install`]. If a function needs it before that, a cache in memory
 //! becomes the default, with one warning, so that a forgotten `install` fails no call.
 
+use std::borrow::Borrow;
 use std::sync::OnceLock;
 
 use crate::cache::CacheFence;
@@ -23,9 +25,21 @@ impl CacheFence {
     }
 }
 
-/// The default cache. If there is none, a cache in memory is the default from here on, with one
-/// warning.
-pub(crate) fn installed() -> &'static CacheFence {
+/// The default cache, where a call names none. It is not looked up before it is needed, so that a call inside a
+/// scope does not miss one that is installed.
+#[derive(Debug, Clone, Copy)]
+pub struct DefaultCache;
+
+impl Borrow<CacheFence> for DefaultCache {
+    /// The cache that is installed. If there is none, one in memory is installed, with one warning.
+    #[inline]
+    fn borrow(&self) -> &CacheFence {
+        INSTALLED.get().unwrap_or_else(stand_in)
+    }
+}
+
+#[cold]
+fn stand_in<'a>() -> &'a CacheFence {
     INSTALLED.get_or_init(|| {
         not_installed();
         CacheFence::in_memory()

@@ -26,6 +26,7 @@
 //! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does the same without the attribute.
 //! - [`Builder`] has a cache's options.
 //! - [`Entry`] is one key of one cache: read it without loading it, set it, invalidate it.
+//! - [`CacheFence::scope`], [`CacheFence::disabled`] and [`force_refresh`] are for tests, and for calls by hand.
 //! - [`CacheFence::stats`] has what a cache did in numbers; [`Observe`] and [`Event`] tell it as it happens.
 //! - [`KeyPart`](trait@KeyPart) is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
 //!   live.
@@ -45,11 +46,15 @@ mod cache;
 mod chance;
 mod codec;
 mod convert;
+mod disabled;
 mod engine;
 mod entry;
+mod entry_key;
 mod error;
 mod fetch;
+mod force;
 mod freshness;
+mod inspected;
 mod installed;
 mod key;
 mod lease;
@@ -58,6 +63,7 @@ pub mod observe;
 mod options;
 mod race;
 mod request;
+mod scope;
 mod setters;
 mod share;
 pub mod store;
@@ -75,7 +81,10 @@ pub use self::cache::CacheFence;
 pub use self::codec::MessagePack;
 pub use self::codec::{Codec, Json};
 pub use self::entry::Entry;
+pub use self::entry_key::EntryKey;
 pub use self::error::{BoxError, Error, InvalidKey, InvalidOption, StoreError};
+pub use self::force::force_refresh;
+pub use self::inspected::Inspected;
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::lifetime::Negative;
 pub use self::observe::{Event, Observe, Stats};
@@ -94,3 +103,8 @@ struct Values;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So do those of the guide to testing.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/testing.md")]
+struct Testing;

@@ -1,5 +1,6 @@
 //! Requests: the key of a call, and its options.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use crate::cache::CacheFence;
@@ -25,12 +26,24 @@ struct Overrides {
     policy: Option<Policy>,
     /// Whether an option was set out of its bounds. It may have been set again since.
     is_suspect: bool,
+    /// The cache of the scope that the request is made in, in place of the one that is installed.
+    scope: Option<CacheFence>,
 }
 
 /// What is the same whatever the type of the values, and so is compiled once.
 impl Overrides {
-    fn policy_mut<'a>(overrides: &'a mut Option<Box<Self>>, cache: &CacheFence) -> &'a mut Policy {
-        overrides.get_or_insert_default().policy.get_or_insert(*cache.policy())
+    /// Those of a new request.
+    #[cold]
+    fn new(invalid: Option<InvalidKey>, scope: Option<CacheFence>) -> Box<Self> {
+        Box::new(Self { invalid, scope, ..Self::default() })
+    }
+
+    fn policy_mut<'a>(
+        overrides: &'a mut Option<Box<Self>>,
+        named: &dyn Borrow<CacheFence>,
+    ) -> &'a mut Policy {
+        let Self { policy, scope, .. } = &mut **overrides.get_or_insert_default();
+        policy.get_or_insert_with(|| *scope.as_ref().unwrap_or_else(|| named.borrow()).policy())
     }
 
     #[cold]
@@ -40,21 +53,52 @@ impl Overrides {
 }
 
 impl<T> Request<T> {
-    pub(crate) fn new((key, valid): (Key, Result<(), InvalidKey>)) -> Self {
-        let invalid = |error| Box::new(Overrides { invalid: Some(error), ..Overrides::default() });
-        Self { key, overrides: valid.err().map(invalid), lifetime: Lifetime::default() }
+    pub(crate) fn new(key: (Key, Result<(), InvalidKey>)) -> Self {
+        Self::in_scope(key, None)
     }
 
-    /// The options of this request, to be changed: those of `cache`, until they are. Nothing is
-    /// checked yet.
-    pub(crate) fn policy_mut(&mut self, cache: &CacheFence) -> &mut Policy {
-        Overrides::policy_mut(&mut self.overrides, cache)
+    /// A request that is made in the scope of a cache, if there is one.
+    #[inline]
+    pub(crate) fn in_scope(
+        (key, valid): (Key, Result<(), InvalidKey>),
+        scope: Option<CacheFence>,
+    ) -> Self {
+        let overrides = match (valid, scope) {
+            (Ok(()), None) => None,
+            (valid, scope) => Some(Overrides::new(valid.err(), scope)),
+        };
+        Self { key, overrides, lifetime: Lifetime::default() }
+    }
+
+    /// The options of this request, to be changed: those of the scope's cache or of the `named` one, until they are.
+    /// Nothing is checked yet.
+    pub(crate) fn policy_mut(&mut self, named: &dyn Borrow<CacheFence>) -> &mut Policy {
+        Overrides::policy_mut(&mut self.overrides, named)
     }
 
     /// Notes that an option was set out of its bounds, so that all are checked before the options are used.
     #[inline]
     pub(crate) fn out_of_bounds(&mut self) {
         Overrides::suspect(&mut self.overrides);
+    }
+
+    /// The cache of the scope that the request is made in, in place of the one that is installed.
+    #[inline]
+    pub(crate) fn scope(&self) -> Option<&CacheFence> {
+        self.overrides.as_ref()?.scope.as_ref()
+    }
+
+    /// The options of this request; nothing is checked.
+    pub(crate) fn policy<'a>(&'a self, cache: &'a CacheFence) -> &'a Policy {
+        let given = self.overrides.as_ref().and_then(|overrides| overrides.policy.as_ref());
+        given.unwrap_or(cache.policy())
+    }
+
+    pub(crate) fn into_checked_key(self) -> Result<Key, InvalidKey> {
+        match self.overrides.and_then(|overrides| overrides.invalid) {
+            None => Ok(self.key),
+            Some(error) => Err(error),
+        }
     }
 
     pub(crate) fn key(&self) -> &Key {
@@ -71,6 +115,10 @@ impl<T> Request<T> {
     /// The options of a call that may store a value, if they and the key can be used.
     #[inline]
     pub(crate) fn checked<'a, E>(&'a self, cache: &'a CacheFence) -> Result<&'a Policy, Error<E>> {
+        // Most requests have no overrides, and this is looked at once.
+        if self.overrides.is_none() && self.lifetime.is_usual() {
+            return Ok(cache.policy());
+        }
         self.checked_key()?;
         Ok(self.checked_policy(cache)?)
     }

@@ -52,6 +52,23 @@ async fn a_function_that_names_another_cache_does_not_use_it() {
     assert_eq!(installed.entry::<u64>("other:1").peek().await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn inside_a_scope_it_is_not_used() {
+    #[cachefence(key = "scoped:<id>", ttl = 60)]
+    async fn number(id: u64) -> u64 {
+        id
+    }
+
+    let (installed, scoped) = (&*CACHE, CacheFence::in_memory());
+    let inside = async {
+        number(3).await;
+        assert_eq!(number_entry(3).key(), "scoped:3", "the namespace is that of the scope's cache");
+    };
+    scoped.scope(inside).await;
+    assert_eq!(scoped.entry::<u64>("scoped:3").peek().await.unwrap(), Some(3));
+    assert_eq!(installed.entry::<u64>("scoped:3").peek().await.unwrap(), None);
+}
+
 #[test]
 fn a_second_install_is_refused() {
     LazyLock::force(&CACHE);

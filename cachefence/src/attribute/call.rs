@@ -13,16 +13,17 @@ use crate::cache::CacheFence;
 use crate::convert::Convert;
 use crate::entry::Entry;
 use crate::fetch::{BoxedBody, Fetch};
-use crate::installed::installed;
+use crate::installed::DefaultCache;
 use crate::key::KeyWriter;
 use crate::lifetime::{Lifetime, Negative};
 use crate::options::Policy;
 use crate::request::Request;
+use crate::scope;
 use crate::setters::{lifetime_setters, policy_setters};
 use crate::share::{KeepError, Share};
 
-/// The request of a call, and its cache: a `CacheFence`, or a reference to one that lives long enough,
-/// which saves the call a clone of the handle.
+/// The request of a call, and the cache that it names: a `CacheFence`, or the default one, which saves the call a
+/// clone of the handle.
 #[derive(Debug)]
 #[must_use]
 pub struct Call<T, C> {
@@ -30,11 +31,14 @@ pub struct Call<T, C> {
     request: Request<T>,
 }
 
-impl<T> Call<T, &'static CacheFence> {
-    /// The call whose key is `key`, in the default cache.
+impl<T> Call<T, DefaultCache> {
+    /// The call whose key is `key`, in the default cache: that of the scope, or the one that is installed.
     #[inline]
     pub fn installed(key: KeyWriter) -> Self {
-        Self::new(installed(), key)
+        let (cache, scope) = (DefaultCache, scope::current());
+        let prefix = scope.as_ref().unwrap_or_else(|| cache.borrow()).prefix();
+        let key = key.finish(prefix);
+        Self { cache, request: Request::in_scope(key, scope) }
     }
 }
 
@@ -46,12 +50,16 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         Self { cache, request }
     }
 
+    fn cache(&self) -> &CacheFence {
+        self.request.scope().unwrap_or_else(|| self.cache.borrow())
+    }
+
     lifetime_setters!();
     policy_setters!();
 
     /// The companion's result.
     pub fn into_entry(self) -> Entry<T> {
-        Entry::new(self.cache.borrow().clone(), self.request)
+        Entry::new(self.cache().clone(), self.request)
     }
 
     /// Serves the call. If the key or an option cannot be used, or if the body calls itself with the same
@@ -64,8 +72,9 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         B: FnOnce() -> F,
         F: Future<Output = K::Returned>,
     {
-        let policy = self.usable_policy();
-        self.fetch::<K, E, S, B, F>(policy, share, body).fetch(policy.is_some())
+        let cache = self.cache();
+        let policy = self.usable_policy(cache);
+        self.fetch::<K, E, S, B, F>(cache, policy, share, body).fetch(policy.is_some())
     }
 
     /// As [`run`](Self::run), with loads in tasks of their own. `body` is called where this call is to lead one, and
@@ -82,31 +91,32 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
         K: Convert<T, E>,
         F: Future<Output = K::Returned> + Send + 'static,
     {
-        let policy = self.usable_policy();
+        let cache = self.cache();
+        let policy = self.usable_policy(cache);
         let body: BoxedBody<'_, F> = Box::new(body);
-        self.fetch::<K, E, S, _, F>(policy, share, body).fetch_detached(policy.is_some())
+        self.fetch::<K, E, S, _, F>(cache, policy, share, body).fetch_detached(policy.is_some())
     }
 
     /// The call's options. `None`, which is reported, if the options or the key cannot be used.
-    fn usable_policy(&self) -> Option<&Policy> {
-        let checked = self.request.checked::<Infallible>(self.cache.borrow());
-        checked.map_err(|error| self.not_cached(&error)).ok()
+    fn usable_policy<'a>(&'a self, cache: &'a CacheFence) -> Option<&'a Policy> {
+        let checked = self.request.checked::<Infallible>(cache);
+        checked.map_err(|error| self.not_cached(cache, &error)).ok()
     }
 
     /// The call as the engine serves it.
     fn fetch<'a, K, E, S, B, F>(
         &'a self,
+        cache: &'a CacheFence,
         policy: Option<&'a Policy>,
         share: S,
         body: B,
     ) -> Fetch<'a, T, E, S, K, B, F> {
-        let cache = self.cache.borrow();
         let policy = policy.unwrap_or(cache.policy());
         Fetch::new(cache, &self.request, policy, share, body)
     }
 
-    fn not_cached(&self, error: &(dyn std::error::Error + 'static)) {
-        self.cache.borrow().engine().observers.unusable_call(self.request.key(), error);
+    fn not_cached(&self, cache: &CacheFence, error: &(dyn std::error::Error + 'static)) {
+        cache.engine().observers.unusable_call(self.request.key(), error);
     }
 
     fn lifetime_mut(&mut self) -> &mut Lifetime<T> {
@@ -114,7 +124,7 @@ impl<T, C: Borrow<CacheFence>> Call<T, C> {
     }
 
     fn policy_mut(&mut self) -> &mut Policy {
-        self.request.policy_mut(self.cache.borrow())
+        self.request.policy_mut(&self.cache)
     }
 
     #[inline]

@@ -12,6 +12,7 @@ pub use std::time::Duration;
 
 pub use self::call::Call;
 use crate::cache::CacheFence;
+pub use crate::installed::DefaultCache;
 pub use crate::key::{KeyWriter, write_fields};
 
 /// The path says what to do where rustc refuses a companion, and shows it.

@@ -21,6 +21,7 @@ use super::call::Work;
 use super::landing::{Encoded, LoadFlight};
 use super::load::serve::Done;
 use super::parts::Engine;
+use crate::force;
 use crate::key::Key;
 use crate::observe::{BypassReason, Load, LoadOutcome, LoadSpan, Observers};
 use crate::share::SharedErr;
@@ -152,6 +153,7 @@ impl<'a> Body<'a> {
     /// that it calls keep little on the stack.
     fn poll(&self, poll_body: PollBody<'_>, cx: &mut Context<'_>) -> Progress {
         let mut ran = self.take_ran();
+        let _unforced = force::suspend();
         if let Ran::Load(load) = &mut *ran {
             load.poll(&mut || self.poll_caught(poll_body, cx));
         }

@@ -21,6 +21,7 @@ use super::parts::Engine;
 use super::ticket::{Ticket, Tickets};
 use crate::codec::AnyCodec;
 use crate::error::BoxError;
+use crate::force;
 use crate::key::Key;
 use crate::observe::{BypassReason, RequestResult, WaitSpan};
 use crate::options::Policy;
@@ -47,6 +48,8 @@ pub(crate) struct Call<'a> {
     task: Option<Arc<TaskState>>,
     /// Whether tasks lead the call's loads.
     detaches: bool,
+    /// Whether the call is to be given what is read after it began, whatever there is.
+    is_forced: bool,
     /// When the call began, in the order of calls, reads and loads. It is taken before the first read,
     /// except of a store that answers at once: there it is `None` until the call loads or waits.
     pub(super) ticket: Option<Ticket>,
@@ -65,6 +68,7 @@ pub(crate) struct TaskCall {
     decodes: Decodes,
     ticket: Option<Ticket>,
     missed: Option<Instant>,
+    is_forced: bool,
     /// How long the caller has waited for the store.
     spent: Duration,
     state: Arc<TaskState>,
@@ -72,10 +76,11 @@ pub(crate) struct TaskCall {
 
 impl TaskCall {
     pub(crate) fn with<'a>(self, key: &'a Key, policy: &'a Policy) -> Call<'a> {
-        let Self { decodes, ticket, missed, spent, state } = self;
+        let Self { decodes, ticket, missed, is_forced, spent, state } = self;
         let budget = StoreBudget::default();
         budget.set(spent);
-        Call { budget, task: Some(state), ticket, missed, ..Call::new(key, policy, decodes) }
+        let task = Some(state);
+        Call { task, is_forced, ticket, missed, budget, ..Call::new(key, policy, decodes) }
     }
 }
 
@@ -141,6 +146,7 @@ impl<'a> Call<'a> {
             decodes,
             task: None,
             detaches: false,
+            is_forced: force::is_forced(),
             ticket: None,
             missed: None,
             waited_micros: AtomicU64::new(0),
@@ -151,8 +157,9 @@ impl<'a> Call<'a> {
 
     /// The part of this call that its task needs to lead a load in its place.
     pub(crate) fn for_task(&self, state: &Arc<TaskState>) -> TaskCall {
-        let Self { decodes, ticket, missed, .. } = *self;
-        TaskCall { decodes, ticket, missed, spent: self.budget.spent(), state: Arc::clone(state) }
+        let Self { decodes, ticket, missed, is_forced, .. } = *self;
+        let (spent, state) = (self.budget.spent(), Arc::clone(state));
+        TaskCall { decodes, ticket, missed, is_forced, spent, state }
     }
 
     /// Has tasks lead the loads of this call, or, if they cannot, has the call lead them itself.
@@ -162,6 +169,11 @@ impl<'a> Call<'a> {
 
     pub(super) fn detaches(&self) -> bool {
         self.detaches
+    }
+
+    /// Whether the call is to be given what is read after it began, whatever there is.
+    pub(super) fn is_forced(&self) -> bool {
+        self.is_forced
     }
 
     /// The state of the task that this call is made in, if it is a load's task.
@@ -254,9 +266,14 @@ impl<'a> Call<'a> {
         begun.checked_add(self.policy.recompute_timeout?)
     }
 
-    /// Whether there is a stale window, in which case the call serves a value rather than an error.
+    /// Whether there is a stale window.
     pub(super) fn forgives(&self) -> bool {
         !self.policy.stale.longest().is_zero()
+    }
+
+    /// Whether the call serves a value that is there rather than an error.
+    pub(super) fn falls_back(&self) -> bool {
+        self.forgives() && !self.is_forced
     }
 
     /// How the lease of this call's load ends if the load fails: no process loads the key again for
@@ -298,9 +315,10 @@ impl<'a> Call<'a> {
     }
 
     /// Whether the call may be given a landing of this `origin`: its read or recompute began after the
-    /// call, or it is fenced.
+    /// call, or it is fenced. A call that is forced may have it only if its recompute began after the call.
     pub(super) fn may_have(&self, origin: &Origin) -> bool {
-        origin.fenced || self.ticket.is_some_and(|ticket| ticket < origin.begun)
+        let is_later = self.ticket.is_some_and(|ticket| ticket < origin.begun);
+        if self.is_forced { is_later && origin.is_load } else { is_later || origin.fenced }
     }
 }
 

@@ -1,14 +1,17 @@
-//! The operations on one entry that need no recompute: `peek` and `set`.
+//! The operations on one entry that need no recompute: `peek`, `inspect` and `set`.
 //!
-//! Neither joins a flight. `peek` reads for its caller only, and never waits for a load. `set` has its
+//! None joins a flight. `peek` and `inspect` read for their caller only, and never wait for a load. `set` has its
 //! value already; it takes the lease by force, so that its store is fenced as the store of a load is,
 //! and so that a load which holds older data is refused.
 
 use serde::de::DeserializeOwned;
 
+use super::load::decide::freshness_of;
 use super::parts::Engine;
 use super::read::send::read_entry;
 use crate::error::StoreError;
+use crate::freshness::Freshness;
+use crate::inspected::Inspected;
 use crate::key::Key;
 use crate::observe::Operation;
 use crate::options::Policy;
@@ -19,19 +22,30 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     engine: &Engine,
     key: &Key,
 ) -> Result<Option<T>, StoreError> {
+    let found = read_now(engine, key).await?.filter(Snapshot::is_valid_value);
+    Ok(found.and_then(|found| decode(engine, key, &found)))
+}
+
+/// As [`peek`], with the value's times, and as long as `policy` lets it be served.
+pub(crate) async fn inspect<T: DeserializeOwned>(
+    engine: &Engine,
+    key: &Key,
+    policy: &Policy,
+) -> Result<Option<Inspected<T>>, StoreError> {
+    let is_servable = |entry: &Snapshot| freshness_of(policy, entry, || 1.0) != Freshness::Expired;
+    let found = read_now(engine, key).await?.filter(is_servable);
+    Ok(found.and_then(|found| Some(Inspected::new(decode(engine, key, &found)?, &found))))
+}
+
+async fn read_now(engine: &Engine, key: &Key) -> Result<Option<Snapshot>, StoreError> {
     let found = read_entry(engine, key).await;
-    let found = found.inspect_err(|error| {
-        engine.observers.store_failed(Operation::Read, key, error);
-    })?;
-    Ok(found.filter(Snapshot::is_valid_value).and_then(|found| {
-        match engine.codec.decode(&found.payload) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                engine.observers.undecodable_entry(key, &*error);
-                None
-            }
-        }
-    }))
+    found.inspect_err(|error| engine.observers.store_failed(Operation::Read, key, error))
+}
+
+/// The value of an entry; `None` if it is of another type, which is told of.
+fn decode<T: DeserializeOwned>(engine: &Engine, key: &Key, found: &Snapshot) -> Option<T> {
+    let decoded = engine.codec.decode(&found.payload);
+    decoded.map_err(|error| engine.observers.undecodable_entry(key, &*error)).ok()
 }
 
 /// Stores `value` whatever is there, and voids every load that is under way.

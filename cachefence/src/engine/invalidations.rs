@@ -72,18 +72,26 @@ impl Invalidations {
 
     /// Removes the entry, and voids every load that is under way.
     pub(crate) async fn invalidate(&self, key: &Key) -> Result<(), StoreError> {
-        let number = self.number(key);
+        self.invalidate_many(slice::from_ref(key)).await
+    }
+
+    /// Removes the entries in one operation of the store, and voids every load of them that is under way.
+    pub(crate) async fn invalidate_many(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let Some(first) = keys.first() else { return Ok(()) };
+        let pending: Vec<_> =
+            keys.iter().filter_map(|key| Some((key, self.number(key)?))).collect();
         self.observers.asked(Operation::Invalidate);
-        let result = self.store.invalidate(slice::from_ref(key)).await;
-        if let Err(error) = &result {
-            self.observers.store_failed(Operation::Invalidate, key, error);
-        }
-        if let (Ok(()), Some(number)) = (&result, number) {
-            self.sent(key, number);
+        let result = self.store.invalidate(keys).await;
+        match &result {
+            Ok(()) => pending.into_iter().for_each(|(key, number)| self.sent(key, number)),
+            // One operation has failed, which is told of once.
+            Err(error) => self.observers.store_failed(Operation::Invalidate, first, error),
         }
         // Loads are voided after the store has answered: a flight that begins in between finds the
         // lease free.
-        self.void_loads(key);
+        for key in keys {
+            self.void_loads(key);
+        }
         result
     }
 

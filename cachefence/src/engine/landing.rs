@@ -63,6 +63,9 @@ impl Encoded {
 pub(crate) struct Origin {
     /// When the read or the recompute behind it began.
     pub(super) begun: Ticket,
+    /// Whether `begun` is that of the recompute. Of a value that was read from the store nobody knows when its load
+    /// began.
+    pub(super) is_load: bool,
     /// Whether the lease was unbroken from before the load began until its value was stored or the
     /// lease released.
     pub(super) fenced: bool,

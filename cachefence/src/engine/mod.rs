@@ -59,7 +59,7 @@ mod verify;
 mod wakers;
 
 pub(crate) use self::call::{Call, Held, Work};
-pub(crate) use self::direct::{peek, set};
+pub(crate) use self::direct::{inspect, peek, set};
 pub(crate) use self::landing::Encoded;
 pub(crate) use self::load::decide::{FirstRead, decide, first_read, fresh_at_once};
 pub(crate) use self::load::detached::{ToDetach, Waited, Waits, wait_for_task};

@@ -27,11 +27,19 @@ use crate::tasks::Tasks;
 use crate::time::in_time;
 use crate::verify::Verifier;
 
+/// When the store answers a call. It is known beforehand, because every hit depends on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    AtOnce,
+    Later,
+    /// Calls do not ask it: the cache is disabled.
+    Never,
+}
+
 /// The engine of one cache: its store and codec, and the state that its calls share.
 pub(crate) struct Engine {
     pub(crate) store: Arc<dyn Store>,
-    /// The store's trait of the same name, kept here because every hit asks for it.
-    pub(super) answers_at_once: bool,
+    pub(super) answers: Answers,
     pub(crate) codec: AnyCodec,
     pub(crate) chance: Chance,
     pub(super) draws: Draws,
@@ -70,7 +78,7 @@ impl Engine {
             Arc::clone(&observers),
         ));
         Self {
-            answers_at_once: store.traits().answers_at_once,
+            answers: if store.traits().answers_at_once { Answers::AtOnce } else { Answers::Later },
             store,
             codec,
             draws: Draws::new(chance.number()),
@@ -88,6 +96,17 @@ impl Engine {
             invalidations,
             observers,
         }
+    }
+
+    /// The engine of a cache that is disabled: its calls run their bodies. The `store` holds nothing.
+    pub(crate) fn disabled(store: Arc<dyn Store>, observers: Arc<Observers>) -> Self {
+        let engine = Self::new(store, AnyCodec::Json, Chance::default(), usize::MAX, observers);
+        Self { answers: Answers::Never, ..engine }
+    }
+
+    /// Whether calls run their bodies, and nothing else.
+    pub(crate) fn is_disabled(&self) -> bool {
+        self.answers == Answers::Never
     }
 
     /// The problem of a value of `bytes` bytes, if the value is too large to be stored.

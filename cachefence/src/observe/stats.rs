@@ -137,6 +137,8 @@ counted! {
         Recursive = recursive,
         /// The key or an option of an annotated function could not be used.
         NotUsable = not_usable,
+        /// The cache is [disabled](crate::CacheFence::disabled).
+        Disabled = disabled,
     }
 }
 
@@ -151,7 +153,8 @@ impl BypassReason {
             | Self::NotShared
             | Self::Uncacheable
             | Self::Recursive
-            | Self::NotUsable => false,
+            | Self::NotUsable
+            | Self::Disabled => false,
         }
     }
 

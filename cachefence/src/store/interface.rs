@@ -75,6 +75,6 @@ pub trait Store: Send + Sync + 'static {
     ) -> StoreResult<'a, bool>;
 
     /// Removes the entry and both slots of each key. If one of the keys cannot be removed, the others are
-    /// removed all the same, and the error is that of the first.
+    /// removed all the same, and the error is that of the first. It should say of how many.
     fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()>;
 }

@@ -5,6 +5,7 @@
 
 mod behaviour;
 mod bodies;
+mod by_hand;
 mod comes_back;
 mod concurrency;
 mod detached;
@@ -12,5 +13,6 @@ mod in_a_static;
 mod not_installed;
 mod returns;
 mod scope;
+mod scoped_caches;
 mod shapes;
 mod stack;

@@ -5,9 +5,13 @@
 mod cancellation;
 mod codecs;
 mod detached;
+mod disabled;
 mod failing_leaders;
+mod force_refresh;
 mod handover;
+mod inspected;
 mod invalidation;
+mod invalidation_of_many;
 mod lifetimes;
 mod load_contract;
 mod memory_bounds;

@@ -14,11 +14,12 @@ use super::recursion;
 use crate::engine::call::{Attempt, Call, Held, Purpose, Seen, Work};
 use crate::engine::flight::Entered;
 use crate::engine::landing::Encoded;
-use crate::engine::parts::Engine;
+use crate::engine::parts::{Answers, Engine};
 use crate::engine::read::found::Found;
 use crate::engine::read::send::read_entry;
 use crate::engine::read::shared::read;
 use crate::error::BoxError;
+use crate::force;
 use crate::freshness::{Freshness, Life, freshness};
 use crate::key::Key;
 use crate::observe::RequestResult;
@@ -47,10 +48,13 @@ pub(crate) fn first_read<'a>(engine: &'a Engine, mut call: Call<'a>) -> Work<'a,
 /// The value under `key`, if it is fresh and the store answers at once.
 #[inline]
 pub(crate) fn fresh_at_once(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
-    if engine.answers_at_once { fresh(engine, key, policy) } else { None }
+    if engine.answers == Answers::AtOnce { fresh(engine, key, policy) } else { None }
 }
 
 fn fresh(engine: &Engine, key: &Key, policy: &Policy) -> Option<Bytes> {
+    if force::is_forced() {
+        return None;
+    }
     // A store that fails is reported by the call that reads it next.
     let entry = read_entry(engine, key).now().ok()?.ok()??;
     is_hit(engine, key, policy, &entry).then_some(entry.payload)
@@ -72,7 +76,11 @@ pub(super) fn judge_without_draw(call: &Call<'_>, entry: &Snapshot) -> Freshness
     freshness_of(call.policy, entry, || 1.0)
 }
 
-fn freshness_of(policy: &Policy, entry: &Snapshot, draw: impl FnOnce() -> f64) -> Freshness {
+pub(in crate::engine) fn freshness_of(
+    policy: &Policy,
+    entry: &Snapshot,
+    draw: impl FnOnce() -> f64,
+) -> Freshness {
     // A mark, which says that the value is not to be cached, holds no value that a stale window could
     // apply to.
     if entry.kind != Kind::Value {
@@ -136,6 +144,8 @@ pub(crate) fn decide(
         }
         Found::Nothing => Attempt::miss(Seen::Nothing),
         Found::Unavailable(reason) => Attempt::miss(Seen::Unavailable(reason)),
+        Found::Unread => Attempt::miss(Seen::Unread),
+        Found::Disabled => return Next::Uncached,
         Found::Loading(joiner) => {
             if recursion::is_inside(engine, call.key) {
                 return Next::Serve(Served::Recursive);
@@ -150,8 +160,8 @@ pub(crate) fn decide(
     }
     call.start_waiting(&engine.tickets);
     // Where this call holds a stale value, the flight is not cold: later callers read first, and find
-    // that value to fall back on.
-    let cold = attempt.held.is_none();
+    // that value to fall back on. Nor is it where the call is forced, because there may be a value.
+    let cold = attempt.held.is_none() && !call.is_forced();
     match engine.loads.enter(call.key.as_str(), cold) {
         Entered::Leads(baton) => Next::Lead(baton, attempt),
         Entered::Joins(joiner) => Next::Join(joiner, attempt),

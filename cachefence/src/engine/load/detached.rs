@@ -72,9 +72,12 @@ impl ToDetach {
         let (baton, attempt) = match &next {
             Next::Lead(baton, attempt) => (baton, attempt),
             Next::Hedge(hedge) => (&hedge.baton, &hedge.attempt),
-            Next::Serve(_) | Next::Join(..) | Next::Guest | Next::Own(_) | Next::Read => {
-                return Err(next);
-            }
+            Next::Serve(_)
+            | Next::Join(..)
+            | Next::Guest
+            | Next::Own(_)
+            | Next::Uncached
+            | Next::Read => return Err(next),
         };
         let own = OwnLoad::new();
         let waits = Waits { joiner: baton.member(), held: attempt.held.clone(), own };
@@ -204,7 +207,7 @@ pub(crate) fn wait_for_task<'a>(
             }
             (First::A(Turn::Landed(Landing::Failed { .. } | Landing::NotShared { .. })), held) => {
                 Waited::Failed(match held {
-                    _ if !call.forgives() => None,
+                    _ if !call.falls_back() => None,
                     None => stale(engine, call).await,
                     held => held,
                 })

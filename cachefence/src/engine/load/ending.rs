@@ -154,8 +154,8 @@ pub(super) async fn finish_store(engine: &Engine, call: &Call<'_>, mut baton: Le
     let landing = match stored {
         // The value is fenced, so it does not matter when its load began.
         Some(payload) => {
-            let origin =
-                Origin { begun: engine.tickets.next(), fenced: true, load: LoadSpan::none() };
+            let begun = engine.tickets.next();
+            let origin = Origin { begun, is_load: false, fenced: true, load: LoadSpan::none() };
             Landing::Value { value: Encoded::for_many(payload), origin }
         }
         None => Landing::ReadAgain,

@@ -69,7 +69,7 @@ pub(super) fn join(
         match turn {
             Some(Turn::Landed(landing)) => {
                 let failed = matches!(landing, Landing::Failed { .. } | Landing::NotShared { .. });
-                if failed && call.forgives() {
+                if failed && call.falls_back() {
                     return match attempt.held.take() {
                         Some(held) => held.into(),
                         None => Box::pin(stale_or(engine, call, landing)).await,

@@ -63,6 +63,8 @@ pub(in crate::engine) async fn lead(
     take: Take,
     body: &Body<'_>,
 ) -> Next {
+    // What others load, and began to before, is not to be stored after this, so nobody is waited for.
+    let take = if call.is_forced() { Take::Force } else { take };
     if baton.cargo.as_ref().is_some_and(|lease| lease.unfinished().is_some()) {
         return finish_store(engine, call, baton).await;
     }
@@ -159,7 +161,7 @@ fn serve_newer(baton: Leader, begun: Ticket, entry: Snapshot, is_new: bool) -> N
     // A stale value that is served because of its retry-at is not landed: each joiner
     // judges it by its own stale windows.
     let (landing, result) = if is_new || entry.expiry > entry.now {
-        let origin = Origin { begun, fenced: false, load: LoadSpan::none() };
+        let origin = Origin { begun, is_load: false, fenced: false, load: LoadSpan::none() };
         (Landing::Value { value: value.clone(), origin }, RequestResult::Waited)
     } else {
         (Landing::ReadAgain, RequestResult::Stale)
@@ -192,7 +194,7 @@ async fn obtain(
     let mut told = Told::default();
     let mut backoff = Backoff::new();
     let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
-    let mut watch = (waits && may_ask_again).then(Watch::default);
+    let mut watch = (waits && may_ask_again && take != Take::Force).then(Watch::default);
     loop {
         let begun = engine.tickets.next();
         if engine.invalidations.is_pending(call.key) {

@@ -25,6 +25,8 @@ pub(crate) enum Next {
     Hedge(Box<Hedge>),
     /// Run a body of the call's own, at once or after this pause.
     Own(Duration),
+    /// Run the call's body, and nothing else: the cache is disabled.
+    Uncached,
     Read,
 }
 
@@ -86,6 +88,8 @@ impl Next {
                 Self::Serve(Served::Value(value, RequestResult::Joined))
             }
             Landing::Failed { error, .. } => Self::Serve(Served::Failed(error)),
+            // The load that a forced call has found may have begun before the call, which then has not loaded yet.
+            Landing::NotShared { .. } if call.is_forced() && call.rounds == 0 => Self::Read,
             Landing::NotShared { pause } => Self::Own(pause),
             Landing::ReadAgain => Self::Read,
         }

@@ -54,16 +54,16 @@ pub(super) async fn run_own(
         }
     };
     let _permit = match arrived(engine, call).await {
-        Ok(Some(arrived)) => {
+        Ok(Some(arrived)) if !call.is_forced() => {
             return Next::Serve(Served::Value(arrived.value, RequestResult::Waited));
         }
-        Ok(None) => None,
+        Ok(_) => None,
         Err(_) => Some(engine.bypass.permit(call.policy.wait_for_lock).await),
     };
     call.task().inspect(|task| task.note_begun(RequestResult::Bypassed));
     let begun = engine.tickets.next();
     let ended = body.run(Some(BypassReason::NotShared), None).await;
-    let origin = Origin { begun, fenced: false, load: body.span() };
+    let origin = Origin { begun, is_load: true, fenced: false, load: body.span() };
     match ended {
         Ended::Value { value, .. } => {
             body.landed(LoadOutcome::NotCached);
@@ -80,6 +80,13 @@ pub(super) async fn run_own(
         }
         Ended::Failed(None) | Ended::FailedNotKept | Ended::Panicked(_) => {}
     }
+    Next::Serve(Served::Own(RequestResult::Bypassed))
+}
+
+/// Runs the body of a call whose cache is disabled. Nobody else is given what it returns.
+pub(super) async fn run_uncached(body: &Body<'_>) -> Next {
+    body.run(Some(BypassReason::Disabled), None).await;
+    body.landed(LoadOutcome::NotCached);
     Next::Serve(Served::Own(RequestResult::Bypassed))
 }
 

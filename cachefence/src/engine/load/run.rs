@@ -80,7 +80,7 @@ pub(super) async fn run(
     let ended = match ran {
         Ran::Ended(ended) => ended,
         Ran::Arrived(Arrived { begun, value }) => {
-            let origin = Origin { begun, fenced: false, load: LoadSpan::none() };
+            let origin = Origin { begun, is_load: false, fenced: false, load: LoadSpan::none() };
             baton.land(Landing::Value { value: value.clone(), origin });
             return Next::Serve(Served::Value(value, RequestResult::Waited));
         }
@@ -96,7 +96,7 @@ pub(super) async fn run(
     let panicked = matches!(ended, Ended::Panicked(_));
     let error = match ended {
         Ended::Value { value, ttl } => {
-            let origin = Origin { begun, fenced: false, load: body.span() };
+            let origin = Origin { begun, is_load: true, fenced: false, load: body.span() };
             let outcome = store(engine, call, baton, (origin, took), (value, ttl), foreign).await;
             body.landed(outcome);
             return Next::Serve(Served::Own(own));
@@ -104,7 +104,9 @@ pub(super) async fn run(
         Ended::Unstorable(value) => {
             let load = body.span();
             let landing = move |fenced| match value {
-                Some(value) => Landing::Value { value, origin: Origin { begun, fenced, load } },
+                Some(value) => {
+                    Landing::Value { value, origin: Origin { begun, is_load: true, fenced, load } }
+                }
                 None => Landing::NotShared { pause },
             };
             end_without_value(baton, Outcome::Release, left, landing).await;
@@ -115,7 +117,7 @@ pub(super) async fn run(
             // Dropped, which ends the load in a task.
             let landing = move |_| Landing::NotShared { pause };
             drop(end_without_value(baton, call.failed(), left, landing));
-            let held = held.filter(|_| call.forgives());
+            let held = held.filter(|_| call.falls_back());
             return held.map_or(Next::Serve(Served::Own(own)), Next::from);
         }
         Ended::Failed(error) => error,
@@ -124,7 +126,10 @@ pub(super) async fn run(
     let sent = Instant::now();
     let load = body.span();
     let landing = move |fenced| match error {
-        Some(error) => Landing::Failed { error, origin: Origin { begun, fenced, load } },
+        Some(error) => {
+            let origin = Origin { begun, is_load: true, fenced, load };
+            Landing::Failed { error, origin }
+        }
         None => Landing::NotShared { pause },
     };
     end_without_value(baton, call.failed(), left, landing).await;
@@ -144,7 +149,7 @@ pub(super) async fn run(
 async fn instead(engine: &Engine, call: &Call<'_>, held: Option<Box<Held>>) -> Option<Box<Held>> {
     match held {
         // The caller of a task has its own value to serve.
-        _ if !call.forgives() || call.task().is_some() => None,
+        _ if !call.falls_back() || call.task().is_some() => None,
         None => stale(engine, call).await,
         held => held,
     }
@@ -188,7 +193,7 @@ async fn run_renewed(
             RequestResult::Bypassed
         });
     }
-    let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong);
+    let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong) && !call.is_forced();
     let seen_by_guest =
         async { if is_guest { arrival(engine, call, flight).await } else { pending().await } };
     let kept = async {
@@ -201,7 +206,9 @@ async fn run_renewed(
             // The lease is lost, so the value is for the leader's own caller only, and the joiners need not
             // wait for it.
             flight.dismiss(Landing::ReadAgain);
-            if let Ok(Some(arrived)) = arrived_meanwhile(engine, call).await {
+            if !call.is_forced()
+                && let Ok(Some(arrived)) = arrived_meanwhile(engine, call).await
+            {
                 return arrived;
             }
         }

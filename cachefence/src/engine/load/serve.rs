@@ -51,6 +51,7 @@ pub(crate) fn serve<'a>(
                     Box::pin(guest::enter(engine, call)).await
                 }
                 Next::Own(pause) => Box::pin(own::run_own(engine, call, body, pause)).await,
+                Next::Uncached => Box::pin(own::run_uncached(body)).await,
                 Next::Read if call.rounds + 1 >= MOST_ROUNDS => Next::Guest,
                 Next::Read => {
                     call.rounds += 1;

@@ -19,6 +19,10 @@ pub(crate) enum Found {
     Unavailable(BypassReason),
     /// A load of the key is under way in this process, so there was no need to read.
     Loading(Joiner),
+    /// The call loads whatever there is, so it has not read.
+    Unread,
+    /// The cache is disabled.
+    Disabled,
 }
 
 /// The result of a read for all callers that wait for it.

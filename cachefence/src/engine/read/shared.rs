@@ -13,15 +13,21 @@ use super::found::{Found, found};
 use super::next::{OnLoad, join_load, read_next};
 use super::send::{read_alone, read_entry, unavailable};
 use crate::engine::call::Call;
-use crate::engine::parts::Engine;
+use crate::engine::parts::{Answers, Engine};
 use crate::share::Decoded;
 use crate::store::Snapshot;
 
 /// Reads the entry, or finds that a load of it is under way here.
 pub(in crate::engine) fn read(engine: &Engine, call: &mut Call<'_>) -> impl Future<Output = Found> {
     async move {
+        if engine.is_disabled() {
+            return Found::Disabled;
+        }
+        if call.is_forced() {
+            return Found::Unread;
+        }
         // Where the store answers at once, callers have nothing to share.
-        if engine.answers_at_once {
+        if engine.answers == Answers::AtOnce {
             let entry = read_entry(engine, call.key).await;
             let entry = entry.map_err(|error| unavailable(engine, call.key, &error));
             return found(entry, Decoded::for_one());
@@ -52,7 +58,11 @@ pub(in crate::engine) async fn read_past_loads(
     }
     match found {
         Found::Entry(entry, _) => Some(entry),
-        Found::Nothing | Found::Unavailable(_) | Found::Loading(_) => None,
+        Found::Nothing
+        | Found::Unavailable(_)
+        | Found::Loading(_)
+        | Found::Unread
+        | Found::Disabled => None,
     }
 }
 

@@ -159,11 +159,14 @@ impl RedisStore {
                 for key in keys {
                     pipeline.cmd("DEL").arg(&names(key)[..]);
                 }
+                let mut failed = keys.len();
                 let all = async {
                     let all: Vec<RedisResult<u64>> = pipeline.query_async(&mut shared).await?;
+                    failed = all.iter().filter(|deleted| deleted.is_err()).count();
                     all.into_iter().try_for_each(|deleted| deleted.map(drop))
                 };
-                server.ask(all).await
+                let deleted = server.ask(all).await.map_err(StoreError::from);
+                return deleted.map_err(|error| error.of_entries(failed, keys.len()));
             }
         };
         Ok(deleted?)
