@@ -30,7 +30,7 @@ pub(crate) fn local(name: &str) -> Ident {
 ///     let mut __cachefence_key = ::cachefence::__private::KeyWriter::new("user:<tenant>:<user.id()>");
 ///     ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, "user:", &tenant);
 ///     ::cachefence::__private::KeyWriter::part_after(&mut __cachefence_key, ":", &user.id());
-///     ::cachefence::__private::KeyWriter::enclosing(&mut __cachefence_key, || {}, "::get_user::{{closure}}::{{closure}}");
+///     ::cachefence::__private::KeyWriter::enclosing(&mut __cachefence_key, || {}, "::get_user::{{closure}}::{{closure}}::{{closure}}");
 /// and
 ///     ::cachefence::__private::Call::new(match &(cfg.cache) { chosen => ::cachefence::__private::cache(chosen) }, __cachefence_key)
 ///         .ttl(::cachefence::__private::Duration::new(60, 0))
@@ -100,8 +100,9 @@ fn render_key(model: &Model, key: &Key, variable: &Ident) -> TokenStream {
 /// Writes what tells the types apart that enclose the function, unless they go with `self`, are skipped or are named.
 ///
 /// The closure is there for its type: the compiler's name of it begins with the enclosing type, its arguments filled in. The text
-/// is how that name ends in a function whose enclosing type the compiler need not look for. The companion has another name, and
-/// there the runtime looks.
+/// is how that name ends in a function that has no parameters of its own: the body of an `async fn` is a closure to the compiler, and
+/// the one around these statements another. Where the name ends so, the compiler sees whether there is a type to look for. The
+/// companion has another name, and there the runtime looks.
 fn enclosing(model: &Model, at: Span, variable: &Ident) -> Option<TokenStream> {
     let krate = &model.krate;
     let of_self = Ident::new("Self", at);
@@ -109,7 +110,7 @@ fn enclosing(model: &Model, at: Span, variable: &Ident) -> Option<TokenStream> {
         model.item.has_receiver() || model.skip.contains(&of_self) || model.key.names(&of_self);
     (!is_covered).then(|| {
         let name = model.item.signature.ident.unraw();
-        let tail = Literal::string(&format!("::{name}::{{{{closure}}}}::{{{{closure}}}}"));
+        let tail = Literal::string(&format!("::{name}{}", "::{{closure}}".repeat(3)));
         quote_spanned!(at=> #krate::__private::KeyWriter::enclosing(&mut #variable, || {}, #tail);)
     })
 }

@@ -465,7 +465,11 @@ where
         let result = match &mut self.stage {
             Stage::Unusable => return self.refuse(false, ends),
             Stage::Begin => match self.fetch.first_look() {
-                Ok(value) => Ok(value),
+                Ok(value) => {
+                    // The stage stays, because to change it is work that each hit would notice.
+                    ends.output = Some(K::output(Ok(value)));
+                    return false;
+                }
                 Err(read) => {
                     self.stage = Stage::Read(read);
                     return true;

@@ -13,7 +13,7 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
         ::cachefence::__private::KeyWriter::enclosing(
             &mut __cachefence_key,
             || {},
-            "::get_user::{{closure}}::{{closure}}",
+            "::get_user::{{closure}}::{{closure}}::{{closure}}",
         );
         ::cachefence::__private::Call::installed(__cachefence_key)
             .ttl(::cachefence::__private::Duration::new(60, 0))
@@ -65,7 +65,7 @@ pub fn get_user_entry(tenant: &str, id: u64) -> ::cachefence::Entry<User> {
     ::cachefence::__private::KeyWriter::enclosing(
         &mut __cachefence_key,
         || {},
-        "::get_user::{{closure}}::{{closure}}",
+        "::get_user::{{closure}}::{{closure}}::{{closure}}",
     );
     ::cachefence::__private::Call::installed(__cachefence_key)
         .ttl(::cachefence::__private::Duration::new(60, 0))

@@ -19,7 +19,7 @@ where
         ::cachefence::__private::KeyWriter::enclosing(
             &mut __cachefence_key,
             || {},
-            "::rows::{{closure}}::{{closure}}",
+            "::rows::{{closure}}::{{closure}}::{{closure}}",
         );
         ::cachefence::__private::Call::installed(__cachefence_key)
             .ttl(::cachefence::__private::Duration::new(5400, 0))
@@ -72,7 +72,7 @@ pub(crate) fn rows_entry<'a, K: KeyPart, const N: usize>(
     ::cachefence::__private::KeyWriter::enclosing(
         &mut __cachefence_key,
         || {},
-        "::rows::{{closure}}::{{closure}}",
+        "::rows::{{closure}}::{{closure}}::{{closure}}",
     );
     ::cachefence::__private::Call::installed(__cachefence_key)
         .ttl(::cachefence::__private::Duration::new(5400, 0))
