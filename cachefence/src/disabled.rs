@@ -19,7 +19,8 @@ impl CacheFence {
     /// asks for its own key runs that body too. A detached call runs its body itself, so a deadline ends it.
     /// [`peek`](crate::Entry::peek) finds nothing, and [`set`](crate::Entry::set) and
     /// [`invalidate`](Self::invalidate) do nothing and return `Ok`. Keys and options are checked all the same.
-    /// In [`stats`](Self::stats) the calls are `bypassed`, for the reason `disabled`.
+    /// In [`stats`](Self::stats) the calls are `bypassed`, for the reason `disabled`. The cache has no namespace, no name and no
+    /// observers.
     ///
     /// Use it where tests should see every call, or to switch caching off.
     ///

@@ -405,6 +405,9 @@ impl<T> Entry<T> {
         let key = self.request.checked_key()?;
         let policy = self.request.checked_policy(&self.cache)?;
         let engine = self.cache.engine();
+        if engine.is_disabled() {
+            return Ok(());
+        }
         let payload = Bytes::from(engine.codec.encode(value).map_err(Error::Encode)?);
         if let Some(problem) = engine.too_large(key, policy, payload.len()) {
             return Err(Error::Encode(problem.into()));

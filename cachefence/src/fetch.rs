@@ -369,20 +369,22 @@ where
             return Ended::Unstorable(None);
         }
         let codec = &self.engine.codec;
-        let function = Function::of::<T>(self.request.key());
+        let ttl = self.request.lifetime.of(value);
+        let function = Function::of::<T, K>(self.request.key());
         let encoded = codec.encode(value).map(Bytes::from);
         let verified =
             engine::verify(self.engine, self.request.key(), function, encoded, &mut |encoded| {
+                // A value that is not to be cached has no hit.
+                if ttl.is_some_and(|ttl| ttl.is_zero()) {
+                    return Ok(None);
+                }
                 let decoded = codec.decode(encoded)?;
                 Ok(S::difference(value, &decoded))
             });
         let decoded = Decoded::for_many();
         let is_left = (is_awaited || verified.is_err()) && S::leave(&decoded, value);
         match verified {
-            Ok(payload) => {
-                let value_of = Encoded { payload, decoded };
-                Ended::Value { value: value_of, ttl: self.request.lifetime.of(value) }
-            }
+            Ok(payload) => Ended::Value { value: Encoded { payload, decoded }, ttl },
             Err(payload) => {
                 let payload = payload.or_else(|| is_left.then(Bytes::new));
                 Ended::Unstorable(payload.map(|payload| Encoded { payload, decoded }))
@@ -616,12 +618,17 @@ where
         let decode_held = |held: Box<Held>| decode(&held.value).zip(Some(held.result));
         let mut limit = None;
         let instead = match engine::wait_for_task(engine, call, waits).await {
+            // The task has the value itself, which may be more than what comes back of it.
+            Waited::Value(value) if own.has_ended() => Self::value_of(engine, request, &mut task)
+                .await
+                .or_else(|| decode(&value))
+                .zip(Some(own.result())),
             Waited::Value(value) => decode(&value).zip(Some(own.result())),
             Waited::TakesTooLong(held) => decode_held(held),
             Waited::Failed(held) => match held.and_then(decode_held) {
                 // Else another load has failed, beside this one, which hangs.
                 Some((held, how)) if own.has_ended() => {
-                    let value = Self::value_of(engine, request, task).await;
+                    let value = Self::value_of(engine, request, &mut task).await;
                     let (value, how) = value.map_or((held, how), |value| (value, own.result()));
                     call.served(engine, how);
                     return Ok(value);
@@ -660,7 +667,11 @@ where
     }
 
     /// The value of a task's load, which others could not be given. `None` if the load has failed, which is told of.
-    async fn value_of(engine: &Engine, request: &Request<T>, task: LoadTask<T, E>) -> Option<T> {
+    async fn value_of(
+        engine: &Engine,
+        request: &Request<T>,
+        task: &mut LoadTask<T, E>,
+    ) -> Option<T> {
         match task.await {
             Ok(Some(Ok(value))) => return Some(value),
             Ok(Some(Err(error))) => swallowed::<T, E, S>(engine, request, &error),

@@ -38,11 +38,15 @@ pub(crate) struct Verifier {
 pub(crate) struct Function {
     template: &'static str,
     value: &'static str,
+    /// Calls by hand cannot compare values, and say nothing of those of the function.
+    kind: &'static str,
 }
 
 impl Function {
-    pub(crate) fn of<T>(key: &Key) -> Self {
-        Self { template: key.template().unwrap_or_default(), value: type_name::<T>() }
+    /// The function whose values are of type `T`, and whose calls of kind `K`.
+    pub(crate) fn of<T, K>(key: &Key) -> Self {
+        let template = key.template().unwrap_or_default();
+        Self { template, value: type_name::<T>(), kind: type_name::<K>() }
     }
 }
 
@@ -77,7 +81,7 @@ impl Verifier {
         if !self.is_due(function, chance) {
             return Verified::Same;
         }
-        // A panic of the type's own code fails no call: the value is there already.
+        // A panic of the code that decodes or compares fails no call: the value is there already.
         let compared = catch_unwind(AssertUnwindSafe(compare));
         let verified = match &compared {
             Ok(Ok(None)) => Verified::Same,

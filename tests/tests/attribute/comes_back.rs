@@ -259,6 +259,46 @@ async fn a_detached_load_is_verified_too() {
     told.assert_told(2, &["user:<id>", "`hash`"]);
 }
 
+#[tokio::test]
+async fn a_detached_caller_has_what_its_body_returned_though_the_type_cannot_be_cloned() {
+    #[derive(Debug, Serialize, Deserialize)]
+    struct User {
+        #[serde(skip)]
+        hash: Option<String>,
+    }
+
+    #[cachefence(key = "user:<id>", ttl = 60, detached, cache = told.cache, skip(told))]
+    async fn user(told: &Told, id: u64) -> User {
+        let _running = told.loads.begin();
+        User { hash: secret() }
+    }
+
+    let told = Told::new();
+    for _ in 0..2 {
+        assert_eq!(user(&told, 1).await.hash, secret());
+    }
+    told.assert_told(2, &["user:<id>", "`hash`"]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_to_be_cached_is_not_verified() {
+    #[derive(Debug, Serialize, Deserialize)]
+    struct User {
+        #[serde(skip)]
+        hash: Option<String>,
+    }
+
+    #[cachefence(key = "user:<id>", ttl_of = |_: &User| std::time::Duration::ZERO, cache = told.cache, skip(told))]
+    async fn user(told: &Told, id: u64) -> User {
+        User { hash: secret() }
+    }
+
+    let told = Told::new();
+    assert_eq!(user(&told, 1).await.hash, secret());
+    assert_eq!(told.lines.lock().unwrap().len(), 0);
+    assert_eq!(told.stats().loads.not_cached, 1);
+}
+
 /// A function whose values come back only where their `hash` is `None`.
 async fn sometimes(told: &Told, id: u64, hash: Option<String>) -> Option<String> {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -427,3 +427,31 @@ async fn a_forced_load_is_two_round_trips() {
     assert_eq!(counts.get("get"), None, "{counts:?}");
     assert_eq!(cache.get_or_set("k", TTL, || load(3)).await.unwrap(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn forced_calls_whose_loads_take_long_run_three_bodies_at_a_time_at_most() {
+    const CALLS: usize = 20;
+    let database = Database::changed().await;
+    let calls: Vec<_> = (0..CALLS)
+        .map(|_| {
+            let (load, entry) = (database.load(), entry(&database.pair.ours));
+            let loads = database.pair.loads.clone();
+            tokio::spawn(force_refresh(entry.get_or_set(move || async move {
+                let _running = loads.begin();
+                sleep(12 * SECOND).await;
+                load.await
+            })))
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap(), 2);
+    }
+    // The first, the one beside it after `wait_for_lock`, and a guest after twice as long; each reads the database in the end.
+    assert!(
+        database.pair.loads.most_at_a_time() <= 3 + 1,
+        "{}",
+        database.pair.loads.most_at_a_time()
+    );
+}
+
+const SECOND: Duration = Duration::from_secs(1);

@@ -46,11 +46,11 @@ pub(super) async fn store(
     let life = || life(engine, call, payload.len(), ttl);
     let (fenced, outcome) = match baton.cargo.as_mut().map(|lease| (lease, life())) {
         None => (false, LoadOutcome::NotCached),
-        Some((lease, Some(_))) if kept_beside.is_some() => {
+        Some((lease, Some(ttl))) if kept_beside.is_some() => {
             let released = call.within_budget(&*engine.store, lease.end(Outcome::Release)).await;
             let fenced = matches!(released, Some(Ok(true)));
             if let Some(foreign) = kept_beside.filter(|_| fenced) {
-                engine.kept.keep(key, foreign, payload);
+                engine.kept.keep(key, foreign, payload, ttl);
             }
             (fenced, LoadOutcome::NotCached)
         }

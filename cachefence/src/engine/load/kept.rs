@@ -44,16 +44,16 @@ struct Kept {
     expiry: Timestamp,
     /// The end of the ttl of what this process wrote over it.
     until: Instant,
-    /// The value beside the entry of this revision.
-    value: Option<(Revision, Bytes)>,
+    /// The value beside the entry of a revision, and the end of its own ttl.
+    value: Option<(Revision, Bytes, Instant)>,
 }
 
 impl KeptValues {
     /// The value that was kept beside the entry of this revision.
     pub(super) fn beside(&self, key: &str, revision: Revision) -> Option<Bytes> {
         let kept = lock(&self.0);
-        let (of, value) = kept.get(key)?.value.as_ref()?;
-        (*of == revision).then(|| value.clone())
+        let (of, value, until) = kept.get(key)?.value.as_ref()?;
+        (*of == revision && *until > Instant::now()).then(|| value.clone())
     }
 
     /// An entry has been overwritten, with a value that is valid for `ttl`.
@@ -78,10 +78,11 @@ impl KeptValues {
         bytes <= LARGEST && before.is_some_and(|before| entry.expiry > before.expiry)
     }
 
-    /// Keeps a value beside an entry.
-    pub(super) fn keep(&self, key: &str, entry: Foreign, value: Bytes) {
+    /// Keeps a value beside an entry, for its `ttl` at most.
+    pub(super) fn keep(&self, key: &str, entry: Foreign, value: Bytes, ttl: Duration) {
+        let Some(until) = Instant::now().checked_add(ttl) else { return };
         if let Some(kept) = lock(&self.0).get_mut(key) {
-            kept.value = Some((entry.revision, value));
+            kept.value = Some((entry.revision, value, until));
         }
     }
 }
@@ -112,15 +113,15 @@ mod tests {
         assert!(!kept.is_to_keep("k", next, 1));
     }
 
-    #[test]
-    fn a_value_belongs_to_one_revision() {
+    #[tokio::test(start_paused = true)]
+    async fn a_value_belongs_to_one_revision_and_ends_with_its_ttl() {
         let kept = KeptValues::default();
         kept.overwrote("k", foreign(0), TTL);
-        kept.keep("k", foreign(1), Bytes::from_static(b"v"));
+        kept.keep("k", foreign(1), Bytes::from_static(b"v"), TTL / 2);
         assert_eq!(kept.beside("k", Revision(1)).as_deref(), Some(&b"v"[..]));
         assert_eq!(kept.beside("k", Revision(2)), None);
         assert_eq!(kept.beside("other", Revision(1)), None);
-        kept.overwrote("k", foreign(1), TTL);
+        tokio::time::advance(TTL / 2).await;
         assert_eq!(kept.beside("k", Revision(1)), None);
     }
 

@@ -80,7 +80,7 @@ pub(in crate::engine) async fn lead(
                 // and where there is a retry-at or a mark, that may have been all that was written.
                 let had_read = attempt.seen != Seen::Unread;
                 let is_new = had_read && entry.retry_at.is_none() && entry.kind == Kind::Value;
-                attempt.seen = Seen::Revision(entry.revision);
+                (attempt.seen, attempt.foreign) = (Seen::Revision(entry.revision), None);
                 let is_servable = if is_new {
                     let decodes = call.decodes(engine, &entry.payload);
                     let (revision, expiry) = (entry.revision, entry.expiry);

@@ -193,9 +193,18 @@ async fn run_renewed(
             RequestResult::Bypassed
         });
     }
-    let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong) && !call.is_forced();
-    let seen_by_guest =
-        async { if is_guest { arrival(engine, call, flight).await } else { pending().await } };
+    let is_guest = purpose == Purpose::AtOnce(BypassReason::WaitedTooLong);
+    let seen_by_guest = async {
+        match is_guest {
+            true if call.is_forced() => {
+                // Nothing that others load is for this call, but those who wait for it see that it is alive.
+                beat(flight).await;
+                pending().await
+            }
+            true => arrival(engine, call, flight).await,
+            false => pending().await,
+        }
+    };
     let kept = async {
         if let Some(holding) = holding {
             match &mut renewal {
