@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 
 use crate::bounds;
 use crate::cache::CacheFence;
-use crate::convert::ByHand;
 use crate::engine;
 use crate::entry_key::EntryKey;
 use crate::error::{Error, InvalidOption};
+use crate::fetch::ByHand;
 use crate::fetch::{BoxedBody, Fetch};
 use crate::inspected::Inspected;
 use crate::key::Key;

@@ -45,7 +45,6 @@ mod builder;
 mod cache;
 mod chance;
 mod codec;
-mod convert;
 mod disabled;
 mod engine;
 mod entry;

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::bounds;
 use crate::cache::CacheFence;
-use crate::convert::Convert;
 use crate::entry::Entry;
+use crate::fetch::Convert;
 use crate::fetch::{BoxedBody, Fetch};
 use crate::installed::DefaultCache;
 use crate::key::KeyWriter;

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use super::Call;
 use crate::cache::CacheFence;
-use crate::convert;
+use crate::fetch as convert;
 use crate::share::{self, DescribeError, KeepError, ShareError, ShareValue, Sharing};
 use crate::verify::compare::{self, CompareValue};
 
