@@ -44,14 +44,15 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 ///             .__cachefence_kind()
 ///             .with(__cachefence_probe.__cachefence_values(), ..)
 ///     };
-///     __cachefence_kind.run(&__cachefence_call, move || async move {
+///     let __cachefence_served = __cachefence_kind.run(&__cachefence_call, move || async move {
 ///         if let ::cachefence::__private::Option::Some(__cachefence_ret)
 ///             = ::cachefence::__private::Option::None::<Result<User, sqlx::Error>>
 ///         {
 ///             return __cachefence_ret;
 ///         }
 ///         { BODY }
-///     }).await
+///     }).await;
+///     __cachefence_served
 /// }
 /// ```
 ///
@@ -101,7 +102,13 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
         ("run", quote!(NotKept), quote!(move || async move { #pin #body }))
     };
     let run = Ident::new(run, result);
-    let served = quote_spanned!(result=> #kind.#run(&#call_variable, #recompute).await);
+    let mut served_variable = call::local("served");
+    served_variable.set_span(result);
+    // Not the block's last expression, whose temporaries would be dropped after the variables in edition 2021.
+    let served = quote_spanned! {result=>
+        let #served_variable = #kind.#run(&#call_variable, #recompute).await;
+        #served_variable
+    };
     let chosen = match &model.clone_error {
         None => quote!((&#probe).__cachefence_kind()),
         Some((name, clone)) => {
@@ -110,11 +117,14 @@ fn function(model: &Model, tokens: &CallTokens) -> TokenStream {
             quote!((&#probe).__cachefence_kind().#clone_by)
         }
     };
+    // A closure, so that nothing of it stays on the stack while a body is polled; `call.rs` counts this closure.
+    let call_made = if names::leaves(call.clone()) {
+        quote!({ #statements #call })
+    } else {
+        quote!((|| { #statements #call })())
+    };
     let wrapped = quote! {
-        let #call_variable = (|| {
-            #statements
-            #call
-        })();
+        let #call_variable = #call_made;
         let #kind = {
             use #krate::__private::kind::{probes::*, #for_static #not_send as _};
             let #probe = &&&#krate::__private::kind::Probe::<#ty #whole>::new();

@@ -11,10 +11,10 @@ use crate::names::all_names;
 
 /// Keeps the parameters that `mentioned` names, and those that their bounds name in turn.
 ///
-/// A `where` predicate stays if every parameter that it names does.
+/// A bound in a `where` clause stays if every parameter that it and its type name does.
 ///
 /// ```text
-/// <'a, T: Into<U>, U, E> where T: Clone, E: Debug     mentioned: &'a T
+/// <'a, T: Into<U>, U, E> where T: Clone + From<E>, E: Debug     mentioned: &'a T
 /// <'a, T: Into<U>, U>    where T: Clone
 /// ```
 pub(crate) fn restrict(generics: &Generics, mentioned: TokenStream) -> Generics {
@@ -41,11 +41,47 @@ pub(crate) fn restrict(generics: &Generics, mentioned: TokenStream) -> Generics 
         generics.params.iter().filter(|param| kept.contains(&name(param))).cloned().collect();
     if let Some(clause) = &mut restricted.where_clause {
         let predicates = std::mem::take(&mut clause.predicates).into_iter();
+        let stays = |tokens: TokenStream| own_in(tokens).is_subset(&kept);
         clause.predicates = predicates
-            .filter(|predicate| own_in(predicate.to_token_stream()).is_subset(&kept))
+            .filter_map(|mut predicate| {
+                if let WherePredicate::Type(bounded) = &mut predicate
+                    && stays(bounded.bounded_ty.to_token_stream())
+                {
+                    let bounds = std::mem::take(&mut bounded.bounds).into_iter();
+                    bounded.bounds =
+                        bounds.filter(|bound| stays(bound.to_token_stream())).collect();
+                    return (!bounded.bounds.is_empty()).then_some(predicate);
+                }
+                stays(predicate.to_token_stream()).then_some(predicate)
+            })
             .collect();
     }
     restricted
+}
+
+/// The parameters that are determined where those that `mentioned` names are: as [`restrict`], and those that the `where` clause
+/// names in the bounds of a parameter that is determined.
+///
+/// ```text
+/// <F, Fut, V> where F: Fn() -> Fut, Fut: Future<Output = V>     mentioned: F
+/// <F, Fut, V>
+/// ```
+pub(crate) fn determined(generics: &Generics, mut mentioned: TokenStream) -> Generics {
+    loop {
+        let restricted = restrict(generics, mentioned.clone());
+        let kept: HashSet<String> = restricted.params.iter().map(name).collect();
+        let clause = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        let of_kept = clause.filter(|predicate| match predicate {
+            WherePredicate::Type(bounded) => {
+                !all_names(bounded.bounded_ty.to_token_stream()).is_disjoint(&kept)
+            }
+            _ => false,
+        });
+        mentioned.extend(of_kept.map(quote::ToTokens::to_token_stream));
+        if restrict(generics, mentioned.clone()).params.len() == restricted.params.len() {
+            return restricted;
+        }
+    }
 }
 
 /// Takes out what `#[async_trait]` adds for the future's sake: the bounds `'async_trait`.
@@ -127,6 +163,23 @@ mod tests {
             restricted(parse_quote!(<'a: 'b, 'b, 'c>), &quote!(), quote!(&'a str)),
             quote!(<'a: 'b, 'b>).to_string()
         );
+    }
+
+    #[test]
+    fn the_bounds_of_a_predicate_stay_one_by_one() {
+        assert_eq!(
+            restricted(parse_quote!(<T, U>), &quote!(where T: KeyPart + PartialEq<U>), quote!(T)),
+            quote!(<T> where T: KeyPart).to_string()
+        );
+    }
+
+    #[test]
+    fn what_the_bounds_of_a_determined_parameter_name_is_determined() {
+        let mut generics: Generics = parse_quote!(<K, V, F, Fut, E, W>);
+        generics.where_clause = parse_quote!(where K: KeyPart, F: Fn(&K) -> Fut, Fut: Future<Output = Result<V, E>>, W: Clone);
+        let found = determined(&generics, quote!(K F));
+        let names: Vec<String> = found.params.iter().map(name).collect();
+        assert_eq!(names, ["K", "V", "F", "Fut", "E"]);
     }
 
     #[test]

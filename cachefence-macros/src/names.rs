@@ -30,6 +30,16 @@ fn collect(tokens: TokenStream, names: &mut HashSet<String>) {
     }
 }
 
+/// Whether an expression may leave the block that it stands in: by `.await`, `return` or `?`.
+pub(crate) fn leaves(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "await" || ident == "return",
+        TokenTree::Punct(punct) => punct.as_char() == '?',
+        TokenTree::Group(group) => leaves(group.stream()),
+        TokenTree::Literal(_) => false,
+    })
+}
+
 /// Whether a path starts at a type: `Db::Row`, whose first name may be a type parameter.
 pub(crate) fn starts_at_a_type(tokens: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
@@ -112,6 +122,16 @@ mod tests {
             assert!(names.contains(name), "{name}");
         }
         assert!(!names.contains("b"));
+    }
+
+    #[test]
+    fn expressions_that_leave_their_block() {
+        for tokens in
+            [quote!(ttl(id).await), quote!(f(ttl()?)), quote!(if x { return 3 } else { D })]
+        {
+            assert!(leaves(tokens.clone()), "{tokens}");
+        }
+        assert!(!leaves(quote!(Duration::from_secs(cfg.returns + awaited))));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
         FnArg::Typed(argument) => Some(argument.ty.to_token_stream()),
         FnArg::Receiver(_) => None,
     });
-    let determined = generics::restrict(&signature.generics, arguments.collect());
+    let determined = generics::determined(&signature.generics, arguments.collect());
     let determined: Vec<_> =
         determined.params.iter().filter_map(generics::value_parameter).collect();
     for param in &signature.generics.params {

@@ -27,7 +27,8 @@ impl Value {
     /// Judges the return type.
     ///
     /// ```text
-    /// Result<User, Error>, io::Result<User>    User             by the name
+    /// Result<User, Error>                      User             by the name
+    /// io::Result<User>                         User             checked
     /// (none), Option<User>, Vec<u8>            themselves       by the name
     /// User, Api<User>, SearchResult<User>      by the compiler
     /// T, Api<T>, Page<'_>                      themselves       checked
@@ -57,11 +58,15 @@ impl Value {
             return Self::Named(ty.to_token_stream());
         };
         let name = last.ident.to_string();
-        let first = first_type(path);
+        let first = types(path).next();
         if let Some(value) = first
             && name == "Result"
         {
-            return Self::Named(value.to_token_stream());
+            // With one argument it is some alias, and may be another type than std's.
+            return match types(path).count() {
+                1 => Self::Checked(value.to_token_stream()),
+                _ => Self::Named(value.to_token_stream()),
+            };
         }
         if NO_RESULTS.contains(&name.as_str()) {
             return Self::Named(ty.to_token_stream());
@@ -102,12 +107,13 @@ impl Value {
     }
 }
 
-/// The first type among the last segment's arguments.
-fn first_type(path: &Path) -> Option<&Type> {
-    let PathArguments::AngleBracketed(arguments) = &path.segments.last()?.arguments else {
-        return None;
+/// The types among the arguments of a path: of `Api<'a, User>`, `User`.
+fn types(path: &Path) -> impl Iterator<Item = &Type> {
+    let arguments = match path.segments.last().map(|last| &last.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) => Some(&arguments.args),
+        _ => None,
     };
-    arguments.args.iter().find_map(|argument| match argument {
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     })
@@ -204,8 +210,7 @@ mod tests {
     #[test]
     fn a_name_decides_where_it_can() {
         assert_eq!(judged(&parse_quote!(Result<User, Error>)), "named User");
-        assert_eq!(judged(&parse_quote!(std::io::Result<Vec<T>>)), "named Vec<T>");
-        assert_eq!(judged(&parse_quote!((Result<User>))), "named User");
+        assert_eq!(judged(&parse_quote!((Result<Vec<T>, E>))), "named Vec<T>");
         assert_eq!(judged(&parse_quote!(Option<Result<User, E>>)), "named Option<Result<User,E>>");
         assert_eq!(judged(&parse_quote!((u8, T))), "named (u8,T)");
         assert_eq!(judged(&parse_quote!([T; 2])), "named [T;2]");
@@ -220,6 +225,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_guessed_and_checked() {
+        assert_eq!(judged(&parse_quote!(io::Result<User>)), "checked User");
         assert_eq!(judged(&parse_quote!(T)), "checked T");
         assert_eq!(judged(&parse_quote!(Page<Row>)), "checked Page<Row>");
         assert_eq!(judged(&parse_quote!(ApiResult<'a, Row>)), "checked Row");

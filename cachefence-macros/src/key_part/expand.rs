@@ -14,7 +14,6 @@ use crate::call;
 /// enum Search<T> { All, By(T), Page { of: T, number: u32 } }
 ///
 ///     #[automatically_derived]
-///     #[allow(deprecated)]
 ///     impl<T> ::cachefence::KeyPart for Search<T> where T: ::cachefence::KeyPart {
 ///         fn write_part(&self, __cachefence_part: &mut ::cachefence::PartWriter<'_>) {
 ///             match self {
@@ -46,6 +45,8 @@ pub(crate) fn stand_in(input: &Input) -> TokenStream {
 
 fn implementation(input: &Input, part: &Ident, body: &TokenStream) -> TokenStream {
     let Input { name, krate, .. } = input;
+    // Only where it is needed, because a crate may forbid it.
+    let allowed = input.is_deprecated.then(|| quote!(#[allow(deprecated)]));
     let mut generics = input.generics.clone();
     let bounds = bounds(input);
     if !bounds.is_empty() {
@@ -54,7 +55,7 @@ fn implementation(input: &Input, part: &Ident, body: &TokenStream) -> TokenStrea
     let (parameters, arguments, where_clause) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
-        #[allow(deprecated)]
+        #allowed
         impl #parameters #krate::KeyPart for #name #arguments #where_clause {
             fn write_part(&self, #part: &mut #krate::PartWriter<'_>) {
                 #body

@@ -17,6 +17,8 @@ pub(crate) struct Input {
     pub(crate) generics: Generics,
     /// The path of the runtime crate.
     pub(crate) krate: Path,
+    /// Whether something of the type is deprecated, which its `impl` may name.
+    pub(crate) is_deprecated: bool,
     /// The variants of an enum; of a struct one, which has no name.
     pub(crate) variants: Vec<Variant>,
 }
@@ -42,12 +44,18 @@ impl Input {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
         let DeriveInput { attrs, ident, generics, data, .. } = errors.ok(syn::parse2(tokens))?;
         let krate = krate(&attrs, errors);
+        let mut is_deprecated = deprecates(&attrs);
         let variants = match data {
-            Data::Struct(data) => vec![Variant::new(None, data.fields, errors)],
+            Data::Struct(data) => {
+                is_deprecated |= data.fields.iter().any(|field| deprecates(&field.attrs));
+                vec![Variant::new(None, data.fields, errors)]
+            }
             Data::Enum(data) => {
                 let mut variants = Vec::new();
                 for variant in data.variants {
                     misplaced(&variant.attrs, errors);
+                    is_deprecated |= deprecates(&variant.attrs)
+                        || variant.fields.iter().any(|field| deprecates(&field.attrs));
                     variants.push(Variant::new(Some(variant.ident), variant.fields, errors));
                 }
                 variants
@@ -58,7 +66,7 @@ impl Input {
                 Vec::new()
             }
         };
-        Some(Self { name: ident, generics, krate, variants })
+        Some(Self { name: ident, generics, krate, is_deprecated, variants })
     }
 }
 
@@ -78,6 +86,10 @@ impl Variant {
     pub(crate) fn written(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| !field.phantom)
     }
+}
+
+fn deprecates(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| attribute.path().is_ident("deprecated"))
 }
 
 /// Reads `#[key_part(crate = path)]`.

@@ -22,7 +22,6 @@ fn the_expansion_of_an_enum() {
     });
     let expected = quote! {
         #[automatically_derived]
-        #[allow(deprecated)]
         impl<T> ::cachefence::KeyPart for Search<T>
         where
             T: ::cachefence::KeyPart

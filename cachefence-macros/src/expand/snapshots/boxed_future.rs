@@ -43,7 +43,7 @@ where
                     __cachefence_probe.__cachefence_print(),
                 )
         };
-        __cachefence_kind
+        let __cachefence_served = __cachefence_kind
             .run(
                 &__cachefence_call,
                 move || async move {
@@ -58,6 +58,7 @@ where
                     }
                 },
             )
-            .await
+            .await;
+        __cachefence_served
     })
 }

@@ -35,7 +35,7 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
                 __cachefence_probe.__cachefence_print(),
             )
     };
-    __cachefence_kind
+    let __cachefence_served = __cachefence_kind
         .run(
             &__cachefence_call,
             move || async move {
@@ -47,7 +47,8 @@ pub async fn get_user(db: &Db, tenant: &str, id: u64) -> Result<User, sqlx::Erro
                 { db.user(tenant, id).await }
             },
         )
-        .await
+        .await;
+    __cachefence_served
 }
 /// The cache entry of `get_user`: its key, and `peek`, `set`, `invalidate`.
 ///

@@ -38,7 +38,7 @@ where
                 __cachefence_probe.__cachefence_print(),
             )
     };
-    __cachefence_kind
+    let __cachefence_served = __cachefence_kind
         .run(
             &__cachefence_call,
             move || async move {
@@ -50,7 +50,8 @@ where
                 { source.rows(at, size).await }
             },
         )
-        .await
+        .await;
+    __cachefence_served
 }
 /// The cache entry of `rows`: its key, and `peek`, `set`, `invalidate`.
 ///

@@ -40,7 +40,7 @@ where
                 __cachefence_probe.__cachefence_print(),
             )
     };
-    __cachefence_kind
+    let __cachefence_served = __cachefence_kind
         .run(
             &__cachefence_call,
             move || async move {
@@ -52,7 +52,8 @@ where
                 { self.page(page).await }
             },
         )
-        .await
+        .await;
+    __cachefence_served
 }
 /// The cache entry of `match`: its key, and `peek`, `set`, `invalidate`.
 ///

@@ -24,7 +24,7 @@ async fn load(&self, id: u64) -> Self::Row {
                 __cachefence_probe.__cachefence_print(),
             )
     };
-    __cachefence_kind
+    let __cachefence_served = __cachefence_kind
         .run(
             &__cachefence_call,
             move || async move {
@@ -36,5 +36,6 @@ async fn load(&self, id: u64) -> Self::Row {
                 { self.rows[id] }
             },
         )
-        .await
+        .await;
+    __cachefence_served
 }

@@ -1,5 +1,7 @@
 //! Functions.
 
+use std::time::Duration;
+
 use super::*;
 
 static BODIES: AtomicU32 = AtomicU32::new(0);
@@ -274,4 +276,29 @@ async fn a_function_that_a_macro_writes() {
 
     assert_twins(&BODIES, async || plain(1).await, async || cached(1).await).await;
     assert_eq!(cached_entry(1).peek().await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn options_that_await_or_return() {
+    async fn find_ttl(id: u64) -> Duration {
+        Duration::from_secs(id)
+    }
+
+    #[cachefence(key = "awaits:<id>", ttl = find_ttl(id).await, entry = false)]
+    async fn awaits(id: u64) -> u64 {
+        id
+    }
+
+    #[cachefence(key = "asks:<id>", ttl = given(id)?, entry = false)]
+    async fn asks(id: u64) -> Result<u64, String> {
+        Ok(id)
+    }
+
+    fn given(id: u64) -> Result<Duration, String> {
+        if id == 0 { Err("no ttl".to_owned()) } else { Ok(Duration::from_secs(id)) }
+    }
+
+    assert_eq!(awaits(60).await, 60);
+    assert_eq!(asks(60).await, Ok(60));
+    assert_eq!(asks(0).await, Err("no ttl".to_owned()));
 }

@@ -228,3 +228,33 @@ async fn a_hidden_lifetime() {
     let title = "title".to_owned();
     assert_twins(&BODIES, async || plain(&title).await, async || cached(&title).await).await;
 }
+
+#[tokio::test]
+async fn parameters_that_the_bounds_of_a_where_clause_determine() {
+    #[cachefence(key = "fetched:<id>", ttl = 60, skip(fetch))]
+    async fn fetched<K, V, F, Fut, E>(id: K, fetch: F) -> Result<V, E>
+    where
+        K: cachefence::KeyPart + PartialEq<F>,
+        V: serde::Serialize + serde::de::DeserializeOwned + Clone,
+        F: Fn(&K) -> Fut,
+        Fut: Future<Output = Result<V, E>>,
+    {
+        fetch(&id).await
+    }
+
+    struct Id(u8);
+    impl cachefence::KeyPart for Id {
+        fn write_part(&self, part: &mut cachefence::PartWriter<'_>) {
+            self.0.write_part(part);
+        }
+    }
+    impl<F> PartialEq<F> for Id {
+        fn eq(&self, _: &F) -> bool {
+            false
+        }
+    }
+
+    assert_eq!(fetched(Id(7), |id: &Id| std::future::ready(Ok::<u8, String>(id.0))).await, Ok(7));
+    let entry: cachefence::Entry<u8> = fetched_entry(Id(7));
+    assert_eq!(entry.key(), "fetched:7");
+}
