@@ -65,8 +65,8 @@ use proc_macro2::TokenStream;
 ///
 /// The function keeps its signature, its visibility, its attributes and its call sites. It may return `T`, `Option<T>` or
 /// `Result<T, E>`, under any alias; `Err` is never cached, and `E` needs no bound. A failing cache never fails the call: the
-/// body runs. Functions with the same template, version and cache share their entries, as does any code that uses the same keys;
-/// of functions [whose types are part of the key](#types), those of one type do.
+/// body runs. Functions with the same template, version and cache share their entries, and so does other code that uses these keys.
+/// Where a type is [part of the key](#types), each type has its own.
 ///
 /// # Arguments
 ///
@@ -79,7 +79,7 @@ use proc_macro2::TokenStream;
 /// # Types
 ///
 /// **A type or const parameter of the function that no argument's type mentions stands in the key or in `skip(..)`** too, since
-/// `load::<User>(1)` and `load::<Order>(1)` have the same arguments. Of a type, a constant stands in the key:
+/// `load::<User>(1)` and `load::<Order>(1)` have the same arguments. A type is named by one of its constants:
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -97,6 +97,10 @@ use proc_macro2::TokenStream;
 ///
 /// assert_eq!(row_entry::<Users, 3>(1).key(), "users:1:3");
 /// ```
+///
+/// A parameter that an argument's type mentions need not be named, but the key holds only what the argument's `KeyPart` writes: `1`
+/// and `"1"` are written alike, and so is an `Id<T>(u64, PhantomData<T>)` for every `T`. **If a generic function is called with
+/// several types, put `<T::NAME>` into its key**, unless the types write themselves differently.
 ///
 /// The parameters of an `impl`, and `Self` of a trait, go with `self` where the function takes it: whoever skips `self` skips them,
 /// and `<Self::NAME>` still can stand in the key. Where there is no `self`, each type has entries of its own: if the function
@@ -178,13 +182,14 @@ use proc_macro2::TokenStream;
 ///
 /// ## `ttl = time`
 ///
-/// Required: how long a value is fresh. A time is one of
+/// Required, unless there is `ttl_of`: how long a value is fresh. A time is one of
 ///
 /// - a number of seconds, whole or with a fraction: `60`, `0.5`;
 /// - a string of whole numbers with the units `d`, `h`, `m`, `s`, `ms`, the largest first: `"5m"`, `"1h30m"`, `"250ms"`, `"2d"`;
 /// - any other expression, of type [`Duration`](std::time::Duration), over the arguments.
 ///
-/// A literal below 1 ms does not compile.
+/// A literal that is out of bounds does not compile: a ttl and most other times are between 1 ms and 2^53 ms; `wait_for_lock` and
+/// the stale windows may be 0, and a window is at most 2^52 ms.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -383,9 +388,9 @@ use proc_macro2::TokenStream;
 /// ## `skip(name, ..)`
 ///
 /// The arguments that do not change the result, such as a connection; `self` and `_` are names too, and so are type and const
-/// parameters that no argument's type mentions. `Self` leaves out the hash of the [type](#types) that a function without `self`
-/// belongs to, so that all types share one entry; it has no effect where there is no such hash, and is an error beside a `self`,
-/// with which the type goes. Default: none.
+/// parameters that no argument's type mentions. `Self` leaves out the hash of the enclosing [type](#types), so that all types
+/// share one entry. Without such a hash it does nothing; beside a `self` argument it is an error, because `skip(self)` covers the
+/// type there. Default: none.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -400,8 +405,8 @@ use proc_macro2::TokenStream;
 ///
 /// ## `version = n`
 ///
-/// A part of the key: a whole number, written out. The key ends in `~v` and the number. Default: none, and then nothing of it is in
-/// the key; so a first version is 1 as well as 0 or any other.
+/// A whole number, part of the key: `~v2` follows the template, before the hash of a type if there is one. Default: none, and then
+/// nothing is added, so the first version may be any number.
 ///
 /// Raise it in the release that changes what is cached in a way that the last release, or this one, cannot read or would read
 /// wrongly:
@@ -508,9 +513,9 @@ use proc_macro2::TokenStream;
 /// ```
 ///
 /// `T` is what the function stores: of a `Result`, under any alias, what `Ok` holds; else the return type itself, `Option<..>`
-/// included. The compiler tells the two apart. It cannot where a return type that is neither one of std's nor called `Result` mentions
-/// a lifetime, `Self`, or a type parameter. There the name decides, which holds a `T` if it ends with `Result` and has arguments;
-/// a wrong guess does not compile, and `entry = Type` mends it. The attribute cannot see the parameters of an enclosing `impl`,
+/// included. The compiler finds out which it is. It cannot if the return type mentions a lifetime, `Self` or a type parameter, unless
+/// the type is std's. Then the name decides: `..Result<T, ..>` is taken to hold a `T`, anything else itself. A wrong guess does not
+/// compile; write `entry = Type`. The attribute cannot see the parameters of an enclosing `impl`,
 /// and takes `Self`, paths such as `Db::Row` and types of one capital letter for some of them. Where one with a longer name is
 /// returned, rustc says that "generic parameters may not be used in const operations": write `entry = Row` there as well.
 ///
@@ -535,9 +540,9 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
-/// Below `#[async_trait]` this goes by itself. There the companion of a method that its trait provides is not part of the trait's
-/// objects (`where Self: Sized`). The attribute sees that a trait provides the method unless the trait has `Send` or `Sync` as
-/// supertraits, or is `#[async_trait(?Send)]`: write `entry = true` then, if you want the companion.
+/// Below `#[async_trait]` the attribute decides: no companion in an `impl Trait for ..`; in a trait, a companion with
+/// `where Self: Sized`, so that the trait keeps its objects. It does not recognise a provided method if the trait has the supertrait
+/// `Send` or `Sync`, or is `#[async_trait(?Send)]`: write `entry = true` there.
 ///
 /// # What several callers share
 ///
@@ -554,18 +559,26 @@ use proc_macro2::TokenStream;
 ///
 /// # A hit equals its miss
 ///
-/// What a function returns on a hit is what its body returned. A type may encode and decode to another value, because of
+/// A hit returns what the body returned. A type may encode and decode to another value, because of
 /// `#[serde(skip)]` for example, or not decode at all. So the first value of each function, and then one in 64 at random, is
 /// decoded before it is stored and compared: by `PartialEq` where the type has it, else by what its `Debug` prints. A value that
 /// does not come back as it was is served and not stored; an event and the log name the function and the field. From then on each
-/// value of that function is verified. Of a type that has neither trait only whether it decodes is verified.
+/// value of that function is verified. If the type has neither trait, only that the value decodes is verified.
+///
+/// # Recursion
+///
+/// A body that calls a cached function polls that function's body on its own stack, as plain futures do. A level takes some 2,000
+/// bytes of stack in a debug build, and 500 more with full debug information. A `detached` function that calls itself needs a
+/// function between the two that returns a `Pin<Box<dyn Future<Output = T> + Send>>`, because the compiler cannot find out
+/// inside of a function whether that function's own future is `Send`.
 ///
 /// # Where it can stand
 ///
 /// On free functions, also inside functions, and on methods and associated functions, also of a trait's `impl`; with generics,
 /// lifetimes, borrowed arguments, `impl Trait` arguments, patterns and `where` clauses. The methods of an `impl` below
 /// `#[async_trait]` too, which makes functions of them that return a boxed future; an argument with a pattern is called
-/// `__arg1` there (the receiver counts as the first, from 0).
+/// `__arg1` there (the receiver counts as the first, from 0). The future of a call is `Send` where the plain one is; it is neither
+/// `Sync` nor `UnwindSafe`.
 ///
 /// # Errors
 ///

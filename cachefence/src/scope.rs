@@ -27,6 +27,9 @@ impl CacheFence {
     /// of its own; a [detached](crate::Entry::get_or_set_detached) load that is begun inside is inside too. Functions
     /// that name a cache by `cache = ..` use that one. The result is `Send` if `future` is.
     ///
+    /// A companion chooses its cache when it is called. Call it inside: `cache.scope(async { user_entry(1).peek().await })`.
+    /// In `cache.scope(user_entry(1).peek())` it is called outside, and uses the outer cache.
+    ///
     /// Meant for tests, each of which gives its functions a cache of its own, and for programs that serve several
     /// tenants, each with a cache of its own.
     ///

@@ -14,8 +14,9 @@
 //! The function's own parameters stand behind its own name (`title<u8>`), and those of a function around it are written `_`. A
 //! lifetime (`app::View<'_>`) tells nothing apart.
 //!
-//! A compiler may choose other names. Then the keys of such functions change, which costs a miss for each. Two types with one name,
-//! which only two blocks of one function can declare, are not told apart.
+//! A compiler may choose other names. Then the keys of such functions change, which costs a miss for each. Types of one name are
+//! not told apart: two that two blocks of one function declare, two closures of one function, and two of the same path in two versions
+//! of one crate.
 
 /// What tells the types around a function apart, out of the name of a closure in it; `None` if there is no type or only one.
 pub(super) fn enclosing(closure: &str) -> Option<&str> {

@@ -114,8 +114,9 @@ use super::escape::escape_into;
 /// - Two values that are not equal write different parts; otherwise one is served the other's data.
 /// - Two values that are equal write the same part; otherwise one's invalidation misses the other.
 ///
-/// Values of different types may write the same: `1`, `"1"` and `Some(1)` do. Each placeholder has one
-/// type, except in a generic function that is called with several.
+/// Values of different types may be written alike, as `1`, `"1"` and `Some(1)` are. A generic function that is
+/// called with several types needs `<T::NAME>` in its key, too; so does one whose argument is an `Id<T>` that tells
+/// its types apart by a `PhantomData` only.
 ///
 /// # What has no `KeyPart`
 ///
