@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::call::Work;
 use super::landing::{Encoded, LoadFlight};
-use super::load::serve::Done;
+use super::load::next::Done;
 use super::parts::Engine;
 use crate::force;
 use crate::key::Key;

@@ -38,6 +38,9 @@ pub(crate) struct Hedge {
     pub(super) attempt: Attempt,
 }
 
+/// A call whose way through the engine is over, and what it is served.
+pub(crate) type Done<'a> = (Box<Call<'a>>, Served);
+
 /// What a call is served.
 pub(crate) enum Served {
     /// The result of its own body, which ran under the lease or without it.

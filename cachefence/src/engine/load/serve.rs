@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::decide::decide;
-use super::next::{Next, Served};
+use super::next::{Done, Next, Served};
 use super::{guest, join, lead, own};
 use crate::engine::body::Body;
 use crate::engine::call::{Call, Work};
@@ -18,9 +18,6 @@ use crate::engine::read::shared::read;
 /// How often a call reads before it loads as a guest. It reads again where the load that it waited
 /// for gave it nothing that it may be served.
 const MOST_ROUNDS: u32 = 16;
-
-/// A call whose way through the engine is over, and what it is served.
-pub(crate) type Done<'a> = (Box<Call<'a>>, Served);
 
 /// Takes a call from `next` to its end, with its `body`.
 ///
