@@ -266,7 +266,7 @@ pub(crate) fn poll_in_turn<'a>(
     work: &mut Work<'a, Done<'a>>,
     body: &Body<'_>,
     poll_body: PollBody<'_>,
-    done: &mut Option<Done<'a>>,
+    done: &mut Option<Box<Done<'a>>>,
     cx: &mut Context<'_>,
 ) -> bool {
     let mut ran = false;
@@ -288,13 +288,13 @@ pub(crate) fn poll_in_turn<'a>(
 #[inline(never)]
 fn poll_work<'a>(
     work: &mut Work<'a, Done<'a>>,
-    done: &mut Option<Done<'a>>,
+    done: &mut Option<Box<Done<'a>>>,
     cx: &mut Context<'_>,
 ) -> bool {
     match work.as_mut().poll(cx) {
         Poll::Pending => false,
         Poll::Ready(ready) => {
-            *done = Some(ready);
+            *done = Some(Box::new(ready));
             true
         }
     }

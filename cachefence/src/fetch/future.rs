@@ -14,7 +14,7 @@ use crate::engine::{FirstRead, Work};
 use crate::observe::Uncached;
 use crate::share::{KeepError, Share};
 
-/// The future of a call. It is no `async` block: every level of a recursion through a cached function has this future's
+/// The future of a call. This is no `async` block, because every level of a recursion through a cached function has this future's
 /// `poll` on the stack, and that of a block has room for all that the call ever does.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct Fetching<'a, T, E, S: KeepError<E>, K, B, F> {

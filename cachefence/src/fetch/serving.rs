@@ -18,16 +18,16 @@ use crate::share::{KeepError, Share};
 
 /// A call that is neither served at once nor over.
 pub(super) struct Serving<'a, T, E, S: KeepError<E>> {
-    /// What the engine does for the call.
+    /// The engine's work for the call.
     work: Work<'a, Done<'a>>,
-    /// What the work has come to.
-    done: Option<Done<'a>>,
+    /// The end of that work. In a box, because each call that waits has room for it.
+    done: Option<Box<Done<'a>>>,
     body: Arc<Body<'a>>,
     /// The result of the call's own body, as it is kept while other callers are told of it.
     own: Option<Result<T, S::Kept>>,
 }
 
-/// What comes after a piece of the engine's work.
+/// How a call goes on after the engine's work.
 pub(super) enum Step<'a, T, E> {
     GoOn,
     Serve(Result<T, E>),
@@ -90,7 +90,7 @@ where
     ) -> Step<'a, T, E> {
         let (engine, request) = (self.engine, self.request);
         let Serving { work, done, body, own } = serving;
-        let (call, served) = done.take().unzip();
+        let (call, served) = done.take().map(|done| *done).unzip();
         let how = served.as_ref().and_then(Served::result);
         if let Some(panic) = body.take_panic()
             && !matches!(served, Some(Served::Value(..)))
