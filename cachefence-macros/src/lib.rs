@@ -567,8 +567,8 @@ use proc_macro2::TokenStream;
 ///
 /// # Recursion
 ///
-/// A body that calls a cached function polls that function's body on its own stack, as plain futures do. A level takes some 2,000
-/// bytes of stack in a debug build, and 500 more with full debug information. A `detached` function that calls itself needs a
+/// A body that calls a cached function polls that function's body on its own stack, as plain futures do. A level takes some 1,700
+/// bytes of stack in a debug build, and 400 more with full debug information. A `detached` function that calls itself needs a
 /// function between the two that returns a `Pin<Box<dyn Future<Output = T> + Send>>`, because the compiler cannot find out
 /// inside of a function whether that function's own future is `Send`.
 ///

@@ -23,7 +23,7 @@ use super::load::next::Done;
 use super::parts::Engine;
 use crate::force;
 use crate::key::Key;
-use crate::observe::{BypassReason, Load, LoadOutcome, LoadSpan, Observers};
+use crate::observe::{BypassReason, Entered, Load, LoadOutcome, LoadSpan, Observers};
 use crate::share::SharedErr;
 use crate::sync::lock;
 
@@ -50,6 +50,18 @@ enum Ran<'a> {
     /// Its run, until the outcome is known.
     Load(Load<'a>),
     Panicked(Panic),
+}
+
+impl Ran<'_> {
+    /// Until the guards are dropped, this thread is in the span of the load, and calls are not forced.
+    #[inline(never)]
+    fn enter(&self) -> (force::Restore, Option<Entered<'_>>) {
+        let span = match self {
+            Self::Load(load) => load.span().enter(),
+            Self::Panicked(_) => None,
+        };
+        (force::suspend(), span)
+    }
 }
 
 /// The payload of a panic.
@@ -152,27 +164,14 @@ impl<'a> Body<'a> {
     /// A body that calls a cached function polls that function's body here, and so on. So this function and those
     /// that it calls keep little on the stack.
     fn poll(&self, poll_body: PollBody<'_>, cx: &mut Context<'_>) -> Progress {
-        let mut ran = self.take_ran();
-        let _unforced = force::suspend();
-        if let Ran::Load(load) = &mut *ran {
-            load.poll(&mut || self.poll_caught(poll_body, cx));
-        }
-        self.note(ran)
-    }
-
-    /// Polls the body and catches its panic, which is one way for a load to end. A body that has panicked is not polled
-    /// again, so nobody sees what it left half done. Returns whether the body has ended.
-    fn poll_caught(&self, poll_body: PollBody<'_>, cx: &mut Context<'_>) -> bool {
-        match catch_unwind(AssertUnwindSafe(|| poll_body(cx))) {
-            Ok(ended) => ended,
-            Err(panic) => self.panicked(panic),
-        }
-    }
-
-    #[inline(never)]
-    fn panicked(&self, panic: Panic) -> bool {
-        self.end(Ended::Panicked(Some(panic)));
-        true
+        let ran = self.take_ran();
+        // A panic is one way for a load to end. A body that has panicked is not polled again, so nobody sees what it left
+        // half done.
+        let polled = {
+            let _inside = ran.enter();
+            catch_unwind(AssertUnwindSafe(|| poll_body(cx)))
+        };
+        self.note(ran, polled)
     }
 
     /// The run of the body, which begins now if it has not begun.
@@ -187,12 +186,18 @@ impl<'a> Body<'a> {
 
     /// Takes in what polling the body came to.
     #[inline(never)]
-    fn note(&self, ran: Box<Ran<'a>>) -> Progress {
+    fn note(&self, mut ran: Box<Ran<'a>>, polled: Result<bool, Panic>) -> Progress {
+        if let Err(panic) = polled {
+            self.end(Ended::Panicked(Some(panic)));
+        }
         let mut shared = self.shared();
         let State::Ended(ended) = &mut shared.state else {
             shared.ran = Some(ran);
             return Progress::Pending;
         };
+        if let Ran::Load(load) = &mut *ran {
+            load.body_ended();
+        }
         let (over, progress, panic) = match &mut **ended {
             Ended::Value { .. } | Ended::Unstorable(_) => {
                 shared.ran = Some(ran);

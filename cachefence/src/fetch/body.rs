@@ -71,22 +71,19 @@ where
         }
         let Run::Running(body, mark) = &mut self.run else { return Poll::Pending };
         let _inside = Mark::enter_if(mark.as_ref());
-        let polled = body.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.run = Run::Over;
-        }
-        polled
+        body.as_mut().poll(cx)
     }
 
     /// Takes in what polling the body came to: keeps its result, and says how it has ended. Returns whether it has.
     fn note(
-        &self,
+        &mut self,
         polled: Poll<K::Returned>,
         body: &Body<'_>,
         own: &mut Option<Result<T, S::Kept>>,
         not_kept: &mut Option<E>,
     ) -> bool {
         let Poll::Ready(returned) = polled else { return false };
+        self.run = Run::Over;
         let result = K::result(returned).map_err(|error| self.share.part(error));
         body.end(match result {
             Ok(value) => {
@@ -165,6 +162,9 @@ where
                 Poll::Pending => None,
             }
         });
+        if polled.is_ready() {
+            self.run = Run::Over;
+        }
         polled
     }
 }

@@ -56,8 +56,13 @@ impl<'a> Load<'a> {
         let ended = self.span.within(poll);
         self.polled = false;
         if ended {
-            self.took = Some(self.began.elapsed());
+            self.body_ended();
         }
+    }
+
+    /// The body has ended.
+    pub(crate) fn body_ended(&mut self) {
+        self.took = Some(self.began.elapsed());
     }
 
     pub(crate) fn span(&self) -> &LoadSpan {

@@ -43,7 +43,7 @@ pub use self::event::{Event, LeaseLoss};
 pub(crate) use self::load::{Load, Uncached};
 pub(crate) use self::observers::PANICKED;
 pub(crate) use self::observers::{Observers, not_installed};
-pub(crate) use self::spans::{CallerSpan, LoadSpan, WaitSpan};
+pub(crate) use self::spans::{CallerSpan, Entered, LoadSpan, WaitSpan};
 pub use self::stats::{
     BypassReason, Bypasses, LoadOutcome, Loads, Operation, Operations, RequestResult, Requests,
     Stats, Trouble, Troubles,

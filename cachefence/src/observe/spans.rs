@@ -2,15 +2,16 @@
 //! feature `tracing` they are nothing.
 
 #[cfg(feature = "tracing")]
-pub(crate) use self::with_tracing::{CallerSpan, LoadSpan, WaitSpan};
+pub(crate) use self::with_tracing::{CallerSpan, Entered, LoadSpan, WaitSpan};
 #[cfg(not(feature = "tracing"))]
-pub(crate) use self::without_tracing::{CallerSpan, LoadSpan, WaitSpan};
+pub(crate) use self::without_tracing::{CallerSpan, Entered, LoadSpan, WaitSpan};
 
 #[cfg(feature = "tracing")]
 mod with_tracing {
     use std::sync::Arc;
 
     use tracing::Span;
+    pub(crate) use tracing::span::Entered;
 
     use crate::observe::BypassReason;
 
@@ -29,6 +30,11 @@ mod with_tracing {
         /// The span of a load that another process ran.
         pub(crate) const fn none() -> Self {
             Self(None)
+        }
+
+        /// Until the guard is dropped, this thread is in the span.
+        pub(crate) fn enter(&self) -> Option<Entered<'_>> {
+            self.0.as_deref().map(Span::enter)
         }
 
         pub(crate) fn within(&self, work: &mut dyn FnMut() -> bool) -> bool {
@@ -74,6 +80,12 @@ mod with_tracing {
 mod without_tracing {
     use crate::observe::BypassReason;
 
+    /// No span can be entered.
+    pub(crate) enum Entered<'a> {
+        #[allow(dead_code)] // never made
+        Never(std::convert::Infallible, std::marker::PhantomData<&'a ()>),
+    }
+
     #[derive(Clone)]
     pub(crate) struct LoadSpan;
 
@@ -84,6 +96,11 @@ mod without_tracing {
 
         pub(crate) const fn none() -> Self {
             Self
+        }
+
+        #[allow(clippy::unused_self)] // as with the feature
+        pub(crate) fn enter(&self) -> Option<Entered<'_>> {
+            None
         }
 
         #[allow(clippy::unused_self)] // as with the feature
