@@ -35,7 +35,7 @@ pub(crate) struct Args {
     pub(crate) clone_error: Option<(Ident, Expr)>,
 }
 
-/// What is said about the companion.
+/// The companion, as the option `entry` asks for it.
 pub(crate) enum Entry {
     /// Nothing: there is one where one can stand.
     Unsaid,

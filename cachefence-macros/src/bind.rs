@@ -29,7 +29,7 @@ pub(crate) struct Model {
     pub(crate) cache: Option<Expr>,
     /// The path of the runtime crate.
     pub(crate) krate: Path,
-    /// What is said about the companion.
+    /// The companion, as the option `entry` asks for it.
     pub(crate) entry: Entry,
     /// Whether loads run in tasks of their own.
     pub(crate) detached: bool,
@@ -46,7 +46,7 @@ pub(crate) struct Key {
     pub(crate) template: Template,
     /// One for each segment of the template, in its order; the version, if there is one, is in the last text.
     pub(crate) parts: Vec<Part>,
-    /// What the version adds to the template's text.
+    /// The suffix that `version` adds to the template's text.
     pub(crate) version: String,
 }
 

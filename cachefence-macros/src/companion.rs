@@ -135,7 +135,7 @@ fn allowed(inputs: &[TokenStream]) -> Option<TokenStream> {
 /// The attribute by whose name the compiler says what to do where no companion can stand.
 fn hint(model: &Model) -> Option<TokenStream> {
     let krate = &model.krate;
-    // What has a visibility does not stand in an `impl Trait for ..`.
+    // A function with a visibility does not stand in an `impl Trait for ..`.
     let may_be_of_a_trait = matches!(model.item.visibility, Visibility::Inherited);
     may_be_of_a_trait.then(
         || quote!(#[#krate::__private::where_no_companion_can_stand::write_entry_equals_false]),

@@ -1,4 +1,4 @@
-//! What becomes of the lint attributes that stand on the function.
+//! The lint attributes of the function, as the function and the companion have them.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;

@@ -39,7 +39,7 @@ pub(crate) struct Placeholder {
     pub(crate) argument: String,
     /// The constant of a type parameter, without `r#`: `NAME` of `<T::NAME>`.
     pub(crate) constant: Option<String>,
-    /// What leads from there to the value.
+    /// The fields and methods that lead from the start to the value.
     pub(crate) accesses: Vec<Access>,
 }
 

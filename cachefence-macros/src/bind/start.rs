@@ -1,4 +1,4 @@
-//! What a placeholder starts from: an argument, a const parameter, or a type parameter of which it names a constant.
+//! The start of a placeholder: an argument, a const parameter, or a type parameter of which it names a constant.
 
 use proc_macro2::{Ident, Span};
 use syn::GenericParam;
@@ -11,7 +11,7 @@ use crate::template::{Access, Placeholder};
 ///
 /// # Errors
 ///
-/// What is wrong with the placeholder; `None` if the function has nothing of the name.
+/// The mistake in a placeholder; `None` if the function has nothing of the name.
 pub(super) fn find(
     placeholder: &Placeholder,
     item: &Item,

@@ -12,7 +12,7 @@ use crate::args::Entry;
 use crate::bind::Model;
 use crate::{code, generics, lifetimes, names};
 
-/// What the entry holds, and how sure that is.
+/// The type of the value that the companion's entry holds, and how sure it is.
 pub(crate) enum Value {
     /// As the name says: std's types, and `Result<..>`.
     Named(TokenStream),
@@ -96,7 +96,7 @@ impl Value {
         }
     }
 
-    /// What the entry holds, where its type does not show it.
+    /// The type of the value that the entry holds, where the entry's own type does not show it.
     pub(crate) fn hidden(&self, model: &Model, inputs: &[&FnArg]) -> Option<String> {
         match self {
             Self::Named(value) | Self::Checked(value) if lacks_a_lifetime(value, model, inputs) => {

@@ -11,7 +11,7 @@ use crate::args::skip_to_comma;
 use crate::call;
 use crate::errors::Errors;
 
-/// What is known of the type.
+/// The type below the derive.
 pub(crate) struct Input {
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
@@ -33,7 +33,8 @@ pub(crate) struct Variant {
 pub(crate) struct Field {
     pub(crate) member: Member,
     pub(crate) ty: Type,
-    /// What the field is called in a pattern, located at its type: there the compiler reports a type that has no `KeyPart`.
+    /// The variable that a pattern binds the field to, located at the field's type: there the compiler reports a type that has
+    /// no `KeyPart`.
     pub(crate) binding: Ident,
     /// Whether the type is a `PhantomData`, whose values are all equal and so need not be written.
     pub(crate) phantom: bool,
