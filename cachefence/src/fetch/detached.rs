@@ -70,10 +70,10 @@ where
     async fn serve_detached(&mut self, not_served: NotServed<'a, T>) -> Option<Result<T, E>> {
         let (engine, request) = (self.engine, self.request);
         let (call, next, held) = not_served;
-        let (call, next, _) = match self.serve(call, next).await {
+        let (call, next) = match self.serve(call, next).await {
             Ok(result) => return Some(result),
             Err(Unserved::Recursive) => return None,
-            Err(Unserved::Detach(unserved)) => *unserved,
+            Err(Unserved::Detach(call, next)) => (call, *next),
         };
         let load = match ToDetach::new(next) {
             Ok(load) => load,

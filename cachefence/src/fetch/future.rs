@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::Fetch;
 use super::convert::Convert;
-use super::serving::{Serving, Step};
+use super::serving::Serving;
 use crate::engine::{FirstRead, Work};
 use crate::observe::Uncached;
 use crate::share::{KeepError, Share};
@@ -109,9 +109,9 @@ where
                 }
             }
             Stage::Serve(serving) => match self.fetch.conclude(serving, &mut ends.not_kept) {
-                Step::Serve(result) => result,
-                Step::GoOn => return true,
-                Step::Refuse | Step::Detach(_) => return self.refuse(true, ends),
+                Some(Ok(result)) => result,
+                None => return true,
+                Some(Err(_)) => return self.refuse(true, ends),
             },
             Stage::Uncached(load) => {
                 let Poll::Ready(result) = self.fetch.poll_uncached(load, cx) else { return false };

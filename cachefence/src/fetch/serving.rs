@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::convert::Convert;
-use super::{Fetch, NotServed, decode_shared, swallowed};
+use super::{Fetch, decode_shared, swallowed};
 use crate::engine::body::{Body, poll_in_turn};
 use crate::engine::{self, Call, Done, Next, Served, Work};
 use crate::observe::PANICKED;
@@ -27,22 +27,12 @@ pub(super) struct Serving<'a, T, E, S: KeepError<E>> {
     own: Option<Result<T, S::Kept>>,
 }
 
-/// How a call goes on after the engine's work.
-pub(super) enum Step<'a, T, E> {
-    GoOn,
-    Serve(Result<T, E>),
-    /// A task is to lead a load in place of the call.
-    Detach(Box<NotServed<'a, T>>),
-    /// The call is made inside the load that it would have to wait for.
-    Refuse,
-}
-
 /// How a call ends that is not served: its body has not run.
-pub(super) enum Unserved<'a, T> {
+pub(super) enum Unserved<'a> {
     /// The call is made inside the load that it would have to wait for.
     Recursive,
     /// A task is to lead a load in place of the call.
-    Detach(Box<NotServed<'a, T>>),
+    Detach(Box<Call<'a>>, Box<Next>),
 }
 
 impl<'a, T, E, S, K, B, F> Fetch<'a, T, E, S, K, B, F>
@@ -82,12 +72,12 @@ where
         poll_in_turn(work, body, &mut poll_body, done, cx)
     }
 
-    /// Takes in what the engine serves.
+    /// Takes in what the engine serves. `None` if the call goes on.
     pub(super) fn conclude(
         &self,
         serving: &mut Serving<'a, T, E, S>,
         not_kept: &mut Option<E>,
-    ) -> Step<'a, T, E> {
+    ) -> Option<Result<Result<T, E>, Unserved<'a>>> {
         let (engine, request) = (self.engine, self.request);
         let Serving { work, done, body, own } = serving;
         let (call, served) = done.take().map(|done| *done).unzip();
@@ -112,10 +102,10 @@ where
                 decode_shared::<T, E, S>(engine, request, &value).map(Ok)
             }
             Some(Served::Failed(error)) => self.share.unpack(&*error).map(Err),
-            Some(Served::Recursive) => return Step::Refuse,
+            Some(Served::Recursive) => return Some(Err(Unserved::Recursive)),
             Some(Served::Detach(next)) => {
-                return call
-                    .map_or(Step::Refuse, |call| Step::Detach(Box::new((call, *next, None))));
+                let detach = |call| Unserved::Detach(call, next);
+                return Some(Err(call.map_or(Unserved::Recursive, detach)));
             }
             Some(Served::Own(_)) | None => own.take().map(|own| own.map_err(S::own)),
         };
@@ -124,16 +114,16 @@ where
                 if let (Some(how), Some(call)) = (how, call) {
                     call.served(engine, how);
                 }
-                Step::Serve(result)
+                Some(Ok(result))
             }
             // A call for the same key, but of another type, has shared its result. This call runs its own body
             // instead.
             (None, Some(call)) => {
                 *work = engine::serve(engine, call, Next::Own(Duration::ZERO), Arc::clone(body));
-                Step::GoOn
+                None
             }
             // A body has ended without a result, which cannot be. It runs without the cache if it can.
-            (None, None) => Step::Refuse,
+            (None, None) => Some(Err(Unserved::Recursive)),
         }
     }
 
@@ -142,7 +132,7 @@ where
         &mut self,
         call: Box<Call<'a>>,
         next: Next,
-    ) -> impl Future<Output = Result<Result<T, E>, Unserved<'a, T>>> {
+    ) -> impl Future<Output = Result<Result<T, E>, Unserved<'a>>> {
         let mut serving = self.begin_serving(call, next);
         poll_fn(move |cx| {
             let mut not_kept = None;
@@ -150,12 +140,9 @@ where
                 if !self.drive(&mut serving, &mut not_kept, cx) {
                     return Poll::Pending;
                 }
-                return Poll::Ready(match self.conclude(&mut serving, &mut not_kept) {
-                    Step::GoOn => continue,
-                    Step::Serve(result) => Ok(result),
-                    Step::Detach(unserved) => Err(Unserved::Detach(unserved)),
-                    Step::Refuse => Err(Unserved::Recursive),
-                });
+                if let Some(ended) = self.conclude(&mut serving, &mut not_kept) {
+                    return Poll::Ready(ended);
+                }
             }
         })
     }
