@@ -272,7 +272,13 @@ impl Builder {
             #[cfg(feature = "redis")]
             Some(Choice::Redis(url)) => {
                 let observers = Arc::clone(&observers);
-                Arc::new(RedisStore::open(&url, self.op_timeout, self.codec.id(), observers)?)
+                Arc::new(RedisStore::open(
+                    &url,
+                    &self.prefix,
+                    self.op_timeout,
+                    self.codec.id(),
+                    observers,
+                )?)
             }
             Some(Choice::Given(store)) => store,
             None => return Err(InvalidOption::missing("store").into()),

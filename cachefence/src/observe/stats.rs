@@ -161,7 +161,7 @@ impl BypassReason {
     /// Why a call that meets this error of its store runs its body.
     pub(crate) fn of(error: &StoreError) -> Self {
         match error.kind() {
-            StoreErrorKind::Failed => Self::StoreFailed,
+            StoreErrorKind::Failed | StoreErrorKind::Lost => Self::StoreFailed,
             StoreErrorKind::Down => Self::StoreDown,
             StoreErrorKind::Slow => Self::StoreSlow,
             StoreErrorKind::InvalidationPending => Self::InvalidationPending,

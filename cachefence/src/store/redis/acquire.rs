@@ -48,7 +48,7 @@ impl RedisStore {
                 None => self.server.now().await?,
             };
             let revision = record::revision_of(key, self.codec, &bytes);
-            if let Some(newer) = self.snapshot(key, Some(bytes), now) {
+            if let Some(newer) = self.found(&self.server.links.here()?, key, Some(bytes), now) {
                 return Ok(Acquired::Newer(newer));
             }
             // The bytes begin as an entry does, but are none. With their revision as the one that was seen,
@@ -82,9 +82,9 @@ impl RedisStore {
     /// Whether an acquire is to arm its watch: if the tracking connection is there, so that this takes no
     /// longer, or if an earlier acquire has shown that the caller has to wait.
     fn arms(&self, watch: &Watch) -> bool {
-        let server = &self.server;
-        let is_there = || server.links.here().is_ok_and(|link| link.tracking.is_taken());
-        server.pushes() && !server.is_left_alone() && (!watch.is_new() || is_there())
+        let Ok(link) = self.server.links.here() else { return false };
+        let is_usable = self.server.pushes() && !link.writes.breaker.is_open();
+        is_usable && (!watch.is_new() || link.tracking.is_taken())
     }
 
     /// Asks for a slot over the shared connection.
@@ -95,9 +95,9 @@ impl RedisStore {
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
         let server = &self.server;
         let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            let with_time = !server.clock.is_known(server.clock.moment(Instant::now()));
+            let with_time = !link.clock.is_known(link.clock.moment(Instant::now()));
             let reply = protocol.acquire(self.target(&link, key), request, with_time);
-            server.ask_timed(reply).await
+            server.ask_timed(&link, reply).await
         };
         server.step(acquire).await
     }
@@ -117,7 +117,7 @@ impl RedisStore {
         };
         let mut used = None;
         let reply = async {
-            let tracked = match link.tracking.connection(server.links.client()).await {
+            let tracked = match link.tracking.connection(&server.links.dialer).await {
                 Connected::Here(tracked) => used.insert(tracked),
                 Connected::NotNow => return Ok(None),
                 Connected::Never => {

@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, ServerErrorKind, Value};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::failure::{Answer, Unanswered};
+use super::lane::Lane;
 use super::on_drop::OnDrop;
 use crate::sync::lock;
 use crate::time::{detach, in_time};
@@ -47,9 +48,9 @@ const APART: usize = 256;
 /// How many go by themselves after the server has refused `MGET`.
 const REFUSED: usize = 10_000;
 
-/// The reads over one connection, and those of them that gather.
+/// The reads over one lane, and those of them that gather.
 pub(super) struct ReadBatch {
-    connection: Connection,
+    lane: Arc<Lane>,
     under_way: AtomicUsize,
     /// How many of the next reads are not to gather.
     apart: AtomicUsize,
@@ -73,14 +74,14 @@ enum Reply {
     Refused,
     /// No reply came in time, so the reader's own limit is about to end its wait.
     Late,
-    Failed(RedisError),
+    Failed(Unanswered),
 }
 
 impl ReadBatch {
-    pub(super) fn new(connection: Connection) -> Self {
+    pub(super) fn new(lane: Arc<Lane>) -> Self {
         // The first reads go by themselves, until it is known how large values are.
         let apart = AtomicUsize::new(APART);
-        Self { connection, under_way: AtomicUsize::new(0), apart, gathering: Mutex::default() }
+        Self { lane, under_way: AtomicUsize::new(0), apart, gathering: Mutex::default() }
     }
 
     /// Reads what is at `key`, which was asked for at `asked`. The caller bounds its wait; `limit` is for a
@@ -90,7 +91,7 @@ impl ReadBatch {
         key: &str,
         asked: Instant,
         limit: Duration,
-    ) -> impl Future<Output = RedisResult<Option<Vec<u8>>>> {
+    ) -> impl Future<Output = Answer<Option<Vec<u8>>>> {
         async move {
             let count = &self.under_way;
             count.fetch_add(1, Ordering::Relaxed);
@@ -103,9 +104,7 @@ impl ReadBatch {
                     Ok(Reply::Refused) | Err(_) => {}
                 }
             }
-            let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
-            get.arg("GET").arg(key);
-            let value = self.connection.send(&get).await?.extract_error()?;
+            let value = self.lane.send(&get(key)).await?.extract_error()?;
             self.learn(&value);
             Ok(Option::from_redis_value(value)?)
         }
@@ -154,6 +153,13 @@ impl ReadBatch {
     }
 }
 
+/// The command that reads what is at `key`.
+pub(super) fn get(key: &str) -> Cmd {
+    let mut get = Cmd::with_capacity(2, "GET".len() + key.len());
+    get.arg("GET").arg(key);
+    get
+}
+
 impl Batch {
     fn new(since: Instant) -> Self {
         let mut command = Cmd::new();
@@ -171,7 +177,7 @@ impl Batch {
     /// Sends the command, and gives each reader its value.
     async fn leave(self, reads: &ReadBatch, limit: Duration) {
         let Self { command, readers, .. } = self;
-        let reply = in_time(limit, pin!(reads.connection.send(&command))).await;
+        let reply = in_time(limit, pin!(reads.lane.send(&command))).await;
         let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
                 if readers.len() == 1 {
@@ -186,7 +192,8 @@ impl Batch {
             }
             Some(Ok(Ok(_))) => {
                 let what = "the reply to MGET is no list of as many";
-                let failed = Reply::Failed((ErrorKind::UnexpectedReturnType, what).into());
+                let error = RedisError::from((ErrorKind::UnexpectedReturnType, what));
+                let failed = Reply::Failed(error.into());
                 // One reader is told, and lets the connection go. If the others were told too, they
                 // would let the new connection go.
                 (failed, Reply::Refused)

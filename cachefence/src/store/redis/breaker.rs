@@ -6,8 +6,10 @@
 //!                                    └─┘ a probe fails: a longer pause
 //! ```
 //!
-//! While the breaker is open, no call waits for the server. One task at a time probes the server after
-//! a pause. The pause is short where a failure costs nothing, because the server's machine refuses at
+//! Each runtime has a breaker of its own for each lane to a server, because what fails may be its connection
+//! and not the server. While the breaker is open, no call waits for the server over that lane. One task of the
+//! process at a time probes the server after a pause ([`Probes`]), and an answer closes the breakers of all
+//! runtimes. The pause is short where a failure costs nothing, because the server's machine refuses at
 //! once, and grows where nothing comes back at all. So a server that is restarted is found again a
 //! moment after it listens.
 //!
@@ -16,7 +18,7 @@
 //! operations under way on it, but counts as one failure.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::sync::lock;
@@ -33,35 +35,44 @@ const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The circuit breaker of one server.
+/// The circuit breaker of one runtime and lane.
 pub(super) struct Breaker {
     failures: AtomicU32,
     open: AtomicBool,
-    probes: Mutex<Probes>,
+    news: Mutex<News>,
+    probes: Arc<Probes>,
 }
 
-struct Probes {
-    next: Instant,
-    pause: Duration,
-    /// When the probe that is under way began; `None` if none is.
-    under_way: Option<Instant>,
-    /// How often the breaker has opened.
-    openings: u64,
+/// Which failures say something new.
+struct News {
     /// When the breaker closed last.
     closed: Instant,
     /// When a lost connection was counted last.
     lost: Instant,
 }
 
+/// When a server is probed that breakers are open for.
+pub(super) struct Probes(Mutex<Schedule>);
+
+struct Schedule {
+    next: Instant,
+    pause: Duration,
+    /// When the probe that is under way began; `None` if none is.
+    under_way: Option<Instant>,
+    /// Whether a breaker has opened since a probe was answered last.
+    is_outage: bool,
+    /// How many outages there have been.
+    outages: u64,
+}
+
 impl Breaker {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(probes: Arc<Probes>) -> Self {
         let now = Instant::now();
-        let probes =
-            Probes { next: now, pause: LONG, under_way: None, openings: 0, closed: now, lost: now };
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
-            probes: Mutex::new(probes),
+            news: Mutex::new(News { closed: now, lost: now }),
+            probes,
         }
     }
 
@@ -78,11 +89,11 @@ impl Breaker {
         }
     }
 
-    /// Notes that an operation which was asked at `asked` failed. If that opened the breaker, returns how often
-    /// it has opened. `drawn` is uniform in [0, 1).
+    /// Notes that an operation which was asked at `asked` failed. If that opened the first breaker of an outage,
+    /// returns its number. `drawn` is uniform in [0, 1).
     pub(super) fn failed(&self, asked: Instant, how: How, drawn: f64) -> Option<u64> {
-        let mut probes = self.probes();
-        if self.is_open() || !probes.is_news(asked, how) {
+        let mut news = lock(&self.news);
+        if self.is_open() || !news.take(asked, how) {
             return None;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
@@ -90,44 +101,28 @@ impl Breaker {
             return None;
         }
         self.open.store(true, Ordering::Relaxed);
-        probes.pause = LONG;
-        probes.schedule(how.at_once, drawn);
-        probes.openings += 1;
-        Some(probes.openings)
+        self.probes.opened(how.at_once, drawn)
     }
 
-    /// Whether to probe now: the pause is over, and no probe is under way. A probe that takes longer than
-    /// `longest` is not polled any more, because it would have ended. If so, the caller has to
-    /// probe, and to tell the outcome to [`probed`](Self::probed).
-    pub(super) fn is_due(&self, longest: Duration) -> bool {
-        let mut probes = self.probes();
-        let now = Instant::now();
-        let is_under_way = probes.under_way.is_some_and(|begun| now - begun < longest);
-        let due = self.is_open() && !is_under_way && now >= probes.next;
-        if due {
-            probes.under_way = Some(now);
+    /// Closes the breaker, because a probe was answered. Whether it was open.
+    pub(super) fn close(&self) -> bool {
+        let mut news = lock(&self.news);
+        self.failures.store(0, Ordering::Relaxed);
+        news.closed = Instant::now();
+        self.open.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl News {
+    /// Whether the failure of an operation that was asked at `asked` counts.
+    fn take(&mut self, asked: Instant, how: How) -> bool {
+        if asked < self.closed || (how.lost && asked < self.lost) {
+            return false;
         }
-        due
-    }
-
-    /// Notes how a probe ended. If that closed the breaker, returns how often it has opened.
-    pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> Option<u64> {
-        let mut probes = self.probes();
-        probes.under_way = None;
-        match outcome {
-            Probe::Answered => {
-                self.failures.store(0, Ordering::Relaxed);
-                probes.closed = Instant::now();
-                return self.open.swap(false, Ordering::Relaxed).then_some(probes.openings);
-            }
-            Probe::Failed { at_once } => probes.schedule(at_once, drawn),
-            Probe::Abandoned => {}
+        if how.lost {
+            self.lost = Instant::now();
         }
-        None
-    }
-
-    fn probes(&self) -> MutexGuard<'_, Probes> {
-        lock(&self.probes)
+        true
     }
 }
 
@@ -151,19 +146,69 @@ pub(super) enum Probe {
     Abandoned,
 }
 
+impl Default for Probes {
+    fn default() -> Self {
+        let schedule = Schedule {
+            next: Instant::now(),
+            pause: LONG,
+            under_way: None,
+            is_outage: false,
+            outages: 0,
+        };
+        Self(Mutex::new(schedule))
+    }
+}
+
 impl Probes {
-    /// Whether the failure of an operation that was asked at `asked` counts.
-    fn is_news(&mut self, asked: Instant, how: How) -> bool {
-        if asked < self.closed || (how.lost && asked < self.lost) {
-            return false;
+    /// Notes that a breaker has opened. Returns the number of the outage if it has just begun.
+    fn opened(&self, at_once: bool, drawn: f64) -> Option<u64> {
+        let mut schedule = self.schedule();
+        if schedule.is_outage {
+            return None;
         }
-        if how.lost {
-            self.lost = Instant::now();
-        }
-        true
+        schedule.is_outage = true;
+        schedule.outages += 1;
+        schedule.pause = LONG;
+        schedule.put_off(at_once, drawn);
+        Some(schedule.outages)
     }
 
-    fn schedule(&mut self, at_once: bool, drawn: f64) {
+    /// Whether to probe now, for a caller that has found its breaker open: the pause is over, and no probe is under
+    /// way. A probe that takes longer than `longest` is not polled any more, because it would have ended. If so, the
+    /// caller has to probe, and to tell the outcome to [`probed`](Self::probed).
+    pub(super) fn are_due(&self, longest: Duration) -> bool {
+        let mut schedule = self.schedule();
+        let now = Instant::now();
+        let is_under_way = schedule.under_way.is_some_and(|begun| now - begun < longest);
+        let due = !is_under_way && now >= schedule.next;
+        if due {
+            schedule.under_way = Some(now);
+        }
+        due
+    }
+
+    /// Notes how a probe ended. If that ended an outage, returns its number.
+    pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> Option<u64> {
+        let mut schedule = self.schedule();
+        schedule.under_way = None;
+        match outcome {
+            Probe::Answered => {
+                let was_outage = std::mem::take(&mut schedule.is_outage);
+                return was_outage.then_some(schedule.outages);
+            }
+            Probe::Failed { at_once } => schedule.put_off(at_once, drawn),
+            Probe::Abandoned => {}
+        }
+        None
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        lock(&self.0)
+    }
+}
+
+impl Schedule {
+    fn put_off(&mut self, at_once: bool, drawn: f64) {
         let pause = if at_once {
             SHORT
         } else {
@@ -187,12 +232,27 @@ mod tests {
     const REFUSED: How = How { lost: false, at_once: true };
     const IN_VAIN: How = How { lost: false, at_once: false };
 
+    fn breaker() -> Breaker {
+        Breaker::new(Arc::default())
+    }
+
+    fn is_due(breaker: &Breaker, longest: Duration) -> bool {
+        breaker.is_open() && breaker.probes.are_due(longest)
+    }
+
+    fn probed(breaker: &Breaker, outcome: Probe, drawn: f64) -> Option<u64> {
+        if matches!(outcome, Probe::Answered) {
+            breaker.close();
+        }
+        breaker.probes.probed(outcome, drawn)
+    }
+
     fn fails(breaker: &Breaker, how: How) -> bool {
         breaker.failed(Instant::now(), how, 0.0).is_some()
     }
 
     fn opened(how: How) -> Breaker {
-        let breaker = Breaker::new();
+        let breaker = breaker();
         for failure in 1..=MOST_FAILURES {
             assert!(!breaker.is_open());
             assert_eq!(fails(&breaker, how), failure == MOST_FAILURES);
@@ -203,7 +263,7 @@ mod tests {
 
     #[test]
     fn failures_must_come_in_a_row() {
-        let breaker = Breaker::new();
+        let breaker = breaker();
         for _ in 0..3 {
             for _ in 1..MOST_FAILURES {
                 assert!(!fails(&breaker, REFUSED));
@@ -218,8 +278,8 @@ mod tests {
         let breaker = opened(REFUSED);
         let asked = Instant::now();
         advance(SHORT).await;
-        assert!(breaker.is_due(LONGEST_PROBE));
-        assert!(breaker.probed(Probe::Answered, 0.0).is_some());
+        assert!(is_due(&breaker, LONGEST_PROBE));
+        assert!(probed(&breaker, Probe::Answered, 0.0).is_some());
         for how in [LOST, REFUSED, IN_VAIN] {
             for _ in 0..2 * MOST_FAILURES {
                 assert!(breaker.failed(asked, how, 0.0).is_none(), "{how:?}");
@@ -234,7 +294,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_lost_connection_is_one_failure() {
-        let breaker = Breaker::new();
+        let breaker = breaker();
         for connection in 1..=MOST_FAILURES {
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
@@ -250,7 +310,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_refusal_counts_and_so_does_each_wait_in_vain() {
         for how in [REFUSED, IN_VAIN] {
-            let breaker = Breaker::new();
+            let breaker = breaker();
             let asked = Instant::now();
             advance(Duration::from_millis(1)).await;
             let opened = (1..=MOST_FAILURES).map(|_| breaker.failed(asked, how, 0.0));
@@ -263,24 +323,24 @@ mod tests {
     async fn a_probe_that_nobody_polls_is_made_again() {
         let breaker = opened(REFUSED);
         advance(LONGEST).await;
-        assert!(breaker.is_due(LONGEST_PROBE));
+        assert!(is_due(&breaker, LONGEST_PROBE));
         advance(LONGEST_PROBE * 99 / 100).await;
-        assert!(!breaker.is_due(LONGEST_PROBE), "it may still end");
+        assert!(!is_due(&breaker, LONGEST_PROBE), "it may still end");
         advance(LONGEST_PROBE / 100).await;
-        assert!(breaker.is_due(LONGEST_PROBE));
-        assert!(!breaker.is_due(LONGEST_PROBE));
+        assert!(is_due(&breaker, LONGEST_PROBE));
+        assert!(!is_due(&breaker, LONGEST_PROBE));
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_probes_at_a_time_and_after_a_pause() {
         let breaker = opened(IN_VAIN);
-        assert!(!breaker.is_due(LONGEST_PROBE));
+        assert!(!is_due(&breaker, LONGEST_PROBE));
         advance(LONG).await;
-        assert!(breaker.is_due(LONGEST_PROBE));
-        assert!(!breaker.is_due(LONGEST_PROBE), "somebody does");
-        assert!(breaker.probed(Probe::Answered, 0.0).is_some());
+        assert!(is_due(&breaker, LONGEST_PROBE));
+        assert!(!is_due(&breaker, LONGEST_PROBE), "somebody does");
+        assert!(probed(&breaker, Probe::Answered, 0.0).is_some());
         assert!(!breaker.is_open());
-        assert!(!breaker.is_due(LONGEST_PROBE));
+        assert!(!is_due(&breaker, LONGEST_PROBE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -288,10 +348,10 @@ mod tests {
         let breaker = opened(IN_VAIN);
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             advance(Duration::from_millis(seconds * 1_000 - 1)).await;
-            assert!(!breaker.is_due(LONGEST_PROBE), "{seconds} s");
+            assert!(!is_due(&breaker, LONGEST_PROBE), "{seconds} s");
             advance(Duration::from_millis(1)).await;
-            assert!(breaker.is_due(LONGEST_PROBE), "{seconds} s");
-            assert!(breaker.probed(Probe::Failed { at_once: false }, 0.0).is_none());
+            assert!(is_due(&breaker, LONGEST_PROBE), "{seconds} s");
+            assert!(probed(&breaker, Probe::Failed { at_once: false }, 0.0).is_none());
         }
     }
 
@@ -300,8 +360,8 @@ mod tests {
         let breaker = opened(REFUSED);
         for _ in 0..100 {
             advance(SHORT).await;
-            assert!(breaker.is_due(LONGEST_PROBE));
-            breaker.probed(Probe::Failed { at_once: true }, 0.0);
+            assert!(is_due(&breaker, LONGEST_PROBE));
+            probed(&breaker, Probe::Failed { at_once: true }, 0.0);
         }
     }
 
@@ -309,18 +369,18 @@ mod tests {
     async fn an_abandoned_probe_is_made_again() {
         let breaker = opened(REFUSED);
         advance(SHORT).await;
-        assert!(breaker.is_due(LONGEST_PROBE));
-        breaker.probed(Probe::Abandoned, 0.0);
-        assert!(breaker.is_due(LONGEST_PROBE));
+        assert!(is_due(&breaker, LONGEST_PROBE));
+        probed(&breaker, Probe::Abandoned, 0.0);
+        assert!(is_due(&breaker, LONGEST_PROBE));
     }
 
     #[tokio::test(start_paused = true)]
     async fn up_to_half_of_a_pause_is_taken_off() {
-        let breaker = Breaker::new();
+        let breaker = breaker();
         for _ in 0..MOST_FAILURES {
             breaker.failed(Instant::now(), IN_VAIN, 1.0);
         }
         advance(LONG / 2).await;
-        assert!(breaker.is_due(LONGEST_PROBE));
+        assert!(is_due(&breaker, LONGEST_PROBE));
     }
 }

@@ -14,10 +14,9 @@ use tokio::time::Instant;
 use crate::store::Timestamp;
 use crate::sync::lock;
 
-/// How long after the server was asked for its time the next read asks again, in the same round trip.
-/// This time doubles after each answer that was as expected, up to [`LONGEST_STALE`].
-const STALE: Duration = Duration::from_secs(5);
-const LONGEST_STALE: Duration = Duration::from_secs(30);
+/// How long after the server was asked for its time the next read asks again, in the same round trip. That is
+/// how long a step of the server's clock may stay unnoticed, or a time in which this machine slept.
+const STALE: Duration = Duration::from_secs(1);
 
 /// How fast two clocks may drift apart: one part in this many. Ordinary oscillators are ten times better.
 const DRIFT: u32 = 1_000;
@@ -29,7 +28,8 @@ pub(super) struct ServerClock {
     at_base: AtomicU64,
     /// Until when the server's time need not be asked for again, in microseconds from `base` on.
     known_until: AtomicU64,
-    state: Mutex<State>,
+    /// The sample that counts.
+    sample: Mutex<Option<Sample>>,
 }
 
 /// An instant, in microseconds since the `base` of a clock.
@@ -41,14 +41,6 @@ impl Moment {
     pub(super) fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
-}
-
-struct State {
-    sample: Option<Sample>,
-    /// When the server was last asked; `None` if the answer may have come from another one.
-    asked: Option<Instant>,
-    /// How long after `asked` the server is to be asked again.
-    stale: Duration,
 }
 
 /// The server's time at one moment, from which it runs on.
@@ -77,7 +69,7 @@ impl ServerClock {
             base: Instant::now(),
             at_base: AtomicU64::new(0),
             known_until: AtomicU64::new(0),
-            state: Mutex::new(State { sample: None, asked: None, stale: STALE }),
+            sample: Mutex::default(),
         }
     }
 
@@ -88,29 +80,22 @@ impl ServerClock {
         let now = Instant::now();
         let uncertainty = now.saturating_duration_since(sent) / 2;
         let new = Sample { at: sent + uncertainty, server, uncertainty };
-        let mut state = self.state();
-        let was_due = state.asked.is_some() && !self.is_known(self.moment(now));
+        let mut sample = self.sample();
         let mut counts = new;
-        if let Some(old) = state.sample {
+        if let Some(old) = *sample {
             let believed = old.project(new.at);
             let apart = believed.since(server).or(server.since(believed)).unwrap_or_default();
             let old_uncertainty = old.uncertainty_at(now);
-            // If two samples contradict each other, the server's clock was set, or this is another
-            // server. The new sample counts.
+            // If two samples contradict each other, the server's clock was set. The new sample counts.
             let contradicts = apart > old_uncertainty + uncertainty;
-            if contradicts {
-                state.stale = STALE;
-            } else if was_due {
-                state.stale = (state.stale * 2).min(LONGEST_STALE);
-            }
             if !contradicts && old_uncertainty < uncertainty {
                 counts = old;
             }
         }
-        (state.sample, state.asked) = (Some(counts), Some(now));
+        *sample = Some(counts);
         let at_base = counts.project(now).as_micros().saturating_sub(self.micros(now));
         self.at_base.store(at_base.max(1), Ordering::Relaxed);
-        let known_until = self.micros(now.checked_add(state.stale).unwrap_or(now));
+        let known_until = self.micros(now.checked_add(STALE).unwrap_or(now));
         // Release: a reader that sees this `known_until` also sees the `at_base` stored above.
         self.known_until.store(known_until, Ordering::Release);
         counts.project(now)
@@ -139,13 +124,6 @@ impl ServerClock {
         Moment(self.micros(instant))
     }
 
-    /// Has the next read ask for the time, because the server that answers it may have another clock.
-    pub(super) fn doubt(&self) {
-        let mut state = self.state();
-        (state.asked, state.stale) = (None, STALE);
-        self.known_until.store(0, Ordering::Relaxed);
-    }
-
     /// The microseconds from `base` to `now`, and one more: never zero, because a `known_until` of zero
     /// is in the past.
     fn micros(&self, now: Instant) -> u64 {
@@ -153,8 +131,8 @@ impl ServerClock {
         u64::try_from(micros).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    fn sample(&self) -> MutexGuard<'_, Option<Sample>> {
+        lock(&self.sample)
     }
 }
 
@@ -191,40 +169,12 @@ mod tests {
         assert!(!clock.is_known(clock.moment(Instant::now())));
         sample(&clock, EPOCH, Duration::from_millis(2)).await;
         assert!(clock.is_known(clock.moment(Instant::now())));
-        advance(Duration::from_secs(4)).await;
-        let expected = EPOCH.after(Duration::from_millis(4_002));
+        advance(STALE).await;
+        assert!(clock.is_known(clock.moment(Instant::now())));
+        let expected = EPOCH.after(Duration::from_millis(1_002));
         assert!(near(clock.now(), expected, Duration::from_millis(1)));
-        advance(Duration::from_secs(2)).await;
+        advance(Duration::from_millis(1)).await;
         assert!(!clock.is_known(clock.moment(Instant::now())));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_is_asked_for_less_and_less_while_it_runs_as_expected() {
-        let clock = ServerClock::new();
-        let begun = Instant::now();
-        let server = || EPOCH.after(begun.elapsed());
-        let lasts = async |clock: &ServerClock, seconds| {
-            advance(Duration::from_secs(seconds)).await;
-            assert!(clock.is_known(clock.moment(Instant::now())), "{seconds} s");
-            advance(Duration::from_millis(1)).await;
-            assert!(!clock.is_known(clock.moment(Instant::now())), "{seconds} s");
-        };
-        sample(&clock, server(), Duration::ZERO).await;
-        // A sample that came before one was due says nothing of how long a sample lasts.
-        sample(&clock, server(), Duration::ZERO).await;
-        for seconds in [5, 10, 20, 30, 30] {
-            lasts(&clock, seconds).await;
-            sample(&clock, server(), Duration::ZERO).await;
-        }
-        clock.doubt();
-        assert!(!clock.is_known(clock.moment(Instant::now())));
-        sample(&clock, server(), Duration::ZERO).await;
-        lasts(&clock, 5).await;
-        sample(&clock, server(), Duration::ZERO).await;
-        lasts(&clock, 10).await;
-        let set = server().after(Duration::from_secs(3_600));
-        sample(&clock, set, Duration::ZERO).await;
-        lasts(&clock, 5).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,18 +7,49 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ErrorKind, RedisError, ServerErrorKind};
+use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
 use crate::error::StoreError;
 
+/// What the server said, or why it said nothing of use.
+pub(super) type Answer<T> = Result<T, Unanswered>;
+
+/// Why a command gave no result, before it is known what that means.
+#[derive(Debug, Clone)]
+pub(super) enum Unanswered {
+    /// There was no connection to send it over.
+    NotSent(Failure),
+    /// The server refused, or the connection failed.
+    Failed(RedisError),
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self::NotSent(failure)
+    }
+}
+
+impl From<RedisError> for Unanswered {
+    fn from(error: RedisError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ParsingError> for Unanswered {
+    fn from(error: ParsingError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 /// Why a command gave no result.
+#[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) kind: FailureKind,
     /// The error that the store returns for this failure.
     pub(super) error: StoreError,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailureKind {
     /// The key holds something else than a string.
     WrongType,
@@ -26,11 +57,22 @@ pub(super) enum FailureKind {
     NoScripting,
     /// The connection is of no use: it was not accepted, or its replies do not answer what was asked.
     BadConnection,
-    /// The connection is gone, with all commands under way on it. Another connection is there
-    /// already, or will be soon.
+    /// The connection is gone, with all commands under way on it.
     Lost,
-    /// The server takes no writes: it is full, or a replica. Reads go on.
-    ReadOnly,
+    /// The server takes no writes, because it is full. Reads go on.
+    Full,
+    /// The server takes no writes, because it is a replica: the primary is elsewhere now. Reads go on.
+    Replica,
+    /// The server takes no commands now: it loads its data, or is a replica without its primary.
+    NotReady,
+    /// No reply came in time.
+    Late,
+    /// No reply came in time, because a large value was still arriving.
+    Congested,
+    /// The server does not let this user run the command.
+    Forbidden,
+    /// The server does not know the command, or does not speak the protocol.
+    Unsupported,
     /// Anything else.
     Failed,
     /// The server was not asked, because it has failed too often.
@@ -42,10 +84,8 @@ pub(super) enum FailureKind {
 pub(super) struct Meaning {
     /// What the breaker counts it as.
     pub(super) breaker: Counted,
-    /// Whether the connections are made anew.
-    pub(super) renews_link: bool,
-    /// Whether the server that answers next may be another one, with another clock.
-    pub(super) doubts_clock: bool,
+    /// What becomes of the link.
+    pub(super) link: Fate,
     /// What becomes of the read of a caller.
     pub(super) read: Read,
 }
@@ -61,6 +101,17 @@ pub(super) enum Counted {
     Loss,
     /// Nothing: the server was not asked.
     Nothing,
+}
+
+/// What becomes of a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Kept,
+    /// Replaced at once: its connections are of no use.
+    Replaced,
+    /// Replaced once another is connected, and once a second at most: it leads to the wrong server, which still
+    /// serves what it can.
+    InDoubt,
 }
 
 /// What becomes of a read that failed.
@@ -80,22 +131,29 @@ impl FailureKind {
     #[allow(clippy::match_same_arms)] // a row for each kind
     pub(super) const fn meaning(self) -> Meaning {
         use Counted::{Answer, Loss, Nothing};
-        let (breaker, renews_link, doubts_clock, read) = match self {
-            Self::WrongType     => (Answer,           false, false, Read::Miss),
-            Self::NoScripting   => (Answer,           false, false, Read::Error),
-            Self::ReadOnly      => (Answer,           false, false, Read::Error),
-            Self::BadConnection => (Counted::Failure, true,  false, Read::Error),
-            Self::Lost          => (Loss,             false, true,  Read::Again),
-            Self::Failed        => (Counted::Failure, false, true,  Read::Error),
-            Self::LeftAlone     => (Nothing,          false, false, Read::Error),
+        use Fate::{InDoubt, Kept, Replaced};
+        let (breaker, link, read) = match self {
+            Self::WrongType     => (Answer,           Kept,     Read::Miss),
+            Self::NoScripting   => (Answer,           Kept,     Read::Error),
+            Self::Full          => (Answer,           Kept,     Read::Error),
+            Self::Replica       => (Answer,           InDoubt,  Read::Error),
+            Self::NotReady      => (Counted::Failure, InDoubt,  Read::Error),
+            Self::BadConnection => (Counted::Failure, Replaced, Read::Error),
+            Self::Lost          => (Loss,             Replaced, Read::Again),
+            Self::Late          => (Counted::Failure, Kept,     Read::Error), // unless it is silent
+            Self::Congested     => (Nothing,          Kept,     Read::Error),
+            Self::Forbidden     => (Counted::Failure, Kept,     Read::Error),
+            Self::Unsupported   => (Counted::Failure, Kept,     Read::Error),
+            Self::Failed        => (Counted::Failure, Kept,     Read::Error),
+            Self::LeftAlone     => (Nothing,          Kept,     Read::Error),
         };
-        Meaning { breaker, renews_link, doubts_clock, read }
+        Meaning { breaker, link, read }
     }
 }
 
 impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        failure.error
+    fn from(Failure { kind, error }: Failure) -> Self {
+        if kind == FailureKind::Lost { error.lost() } else { error }
     }
 }
 
@@ -113,7 +171,20 @@ impl Failure {
 
     pub(super) fn timeout(server: &ConnectionAddr, limit: Duration) -> Self {
         let message = format!("Redis at {server} did not answer within {limit:?}");
-        Self::new(FailureKind::Failed, message)
+        Self::new(FailureKind::Late, message)
+    }
+
+    /// The failure of an operation whose connection is gone.
+    pub(super) fn lost(server: &ConnectionAddr) -> Self {
+        Self::new(FailureKind::Lost, format!("the connection to Redis at {server} was lost"))
+    }
+
+    /// Sorts what came instead of an answer.
+    pub(super) fn of(server: &ConnectionAddr, unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NotSent(failure) => failure,
+            Unanswered::Failed(error) => Self::classify(server, error),
+        }
     }
 
     pub(super) fn left_alone(server: &ConnectionAddr) -> Self {
@@ -129,7 +200,10 @@ impl Failure {
         use ErrorKind::{
             AuthenticationFailed, InvalidClientConfig, Io, Parse, UnexpectedReturnType,
         };
-        use FailureKind::{BadConnection, Failed, Lost, NoScripting, ReadOnly, WrongType};
+        use FailureKind::{
+            BadConnection, Failed, Forbidden, Full, Late, Lost, NoScripting, NotReady, Replica,
+            Unsupported, WrongType,
+        };
         use ServerErrorKind::{NoPerm, ResponseError};
         let detail = error.detail().unwrap_or_default();
         let refuses_scripts = match error.kind() {
@@ -141,7 +215,7 @@ impl Failure {
         };
         let (kind, message) = match (error.kind(), error.code().unwrap_or_default()) {
             (Io, _) => {
-                let kind = if error.is_timeout() { Failed } else { Lost };
+                let kind = if error.is_timeout() { Late } else { Lost };
                 let message = format!(
                     "cannot reach Redis at {server}; is it running, and is the address right?"
                 );
@@ -164,7 +238,7 @@ impl Failure {
                 (NoScripting, format!("Redis at {server} refuses to run scripts"))
             }
             (ErrorKind::Server(NoPerm), _) => (
-                Failed,
+                Forbidden,
                 format!(
                     "Redis at {server} does not let this user run a command or touch a key \
                      (NOPERM); give it GET, MGET, SET, DEL, PTTL, GETRANGE, SETRANGE, TIME, EVALSHA \
@@ -177,15 +251,23 @@ impl Failure {
                     "Redis at {server} holds another type than a string under the name of an entry"
                 ),
             ),
+            (ErrorKind::RESP3NotSupported, _) => {
+                (Unsupported, format!("Redis at {server} does not speak RESP3"))
+            }
             (kind, "") => (
                 if matches!(kind, Parse | UnexpectedReturnType) { BadConnection } else { Failed },
                 format!("Redis at {server} gave an unusable reply ({})", error.category()),
             ),
             (_, code) => {
-                // `EXECABORT` is how a transaction tells of the others.
-                let is_read_only =
-                    matches!(code, "OOM" | "READONLY" | "MISCONF" | "NOREPLICAS" | "EXECABORT");
-                let kind = if is_read_only { ReadOnly } else { Failed };
+                let kind = match code {
+                    // `EXECABORT` is how a transaction tells of the others.
+                    "OOM" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => Full,
+                    "READONLY" => Replica,
+                    "MASTERDOWN" | "LOADING" => NotReady,
+                    "NOPROTO" => Unsupported,
+                    _ if is_unknown(detail) => Unsupported,
+                    _ => Failed,
+                };
                 (kind, format!("Redis at {server} answered {code}"))
             }
         };
@@ -193,19 +275,9 @@ impl Failure {
     }
 }
 
-/// Whether a server will never tell what has changed: it does not speak RESP3, does not know `CLIENT
-/// TRACKING`, or does not let this user have it.
-pub(super) fn cannot_push(error: &RedisError) -> bool {
-    let unknown = || {
-        error.detail().is_some_and(|detail| {
-            detail.starts_with("unknown command") || detail.starts_with("unknown subcommand")
-        })
-    };
-    match error.kind() {
-        ErrorKind::RESP3NotSupported | ErrorKind::Server(ServerErrorKind::NoPerm) => true,
-        ErrorKind::Server(ServerErrorKind::ResponseError) => unknown(),
-        _ => error.code() == Some("NOPROTO"),
-    }
+/// Whether a server says that it does not know a command.
+fn is_unknown(detail: &str) -> bool {
+    detail.starts_with("unknown command") || detail.starts_with("unknown subcommand")
 }
 
 /// Whether a server's refusal is about scripts: it names the command, in quotes since Redis 7 and in

@@ -1,40 +1,64 @@
-//! Links: the connections of a store, one link per tokio runtime and node.
+//! Links: the connections of a store.
 //!
-//! A connection's tasks die with the runtime that they run on, while a cache in a static outlives it.
-//! So a link belongs to a runtime. Its connections are made when a call first needs them there, and
-//! let go when the runtime shuts down.
+//! A link is all the connections from one tokio runtime to one node, with the clock of the server at their
+//! other end. It belongs to a runtime, because a connection's tasks die with the runtime that they run on,
+//! while a cache in a static outlives it. Its connections are made when a call first needs them, and let go
+//! when the runtime shuts down:
+//!
+//! | connection | for | made |
+//! |---|---|---|
+//! | lane of reads | hits | with the first read |
+//! | lane of writes | leases, stores, invalidations, large values | with the first of these |
+//! | tracking | waking callers that wait | when a caller first waits |
+//! | up to four of the pool | transactions, where scripts are refused | as needed |
+//!
+//! A link is never repaired. When one of its connections is lost or falls silent, or its server turns out to be
+//! a replica, the link is *replaced*: the next call finds another link at its place, which knows nothing of the
+//! old one, and the connections of the old one are closed when its last operation has ended.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Client, RedisResult};
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::batch::ReadBatch;
-use super::connection::{Connection, plain_config};
+use super::breaker::{Breaker, Probes};
+use super::clock::ServerClock;
+use super::dial::{Dialed, Dialer};
+use super::lane::{Lane, LaneKind};
 use super::on_drop::OnDrop;
 use super::tracking::Tracking;
 use crate::error::StoreError;
 use crate::sync::lock;
+use crate::time::detach;
 
-/// All the connections of one store.
+/// How long a link is kept at least that is replaced although its connections work.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// All the links of one store.
 pub(super) struct Links {
-    client: Client,
-    links: Arc<Mutex<Vec<RuntimeLink>>>,
+    pub(super) dialer: Arc<Dialer>,
+    /// When the node is probed, for each lane.
+    reads: Arc<Probes>,
+    writes: Arc<Probes>,
+    places: Arc<Mutex<Vec<Place>>>,
 }
 
-/// The link of one place.
-struct RuntimeLink {
-    place: Place,
+/// A place that has a link.
+struct Place {
+    address: Address,
     link: Arc<Link>,
-    /// Ends the task that watches the runtime, when it is dropped with this link.
+    /// When the link was last replaced although its connections worked.
+    renewed: Option<Instant>,
+    /// Ends the task that watches the runtime, when it is dropped with this place.
     _watched: oneshot::Sender<()>,
 }
 
 /// Which connections a call needs: those of its runtime to the node that holds its key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct Address {
     runtime: Id,
     node: Node,
 }
@@ -45,23 +69,65 @@ struct Node;
 
 /// The connections to use at one place.
 pub(super) struct Link {
-    /// For everything that is one command, one script or one transaction without a condition.
-    pub(super) shared: Connection,
-    /// The reads over the shared connection.
-    pub(super) reads: Arc<ReadBatch>,
-    /// For waiters that are to be woken; made when a caller first waits.
+    address: Address,
+    pub(super) reads: Arc<Lane>,
+    pub(super) writes: Arc<Lane>,
+    /// The reads over the lane of reads that gather.
+    pub(super) batch: Arc<ReadBatch>,
+    /// For waiters that are to be woken.
     pub(super) tracking: Arc<Tracking>,
     /// For `WATCH`, which belongs to a connection and not to a caller: one caller at a time uses it.
-    pub(super) own: tokio::sync::Mutex<Option<MultiplexedConnection>>,
+    pub(super) own: tokio::sync::Mutex<Option<Dialed>>,
+    pub(super) clock: ServerClock,
+}
+
+/// Which of the runtimes leave the server alone.
+#[derive(Clone, Copy)]
+pub(super) struct Open {
+    pub(super) any: bool,
+    pub(super) all: bool,
+}
+
+impl Link {
+    fn new(
+        address: Address,
+        dialer: &Arc<Dialer>,
+        reads: &Arc<Breaker>,
+        writes: &Arc<Breaker>,
+    ) -> Arc<Self> {
+        let reads = Lane::new(dialer, reads);
+        Arc::new(Self {
+            address,
+            batch: Arc::new(ReadBatch::new(Arc::clone(&reads))),
+            reads,
+            writes: Lane::new(dialer, writes),
+            tracking: Arc::default(),
+            own: tokio::sync::Mutex::default(),
+            clock: ServerClock::new(),
+        })
+    }
+
+    /// A link to the same place, whose connections are not made yet.
+    fn successor(&self, dialer: &Arc<Dialer>) -> Arc<Self> {
+        Self::new(self.address, dialer, &self.reads.breaker, &self.writes.breaker)
+    }
+
+    pub(super) fn lane(&self, kind: LaneKind) -> &Arc<Lane> {
+        match kind {
+            LaneKind::Reads => &self.reads,
+            LaneKind::Writes => &self.writes,
+        }
+    }
 }
 
 impl Links {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, links: Arc::default() }
-    }
-
-    pub(super) fn client(&self) -> &Client {
-        &self.client
+    pub(super) fn new(dialer: Dialer) -> Self {
+        Self {
+            dialer: Arc::new(dialer),
+            reads: Arc::default(),
+            writes: Arc::default(),
+            places: Arc::default(),
+        }
     }
 
     /// The link of the current runtime; does no I/O.
@@ -69,58 +135,113 @@ impl Links {
         let runtime = Handle::try_current().map_err(|_| {
             StoreError::new("Redis is used outside a tokio runtime; call from inside one")
         })?;
-        let place = Place { runtime: runtime.id(), node: Node };
-        let mut links = lock(&self.links);
-        if let Some(here) = links.iter().find(|one| one.place == place) {
+        let address = Address { runtime: runtime.id(), node: Node };
+        let mut places = self.places();
+        if let Some(here) = places.iter().find(|place| place.address == address) {
             return Ok(Arc::clone(&here.link));
         }
-        let shared = Connection::new(self.client.clone());
-        let link = Arc::new(Link {
-            reads: Arc::new(ReadBatch::new(shared.clone())),
-            shared,
-            tracking: Arc::default(),
-            own: tokio::sync::Mutex::default(),
-        });
+        let breaker = |probes: &Arc<Probes>| Arc::new(Breaker::new(Arc::clone(probes)));
+        let (reads, writes) = (breaker(&self.reads), breaker(&self.writes));
+        let link = Link::new(address, &self.dialer, &reads, &writes);
         let (watched, dropped) = oneshot::channel();
-        links.push(RuntimeLink { place, link: Arc::clone(&link), _watched: watched });
-        drop(links);
-        // A weak handle keeps the link's address from being used by a later link.
-        let (links, weak) = (Arc::downgrade(&self.links), Arc::downgrade(&link));
+        places.push(Place { address, link: Arc::clone(&link), renewed: None, _watched: watched });
+        drop(places);
+        let places = Arc::downgrade(&self.places);
         let leave = OnDrop(move || {
-            if let Some(links) = links.upgrade() {
-                let gone = take(&links, |one| Arc::as_ptr(&one.link) == weak.as_ptr());
-                drop(gone); // with the lock released
-            }
+            let Some(places) = places.upgrade() else { return };
+            let mut places = lock(&places);
+            let index = places.iter().position(|place| place.address == address);
+            let gone = index.map(|index| places.swap_remove(index));
+            drop(places);
+            drop(gone); // with the lock released
         });
         runtime.spawn(async move {
-            // The task ends with the `RuntimeLink`, or is dropped with the runtime. Either way `leave` is
-            // dropped.
+            // The task ends with the store, or is dropped with the runtime. Either way `leave` is dropped. No
+            // later runtime has the id of this one before that.
             let _ = dropped.await;
             drop(leave);
         });
         Ok(link)
     }
 
-    /// Lets the current runtime's connections go, so that the next call makes new ones.
-    pub(super) fn renew(&self) {
-        if let Ok(runtime) = Handle::try_current() {
-            let place = Place { runtime: runtime.id(), node: Node };
-            let gone = take(&self.links, |one| one.place == place);
-            drop(gone); // with the lock released
+    /// Puts a new link into the place of `link`, whose connections are of no use any more. Does nothing if that was
+    /// done before.
+    pub(super) fn replace(&self, link: &Arc<Link>) {
+        self.put(link, link.successor(&self.dialer));
+    }
+
+    /// As [`replace`](Self::replace), for a link whose connections work, but lead to the wrong server or give wrong
+    /// replies. The new link may have the same fault, so this happens once a second at most.
+    pub(super) fn replace_in_doubt(&self, link: &Arc<Link>) {
+        if self.may_renew(link) {
+            self.replace(link);
         }
     }
 
-    /// A connection for one caller at a time.
-    pub(super) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        self.client.get_multiplexed_async_connection_with_config(&plain_config()).await
+    /// As [`replace_in_doubt`](Self::replace_in_doubt), for a link that still serves reads: it stays until the new
+    /// link is connected.
+    pub(super) fn replace_when_connected(self: &Arc<Self>, link: &Arc<Link>) {
+        if !self.may_renew(link) {
+            return;
+        }
+        let (links, link) = (Arc::clone(self), Arc::clone(link));
+        detach(async move {
+            let next = link.successor(&links.dialer);
+            if next.reads.connection().await.is_ok() {
+                links.put(&link, next);
+            }
+        });
     }
-}
 
-fn take(
-    links: &Mutex<Vec<RuntimeLink>>,
-    which: impl Fn(&RuntimeLink) -> bool,
-) -> Option<RuntimeLink> {
-    let mut links = lock(links);
-    let index = links.iter().position(which)?;
-    Some(links.swap_remove(index))
+    /// Whether `link` is still in its place, and has been for long enough.
+    fn may_renew(&self, link: &Arc<Link>) -> bool {
+        let mut places = self.places();
+        let Some(place) = places.iter_mut().find(|place| Arc::ptr_eq(&place.link, link)) else {
+            return false;
+        };
+        let now = Instant::now();
+        let due = place.renewed.is_none_or(|renewed| now - renewed >= SHORTEST_LIFE);
+        if due {
+            place.renewed = Some(now);
+        }
+        due
+    }
+
+    fn put(&self, old: &Arc<Link>, new: Arc<Link>) {
+        let mut places = self.places();
+        let place = places.iter_mut().find(|place| Arc::ptr_eq(&place.link, old));
+        let gone = place.map(|place| std::mem::replace(&mut place.link, new));
+        drop(places);
+        drop(gone); // with the lock released
+    }
+
+    /// Closes the breakers of a lane, in every runtime, and replaces the links that they were open for: the
+    /// server was seen to answer on a new connection.
+    pub(super) fn heal(&self, lane: LaneKind) {
+        let links: Vec<_> = self.places().iter().map(|place| Arc::clone(&place.link)).collect();
+        for link in links {
+            if link.lane(lane).breaker.close() {
+                self.replace(&link);
+            }
+        }
+    }
+
+    /// How many of the breakers of a lane are open.
+    pub(super) fn open_breakers(&self, lane: LaneKind) -> Open {
+        let places = self.places();
+        let open = places.iter().filter(|place| place.link.lane(lane).breaker.is_open()).count();
+        Open { any: open > 0, all: open > 0 && open == places.len() }
+    }
+
+    /// When the node is probed over a lane.
+    pub(super) fn probes(&self, lane: LaneKind) -> &Arc<Probes> {
+        match lane {
+            LaneKind::Reads => &self.reads,
+            LaneKind::Writes => &self.writes,
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Vec<Place>> {
+        lock(&self.places)
+    }
 }

@@ -9,8 +9,10 @@ mod acquire;
 mod batch;
 mod breaker;
 mod clock;
-mod connection;
+mod dial;
 mod failure;
+mod lane;
+mod large;
 mod link;
 mod on_drop;
 mod protocol;
@@ -29,7 +31,9 @@ use bytes::Bytes;
 use redis::{Client, RedisResult};
 use tokio::time::Instant;
 
-use self::failure::FailureKind;
+use self::dial::Dialer;
+use self::failure::{Answer, FailureKind};
+use self::lane::LaneKind;
 use self::link::Link;
 use self::protocol::{Ending, Protocol, Target};
 use self::record::Record;
@@ -40,9 +44,12 @@ use super::{
 };
 use crate::bounds::LONGEST;
 use crate::codec::CodecId;
-use crate::error::{InvalidOption, StoreError};
+use crate::error::{InvalidOption, StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::observe::Observers;
+
+/// How long an attempt to connect may take at least; more where an operation may take long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the first contact may take, when a cache is built.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,9 +62,11 @@ pub(crate) struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store at `url`, each of whose operations may take `op_timeout`; does no I/O.
+    /// A store at `url` of keys that begin with `prefix`, each of whose operations may take `op_timeout`; does no
+    /// I/O.
     pub(crate) fn open(
         url: &str,
+        prefix: &str,
         op_timeout: Duration,
         codec: CodecId,
         observers: Arc<Observers>,
@@ -78,24 +87,33 @@ impl RedisStore {
                  `unix:///path/to/socket`",
             )
         })?;
-        let server = Arc::new(Server::new(client, op_timeout, observers));
+        let dialer = Dialer::new(client, op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT));
+        let server = Arc::new(Server::new(dialer, prefix, op_timeout, observers));
         Ok(Self { server, codec })
     }
 
-    /// The entry in `bytes`, if they hold one of `key`.
-    fn snapshot(&self, key: &Key, bytes: Option<Vec<u8>>, now: Timestamp) -> Option<Snapshot> {
-        match Record::decode(key, self.codec, bytes?.into(), now) {
+    /// The entry in `bytes`, which `link` has brought, if they hold one of `key`.
+    fn found(
+        &self,
+        link: &Arc<Link>,
+        key: &Key,
+        bytes: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> Option<Snapshot> {
+        let bytes = bytes?;
+        self.server.large.learn(key, bytes.len());
+        match Record::decode(key, self.codec, bytes.into(), now) {
             Record::Entry(entry) => Some(entry),
             Record::Foreign => None,
             Record::Stray => {
-                self.server.strayed(key);
+                self.server.strayed(link, key);
                 None
             }
         }
     }
 
     fn target<'a>(&'a self, link: &'a Link, key: &'a Key) -> Target<'a> {
-        Target { links: &self.server.links, link, key, codec: self.codec }
+        Target { dialer: &self.server.links.dialer, link, key, codec: self.codec }
     }
 
     /// The outcome of a load, in bytes.
@@ -131,60 +149,72 @@ impl RedisStore {
         let server = &self.server;
         let ending = &self.ending(key, outcome).await?;
         let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            server.ask(protocol.finish(self.target(&link, key), tokens, ending)).await
+            let reply = protocol.finish(self.target(&link, key), tokens, ending);
+            server.ask(&link, LaneKind::Writes, reply).await
         };
         let finished = server.step(finish).await?;
         if finished {
             server.wrote();
+            server.large.learn(key, ending.entry.len());
         }
         Ok(finished)
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        match self.delete_once(keys).await {
+            // Deleting twice does no harm.
+            Err(error) if error.kind() == StoreErrorKind::Lost => self.delete_once(keys).await,
+            deleted => deleted,
+        }
+    }
+
+    async fn delete_once(&self, keys: &[Key]) -> Result<(), StoreError> {
         let server = &self.server;
-        let mut shared = server.links.here()?.shared.clone();
+        let link = server.links.here()?;
         let names = |key: &Key| [key.lease_name(), key.hedge_name(), key.as_str().to_owned()];
+        let mut failed = keys.len();
         // Each reply has to be a count. On a connection whose replies have slipped, any other reply belongs
         // to another command, and the entry may still be there.
-        let deleted = match keys {
-            [] => Ok(()),
-            [key] => {
-                let mut del = redis::cmd("DEL");
-                del.arg(&names(key)[..]);
-                server.ask(del.query_async::<u64>(&mut shared)).await.map(drop)
+        let all = async {
+            let mut connection = link.writes.connection().await?;
+            let mut pipeline = redis::pipe();
+            pipeline.ignore_errors();
+            for key in keys {
+                pipeline.cmd("DEL").arg(&names(key)[..]);
             }
-            keys => {
-                let mut pipeline = redis::pipe();
-                pipeline.ignore_errors();
-                for key in keys {
-                    pipeline.cmd("DEL").arg(&names(key)[..]);
-                }
-                let mut failed = keys.len();
-                let all = async {
-                    let all: Vec<RedisResult<u64>> = pipeline.query_async(&mut shared).await?;
-                    failed = all.iter().filter(|deleted| deleted.is_err()).count();
-                    all.into_iter().try_for_each(|deleted| deleted.map(drop))
-                };
-                let deleted = server.ask(all).await.map_err(StoreError::from);
-                return deleted.map_err(|error| error.of_entries(failed, keys.len()));
-            }
+            let all: Vec<RedisResult<u64>> = pipeline.query_async(&mut *connection).await?;
+            failed = all.iter().filter(|deleted| deleted.is_err()).count();
+            Answer::Ok(all.into_iter().try_for_each(|deleted| deleted.map(drop))?)
         };
-        Ok(deleted?)
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let deleted = server.ask(&link, LaneKind::Writes, all).await.map_err(StoreError::from);
+        match keys {
+            [_] => deleted,
+            _ => deleted.map_err(|error| error.of_entries(failed, keys.len())),
+        }
     }
 
     async fn connect(&self) -> Result<(), StoreError> {
         let server = &self.server;
-        let mut shared = server.links.here()?.shared.clone();
+        let link = server.links.here()?;
         let sent = Instant::now();
-        let time = redis::cmd("TIME");
-        let time = time.query_async(&mut shared);
-        let time = server.with_timeout(sent, CHECK_TIMEOUT, pin!(time)).await;
-        server.clock.learn(sent, time?);
+        let time = pin!(async {
+            let mut connection = link.reads.connection().await?;
+            Answer::Ok(redis::cmd("TIME").query_async(&mut *connection).await?)
+        });
+        let time = server.with_timeout(&link, LaneKind::Reads, sent, CHECK_TIMEOUT, time).await;
+        link.clock.learn(sent, time?);
         self.refuse_cluster().await?;
         // The link is asked for anew, because another runtime may be polling this future by now.
-        let mut shared = server.links.here()?.shared.clone();
-        let load = scripts::load(&mut shared);
-        match server.with_timeout(Instant::now(), CHECK_TIMEOUT, pin!(load)).await {
+        let link = server.links.here()?;
+        let load = pin!(async {
+            let mut connection = link.writes.connection().await?;
+            Answer::Ok(scripts::load(&mut connection).await?)
+        });
+        let sent = Instant::now();
+        match server.with_timeout(&link, LaneKind::Writes, sent, CHECK_TIMEOUT, load).await {
             Ok(()) => Ok(()),
             Err(failure) if failure.kind == FailureKind::NoScripting => {
                 server.without_scripts();
@@ -198,10 +228,14 @@ impl RedisStore {
     /// single one.
     async fn refuse_cluster(&self) -> Result<(), StoreError> {
         let server = &self.server;
-        let mut shared = server.links.here()?.shared.clone();
-        let mut info = redis::cmd("INFO");
-        let info = info.arg("cluster").query_async::<String>(&mut shared);
-        let told = server.with_timeout(Instant::now(), CHECK_TIMEOUT, pin!(info)).await;
+        let link = server.links.here()?;
+        let info = pin!(async {
+            let mut connection = link.reads.connection().await?;
+            let mut info = redis::cmd("INFO");
+            Answer::Ok(info.arg("cluster").query_async::<String>(&mut *connection).await?)
+        });
+        let sent = Instant::now();
+        let told = server.with_timeout(&link, LaneKind::Reads, sent, CHECK_TIMEOUT, info).await;
         if told.is_ok_and(|info| info.contains("cluster_enabled:1")) {
             return Err(StoreError::new(format!(
                 "Redis at {} is a node of a cluster, which holds a part of the keys only; Redis Cluster is not \
@@ -239,7 +273,8 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.server;
             let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-                server.ask(protocol.renew(self.target(&link, key), token, lease)).await
+                let reply = protocol.renew(self.target(&link, key), token, lease);
+                server.ask(&link, LaneKind::Writes, reply).await
             };
             server.step(renew).await
         })

@@ -7,9 +7,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use redis::RedisResult;
-
-use super::link::{Link, Links};
+use super::dial::Dialer;
+use super::failure::Answer;
+use super::link::Link;
 use crate::codec::CodecId;
 use crate::key::Key;
 use crate::store::{Acquire, Held, Holder, Outcome, Revision, Timestamp, Token};
@@ -36,12 +36,12 @@ pub(super) trait Protocol: Sync {
     ) -> Step<'a, bool>;
 }
 
-pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = RedisResult<T>> + Send + 'a>>;
+pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
 
 /// Where a step is taken: the key, and the connections to use.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
-    pub(super) links: &'a Links,
+    pub(super) dialer: &'a Dialer,
     pub(super) link: &'a Link,
     pub(super) key: &'a Key,
     pub(super) codec: CodecId,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation, Value};
 
-use super::connection::Connection;
 use super::protocol::{Ending, Protocol, Reply, Step, Target, Timed, holder, millis};
 use super::record;
 use crate::store::{Acquire, Held, Outcome, Take, Token};
@@ -20,7 +19,7 @@ static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("rene
 static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("finish.lua")));
 
 /// Loads the scripts, so that no first call has to.
-pub(super) async fn load(connection: &mut Connection) -> RedisResult<()> {
+pub(super) async fn load(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     for script in [&ACQUIRE, &RENEW, &FINISH] {
         script.load_async(connection).await?;
     }
@@ -38,7 +37,8 @@ impl Protocol for Scripts {
     ) -> Step<'a, Timed<Reply>> {
         Box::pin(async move {
             let script = acquire_script(target, request, with_time);
-            read_acquired(script.invoke_async(&mut target.link.shared.clone()).await?)
+            let mut connection = target.link.writes.connection().await?;
+            Ok(read_acquired(script.invoke_async(&mut *connection).await?)?)
         })
     }
 
@@ -47,7 +47,8 @@ impl Protocol for Scripts {
             let mut script = RENEW.prepare_invoke();
             script.key(target.key.lease_name()).key(target.key.hedge_name());
             script.arg(token.to_string()).arg(millis(term));
-            reply_to(token, script.invoke_async(&mut target.link.shared.clone()).await?)
+            let mut connection = target.link.writes.connection().await?;
+            Ok(reply_to(token, script.invoke_async(&mut *connection).await?)?)
         })
     }
 
@@ -81,7 +82,8 @@ impl Protocol for Scripts {
             for token in tokens {
                 script.arg(token.to_string());
             }
-            reply_to(*first, script.invoke_async(&mut target.link.shared.clone()).await?)
+            let mut connection = target.link.writes.connection().await?;
+            Ok(reply_to(*first, script.invoke_async(&mut *connection).await?)?)
         })
     }
 }

@@ -1,9 +1,9 @@
 //! One Redis server: asked within a time limit, and left alone while it does not answer.
 //!
 //! Every operation has a time limit here, because the client waits for ever on a connection whose other
-//! end is gone. What comes back is judged here too: a failure may end the connections, throw doubt on
-//! the clock, or show that the server takes no scripts or no writes, and it counts for the breaker.
-//! While the breaker is open, nothing is sent but probes.
+//! end is gone. What comes back is judged here too: a failure may have the link replaced, or show that the
+//! server takes no scripts or no writes, and it counts for the breaker of its lane. While that is open, nothing
+//! is sent over the lane but probes.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Client, ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
+use redis::{ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, How, Probe};
-use super::clock::ServerClock;
-use super::connection::CONNECT_TIMEOUT;
-use super::failure::{Counted, Failure, FailureKind};
+use super::breaker::{How, Probe};
+use super::dial::{Dialed, Dialer};
+use super::failure::{Answer, Counted, Failure, FailureKind, Fate};
+use super::lane::LaneKind;
+use super::large::{LARGE, LargeKeys};
 use super::link::{Link, Links};
 use super::protocol::{Protocol, Timed};
 use super::scripts::Scripts;
@@ -31,11 +31,12 @@ use crate::store::{Health, Status, Timestamp};
 use crate::time::{detach, in_time_from};
 
 pub(super) struct Server {
-    pub(super) links: Links,
-    pub(super) clock: ServerClock,
+    pub(super) links: Arc<Links>,
+    pub(super) large: LargeKeys,
+    /// A key of the cache's namespace that holds nothing.
+    probed_key: String,
     /// Whether waiters can be woken; turned off for good if the server cannot push.
     pushes: AtomicBool,
-    breaker: Breaker,
     /// Whether the server runs scripts; turned off for good by the first refusal.
     scripting: AtomicBool,
     /// Whether the last write was taken.
@@ -47,12 +48,18 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(client: Client, op_timeout: Duration, observers: Arc<Observers>) -> Self {
+    /// A server whose cache has keys that begin with `prefix`.
+    pub(super) fn new(
+        dialer: Dialer,
+        prefix: &str,
+        op_timeout: Duration,
+        observers: Arc<Observers>,
+    ) -> Self {
         Self {
-            links: Links::new(client),
-            clock: ServerClock::new(),
+            links: Arc::new(Links::new(dialer)),
+            large: LargeKeys::new(),
+            probed_key: format!("{prefix}cachefence:probe"),
             pushes: AtomicBool::new(true),
-            breaker: Breaker::new(),
             scripting: AtomicBool::new(true),
             writes: AtomicBool::new(true),
             op_timeout,
@@ -62,21 +69,18 @@ impl Server {
     }
 
     pub(super) fn address(&self) -> &ConnectionAddr {
-        self.links.client().get_connection_info().addr()
-    }
-
-    /// Whether the server is not asked now, because the breaker is open.
-    pub(super) fn is_left_alone(&self) -> bool {
-        self.breaker.is_open()
+        self.links.dialer.address()
     }
 
     /// Waits for `reply`, but no longer than an operation may take.
     pub(super) async fn ask<T>(
         self: &Arc<Self>,
-        reply: impl Future<Output = RedisResult<T>>,
+        link: &Arc<Link>,
+        lane: LaneKind,
+        reply: impl Future<Output = Answer<T>>,
     ) -> Result<T, Failure> {
         let asked = Instant::now();
-        let reply = self.ask_at(asked, pin!(reply)).await?;
+        let reply = self.ask_at(link, lane, asked, pin!(reply)).await?;
         self.answered(asked);
         Ok(reply)
     }
@@ -97,42 +101,52 @@ impl Server {
     /// function on the way down would have room for it otherwise.
     pub(super) fn ask_at<T>(
         self: &Arc<Self>,
+        link: &Arc<Link>,
+        lane: LaneKind,
         asked: Instant,
-        reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
+        reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
-            if self.breaker.is_open() {
-                self.probe_if_due();
+            let breaker = &link.lane(lane).breaker;
+            if breaker.is_open() {
+                self.probe_if_due(lane);
                 return Err(Failure::left_alone(self.address()));
             }
-            match self.with_timeout(asked, self.op_timeout, reply).await {
+            match self.with_timeout(link, lane, asked, self.op_timeout, reply).await {
                 Ok(reply) => {
-                    self.breaker.succeeded();
+                    breaker.succeeded();
                     Ok(reply)
                 }
-                Err(failure) => Err(self.count(asked, failure)),
+                Err(failure) => Err(self.count(link, lane, asked, failure)),
             }
         }
     }
 
     /// Counts the `failure` of an operation that was asked at `asked`. A failure that is returned as
     /// [`FailureKind::Lost`] came at once, so there is time to ask again.
-    fn count(&self, asked: Instant, mut failure: Failure) -> Failure {
-        let late = asked.elapsed() >= self.op_timeout / 2;
+    fn count(&self, link: &Link, lane: LaneKind, asked: Instant, mut failure: Failure) -> Failure {
+        let breaker = &link.lane(lane).breaker;
+        let was_slow = asked.elapsed() >= self.op_timeout / 2;
         let lost = match failure.kind.meaning().breaker {
             Counted::Answer => {
-                self.breaker.succeeded();
+                breaker.succeeded();
                 return failure;
             }
             Counted::Nothing => return failure,
             Counted::Loss => true,
             Counted::Failure => false,
         };
-        let how = How { lost, at_once: !late };
-        if let Some(opening) = self.breaker.failed(asked, how, chance::fraction(rand::random())) {
-            self.observers.store_down(opening, &failure.error);
+        let how = How { lost, at_once: !was_slow };
+        if let Some(outage) = breaker.failed(asked, how, chance::fraction(rand::random())) {
+            match lane {
+                LaneKind::Reads => self.observers.store_down(outage, &failure.error),
+                LaneKind::Writes => {
+                    let problem = "values are served and not stored until it takes writes again";
+                    self.observers.store_degraded(&format!("{}: {problem}", failure.error));
+                }
+            }
         }
-        if late && failure.kind == FailureKind::Lost {
+        if was_slow && failure.kind == FailureKind::Lost {
             failure.kind = FailureKind::Failed;
         }
         failure
@@ -141,42 +155,61 @@ impl Server {
     /// Like [`ask`](Self::ask), for a reply that may bring the server's time.
     pub(super) async fn ask_timed<T>(
         self: &Arc<Self>,
-        reply: impl Future<Output = RedisResult<Timed<T>>>,
+        link: &Arc<Link>,
+        reply: impl Future<Output = Answer<Timed<T>>>,
     ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
-        let (reply, time) = self.ask_at(sent, pin!(reply)).await?;
+        let (reply, time) = self.ask_at(link, LaneKind::Writes, sent, pin!(reply)).await?;
         self.answered(sent);
-        Ok((reply, time.map(|time| self.clock.learn(sent, time))))
+        Ok((reply, time.map(|time| link.clock.learn(sent, time))))
     }
 
     /// Waits for `reply`, but no longer than `limit` from `begun` on.
     pub(super) fn with_timeout<T>(
         &self,
+        link: &Arc<Link>,
+        lane: LaneKind,
         begun: Instant,
         limit: Duration,
-        reply: Pin<&mut impl Future<Output = RedisResult<T>>>,
+        reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
+            let received = link.lane(lane).received();
             match in_time_from(begun, limit, reply).await {
                 Some(Ok(reply)) => Ok(reply),
-                Some(Err(error)) => Err(self.fails(Failure::classify(self.address(), error))),
-                None => Err(self.fails(Failure::timeout(self.address(), limit))),
+                Some(Err(unanswered)) => {
+                    Err(self.fails(link, Failure::of(self.address(), unanswered)))
+                }
+                None => Err(self.is_late(link, lane, received, limit)),
             }
         }
     }
 
-    /// Takes in what a `failure` says of the server.
-    fn fails(&self, failure: Failure) -> Failure {
-        let meaning = failure.kind.meaning();
-        if meaning.renews_link {
-            self.links.renew();
+    /// Takes in what a `failure` says of the link and the server.
+    fn fails(&self, link: &Arc<Link>, failure: Failure) -> Failure {
+        match failure.kind.meaning().link {
+            Fate::Kept => {}
+            Fate::Replaced => self.links.replace(link),
+            Fate::InDoubt => self.links.replace_when_connected(link),
         }
-        if meaning.doubts_clock {
-            self.clock.doubt();
-        }
-        if failure.kind == FailureKind::ReadOnly && self.writes.swap(false, Ordering::Relaxed) {
+        if matches!(failure.kind, FailureKind::Full | FailureKind::Replica)
+            && self.writes.swap(false, Ordering::Relaxed)
+        {
             let problem = format!("{}: values are served and not stored", failure.error);
             self.observers.store_degraded(&problem);
+        }
+        failure
+    }
+
+    /// The failure of an operation that was not answered within `limit`. When it was asked, so many bytes had been
+    /// `received`.
+    fn is_late(&self, link: &Arc<Link>, lane: LaneKind, received: u64, limit: Duration) -> Failure {
+        let mut failure = Failure::timeout(self.address(), limit);
+        let arrived = link.lane(lane).received().saturating_sub(received);
+        if usize::try_from(arrived).is_ok_and(|arrived| arrived >= LARGE) {
+            failure.kind = FailureKind::Congested;
+        } else if link.lane(lane).is_silent_again() {
+            self.links.replace(link);
         }
         failure
     }
@@ -206,11 +239,13 @@ impl Server {
     }
 
     pub(super) fn status(&self) -> Status {
-        let writes = self.writes.load(Ordering::Relaxed);
-        let health = match (self.breaker.is_open(), writes) {
-            (true, _) => Health::Down,
-            (false, false) => Health::Degraded,
-            (false, true) => Health::Up,
+        let reads = self.links.open_breakers(LaneKind::Reads);
+        let writes_open = self.links.open_breakers(LaneKind::Writes);
+        let writes = self.writes.load(Ordering::Relaxed) && !writes_open.any;
+        let health = match (reads, writes) {
+            (reads, _) if reads.all => Health::Down,
+            (reads, writes) if reads.any || !writes => Health::Degraded,
+            _ => Health::Up,
         };
         let scripts = self.scripting.load(Ordering::Relaxed);
         Status { health, scripts, pushes: self.pushes(), writes }
@@ -238,34 +273,37 @@ impl Server {
         self.observers.store_degraded(&format!("Redis at {}: {problem}", self.address()));
     }
 
-    /// Notes that a reply held the entry of another key than `key`.
-    pub(super) fn strayed(&self, key: &Key) {
-        // The replies have slipped, so those that come next on this connection belong to other commands
-        // as well.
-        self.links.renew();
+    /// Notes that a reply over `link` held the entry of another key than `key`: either somebody has copied the entry,
+    /// or the replies have slipped, and those that come next belong to other commands as well.
+    pub(super) fn strayed(&self, link: &Arc<Link>, key: &Key) {
+        self.links.replace_in_doubt(link);
         self.observers.stray_reply(key);
     }
 
     /// The server's time, asked for if it is not known.
     pub(super) async fn now(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
-        if let Some(now) = self.clock.now() {
+        let link = self.links.here()?;
+        if let Some(now) = link.clock.now() {
             return Ok(now);
         }
-        let link = self.links.here()?;
         let sent = Instant::now();
-        let time = self.ask_at(sent, pin!(time(&link))).await?;
-        Ok(self.clock.learn(sent, time))
+        let time = pin!(async {
+            let mut connection = link.reads.connection().await?;
+            Answer::Ok(redis::cmd("TIME").query_async(&mut *connection).await?)
+        });
+        let time = self.ask_at(&link, LaneKind::Reads, sent, time).await?;
+        Ok(link.clock.learn(sent, time))
     }
 
     /// Starts a task that probes the server, if a probe is due.
-    fn probe_if_due(self: &Arc<Self>) {
+    fn probe_if_due(self: &Arc<Self>, lane: LaneKind) {
         // Whoever is starved of CPU is granted its time once more.
-        if !self.breaker.is_due(self.longest_probe().saturating_mul(2)) {
+        if !self.links.probes(lane).are_due(self.longest_probe().saturating_mul(2)) {
             return;
         }
-        let mut probing = Probing { server: Arc::clone(self), outcome: Probe::Abandoned };
+        let mut probing = Probing { server: Arc::clone(self), lane, outcome: Probe::Abandoned };
         detach(async move {
-            probing.outcome = probing.server.probe().await;
+            probing.outcome = probing.server.probe(lane).await;
             drop(probing);
         });
     }
@@ -273,64 +311,65 @@ impl Server {
     /// How long a probe may take: longer than an operation, because nobody waits for it, and it has to make a
     /// connection first.
     fn longest_probe(&self) -> Duration {
-        CONNECT_TIMEOUT.saturating_add(self.op_timeout)
+        self.links.dialer.limit().saturating_add(self.op_timeout)
     }
 
     /// Probes the server on a connection of its own. A connection that exists may look well for minutes
-    /// although its other end is gone, and one that reconnects by itself does so once more after each
-    /// failure.
-    async fn probe(&self) -> Probe {
+    /// although its other end is gone.
+    async fn probe(&self, lane: LaneKind) -> Probe {
         let begun = Instant::now();
-        let reply = async {
-            let mut connection = self.links.connect().await?;
-            let asked = Instant::now();
-            Ok((asked, well(&mut connection).await?))
+        let reply = pin!(async {
+            let mut connection = self.links.dialer.dial().await?;
+            Answer::Ok(self.is_well(lane, &mut connection).await?)
+        });
+        let failure = match in_time_from(begun, self.longest_probe(), reply).await {
+            Some(Ok(())) => return Probe::Answered,
+            Some(Err(unanswered)) => Failure::of(self.address(), unanswered),
+            None => Failure::timeout(self.address(), self.longest_probe()),
         };
-        match self.with_timeout(begun, self.longest_probe(), pin!(reply)).await {
-            Ok((asked, time)) => {
-                self.links.renew();
-                self.clock.learn(asked, time);
-                Probe::Answered
-            }
-            Err(failure) => {
-                self.observers.store_still_down(&failure.error);
-                Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
-            }
+        if lane == LaneKind::Reads {
+            self.observers.store_still_down(&failure.error);
+        }
+        Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
+    }
+
+    /// Sends what shows whether the server takes the commands of a lane. An error is returned only if it takes
+    /// none: a server that is loading its data says so, and so does a replica that has lost its primary.
+    async fn is_well(&self, lane: LaneKind, connection: &mut Dialed) -> RedisResult<()> {
+        use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
+        let command = match lane {
+            LaneKind::Reads => redis::cmd("PING"),
+            // A server whose writes are paused answers a PING.
+            LaneKind::Writes => redis::cmd("DEL").arg(&self.probed_key).to_owned(),
+        };
+        let Err(error) = command.query_async::<Value>(&mut **connection).await else {
+            return Ok(());
+        };
+        match error.kind() {
+            // The server takes commands, but not this one from this user, or not under this name; or it is a
+            // replica, whose reads go on.
+            ErrorKind::Server(NoPerm | ReadOnly | ResponseError) => Ok(()),
+            _ => Err(error),
         }
     }
 }
 
-/// Tells the breaker how a probe ended, also if its task is dropped.
+/// Tells the breakers how a probe ended, also if its task is dropped.
 struct Probing {
     server: Arc<Server>,
+    lane: LaneKind,
     outcome: Probe,
 }
 
 impl Drop for Probing {
     fn drop(&mut self) {
-        let Self { server, outcome } = self;
-        if let Some(opening) = server.breaker.probed(*outcome, chance::fraction(rand::random())) {
-            server.observers.store_up(opening, &server.address().to_string());
+        let Self { server, lane, outcome } = self;
+        if matches!(outcome, Probe::Answered) {
+            server.links.heal(*lane);
         }
-    }
-}
-
-async fn time(link: &Link) -> RedisResult<(u64, u64)> {
-    redis::cmd("TIME").query_async(&mut link.shared.clone()).await
-}
-
-/// The server's time, if the server takes commands. The time alone would not show that: a server that is
-/// loading its data tells it, and so does a replica that has lost its primary.
-async fn well(connection: &mut MultiplexedConnection) -> RedisResult<(u64, u64)> {
-    let mut pipeline = redis::pipe();
-    pipeline.ignore_errors().cmd("PING").cmd("TIME");
-    let (ping, time): (RedisResult<Value>, _) = pipeline.query_async(connection).await?;
-    match ping.map_err(|error| (error.kind(), error)) {
-        Ok(_) => Ok(time),
-        // The server takes commands, but not this one from this user, or not under this name.
-        Err((ErrorKind::Server(ServerErrorKind::NoPerm | ServerErrorKind::ResponseError), _)) => {
-            Ok(time)
+        let ended = server.links.probes(*lane).probed(*outcome, chance::fraction(rand::random()));
+        if let (Some(outage), LaneKind::Reads) = (ended, lane) {
+            server.observers.store_up(outage, &server.address().to_string());
         }
-        Err((_, error)) => Err(error),
     }
 }

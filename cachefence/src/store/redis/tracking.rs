@@ -11,18 +11,17 @@ use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use redis::aio::MultiplexedConnection;
-use redis::{Client, ProtocolVersion, PushInfo, PushKind, RedisResult, Value};
+use redis::{PushInfo, PushKind, Value};
 
-use super::connection::{CONNECT_TIMEOUT, plain_config};
-use super::failure;
+use super::dial::{Dialed, Dialer};
+use super::failure::{Failure, FailureKind};
 use crate::key::Key;
 use crate::store::{Wake, Watch};
 use crate::sync::lock;
 use crate::time::{in_time, spawn};
 
 /// Where a runtime keeps its tracking connection.
-pub(super) struct Tracking<C = MultiplexedConnection>(Mutex<State<C>>);
+pub(super) struct Tracking<C = Dialed>(Mutex<State<C>>);
 
 struct State<C> {
     place: Place<C>,
@@ -47,15 +46,15 @@ pub(super) enum Connected {
 
 impl Tracking {
     /// The connection, made anew if there is none.
-    pub(super) async fn connection(self: &Arc<Self>, client: &Client) -> Connected {
+    pub(super) async fn connection(self: &Arc<Self>, dialer: &Arc<Dialer>) -> Connected {
         match self.claim() {
             Claim::Here(tracked) => Connected::Here(tracked),
             Claim::Connecting => Connected::NotNow,
             Claim::Yours(maker) => {
-                let client = client.clone();
+                let dialer = Arc::clone(dialer);
                 // A task makes the connection, so that a caller which gives up does not make the next
                 // one begin again.
-                let made = spawn(async move { maker.make(client).await });
+                let made = spawn(async move { maker.make(dialer).await });
                 match made {
                     Some(made) => made.await.unwrap_or(Connected::NotNow),
                     None => Connected::NotNow,
@@ -121,8 +120,8 @@ struct Maker<C> {
     number: u64,
 }
 
-impl Maker<MultiplexedConnection> {
-    async fn make(self, client: Client) -> Connected {
+impl Maker<Dialed> {
+    async fn make(self, dialer: Arc<Dialer>) -> Connected {
         let (number, tracking) = (self.number, Arc::downgrade(&self.tracking));
         let waiters = Arc::<Waiters>::default();
         let pushed = Arc::clone(&waiters);
@@ -134,11 +133,11 @@ impl Maker<MultiplexedConnection> {
                 tracking.leave(number);
             }
         };
-        match in_time(CONNECT_TIMEOUT, pin!(connect(&client, push))).await {
-            Some(Ok(connection)) => Connected::Here(self.made(connection, waiters)),
-            Some(Err(error)) if failure::cannot_push(&error) => Connected::Never,
+        match connect(&dialer, push).await {
+            Ok(connection) => Connected::Here(self.made(connection, waiters)),
+            Err(FailureKind::Forbidden | FailureKind::Unsupported) => Connected::Never,
             // The server is in trouble, and the next waiter tries again.
-            Some(Err(_)) | None => Connected::NotNow,
+            Err(_) => Connected::NotNow,
         }
     }
 }
@@ -164,29 +163,25 @@ impl<C> Drop for Maker<C> {
 /// Makes a connection on which the server tells which keys have changed that were read after
 /// `CLIENT CACHING YES`; `push` takes that in.
 async fn connect(
-    client: &Client,
+    dialer: &Dialer,
     push: impl Fn(&PushInfo) + Send + Sync + 'static,
-) -> RedisResult<MultiplexedConnection> {
-    let info = client.get_connection_info().clone();
-    let redis = info.redis_settings().clone();
-    let redis = redis.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
-    let client = Client::open(info.set_redis_settings(redis))?;
-    let push = move |info: PushInfo| {
-        push(&info);
-        Ok::<(), ()>(())
-    };
-    let config = plain_config().set_push_sender(push);
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+) -> Result<Dialed, FailureKind> {
+    let failed = |failure: Failure| failure.kind;
+    let mut connection = dialer.dial_for_pushes(push).await.map_err(failed)?;
     let mut tracking = redis::cmd("CLIENT");
     tracking.arg("TRACKING").arg("ON").arg("OPTIN");
-    tracking.exec_async(&mut connection).await?;
-    Ok(connection)
+    let answer = in_time(dialer.limit(), pin!(tracking.exec_async(&mut *connection))).await;
+    match answer {
+        Some(Ok(())) => Ok(connection),
+        Some(Err(error)) => Err(Failure::classify(dialer.address(), error).kind),
+        None => Err(FailureKind::Late),
+    }
 }
 
 /// A tracking connection, and the waiters that its pushes wake.
 ///
 /// When the connection is let go, its waiters are disarmed, and ask by themselves again.
-pub(super) struct Tracked<C = MultiplexedConnection> {
+pub(super) struct Tracked<C = Dialed> {
     number: u64,
     connection: C,
     waiters: Arc<Waiters>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 
 use super::clock::timestamp;
+use super::failure::{Answer, Unanswered};
 use super::protocol::{
     Ending, Protocol, Reply, Step, Target, Timed, holder, holds_any, millis, slot,
 };
@@ -63,12 +64,12 @@ impl Protocol for Transactions {
 }
 
 /// Takes the lease, whoever holds it, and empties the hedge.
-async fn force(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
+async fn force(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Reply>> {
     let mut change = transaction();
     let held = slot(request.token, request.lease);
     set(&mut change, &target.key.lease_name(), held.as_bytes(), request.lease);
     change.cmd("DEL").arg(target.key.hedge_name()).ignore();
-    change.exec_async(&mut target.link.shared.clone()).await?;
+    change.exec_async(&mut *target.link.writes.connection().await?).await?;
     Ok((Reply::Lease, None))
 }
 
@@ -77,7 +78,7 @@ async fn force(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed<R
 ///
 /// A slot that was taken, but may not be kept because of a newer entry or a hedge, is given back. Until
 /// then others see it held, and have to ask once more.
-async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed<Reply>> {
+async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Reply>> {
     let names = [target.key.lease_name(), target.key.hedge_name()];
     let mine = slot(request.token, request.lease);
     // The lease is asked for first. The next rounds are for the hedge, or follow the removal of what was no
@@ -93,7 +94,7 @@ async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed
         pipeline.cmd("PTTL").arg(&names[1]);
         pipeline.cmd("TIME");
         let replies: Vec<RedisResult<Value>> =
-            pipeline.query_async(&mut target.link.shared.clone()).await?;
+            pipeline.query_async(&mut *target.link.writes.connection().await?).await?;
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
         let is_taken = next()? == Value::Okay;
@@ -106,7 +107,7 @@ async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> RedisResult<Timed
                 let change = |held: &[String], _: &[u8]| delete(held);
                 if_held(target, &[request.token], Entries::Ignored, change).await?;
             }
-            Ok::<_, redis::RedisError>(())
+            Ok::<_, Unanswered>(())
         };
         let newer = entry.filter(|entry| {
             // The entry is decoded as a whole here, so that garbage does not count as newer: the token
@@ -204,7 +205,7 @@ async fn if_held(
     tokens: &[Token],
     entries: Entries,
     change: impl Fn(&[String], &[u8]) -> Pipeline,
-) -> RedisResult<bool> {
+) -> Answer<bool> {
     let names = [target.key.lease_name(), target.key.hedge_name()];
     watched(target, &names, entries, |found, header| {
         let slots = names.iter().zip(found);
@@ -223,13 +224,13 @@ async fn watched(
     names: &[String],
     entries: Entries,
     change: impl Fn(&[Option<Vec<u8>>], &[u8]) -> Option<Pipeline>,
-) -> RedisResult<bool> {
+) -> Answer<bool> {
     let mut own = target.link.own.lock().await;
     // The connection is taken out, and put back only when no watch is left: a caller that is dropped half
     // way drops the connection with it.
     let mut connection = match own.take() {
         Some(connection) => connection,
-        None => target.links.connect().await?,
+        None => target.dialer.dial().await?,
     };
     let done = loop {
         let mut watch = redis::cmd("WATCH");
@@ -237,25 +238,25 @@ async fn watched(
         if entries == Entries::Watched {
             watch.arg(target.key.as_str());
         }
-        watch.exec_async(&mut connection).await?;
+        watch.exec_async(&mut *connection).await?;
         // What is no string is no slot, and `MGET` gives nil for it.
         let mut look = redis::cmd("MGET");
-        let found: Vec<_> = look.arg(names).query_async(&mut connection).await?;
+        let found: Vec<_> = look.arg(names).query_async(&mut *connection).await?;
         let header: Vec<u8> = match entries {
             Entries::Ignored => Vec::new(),
             Entries::Watched => {
                 let mut look = redis::cmd("GETRANGE");
                 look.arg(target.key.as_str()).arg(0).arg(HEADER - 1);
                 // What is no string is no entry, and `GETRANGE` fails for it.
-                look.query_async(&mut connection).await.unwrap_or_default()
+                look.query_async(&mut *connection).await.unwrap_or_default()
             }
         };
         let Some(change) = change(&found, &header) else {
-            redis::cmd("UNWATCH").exec_async(&mut connection).await?;
+            redis::cmd("UNWATCH").exec_async(&mut *connection).await?;
             break false;
         };
         // The reply is nil if a watched key has changed.
-        if change.query_async::<Option<Value>>(&mut connection).await?.is_some() {
+        if change.query_async::<Option<Value>>(&mut *connection).await?.is_some() {
             break true;
         }
     };
