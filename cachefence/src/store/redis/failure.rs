@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
+use super::lane::LaneKind;
 use crate::error::StoreError;
 
 /// What the server said, or why it said nothing of use.
@@ -187,10 +188,16 @@ impl Failure {
         }
     }
 
-    pub(super) fn left_alone(server: &ConnectionAddr) -> Self {
-        let error = StoreError::down(format!(
-            "Redis at {server} failed several times in a row and is left alone until it answers"
-        ));
+    pub(super) fn left_alone(server: &ConnectionAddr, lane: LaneKind) -> Self {
+        let error = StoreError::down(match lane {
+            LaneKind::Reads => format!(
+                "Redis at {server} failed several times in a row and is left alone until it answers"
+            ),
+            LaneKind::Writes => format!(
+                "Redis at {server} did not answer several writes in a row, and gets no more until it answers \
+                 one; it may be in a failover, or its writes may be paused"
+            ),
+        });
         Self { kind: FailureKind::LeftAlone, error }
     }
 

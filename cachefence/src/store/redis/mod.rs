@@ -148,16 +148,38 @@ impl RedisStore {
     ) -> Result<bool, StoreError> {
         let server = &self.server;
         let ending = &self.ending(key, outcome).await?;
-        let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            let reply = protocol.finish(self.target(&link, key), tokens, ending);
-            server.ask(&link, LaneKind::Writes, reply).await
+        let finished = match self.finish_once(key, tokens, ending).await {
+            Err(error) if error.kind() == StoreErrorKind::Lost => {
+                // A token is good for one store. If the first request was carried out, the second is refused, and the
+                // entry has this ending's revision.
+                self.finish_once(key, tokens, ending).await?
+                    || matches!(outcome, Outcome::Store(_))
+                        && self
+                            .get(key)
+                            .await?
+                            .is_some_and(|found| found.revision == ending.revision)
+            }
+            finished => finished?,
         };
-        let finished = server.step(finish).await?;
         if finished {
             server.wrote();
             server.large.learn(key, ending.entry.len());
         }
         Ok(finished)
+    }
+
+    async fn finish_once(
+        &self,
+        key: &Key,
+        tokens: &[Token],
+        ending: &Ending<'_>,
+    ) -> Result<bool, StoreError> {
+        let server = &self.server;
+        let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
+            let reply = protocol.finish(self.target(&link, key), tokens, ending);
+            server.ask(&link, LaneKind::Writes, reply).await
+        };
+        server.step(finish).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {

@@ -110,7 +110,7 @@ impl Server {
             let breaker = &link.lane(lane).breaker;
             if breaker.is_open() {
                 self.probe_if_due(lane);
-                return Err(Failure::left_alone(self.address()));
+                return Err(Failure::left_alone(self.address(), lane));
             }
             match self.with_timeout(link, lane, asked, self.op_timeout, reply).await {
                 Ok(reply) => {
