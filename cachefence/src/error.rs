@@ -174,6 +174,8 @@ pub struct StoreError {
 pub(crate) enum StoreErrorKind {
     /// The store failed.
     Failed,
+    /// The operation was lost with its connection, soon enough to be sent once more.
+    Lost,
     /// The store was not asked, because it has failed too often.
     Down,
     /// The operation was lost with its connection, soon enough to be sent once more.
@@ -190,6 +192,16 @@ impl StoreError {
     /// key nor a password; and a message that is the same each time is logged once in a while, not each time.
     pub fn new(message: impl Into<Arc<str>>) -> Self {
         Self { message: message.into(), source: None, kind: StoreErrorKind::Failed, is_told: false }
+    }
+
+    /// The error of an operation that was lost with its connection, soon enough to be sent once more: the server
+    /// may have closed an idle connection, or be a new one. Nobody knows whether the operation took effect.
+    ///
+    /// `set` is then sent once more by the engine, with another token and within the store's
+    /// [`call_budget`](crate::store::Traits::call_budget). Where a read or an invalidation is worth a second try, the
+    /// store makes it, before it returns this error. Elsewhere the error is like any other.
+    pub fn lost(message: impl Into<Arc<str>>) -> Self {
+        Self { kind: StoreErrorKind::Lost, ..Self::new(message) }
     }
 
     /// An error that only follows from one that has been told of.

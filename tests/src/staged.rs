@@ -53,6 +53,8 @@ pub struct Staged {
     inner: MemoryStore,
     stops: Mutex<HashMap<(Op, Phase), Arc<Stop>>>,
     lost: Mutex<HashMap<Op, Arc<Stop>>>,
+    /// Operations whose connection breaks, and at which phase.
+    broken: Mutex<HashMap<Op, Vec<Phase>>>,
     counts: Mutex<HashMap<Op, usize>>,
     watching_breaks: AtomicBool,
     refused: Mutex<HashSet<Op>>,
@@ -74,6 +76,12 @@ impl Staged {
         let stop = Stop::new();
         lock(&self.lost).insert(op, Arc::clone(&stop));
         stop
+    }
+
+    /// Has the next `op` be lost with its connection: before it takes effect, or its reply. Called again, it has the
+    /// one after that be lost too.
+    pub fn break_connection(&self, op: Op, phase: Phase) {
+        lock(&self.broken).entry(op).or_default().push(phase);
     }
 
     /// Has every `op` fail at once, and without effect, until [`accept`](Self::accept).
@@ -132,6 +140,10 @@ impl Staged {
         tokio::task::yield_now().await;
     }
 
+    fn breaks(&self, op: Op) -> Option<Phase> {
+        lock(&self.broken).get_mut(&op)?.pop()
+    }
+
     fn lost(&self, op: Op) -> Option<Arc<Stop>> {
         lock(&self.lost).remove(&op)
     }
@@ -163,6 +175,12 @@ impl Network {
                 keys.iter().any(|key| lock(&staged.forbidden).contains(key.as_str()));
             if is_forbidden || lock(&staged.refused).contains(&op) {
                 return Err(StoreError::new("the store is out of reach"));
+            }
+            if let Some(phase) = staged.breaks(op) {
+                if phase == Phase::Reply {
+                    drop(operation(Arc::clone(staged)).await);
+                }
+                return Err(StoreError::lost("the connection broke"));
             }
             if let Some(stop) = staged.lost(op) {
                 let staged = Arc::clone(staged);

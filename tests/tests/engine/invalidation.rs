@@ -11,7 +11,7 @@ use cachefence::{CacheFence, Error};
 use cachefence_tests::{Op, Pair, Phase, Stop, settle};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 const TTL: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(20);
@@ -188,6 +188,51 @@ async fn a_set_that_arrives_late_undoes_nothing() {
         settle().await;
         assert_eq!(database.pair.theirs.entry::<u32>("k").peek().await.unwrap(), None, "{op:?}");
     }
+}
+
+#[tokio::test]
+async fn a_set_that_was_lost_with_its_connection_is_sent_once_more() {
+    for op in [Op::Seize, Op::Fill] {
+        for phase in [Phase::Request, Phase::Reply] {
+            let database = Database::new();
+            let staged = &database.pair.staged;
+            let entry = database.pair.ours.entry::<u32>("k").ttl(TTL);
+            staged.break_connection(op, phase);
+            entry.set(&1).await.unwrap();
+            assert_eq!(entry.peek().await.unwrap(), Some(1), "{op:?}, {phase:?}");
+            assert_eq!(staged.count(Op::Seize), 2, "with another token");
+            settle().await;
+            // No token of the first attempt is left in a slot.
+            assert_eq!(end(database.call(&database.pair.theirs)).await.unwrap(), 1);
+            database.pair.theirs.invalidate("k").await.unwrap();
+            assert_eq!(end(database.call(&database.pair.theirs)).await.unwrap(), 1);
+
+            (0..2).for_each(|_| staged.break_connection(op, phase));
+            assert!(matches!(entry.set(&2).await, Err(Error::Store(_))), "{op:?}, {phase:?}");
+            assert_eq!(staged.count(Op::Seize), 4, "once more and not twice");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_set_that_is_sent_once_more_keeps_to_the_budget() {
+    const BUDGET: Duration = Duration::from_millis(200);
+    let database = Database::new();
+    let staged = &database.pair.staged;
+    staged.give_up_after(BUDGET);
+    let slow = staged.stop(Op::Seize, Phase::Request);
+    staged.break_connection(Op::Fill, Phase::Request);
+    let entry = database.pair.ours.entry::<u32>("k").ttl(TTL);
+    let begun = Instant::now();
+    let set = tokio::spawn(async move { entry.set(&1).await });
+    slow.reached().await;
+    tokio::time::sleep(BUDGET * 3 / 4).await;
+    let slower = staged.stop(Op::Seize, Phase::Request);
+    slow.go();
+    slower.reached().await;
+    let error = set.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the connection broke");
+    assert_eq!(begun.elapsed().as_millis(), BUDGET.as_millis());
 }
 
 #[tokio::test]
