@@ -184,6 +184,42 @@ async fn a_waiter_is_woken_again_after_a_restart() {
     processes.wakes_by_an_invalidation().await;
 }
 
+/// A server whose tracking table is full forgets a key as soon as it has read another one, and then says that it has changed.
+/// Those who are woken in vain again and again ask no more often than those whom nobody wakes.
+#[tokio::test]
+async fn whoever_is_woken_in_vain_is_paced() {
+    const WAITERS: u64 = 8;
+    const SHORTEST: Duration = Duration::from_millis(150);
+    let server = RedisServer::builder().args(["--tracking-table-max-keys", "1"]).start();
+    let processes = Processes::new(server).await;
+    let holder = processes.hold().await;
+    processes.server.reset_stats();
+    let begun = Instant::now();
+    let mut waiters = Vec::new();
+    for _ in 0..WAITERS {
+        let cache = processes.server.cache_builder().lock_timeout(LEASE).wait_for_lock(LEASE);
+        let cache = cache.build().await.unwrap();
+        waiters.push(tokio::spawn(async move {
+            let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
+            cache.get_or_set("k", TTL, load).await.unwrap()
+        }));
+    }
+    let asked = || processes.server.command_count("evalsha");
+    until("all have been woken in vain", || asked() >= 10 * WAITERS).await;
+    let (asked, took) = (asked(), begun.elapsed());
+    println!("{asked} times in {took:?}");
+    // Each asks twice before it waits, twice at once, six times until the pauses have grown to their longest, and then
+    // no more often than that.
+    let paced = u64::try_from(took.as_millis() / SHORTEST.as_millis()).unwrap();
+    assert!(asked <= WAITERS * (2 + 2 + 6 + paced), "{asked} times in {took:?}");
+
+    processes.holder.entry::<String>("k").ttl(TTL).set(&"set".to_owned()).await.unwrap();
+    for waiter in waiters {
+        assert_eq!(given(waiter, Instant::now()).await.0, "set");
+    }
+    holder.abort();
+}
+
 /// Without RESP3 nobody is woken, and everybody looks.
 #[tokio::test]
 async fn a_server_that_cannot_push_is_polled() {

@@ -1,16 +1,17 @@
 //! Which callers ask to be woken, and how often they ask for the lock before they wait.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachefence::store::{
-    Acquire, Acquired, Key, Outcome, Snapshot, Status, StoreResult, Take, Token, Traits,
+    Acquire, Acquired, Key, Outcome, Snapshot, Status, StoreResult, Take, Token, Traits, Wake,
 };
 use cachefence::testing::{key, token};
 use cachefence::{CacheFence, Entry, MemoryStore, Store};
 use cachefence_tests::settle;
+use tokio::time::{Instant, sleep};
 
 const TTL: Duration = Duration::from_secs(3_600);
 
@@ -21,6 +22,8 @@ enum Arms {
     AtOnce,
     /// When the caller asks again, and so turns out to wait.
     Again,
+    /// Whenever the caller asks, and wakes it as soon as it has been answered, for no reason.
+    InVain,
     /// Now it cannot.
     NotNow,
     /// Such a store says so.
@@ -33,12 +36,15 @@ struct Watched {
     arms: Arms,
     acquires: AtomicUsize,
     watches: AtomicUsize,
+    /// The waiter that asked last.
+    waiter: Mutex<Option<Wake>>,
 }
 
 impl Watched {
     fn new(arms: Arms) -> Arc<Self> {
         let store = MemoryStore::default();
-        Arc::new(Self { store, arms, acquires: AtomicUsize::new(0), watches: AtomicUsize::new(0) })
+        let (acquires, watches) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { store, arms, acquires, watches, waiter: Mutex::default() })
     }
 
     /// An entry of a cache on this store.
@@ -51,6 +57,11 @@ impl Watched {
     async fn hold(&self) {
         let request = Acquire::new(token(), TTL).take(Take::Force);
         self.store.acquire(&key("k"), &request).await.unwrap();
+    }
+
+    /// Wakes the waiter that asked last.
+    fn wake(&self) {
+        self.waiter.lock().unwrap().as_ref().expect("somebody waits").wake();
     }
 
     /// How often the lock was asked for, and how often with a watch.
@@ -80,8 +91,17 @@ impl Store for Watched {
         self.acquires.fetch_add(1, Ordering::SeqCst);
         if let Some(watch) = request.watch {
             self.watches.fetch_add(1, Ordering::SeqCst);
-            if self.arms == Arms::AtOnce || self.arms == Arms::Again && !watch.is_new() {
-                watch.arm();
+            let arms = match self.arms {
+                Arms::AtOnce | Arms::InVain => true,
+                Arms::Again => !watch.is_new(),
+                Arms::NotNow | Arms::Never => false,
+            };
+            if arms {
+                let wake = watch.arm();
+                if self.arms == Arms::InVain {
+                    wake.wake();
+                }
+                *self.waiter.lock().unwrap() = Some(wake);
             }
         }
         self.store.acquire(key, request)
@@ -120,6 +140,42 @@ async fn asked_by_a_waiter(arms: Arms) -> (usize, usize) {
 #[tokio::test(start_paused = true)]
 async fn who_is_watching_at_once_asks_once() {
     assert_eq!(asked_by_a_waiter(Arms::AtOnce).await, (1, 1));
+}
+
+/// The store has the waiter ask again and again, and it does so less and less often.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_woken_in_vain_is_paced() {
+    let watched = Watched::new(Arms::InVain);
+    watched.hold().await;
+    let waiter = watched.entry();
+    let waiter =
+        tokio::spawn(async move { waiter.get_or_set(async || Ok::<_, Infallible>(1)).await });
+    sleep(Duration::from_millis(4_900)).await;
+    let (asked, _) = watched.asked();
+    // Twice at once, six times until the pauses have grown to 150 ms or more, and then no more often than that.
+    assert!((20..=2 + 6 + 33).contains(&asked), "{asked}");
+    assert!(!waiter.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_woken_in_vain_is_woken_by_a_value_all_the_same() {
+    let watched = Watched::new(Arms::AtOnce);
+    watched.hold().await;
+    let waiter = watched.entry();
+    let waiter =
+        tokio::spawn(async move { waiter.get_or_set(async || Ok::<_, Infallible>(1)).await });
+    for woken in 1..=10 {
+        sleep(Duration::from_millis(30)).await;
+        watched.wake();
+        settle().await;
+        assert_eq!(watched.asked().0, 1 + woken, "at once");
+    }
+    sleep(Duration::from_millis(30)).await;
+    watched.entry().set(&2).await.unwrap();
+    let since = Instant::now();
+    watched.wake();
+    assert_eq!(waiter.await.unwrap().unwrap(), 2);
+    assert_eq!(since.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,9 @@ use crate::sync::lock;
 /// For how long the process remembers a holder of which nothing was heard.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
+/// How much longer a lease lasts at least that was renewed: less is the difference between two round trips.
+const RENEWED: Duration = Duration::from_millis(10);
+
 /// The holders of all keys that this process was told of lately.
 #[derive(Default)]
 pub(in crate::engine) struct Holders(Mutex<HashMap<Box<str>, Known>>);
@@ -72,10 +75,20 @@ impl Told {
         })
     }
 
-    /// Notes who holds the slots, as a request learned that was sent at `asked`.
-    pub(super) fn note(&mut self, held: &Held, asked: Instant) {
-        let until = |holder: Holder| Some((holder.token, asked.checked_add(holder.remaining)?));
-        self.0 = [held.lease.and_then(until), held.hedge.and_then(until)];
+    /// Notes who holds the slots, as a request learned that was sent at `asked`. Returns whether that is news: there is
+    /// another holder, or one has renewed its lease.
+    pub(super) fn note(&mut self, held: &Held, asked: Instant) -> bool {
+        let mut is_news = false;
+        let before = self.0;
+        self.0 = [held.lease, held.hedge].map(|holder| {
+            let holder = holder?;
+            let until = asked.checked_add(holder.remaining)?;
+            let known = before.iter().flatten().find(|(token, _)| *token == holder.token);
+            is_news |= known.is_none_or(|(_, known)| until > *known + RENEWED);
+            // A slow request makes a lease look shorter than it is.
+            Some((holder.token, known.map_or(until, |(_, known)| until.max(*known))))
+        });
+        is_news
     }
 }
 
@@ -130,5 +143,21 @@ mod tests {
         assert!(told.ended_early(&Held::default(), Instant::now()));
         advance(2 * SECOND).await;
         assert!(!told.ended_early(&other, Instant::now()), "it has lapsed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_holder_and_a_renewed_lease_are_news_and_a_slow_request_is_none() {
+        let (first, second) = (holder(), holder());
+        let mut told = Told::default();
+        let one = Held::new(Some(first), None);
+        let begun = Instant::now();
+        assert!(told.note(&one, begun));
+        assert!(!told.note(&one, begun));
+        let earlier = Holder::new(first.token, first.remaining - SECOND);
+        assert!(!told.note(&Held::new(Some(earlier), None), begun), "as after a slow request");
+        assert!(!told.note(&one, begun), "and after a quick one");
+        assert!(told.note(&one, begun + SECOND), "it is renewed");
+        assert!(told.note(&Held::new(Some(first), Some(second)), begun + SECOND));
+        assert!(told.note(&Held::new(Some(second), None), begun + 2 * SECOND));
     }
 }

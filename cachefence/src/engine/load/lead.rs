@@ -28,6 +28,7 @@ use super::holders::Told;
 use super::kept::Foreign;
 use super::next::{Hedge, Next, Served};
 use super::run::run;
+use crate::chance::Chance;
 use crate::engine::body::Body;
 use crate::engine::call::{Attempt, Call, Purpose, Seen};
 use crate::engine::flight::Turn;
@@ -193,6 +194,7 @@ async fn obtain(
     let mut waiting = None;
     let mut told = Told::default();
     let mut backoff = Backoff::new();
+    let mut is_woken = false;
     let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
     let mut watch = (waits && may_ask_again && take != Take::Force).then(Watch::default);
     loop {
@@ -245,7 +247,8 @@ async fn obtain(
             lease.be_guest_of(&held);
             return Obtained::NoLease(reason);
         }
-        told.note(&held, asked);
+        let is_news = told.note(&held, asked);
+        backoff.note(is_woken, is_news);
         let known_since = engine.holders.note(call.key.as_str(), &held);
         let is_late = if attempt.is_refresh() {
             call.is_late_refresh(known_since)
@@ -278,19 +281,34 @@ async fn obtain(
         let late_at = call.late_at(known_since).filter(|_| take == Take::IfFree);
         let ask_at = [Instant::now().checked_add(pause), late_at].into_iter().flatten().min();
         let limit = pin!(sleep_until(call.waits_until(attempt, None)));
-        if let First::B(()) = race(pin!(change(watched, ask_at)), limit).await {
-            return Obtained::HeldElsewhere;
+        let change = change(watched, ask_at, asked, &mut backoff, &engine.chance);
+        match race(pin!(change), limit).await {
+            First::A(woken) => is_woken = woken,
+            First::B(()) => return Obtained::HeldElsewhere,
         }
     }
 }
 
-/// Waits until the store tells of a change, if it does, or until then.
-async fn change(watched: Option<&Watch>, until: Option<Instant>) {
+/// Waits until the store tells of a change, if it does, or until `ask_at`. Returns whether the store did. A waiter that
+/// is woken in vain, and last `asked` a moment ago, pauses before it is told.
+async fn change(
+    watched: Option<&Watch>,
+    ask_at: Option<Instant>,
+    asked: Instant,
+    backoff: &mut Backoff,
+    chance: &Chance,
+) -> bool {
     let changed = async {
         match watched {
             Some(watch) => watch.changed().await,
             None => pending().await,
         }
     };
-    race(pin!(changed), pin!(sleep_until(until))).await;
+    let First::A(()) = race(pin!(changed), pin!(sleep_until(ask_at))).await else { return false };
+    let pause = backoff.after_wake(asked.elapsed(), chance.fraction());
+    if !pause.is_zero() {
+        let paused = Instant::now().checked_add(pause);
+        sleep_until([paused, ask_at].into_iter().flatten().min()).await;
+    }
+    true
 }
