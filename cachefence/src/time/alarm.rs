@@ -7,7 +7,7 @@
 //! then sleeps until the earliest limit that is left.
 //!
 //! An alarm comes one task switch later than a timer would, and late where a blocked thread gives that task no
-//! turn. In a test with a paused clock, tokio may advance the clock to a limit that was taken back.
+//! turn. On a runtime that has ended, where no task runs any more, each alarm has a thread of its own. In a test with a paused clock, tokio may advance the clock to a limit that was taken back.
 //!
 //! No lock is held while a waker runs or is dropped.
 
@@ -21,6 +21,8 @@ use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
@@ -39,7 +41,7 @@ pub(crate) struct Alarm {
     set: Option<(Arc<Alarms>, usize)>,
 }
 
-/// The alarms of one runtime.
+/// The alarms of one runtime, or the one alarm of a runtime that has ended.
 struct Alarms {
     runtime: Id,
     list: Mutex<List>,
@@ -81,18 +83,10 @@ impl Future for Alarm {
         if self.set.is_some() {
             return Poll::Pending;
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if deadline <= Instant::now() {
             return Poll::Ready(());
         }
-        // The runtime has ended, and a thread still blocks on this future: another thread sleeps and wakes it.
-        let waker = cx.waker().clone();
-        let ring = move || {
-            std::thread::sleep(left);
-            waker.wake();
-        };
-        // If no thread can be started, the alarm is never ready.
-        let _ = std::thread::Builder::new().spawn(ring);
+        self.set = Alarms::set_on_a_thread(&runtime, deadline, cx.waker());
         Poll::Pending
     }
 }
@@ -133,13 +127,43 @@ impl Alarms {
         last.and_then(set).or_else(|| set(Self::of(runtime)))
     }
 
+    /// Sets an alarm where the `runtime` has ended and a thread still blocks on a future: a thread of the alarm's own
+    /// sleeps and rings. `None` if no thread can be started.
+    fn set_on_a_thread(
+        runtime: &Handle,
+        deadline: Instant,
+        waker: &Waker,
+    ) -> Option<(Arc<Self>, usize)> {
+        /// How soon the thread ends after the alarm has been dropped.
+        const LOOKS: Duration = Duration::from_secs(1);
+        let alarms = Arc::new(Self::new(runtime));
+        let timer = alarms.set(deadline, waker.clone())?;
+        let alarm = Arc::downgrade(&alarms);
+        let ring = move || {
+            while let Some(alarms) = alarm.upgrade() {
+                let now = Instant::now();
+                if deadline <= now {
+                    alarms.ring(now);
+                    return;
+                }
+                drop(alarms);
+                thread::sleep((deadline - now).min(LOOKS));
+            }
+        };
+        let named = thread::Builder::new().name("cachefence".to_owned());
+        named.spawn(ring).ok().map(|_| (alarms, timer))
+    }
+
+    fn new(runtime: &Handle) -> Self {
+        Self { runtime: runtime.id(), list: Mutex::default(), earlier: Notify::new() }
+    }
+
     fn of(runtime: &Handle) -> Arc<Self> {
         let mut everywhere = everywhere();
         if let Some(found) = everywhere.iter().find(|alarms| alarms.runtime == runtime.id()) {
             return Arc::clone(found);
         }
-        let (list, earlier) = (Mutex::default(), Notify::new());
-        let alarms = Arc::new(Self { runtime: runtime.id(), list, earlier });
+        let alarms = Arc::new(Self::new(runtime));
         everywhere.push(Arc::clone(&alarms));
         drop(everywhere); // a task that cannot be started is dropped at once, which takes this lock
         let ringing = Ringing { alarms: Arc::clone(&alarms), makes_a_timer: false };

@@ -1,5 +1,6 @@
 use std::future::poll_fn;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Wake;
 
 use tokio::time::{advance, timeout};
 
@@ -64,6 +65,64 @@ fn on_a_runtime_that_has_ended_it_rings() {
     let handle = runtime.handle().clone();
     drop(runtime);
     handle.block_on(after(20));
+}
+
+/// How many threads this process has.
+#[cfg(target_os = "linux")]
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_runtime_that_has_ended_it_has_one_thread_however_often_it_is_polled() {
+    const POLLS: usize = 100;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    let _inside = handle.enter();
+    let mut alarm = pin!(after(60_000));
+    let before = threads();
+    let wakers: [_; POLLS] = std::array::from_fn(|_| Arc::new(Woken::default()));
+    for woken in &wakers {
+        let waker = Waker::from(Arc::clone(woken));
+        assert!(alarm.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    // The tests beside this one may have begun a few.
+    assert!(threads() < before + POLLS / 2, "{} threads, {before} before", threads());
+
+    let mut soon = pin!(after(20));
+    for woken in &wakers[..2] {
+        let waker = Waker::from(Arc::clone(woken));
+        assert!(soon.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    wakers[1].wait();
+    assert!(soon.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    assert!(!wakers[0].0.load(Ordering::SeqCst), "only the last waker is woken");
+}
+
+/// A waker that remembers that it was called, and unparks the test's thread.
+struct Woken(AtomicBool, thread::Thread);
+
+impl Default for Woken {
+    fn default() -> Self {
+        Self(AtomicBool::new(false), thread::current())
+    }
+}
+
+impl Woken {
+    fn wait(&self) {
+        while !self.0.load(Ordering::SeqCst) {
+            thread::park();
+        }
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+        self.1.unpark();
+    }
 }
 
 #[test]
