@@ -1,13 +1,14 @@
 //! Whatever stands under the names of an entry and its lock: a miss, healed by one load (G7). Bytes that are
 //! another key's entry are never served (G8).
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use cachefence_tests::{RedisServer, assert_no_locks, is_long};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use redis::Connection;
 
-use super::callers::{Callers, all};
+use super::callers::{Callers, TTL, all};
 
 /// The entry of `Callers`'s row 0, its lock, and the entry of another row.
 const ENTRY: &str = "row:0";
@@ -140,6 +141,29 @@ async fn the_entry_of_another_key() {
         let mixed = [&other[..HEADER], &planted.good[HEADER..]].concat();
         planted.set(ENTRY, &mixed);
         planted.heals("another key's header").await;
+    }
+}
+
+/// These two keys have one FNV-1a hash, which anybody can look up; no published pair has one of the hash that entries hold.
+#[tokio::test]
+async fn the_entry_of_a_key_whose_fnv_hash_is_the_same() {
+    const KEYS: [&str; 2] = ["8yn0iYCKYHlIj4-BwPqk", "GReLUrM4wMqfg9yzV3KQ"];
+    let fnv = |key: &str| {
+        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        key.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+    };
+    assert_eq!(fnv(KEYS[0]), fnv(KEYS[1]));
+    for (what, server) in servers() {
+        let cache = server.cache().await;
+        for [one, other] in [KEYS, [KEYS[1], KEYS[0]]] {
+            let load = |key: &'static str| async move { Ok::<_, Infallible>(key.to_owned()) };
+            let call = |key| cache.get_or_set(key, TTL, move || load(key));
+            assert_eq!(call(one).await.unwrap(), one);
+            assert_eq!(server.cli(&["COPY", one, other, "REPLACE"]), "1");
+            assert_eq!(call(other).await.unwrap(), other, "{what}");
+            assert_eq!(call(other).await.unwrap(), other, "{what}: and it is cached");
+            server.cli(&["DEL", one, other]);
+        }
     }
 }
 
