@@ -7,6 +7,7 @@
 //! together with the outcome of the load, in one step of the store.
 
 use std::mem;
+use std::pin::pin;
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,7 +24,7 @@ use crate::store::{
 };
 use crate::sync::lock;
 use crate::tasks::Tasks;
-use crate::time::sleep;
+use crate::time::{in_time, sleep};
 
 /// A lease is renewed this many times in each term: two renewals may fail before it ends.
 pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
@@ -44,8 +45,9 @@ pub(crate) const RENEWALS_PER_LEASE: u32 = 3;
 ///
 /// The lease and any of its futures may be dropped. What the store may have been left with is then put
 /// right: a lease that was asked for or held is released, and a store or a mark that was under way is
-/// carried to its end, in a task of its own unless the store answers at once. If there is no runtime to run
-/// the task, the slot is free when its term is over.
+/// carried to its end, in a task of its own unless the store answers at once. The task ends when the store has
+/// answered, or else when its budget is used up or, if it has none, the term is over. If there is no runtime to run the
+/// task, the slot is free when its term is over.
 pub(crate) struct Lease {
     store: Arc<dyn Store>,
     observers: Arc<Observers>,
@@ -253,7 +255,7 @@ impl Lease {
             State::Asked | State::Held(_) => Outcome::Release,
             State::Finishing(outcome) => outcome,
         };
-        let (store, key, term) = (Arc::clone(&self.store), self.key.clone(), self.term);
+        let (store, key) = (Arc::clone(&self.store), self.key.clone());
         let observers = Arc::clone(&self.observers);
         observers.asked(Operation::Finish);
         if let Ok(finished) = store.finish(&key, &tokens, &outcome).now() {
@@ -262,22 +264,31 @@ impl Lease {
             }
             return;
         }
+        let (wakes, longest) = (store.traits().wakes, self.longest_alone());
         self.tasks.detach(async move {
+            let finish = async || {
+                let finished = in_time(longest, pin!(store.finish(&key, &tokens, &outcome))).await;
+                finished.unwrap_or_else(|| Err(StoreError::too_slow()))
+            };
             // No caller is left to hear of an error; the slot is free when its term is over.
-            let finished = store.finish(&key, &tokens, &outcome).await;
+            let finished = finish().await;
             if let Err(error) = &finished {
                 observers.store_failed(Operation::Finish, &key, error);
             }
             // An acquire over a connection of its own may still be granted after that, so the lease is
             // released once more.
-            let traits = store.traits();
-            if asked && traits.wakes && matches!(finished, Ok(false)) {
-                // A store without a budget is given the lease's term, so that this task ends.
-                sleep(traits.call_budget.unwrap_or(term)).await;
+            if asked && wakes && matches!(finished, Ok(false)) {
+                sleep(longest).await;
                 observers.asked(Operation::Finish);
-                drop(store.finish(&key, &tokens, &outcome).await);
+                drop(finish().await);
             }
         });
+    }
+
+    /// How long an operation is waited for that no caller waits for. A store without a budget is given the lease's term:
+    /// the slot is free then, so there is nothing left to put right.
+    pub(crate) fn longest_alone(&self) -> Duration {
+        self.store.traits().call_budget.unwrap_or(self.term)
     }
 }
 
@@ -376,7 +387,6 @@ impl Holding {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
     use tokio::task::yield_now;
@@ -461,6 +471,8 @@ mod tests {
     /// A store without a budget that never answers an acquire, and later finds no slot to be released.
     struct Unbounded {
         wakes: bool,
+        /// Whether it answers a release.
+        releases: bool,
     }
 
     impl Store for Unbounded {
@@ -488,6 +500,9 @@ mod tests {
         ) -> StoreResult<'a, bool> {
             StoreFuture::new(async {
                 yield_now().await;
+                if !self.releases {
+                    std::future::pending::<()>().await;
+                }
                 Ok(false)
             })
         }
@@ -498,8 +513,8 @@ mod tests {
     }
 
     /// Drops a lease whose acquire is not answered. Returns the store, which its task may still hold.
-    async fn dropped_unanswered(wakes: bool) -> Arc<dyn Store> {
-        let store: Arc<dyn Store> = Arc::new(Unbounded { wakes });
+    async fn dropped_unanswered(store: Unbounded) -> Arc<dyn Store> {
+        let store: Arc<dyn Store> = Arc::new(store);
         let key = Key::new("", "k".to_owned(), None).0;
         let mut lease = lease(&store, &key);
         let acquire = pin!(lease.acquire(Take::IfFree, None, None))
@@ -518,7 +533,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_without_a_budget_leaves_no_task_behind() {
-        let store = dropped_unanswered(true).await;
+        let store = dropped_unanswered(Unbounded { wakes: true, releases: true }).await;
         assert_eq!(Arc::strong_count(&store), 2, "a task waits in order to release once more");
         advance(TERM + Duration::from_millis(1)).await;
         run().await;
@@ -527,7 +542,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn where_a_store_wakes_nobody_a_lease_is_released_once() {
-        let store = dropped_unanswered(false).await;
+        let store = dropped_unanswered(Unbounded { wakes: false, releases: true }).await;
         assert_eq!(Arc::strong_count(&store), 1, "the task has ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_never_answers_keeps_no_task_for_longer_than_the_term() {
+        for wakes in [true, false] {
+            let store = dropped_unanswered(Unbounded { wakes, releases: false }).await;
+            assert_eq!(Arc::strong_count(&store), 2, "a task releases");
+            advance(TERM + Duration::from_millis(1)).await;
+            run().await;
+            assert_eq!(Arc::strong_count(&store), 1, "the task has ended");
+        }
     }
 }

@@ -6,7 +6,7 @@
 mod alarm;
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -87,13 +87,18 @@ pub(crate) fn spawn<T: Send + 'static>(
     Some(Handle::try_current().ok()?.spawn(work))
 }
 
-/// Work that is always carried to its end: by the caller that polls it or, once that caller has dropped it,
-/// in a task of its own, if there is a runtime to run the task on.
-pub(crate) struct ToItsEnd(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+/// Work that is carried to its end: by the caller that polls it or, once that caller has dropped it, in a task of
+/// its own, if there is a runtime to run the task on. The task takes no longer than `longest`, so that nothing is left
+/// behind for ever where a store does not answer.
+pub(crate) struct ToItsEnd {
+    /// `None` once the work is done.
+    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    longest: Duration,
+}
 
 impl ToItsEnd {
-    pub(crate) fn new(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(Some(Box::pin(work)))
+    pub(crate) fn new(work: impl Future<Output = ()> + Send + 'static, longest: Duration) -> Self {
+        Self { work: Some(Box::pin(work)), longest }
     }
 }
 
@@ -101,10 +106,10 @@ impl Future for ToItsEnd {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(work) = &mut self.0 else { return Poll::Ready(()) };
+        let Some(work) = &mut self.work else { return Poll::Ready(()) };
         let polled = work.as_mut().poll(cx);
         if polled.is_ready() {
-            self.0 = None;
+            self.work = None;
         }
         polled
     }
@@ -112,8 +117,9 @@ impl Future for ToItsEnd {
 
 impl Drop for ToItsEnd {
     fn drop(&mut self) {
-        if let Some(work) = self.0.take() {
-            detach(work);
+        if let Some(work) = self.work.take() {
+            let longest = self.longest;
+            detach(async move { _ = in_time(longest, pin!(work)).await });
         }
     }
 }

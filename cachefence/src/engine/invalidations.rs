@@ -5,6 +5,7 @@
 //! again, the oldest first, and ends when there are none.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -18,7 +19,7 @@ use crate::key::Key;
 use crate::observe::{Observers, Operation};
 use crate::store::Store;
 use crate::sync::lock;
-use crate::time::{detach, sleep};
+use crate::time::{detach, in_time, sleep};
 
 /// How many invalidations may be pending at a time, so that the list is bounded while the store is
 /// down.
@@ -27,6 +28,10 @@ const MOST: usize = 100_000;
 /// The first pause between two tries. The pause doubles each time, up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long one try may take of a store that has no budget of its own. Readers of pending keys replace a task that
+/// shows no life for a while, so tries without an end would add up.
+const LONGEST_TRY: Duration = Duration::from_secs(60);
 
 /// The invalidations of one cache, with those that are pending.
 pub(crate) struct Invalidations {
@@ -141,6 +146,17 @@ impl Invalidations {
         LONGEST_PAUSE.saturating_add(operation.saturating_mul(2))
     }
 
+    /// Sends the pending invalidation of `key` once more. Returns whether the store has taken it.
+    async fn try_once(&self, key: &Key) -> bool {
+        let longest = self.store.traits().call_budget.unwrap_or(LONGEST_TRY);
+        let Some(sent) = in_time(longest, pin!(self.invalidate(key))).await else {
+            let error = StoreError::too_slow();
+            self.observers.store_failed(Operation::Invalidate, key, &error);
+            return false;
+        };
+        sent.is_ok()
+    }
+
     /// Sends all pending invalidations once more.
     ///
     /// # Errors
@@ -243,7 +259,7 @@ impl Retrying {
                     return;
                 }
                 // The others would probably fail too, so they are left for the next round.
-                if invalidations.invalidate(&key).await.is_err() {
+                if !invalidations.try_once(&key).await {
                     invalidations.requeue(&key);
                     break;
                 }

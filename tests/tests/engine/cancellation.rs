@@ -15,9 +15,10 @@ use cachefence::store::{
     Acquire, Acquired, Key, Outcome, Snapshot, StoreFuture, StoreResult, Token,
 };
 use cachefence::{CacheFence, MemoryStore, Store, testing};
-use cachefence_tests::{RedisServer, assert_no_locks};
+use cachefence_tests::{Op, Phase, RedisServer, Staged, assert_no_locks, cache_on};
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const TTL: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_secs(60);
@@ -261,6 +262,31 @@ async fn a_panic_reaches_its_own_caller_and_nobody_else(fixture: Fixture) {
     assert!(fixture.loads.load(Ordering::SeqCst) <= 3);
     fixture.check("panic", 0).await;
     fixture.check_server();
+}
+
+/// How many tasks this runtime has, but for the one that rings alarms.
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks() - 1
+}
+
+/// The operations that a call may wait for when it is dropped, and what its load returns.
+#[tokio::test(start_paused = true)]
+async fn a_dropped_caller_of_a_store_without_limits_leaves_no_task_behind() {
+    for (op, load) in [(Op::Acquire, Ok(1)), (Op::Fill, Ok(1)), (Op::Release, Err(std::fmt::Error))]
+    {
+        let staged = Arc::new(Staged::default());
+        staged.break_watching(); // such a store wakes
+        let cache = cache_on(&staged, |builder| builder.lock_timeout(LEASE));
+        let stop = staged.stop(op, Phase::Request);
+        let call = tokio::spawn(async move { cache.get_or_set("k", TTL, async || load).await });
+        stop.reached().await;
+        staged.fall_silent();
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        assert_eq!(tasks(), 1, "{op:?}: a task puts right what the store may hold");
+        sleep(3 * LEASE).await;
+        assert_eq!(tasks(), 0, "{op:?}");
+    }
 }
 
 macro_rules! on_each_store {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cachefence::{CacheFence, Error, cachefence};
 use cachefence_tests::{Op, Phase, Staged, cache_on};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
@@ -183,4 +183,27 @@ async fn a_key_that_cannot_be_paid_keeps_no_other_from_it() {
         assert_eq!(cache.entry::<u32>(key).peek().await.unwrap(), None);
     }
     assert!(matches!(cache.entry::<u32>("never").peek().await, Err(Error::Store(_))));
+}
+
+/// A try that the store does not answer is replaced when a reader comes, and does not go on for ever beside the next.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_does_not_gather_tasks() {
+    /// How long the store is waited for.
+    const LONGEST_TRY: Duration = Duration::from_secs(60);
+    let staged = Arc::new(Staged::default());
+    let cache = cache(&staged);
+    staged.refuse(Op::Invalidate);
+    assert!(!cache.invalidate_eventually("k").await.unwrap());
+    staged.accept(Op::Invalidate);
+    staged.fall_silent();
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let mut most = 0;
+    for _ in 0..1_000 {
+        sleep(LATER).await;
+        peek(&cache).await.unwrap_err();
+        most = tasks().max(most);
+    }
+    // A new one begins with every second reader at most, and there is the one that rings alarms.
+    let tries = usize::try_from(LONGEST_TRY.as_secs() / LATER.as_secs()).unwrap() / 2;
+    assert!((2..=2 + tries).contains(&most), "{most} tasks");
 }

@@ -117,7 +117,7 @@ fn life(engine: &Engine, call: &Call<'_>, bytes: usize, ttl: Option<Duration>) -
 
 /// Ends a load that made no value: ends its lease by `outcome`, which takes no longer than `limit`, and
 /// then lands what `landing` says. If the caller is dropped, a task goes on, so that no other caller has
-/// to run into the same failure.
+/// to run into the same failure; for as long as the lease is worth the trouble.
 ///
 /// The lease goes first because the store's answer, which `landing` is given, tells whether the lease was
 /// unbroken: an error may say as much about the data as a value does.
@@ -127,7 +127,8 @@ pub(super) fn end_without_value(
     limit: Duration,
     landing: impl FnOnce(bool) -> Landing + Send + 'static,
 ) -> ToItsEnd {
-    ToItsEnd::new(async move {
+    let longest = baton.cargo.as_ref().map_or(limit, |lease| lease.longest_alone());
+    let work = async move {
         let ended = async {
             match &mut baton.cargo {
                 Some(lease) => lease.end(outcome).await.unwrap_or(false),
@@ -136,7 +137,8 @@ pub(super) fn end_without_value(
         };
         let fenced = in_time(limit, pin!(ended)).await.unwrap_or(false);
         baton.land(landing(fenced));
-    })
+    };
+    ToItsEnd::new(work, longest)
 }
 
 /// Carries the store of a dropped leader to its end.
