@@ -178,9 +178,6 @@ pub(crate) enum StoreErrorKind {
     Lost,
     /// The store was not asked, because it has failed too often.
     Down,
-    /// The operation was lost with its connection, soon enough to be sent once more.
-    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
-    Lost,
     /// The call had waited for it long enough.
     Slow,
     /// The store was not asked, because it still holds the entry that is to be removed.
@@ -204,6 +201,12 @@ impl StoreError {
         Self { kind: StoreErrorKind::Lost, ..Self::new(message) }
     }
 
+    /// The same error, of an operation that was lost with its connection.
+    #[cfg(feature = "redis")]
+    pub(crate) fn into_lost(self) -> Self {
+        Self { kind: StoreErrorKind::Lost, ..self }
+    }
+
     /// An error that only follows from one that has been told of.
     pub(crate) fn told(message: impl Into<Arc<str>>) -> Self {
         Self { is_told: true, ..Self::new(message) }
@@ -213,12 +216,6 @@ impl StoreError {
     #[cfg(feature = "redis")]
     pub(crate) fn down(message: impl Into<Arc<str>>) -> Self {
         Self { kind: StoreErrorKind::Down, ..Self::told(message) }
-    }
-
-    /// The same error, of an operation that was lost with its connection.
-    #[cfg(feature = "redis")]
-    pub(crate) fn lost(self) -> Self {
-        Self { kind: StoreErrorKind::Lost, ..self }
     }
 
     /// The error of a key that is not read, because an invalidation of it is pending.

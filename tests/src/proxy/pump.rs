@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Fault, Shared, resp, take_one};
 
+/// How many bytes are read at once.
+const ROOM: usize = 64 * 1024;
+
 /// The way back to the client, on which the proxy itself may answer.
 type Client = Arc<Mutex<OwnedWriteHalf>>;
 
@@ -87,7 +90,7 @@ async fn replies(
     shared: &Shared,
     mut fault: watch::Receiver<Fault>,
 ) -> io::Result<()> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(ROOM); // replies that arrive together are late together
     while from.read_buf(&mut bytes).await? > 0 {
         let arrived = Instant::now();
         while let Some(end) = resp::message(&bytes) {

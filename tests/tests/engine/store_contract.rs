@@ -2,6 +2,7 @@
 //! refuses scripts.
 
 mod foreign;
+mod refusals;
 mod watched;
 
 use std::sync::Arc;
@@ -189,6 +190,10 @@ use foreign::{
     a_slot_that_is_written_over_is_lost, an_entry_that_outlives_its_life_gives_way,
     foreign_data_is_no_entry_and_no_slot, holding_off_changes_nothing_but_entries,
 };
+use refusals::{
+    a_full_server_says_so, a_replica_says_so, a_server_that_cannot_save_says_so,
+    a_server_that_forbids_a_command_says_so, a_server_without_replicas_says_so,
+};
 
 on_each!(redis, redis_without_scripts, redis_with_scripts_forbidden => [
     the_contract,
@@ -200,4 +205,9 @@ on_each!(redis, redis_without_scripts, redis_with_scripts_forbidden => [
     what_is_held_off_keeps_its_life,
     keys_are_invalidated_in_one_round_trip_and_each_for_itself,
     a_store_says_how_it_is,
+    a_full_server_says_so,
+    a_replica_says_so,
+    a_server_without_replicas_says_so,
+    a_server_that_cannot_save_says_so,
+    a_server_that_forbids_a_command_says_so,
 ]);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::CacheFence;
-use cachefence_tests::{DEADLINE, RedisServer, Stop, until};
+use cachefence_tests::{DEADLINE, Proxy, RedisServer, Stop, until};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -27,11 +27,17 @@ struct Processes {
 
 impl Processes {
     async fn new(server: RedisServer) -> Self {
-        let build = async || {
-            let builder = server.cache_builder().lock_timeout(LEASE);
-            builder.wait_for_lock(LEASE).build().await.unwrap()
+        let url = server.url();
+        Self::at(server, &url).await
+    }
+
+    /// As [`new`](Self::new), with a waiter that finds the server at `url`.
+    async fn at(server: RedisServer, url: &str) -> Self {
+        let build = async |url: &str| {
+            let builder = CacheFence::builder().redis(url).op_timeout(DEADLINE);
+            builder.lock_timeout(LEASE).wait_for_lock(LEASE).build().await.unwrap()
         };
-        let (holder, waiter) = (build().await, build().await);
+        let (holder, waiter) = (build(&server.url()).await, build(url).await);
         Self { server, holder, waiter, load: Stop::new() }
     }
 
@@ -280,4 +286,65 @@ async fn whoever_waits_in_a_process_that_has_waited_looks_once_and_reads_once() 
     // The third script fills the entry, and reads both slots with one `MGET`.
     assert_eq!((woken["get"], woken["evalsha"], client_commands(&woken)), (3, 3, 1));
     assert!(!woken.contains_key("hello"), "{woken:?}");
+}
+
+/// The scripts may be flushed, or the waiters not told of changes: no waiter costs a connection.
+#[tokio::test]
+async fn refusals_on_the_tracking_connection_do_not_cost_it() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let processes = Processes::at(server, &proxy.url()).await;
+    processes.wakes_by_an_invalidation().await;
+    let connections = proxy.connections();
+    for _ in 0..3 {
+        processes.holder.invalidate("k").await.unwrap();
+        processes.server.reset_stats();
+        let holder = processes.hold().await;
+        processes.server.cli(&["SCRIPT", "FLUSH"]);
+        let waiter = processes.wait_until_asked(2).await;
+        processes.holder.invalidate("k").await.unwrap();
+        assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
+        holder.abort();
+    }
+    for _ in 0..3 {
+        processes.holder.invalidate("k").await.unwrap();
+        processes.server.reset_stats();
+        let holder = processes.hold().await;
+        let waiter = processes.wait_until_asked(2).await;
+        processes.server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+        processes.holder.invalidate("k").await.unwrap();
+        assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
+        processes.server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+        holder.abort();
+    }
+    assert_eq!(proxy.connections(), connections);
+}
+
+#[tokio::test]
+async fn waiters_that_may_not_be_told_of_changes_ask_and_cost_no_connection() {
+    let server = RedisServer::start();
+    let rules = ["on", "nopass", "~*", "+@all", "-client|caching"];
+    server.cli(&[&["ACL", "SETUSER", "app"], &rules[..]].concat());
+    let proxy = Proxy::start(server.port());
+    let url = format!("redis://app:any@{}", proxy.address());
+    let processes = Processes::at(server, &url).await;
+    let connections = proxy.connections();
+    for _ in 0..3 {
+        processes.holder.invalidate("k").await.unwrap();
+        processes.server.reset_stats();
+        let holder = processes.hold().await;
+        let cache = processes.waiter.clone();
+        let waiter = tokio::spawn(async move {
+            let load = || async { Ok::<_, Infallible>("loaded".to_owned()) };
+            cache.get_or_set("k", TTL, load).await.unwrap()
+        });
+        let looks = || processes.server.command_count("evalsha") >= 4;
+        until("the waiter looks again and again", looks).await;
+        processes.load.go();
+        assert_eq!(holder.await.unwrap(), None);
+        assert_eq!(given(waiter, Instant::now()).await.0, "loaded");
+        assert!(!processes.waiter.status().pushes);
+        processes.holder.invalidate("k").await.unwrap();
+    }
+    assert_eq!(proxy.connections(), connections + 1);
 }

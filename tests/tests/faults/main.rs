@@ -16,4 +16,5 @@ mod refusals;
 mod starved_loads;
 mod timings;
 mod told;
+mod transactions;
 mod wall_clocks;

@@ -1,5 +1,6 @@
 //! A store that answers, and refuses (G5): every call is served by its body, or by the cache.
 
+use cachefence::store::Health;
 use cachefence_tests::{NO_SCRIPTS, Proxy, RedisServer, until};
 
 use super::callers::{CALLERS, Callers, KEYS, all};
@@ -65,7 +66,10 @@ async fn what_can_be_read_is_served_while_nothing_can_be_written() {
                 CALLERS / 2,
                 "{command:?}: only what is not cached"
             );
+            let status = callers.cache.status();
+            assert_eq!((status.health, status.writes), (Health::Degraded, false), "{command:?}");
         }
+        assert_eq!(callers.cache.stats().troubles.outage, 0, "{command:?}");
     }
 }
 

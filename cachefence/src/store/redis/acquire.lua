@@ -24,8 +24,9 @@ local function put_into(slot)
 end
 
 if take == 'force' then
+    local taken = put_into(KEYS[2])
     redis.call('DEL', KEYS[3])
-    return put_into(KEYS[2])
+    return taken
 end
 
 -- `MGET` gives nothing for a value that is no string. Such a value is no entry and no slot, and is written

@@ -9,13 +9,12 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::failure::Failure;
 use super::link::Link;
 use super::protocol::{Protocol, Reply};
+use super::scripts::Tracked;
 use super::tracking::Connected;
-use super::{RedisStore, record, scripts};
+use super::{RedisStore, record, refusal, scripts};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{Acquire, Acquired, Revision, Snapshot, Timestamp, Watch};
@@ -95,15 +94,13 @@ impl RedisStore {
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
         let server = &self.server;
         let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            let with_time = !link.clock.is_known(link.clock.moment(Instant::now()));
-            let reply = protocol.acquire(self.target(&link, key), request, with_time);
-            server.ask_timed(&link, reply).await
+            protocol.acquire(self.target(&link, key), request).await
         };
         server.step(acquire).await
     }
 
     /// As [`acquire_once`](Self::acquire_once), over the tracking connection. `None` if there is no such
-    /// connection, or not yet: then nothing was asked.
+    /// connection, or not yet, or if the server refuses: then nothing was done.
     async fn acquire_tracked(
         &self,
         key: &Key,
@@ -133,17 +130,28 @@ impl RedisStore {
                 .map(Some)
         };
         // The tracking connection may fail by itself, which says nothing about the server. It is given half
-        // of the time, and the rest is left for the shared connection.
+        // of the time, and the rest is left for the lane of writes.
         let reply = in_time(server.op_timeout / 2, pin!(reply)).await;
         let tracked = used?;
-        let error = match reply {
-            Some(Ok(Some(reply))) => return Some(Ok(reply)),
-            Some(Err(error)) => Failure::classify(server.address(), error).into(),
-            Some(Ok(None)) | None => {
-                StoreError::new("the connection on which Redis tells of changes does not answer")
+        let reply = match reply {
+            Some(Ok(Some(Tracked { reply, is_told: true }))) => return Some(Ok(reply)),
+            // The watch of this caller is disarmed with the connection.
+            Some(Ok(Some(Tracked { reply, is_told: false }))) => {
+                server.without_pushes();
+                Ok(reply)
             }
+            // The script was refused and did nothing, and the server will tell of no change. Over the lane of
+            // writes the refusal is judged.
+            Some(Err(error)) if refusal::is_one(&error) => {
+                watch.arm().disarm();
+                return None;
+            }
+            Some(Err(error)) => Err(Failure::classify(server.address(), error).into()),
+            Some(Ok(None)) | None => Err(StoreError::new(
+                "the connection on which Redis tells of changes does not answer",
+            )),
         };
         link.tracking.leave(tracked.number());
-        Some(Err(error))
+        Some(reply)
     }
 }

@@ -154,7 +154,7 @@ impl FailureKind {
 
 impl From<Failure> for StoreError {
     fn from(Failure { kind, error }: Failure) -> Self {
-        if kind == FailureKind::Lost { error.lost() } else { error }
+        if kind == FailureKind::Lost { error.into_lost() } else { error }
     }
 }
 

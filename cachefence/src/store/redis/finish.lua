@@ -31,6 +31,9 @@ end
 -- The header of what stands under the key, if that is an entry of this key; else false.
 local function header()
     local bytes = redis.pcall('GETRANGE', KEYS[1], 0, HEADER - 1)
+    if type(bytes) == 'table' and not string.find(bytes.err, '^WRONGTYPE') then
+        error(bytes)
+    end
     return type(bytes) == 'string' and #bytes == HEADER and string.sub(bytes, 1, #prefix) == prefix and bytes
 end
 
@@ -55,10 +58,10 @@ local function hold_off()
 end
 
 if how == 'release' or how == 'postpone' then
-    redis.call('DEL', unpack(held))
     if how == 'postpone' and header() then
         hold_off()
     end
+    redis.call('DEL', unpack(held))
     return {1, ARGV[FIRST_TOKEN]}
 end
 

@@ -29,10 +29,14 @@ use super::clock::ServerClock;
 use super::dial::{Dialed, Dialer};
 use super::lane::{Lane, LaneKind};
 use super::on_drop::OnDrop;
+use super::pool::Pool;
 use super::tracking::Tracking;
 use crate::error::StoreError;
 use crate::sync::lock;
 use crate::time::detach;
+
+/// How many connections transactions with a condition may have.
+const MOST_WATCHED: usize = 4;
 
 /// How long a link is kept at least that is replaced although its connections work.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
@@ -76,8 +80,8 @@ pub(super) struct Link {
     pub(super) batch: Arc<ReadBatch>,
     /// For waiters that are to be woken.
     pub(super) tracking: Arc<Tracking>,
-    /// For `WATCH`, which belongs to a connection and not to a caller: one caller at a time uses it.
-    pub(super) own: tokio::sync::Mutex<Option<Dialed>>,
+    /// For transactions with a condition.
+    pub(super) watched: Arc<Pool<Dialed>>,
     pub(super) clock: ServerClock,
 }
 
@@ -102,7 +106,7 @@ impl Link {
             reads,
             writes: Lane::new(dialer, writes),
             tracking: Arc::default(),
-            own: tokio::sync::Mutex::default(),
+            watched: Arc::new(Pool::new(MOST_WATCHED)),
             clock: ServerClock::new(),
         })
     }

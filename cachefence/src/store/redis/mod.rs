@@ -14,14 +14,18 @@ mod failure;
 mod lane;
 mod large;
 mod link;
+mod multi;
 mod on_drop;
+mod pool;
 mod protocol;
 mod read;
 pub(crate) mod record;
+mod refusal;
 mod scripts;
 mod server;
 mod tracking;
 mod transactions;
+mod watched;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -35,7 +39,7 @@ use self::dial::Dialer;
 use self::failure::{Answer, FailureKind};
 use self::lane::LaneKind;
 use self::link::Link;
-use self::protocol::{Ending, Protocol, Target};
+use self::protocol::{Ending, How, Protocol, Target};
 use self::record::Record;
 use self::server::Server;
 use super::{
@@ -112,12 +116,12 @@ impl RedisStore {
         }
     }
 
-    fn target<'a>(&'a self, link: &'a Link, key: &'a Key) -> Target<'a> {
-        Target { dialer: &self.server.links.dialer, link, key, codec: self.codec }
+    fn target<'a>(&'a self, link: &'a Arc<Link>, key: &'a Key) -> Target<'a> {
+        Target { server: &self.server, link, key, codec: self.codec }
     }
 
     /// The outcome of a load, in bytes.
-    async fn ending<'a>(&self, key: &Key, outcome: &'a Outcome) -> Result<Ending<'a>, StoreError> {
+    async fn ending(&self, key: &Key, outcome: &Outcome) -> Result<Ending, StoreError> {
         let revision = Revision(rand::random());
         let now = match outcome {
             Outcome::Release => Timestamp::from_micros(0), // which needs no round trip for the time
@@ -125,19 +129,20 @@ impl RedisStore {
         };
         let encode =
             |kind, value: &NewValue| record::encode(key, self.codec, revision, kind, value, now);
-        let (entry, life, pause) = match outcome {
+        let (how, entry, life, pause) = match outcome {
             Outcome::Store(value) => {
                 let life = value.ttl.saturating_add(value.stale).min(LONGEST);
-                (encode(Kind::Value, value), life, Duration::ZERO)
+                (How::Store, encode(Kind::Value, value), life, Duration::ZERO)
             }
             Outcome::Uncacheable(ttl) => {
                 let mark = NewValue::new(Bytes::new(), *ttl);
-                (encode(Kind::Uncacheable, &mark), *ttl, *ttl)
+                (How::Mark, encode(Kind::Uncacheable, &mark), *ttl, *ttl)
             }
-            Outcome::Postpone(pause) => (Vec::new(), Duration::ZERO, *pause),
-            Outcome::Release => (Vec::new(), Duration::ZERO, Duration::ZERO),
+            Outcome::Postpone(pause) => (How::Postpone, Vec::new(), Duration::ZERO, *pause),
+            Outcome::Release => (How::Release, Vec::new(), Duration::ZERO, Duration::ZERO),
         };
-        Ok(Ending { outcome, entry, life, revision, retry_at: now.after(pause), now })
+        let (entry, retry_at) = (entry.into(), now.after(pause));
+        Ok(Ending { how, entry, life, revision, retry_at, now })
     }
 
     async fn try_finish(
@@ -172,12 +177,11 @@ impl RedisStore {
         &self,
         key: &Key,
         tokens: &[Token],
-        ending: &Ending<'_>,
+        ending: &Ending,
     ) -> Result<bool, StoreError> {
         let server = &self.server;
         let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            let reply = protocol.finish(self.target(&link, key), tokens, ending);
-            server.ask(&link, LaneKind::Writes, reply).await
+            protocol.finish(self.target(&link, key), tokens, ending).await
         };
         server.step(finish).await
     }
@@ -295,8 +299,7 @@ impl Store for RedisStore {
         StoreFuture::new(async move {
             let server = &self.server;
             let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-                let reply = protocol.renew(self.target(&link, key), token, lease);
-                server.ask(&link, LaneKind::Writes, reply).await
+                protocol.renew(self.target(&link, key), token, lease).await
             };
             server.step(renew).await
         })

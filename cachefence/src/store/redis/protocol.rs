@@ -5,14 +5,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::dial::Dialer;
-use super::failure::Answer;
+use bytes::Bytes;
+
+use super::failure::Failure;
 use super::link::Link;
+use super::server::Server;
 use crate::codec::CodecId;
 use crate::key::Key;
-use crate::store::{Acquire, Held, Holder, Outcome, Revision, Timestamp, Token};
+use crate::store::{Acquire, Held, Holder, Revision, Timestamp, Token};
 
 /// A way to take the steps, each of which is atomic over an entry and its slots.
 ///
@@ -23,8 +26,7 @@ pub(super) trait Protocol: Sync {
         &'a self,
         target: Target<'a>,
         request: &'a Acquire<'a>,
-        with_time: bool,
-    ) -> Step<'a, Timed<Reply>>;
+    ) -> Step<'a, (Reply, Option<Timestamp>)>;
 
     fn renew<'a>(&'a self, target: Target<'a>, token: Token, term: Duration) -> Step<'a, bool>;
 
@@ -32,17 +34,17 @@ pub(super) trait Protocol: Sync {
         &'a self,
         target: Target<'a>,
         tokens: &'a [Token],
-        ending: &'a Ending<'a>,
+        ending: &'a Ending,
     ) -> Step<'a, bool>;
 }
 
-pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
+pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>;
 
-/// Where a step is taken: the key, and the connections to use.
+/// Where a step is taken: the server, the connections to use, and the key.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
-    pub(super) dialer: &'a Dialer,
-    pub(super) link: &'a Link,
+    pub(super) server: &'a Arc<Server>,
+    pub(super) link: &'a Arc<Link>,
     pub(super) key: &'a Key,
     pub(super) codec: CodecId,
 }
@@ -58,16 +60,26 @@ pub(super) enum Reply {
 pub(super) type Timed<T> = (T, Option<(u64, u64)>);
 
 /// The end of a load, in bytes. What its outcome has no use for is empty or zero.
-pub(super) struct Ending<'a> {
-    pub(super) outcome: &'a Outcome,
+#[derive(Clone)]
+pub(super) struct Ending {
+    pub(super) how: How,
     /// The entry to be written, and how long the server is to keep it.
-    pub(super) entry: Vec<u8>,
+    pub(super) entry: Bytes,
     pub(super) life: Duration,
     /// What changes in an entry that is not to be loaded anew for a while.
     pub(super) revision: Revision,
     pub(super) retry_at: Timestamp,
     /// When the load ended. A value that is valid then is not overwritten by a mark.
     pub(super) now: Timestamp,
+}
+
+/// How a load ends; see `finish.lua`.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum How {
+    Store,
+    Mark,
+    Postpone,
+    Release,
 }
 
 /// What a slot holds that is taken for `term`: the script's `token .. ':' .. term`.

@@ -1,22 +1,42 @@
 //! The steps as scripts: one round trip each.
 //!
 //! A script sees and changes an entry and both slots with nobody else in between. It is sent by its hash,
-//! and as a whole only if the server does not know it. A reply of `renew.lua` and `finish.lua` repeats
+//! and as a whole only if the server does not know it. What the server refuses inside a script is data in the
+//! script's reply, and becomes the error that the refused command has elsewhere (`refusal`). A reply of `renew.lua` and `finish.lua` repeats
 //! the token that was sent, so that the reply to another command is not taken for it.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{ErrorKind, FromRedisValue, RedisResult, Script, ScriptInvocation, Value};
+use redis::{
+    ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ScriptInvocation, ServerErrorKind,
+    Value,
+};
+use tokio::time::Instant;
 
-use super::protocol::{Ending, Protocol, Reply, Step, Target, Timed, holder, millis};
-use super::record;
-use crate::store::{Acquire, Held, Outcome, Take, Token};
+use super::failure::Answer;
+use super::lane::LaneKind;
+use super::link::Link;
+use super::multi::unjudged;
+use super::protocol::{Ending, How, Protocol, Reply, Step, Target, Timed, holder, millis};
+use super::{record, refusal};
+use crate::store::{Acquire, Held, Take, Timestamp, Token};
 
-static ACQUIRE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("acquire.lua")));
-static RENEW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("renew.lua")));
-static FINISH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("finish.lua")));
+/// The script in a file, as a `step` whose refusals are data.
+macro_rules! script {
+    ($file:literal) => {
+        LazyLock::new(|| {
+            let step = include_str!($file);
+            let refusals = include_str!("refusals.lua");
+            Script::new(&format!("local function step()\n{step}\nend\n{refusals}"))
+        })
+    };
+}
+
+static ACQUIRE: LazyLock<Script> = script!("acquire.lua");
+static RENEW: LazyLock<Script> = script!("renew.lua");
+static FINISH: LazyLock<Script> = script!("finish.lua");
 
 /// Loads the scripts, so that no first call has to.
 pub(super) async fn load(connection: &mut MultiplexedConnection) -> RedisResult<()> {
@@ -33,12 +53,12 @@ impl Protocol for Scripts {
         &'a self,
         target: Target<'a>,
         request: &'a Acquire<'a>,
-        with_time: bool,
-    ) -> Step<'a, Timed<Reply>> {
+    ) -> Step<'a, (Reply, Option<Timestamp>)> {
         Box::pin(async move {
+            let Target { server, link, .. } = target;
+            let with_time = !link.clock.is_known(link.clock.moment(Instant::now()));
             let script = acquire_script(target, request, with_time);
-            let mut connection = target.link.writes.connection().await?;
-            Ok(read_acquired(script.invoke_async(&mut *connection).await?)?)
+            server.ask_timed(link, async { Ok(read_acquired(run(&script, link).await?)?) }).await
         })
     }
 
@@ -47,8 +67,9 @@ impl Protocol for Scripts {
             let mut script = RENEW.prepare_invoke();
             script.key(target.key.lease_name()).key(target.key.hedge_name());
             script.arg(token.to_string()).arg(millis(term));
-            let mut connection = target.link.writes.connection().await?;
-            Ok(reply_to(token, script.invoke_async(&mut *connection).await?)?)
+            let Target { server, link, .. } = target;
+            let renewed = async { Ok(reply_to(token, run(&script, link).await?)?) };
+            server.ask(link, LaneKind::Writes, renewed).await
         })
     }
 
@@ -56,7 +77,7 @@ impl Protocol for Scripts {
         &'a self,
         target: Target<'a>,
         tokens: &'a [Token],
-        ending: &'a Ending<'a>,
+        ending: &'a Ending,
     ) -> Step<'a, bool> {
         Box::pin(async move {
             let Some(first) = tokens.first() else { return Ok(false) };
@@ -65,11 +86,11 @@ impl Protocol for Scripts {
                 .key(target.key.as_str())
                 .key(target.key.lease_name())
                 .key(target.key.hedge_name());
-            let how = match ending.outcome {
-                Outcome::Store(_) => "store",
-                Outcome::Uncacheable(_) => "mark",
-                Outcome::Postpone(_) => "postpone",
-                Outcome::Release => "release",
+            let how = match ending.how {
+                How::Store => "store",
+                How::Mark => "mark",
+                How::Postpone => "postpone",
+                How::Release => "release",
             };
             script
                 .arg(how)
@@ -82,10 +103,17 @@ impl Protocol for Scripts {
             for token in tokens {
                 script.arg(token.to_string());
             }
-            let mut connection = target.link.writes.connection().await?;
-            Ok(reply_to(*first, script.invoke_async(&mut *connection).await?)?)
+            let Target { server, link, .. } = target;
+            let finished = async { Ok(reply_to(*first, run(&script, link).await?)?) };
+            server.ask(link, LaneKind::Writes, finished).await
         })
     }
+}
+
+/// Runs `script` over the lane of writes.
+async fn run(script: &ScriptInvocation<'_>, link: &Link) -> Answer<Value> {
+    let mut connection = link.writes.connection().await?;
+    Ok(refusal::accepted(script.invoke_async(&mut *connection).await?)?)
 }
 
 /// As [`Protocol::acquire`], over a tracking connection: the server tells when a key that the script has
@@ -94,12 +122,36 @@ pub(super) async fn acquire_tracked(
     tracking: &mut MultiplexedConnection,
     target: Target<'_>,
     request: &Acquire<'_>,
-) -> RedisResult<Reply> {
+) -> RedisResult<Tracked> {
     let script = acquire_script(target, request, false);
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("CLIENT").arg("CACHING").arg("YES").ignore().invoke_script(&script);
-    let (reply,) = pipeline.query_async(tracking).await?;
-    read_acquired(reply).map(|(reply, _)| reply)
+    let tracked = |mut pipeline: Pipeline| {
+        // It is for the next command only, so it is sent again with each attempt.
+        pipeline.cmd("CLIENT").arg("CACHING").arg("YES").invoke_script(&script);
+        pipeline
+    };
+    let mut answers: Vec<RedisResult<Value>> = tracked(unjudged()).query_async(tracking).await?;
+    if matches!(answers.last(), Some(Err(error)) if error.kind() == NO_SCRIPT) {
+        let mut loaded = unjudged();
+        loaded.load_script(&ACQUIRE);
+        answers = tracked(loaded).query_async(tracking).await?;
+    }
+    let reply = refusal::accepted(answers.pop().unwrap_or_else(no_reply)?)?;
+    let is_told = answers.pop().is_some_and(|caching| caching.is_ok());
+    let (reply, _) = read_acquired(reply)?;
+    Ok(Tracked { reply, is_told })
+}
+
+/// The answer to an acquire over a tracking connection.
+pub(super) struct Tracked {
+    pub(super) reply: Reply,
+    /// Whether the server tells when what the script has read changes.
+    pub(super) is_told: bool,
+}
+
+const NO_SCRIPT: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
+
+fn no_reply() -> RedisResult<Value> {
+    Err((ErrorKind::UnexpectedReturnType, "fewer replies than commands").into())
 }
 
 fn acquire_script(
@@ -132,7 +184,8 @@ fn acquire_script(
 /// hedge, and the time.
 type ScriptReply = (u8, Value, Option<i64>, Option<Vec<u8>>, Option<i64>, Option<u64>, Option<u64>);
 
-fn read_acquired(reply: ScriptReply) -> RedisResult<Timed<Reply>> {
+fn read_acquired(reply: Value) -> RedisResult<Timed<Reply>> {
+    let reply = ScriptReply::from_redis_value(reply)?;
     let (kind, detail, lease_left, hedge, hedge_left, seconds, micros) = reply;
     let reply = match kind {
         0 => Reply::Lease,
@@ -150,7 +203,8 @@ fn read_acquired(reply: ScriptReply) -> RedisResult<Timed<Reply>> {
 
 /// The reply to what the holder of `token` asked. On a connection whose replies have slipped, "done" may
 /// be the reply to another request.
-fn reply_to(token: Token, (done, asked_by): (bool, String)) -> RedisResult<bool> {
+fn reply_to(token: Token, reply: Value) -> RedisResult<bool> {
+    let (done, asked_by) = <(bool, String)>::from_redis_value(reply)?;
     if asked_by == token.to_string() {
         return Ok(done);
     }

@@ -85,6 +85,18 @@ impl Server {
         Ok(reply)
     }
 
+    /// Makes a connection that is none of the lanes'. It has the dialer's time, and counts as a write.
+    pub(super) async fn dial(self: &Arc<Self>, link: &Arc<Link>) -> Result<Dialed, Failure> {
+        if link.writes.breaker.is_open() {
+            self.probe_if_due(LaneKind::Writes);
+            return Err(Failure::left_alone(self.address(), LaneKind::Writes));
+        }
+        let asked = Instant::now();
+        let dialed = self.links.dialer.dial().await;
+        dialed
+            .map_err(|failure| self.count(link, LaneKind::Writes, asked, self.fails(link, failure)))
+    }
+
     /// Tells of an operation that has just been answered, if that took long.
     fn answered(&self, asked: Instant) {
         self.took(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX));

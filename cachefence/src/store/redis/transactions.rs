@@ -1,20 +1,23 @@
-//! The steps as transactions, where scripts are refused; `WATCH` guards those with a condition.
+//! The steps as transactions, where scripts are refused.
 //!
-//! `WATCH` belongs to a connection: on the shared one, a caller's `EXEC` would end the watch of another. So
-//! transactions with a condition go over a connection of their own, one at a time. They take several round
-//! trips, and repeat if what they have read changes meanwhile.
+//! A step with a condition watches what it depends on (`watched`). The others go over the lane of writes.
 
 use std::time::Duration;
 
-use redis::{FromRedisValue, Pipeline, RedisResult, Value};
+use redis::{FromRedisValue, Value};
 
 use super::clock::timestamp;
-use super::failure::{Answer, Unanswered};
+use super::failure::{Answer, Failure};
+use super::lane::LaneKind;
+use super::multi::{Transaction, cmd};
 use super::protocol::{
-    Ending, Protocol, Reply, Step, Target, Timed, holder, holds_any, millis, slot,
+    Ending, How, Protocol, Reply, Step, Target, Timed, holder, holds_any, millis, slot,
 };
-use super::record::{self, HEADER, RETRY_AT, REVISION_AT, Record};
-use crate::store::{Acquire, Held, Outcome, Take, Token};
+use super::record::{self, RETRY_AT, REVISION_AT, Record};
+use super::watched::{self, Condition};
+use crate::codec::CodecId;
+use crate::key::Key;
+use crate::store::{Acquire, Held, Take, Timestamp, Token};
 
 pub(super) struct Transactions;
 
@@ -23,8 +26,7 @@ impl Protocol for Transactions {
         &'a self,
         target: Target<'a>,
         request: &'a Acquire<'a>,
-        _: bool,
-    ) -> Step<'a, Timed<Reply>> {
+    ) -> Step<'a, (Reply, Option<Timestamp>)> {
         Box::pin(async move {
             match request.take {
                 Take::Force => force(target, request).await,
@@ -35,10 +37,10 @@ impl Protocol for Transactions {
 
     fn renew<'a>(&'a self, target: Target<'a>, token: Token, term: Duration) -> Step<'a, bool> {
         Box::pin(async move {
-            let change = |held: &[String], _: &[u8]| {
-                let mut change = transaction();
+            let change = move |held: &[String], _: &[u8]| {
+                let mut change = Transaction::new();
                 for name in held {
-                    set(&mut change, name, slot(token, term).as_bytes(), term);
+                    change.set(name, slot(token, term).as_bytes(), term);
                 }
                 change
             };
@@ -50,26 +52,36 @@ impl Protocol for Transactions {
         &'a self,
         target: Target<'a>,
         tokens: &'a [Token],
-        ending: &'a Ending<'a>,
+        ending: &'a Ending,
     ) -> Step<'a, bool> {
         Box::pin(async move {
-            let entries = match ending.outcome {
-                Outcome::Store(_) | Outcome::Release => Entries::Ignored,
-                Outcome::Uncacheable(_) | Outcome::Postpone(_) => Entries::Watched,
+            let entries = match ending.how {
+                How::Store | How::Release => Entries::Ignored,
+                How::Mark | How::Postpone => Entries::Watched,
             };
-            if_held(target, tokens, entries, |held, header| finish(target, ending, held, header))
-                .await
+            let (key, codec, ending) = (target.key.clone(), target.codec, ending.clone());
+            let change =
+                move |held: &[String], header: &[u8]| finish(&key, codec, &ending, held, header);
+            if_held(target, tokens, entries, change).await
         })
     }
 }
 
 /// Takes the lease, whoever holds it, and empties the hedge.
-async fn force(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Reply>> {
-    let mut change = transaction();
+async fn force(
+    target: Target<'_>,
+    request: &Acquire<'_>,
+) -> Result<(Reply, Option<Timestamp>), Failure> {
+    let mut change = Transaction::new();
     let held = slot(request.token, request.lease);
-    set(&mut change, &target.key.lease_name(), held.as_bytes(), request.lease);
-    change.cmd("DEL").arg(target.key.hedge_name()).ignore();
-    change.exec_async(&mut *target.link.writes.connection().await?).await?;
+    change.set(&target.key.lease_name(), held.as_bytes(), request.lease);
+    change.delete(target.key.hedge_name());
+    let Target { server, link, .. } = target;
+    let forced = async {
+        let mut connection = link.writes.connection().await?;
+        Ok(change.run(&mut *connection).await?)
+    };
+    server.ask(link, LaneKind::Writes, forced).await?;
     Ok((Reply::Lease, None))
 }
 
@@ -78,36 +90,24 @@ async fn force(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Reply>
 ///
 /// A slot that was taken, but may not be kept because of a newer entry or a hedge, is given back. Until
 /// then others see it held, and have to ask once more.
-async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Reply>> {
+async fn acquire(
+    target: Target<'_>,
+    request: &Acquire<'_>,
+) -> Result<(Reply, Option<Timestamp>), Failure> {
     let names = [target.key.lease_name(), target.key.hedge_name()];
-    let mine = slot(request.token, request.lease);
     // The lease is asked for first. The next rounds are for the hedge, or follow the removal of what was no
     // slot.
     let mut wanted = 0;
     loop {
-        let mut pipeline = redis::pipe();
-        pipeline.atomic().ignore_errors();
-        let set = pipeline.cmd("SET").arg(&names[wanted]).arg(&mine);
-        set.arg("NX").arg("PX").arg(millis(request.lease));
-        pipeline.cmd("MGET").arg(target.key.as_str()).arg(&names[..]);
-        pipeline.cmd("PTTL").arg(&names[0]);
-        pipeline.cmd("PTTL").arg(&names[1]);
-        pipeline.cmd("TIME");
-        let replies: Vec<RedisResult<Value>> =
-            pipeline.query_async(&mut *target.link.writes.connection().await?).await?;
-        let mut replies = replies.into_iter();
-        let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
-        let is_taken = next()? == Value::Okay;
-        let (entry, found) = three(next()?)?;
-        let left = [i64::from_redis_value(next()?)?, i64::from_redis_value(next()?)?];
-        let time = <(u64, u64)>::from_redis_value(next()?)?;
-
+        let take = take(target, &names, wanted, request);
+        let (Look { is_taken, entry, found, left, time }, now) =
+            target.server.ask_timed(target.link, take).await?;
         let give_back = async || {
             if is_taken {
                 let change = |held: &[String], _: &[u8]| delete(held);
                 if_held(target, &[request.token], Entries::Ignored, change).await?;
             }
-            Ok::<_, Unanswered>(())
+            Ok::<_, Failure>(())
         };
         let newer = entry.filter(|entry| {
             // The entry is decoded as a whole here, so that garbage does not count as newer: the token
@@ -120,7 +120,7 @@ async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Repl
         });
         if let Some(entry) = newer {
             give_back().await?;
-            return Ok((Reply::Newer(entry), Some(time)));
+            return Ok((Reply::Newer(entry), now));
         }
         let holder_of = |at: usize| holder(found[at].as_deref(), Some(left[at]));
         let held = Held::new(
@@ -130,64 +130,99 @@ async fn acquire(target: Target<'_>, request: &Acquire<'_>) -> Answer<Timed<Repl
         if is_taken {
             if request.take == Take::IfFree && held.hedge.is_some() {
                 give_back().await?;
-                return Ok((Reply::Held(held), Some(time)));
+                return Ok((Reply::Held(held), now));
             }
-            return Ok((Reply::Lease, Some(time)));
+            return Ok((Reply::Lease, now));
         }
         match holder_of(wanted) {
             // No flight wrote what stands there, or it never ends: it is no slot of ours.
             None => {
-                let name = &names[wanted..=wanted];
-                let change = |now: &[Option<Vec<u8>>], _: &[u8]| {
-                    (now == &found[wanted..=wanted]).then(|| delete(name))
+                let (name, found) = (names[wanted].clone(), found[wanted].clone());
+                let when = Condition { names: vec![name.clone()], entry: None };
+                let change = move |now: &[Option<Vec<u8>>], _: &[u8]| {
+                    (*now == [found.clone()]).then(|| delete(&[name.clone()]))
                 };
-                watched(target, name, Entries::Ignored, change).await?;
+                watched::run(target, when, change).await?;
             }
             Some(_) if request.take == Take::Beside && wanted == 0 => wanted = 1,
             // The lease has become free since it was asked for.
             Some(_) if request.take == Take::Beside && held.lease.is_none() => wanted = 0,
-            Some(_) => return Ok((Reply::Held(held), Some(time))),
+            Some(_) => return Ok((Reply::Held(held), now)),
         }
     }
 }
 
-/// An entry, and what stands under the names of its two slots.
-type Found = (Option<Vec<u8>>, [Option<Vec<u8>>; 2]);
+/// What a caller sees that asks for a slot.
+struct Look {
+    is_taken: bool,
+    entry: Option<Vec<u8>>,
+    /// What stands under the names of the slots, and for how many milliseconds more.
+    found: [Option<Vec<u8>>; 2],
+    left: [i64; 2],
+    /// The server's time, in seconds and microseconds.
+    time: (u64, u64),
+}
 
-fn three(reply: Value) -> RedisResult<Found> {
-    let (entry, lease, hedge) = FromRedisValue::from_redis_value(reply)?;
-    Ok((entry, [lease, hedge]))
+/// Takes the slot `names[wanted]` if nothing stands there, and looks at the entry and both slots.
+async fn take(
+    target: Target<'_>,
+    names: &[String; 2],
+    wanted: usize,
+    request: &Acquire<'_>,
+) -> Answer<Timed<Look>> {
+    let mine = slot(request.token, request.lease);
+    let term = millis(request.lease);
+    let mut look = Transaction::new();
+    look.add(cmd("SET", |set| set.arg(&names[wanted]).arg(&mine).arg("NX").arg("PX").arg(term)));
+    look.add(cmd("MGET", |mget| mget.arg(target.key.as_str()).arg(&names[..])));
+    for name in names {
+        look.add(cmd("PTTL", |pttl| pttl.arg(name)));
+    }
+    look.add(cmd("TIME", |time| time));
+    let replies = look.run(&mut *target.link.writes.connection().await?).await?;
+    let mut replies = replies.into_iter();
+    let mut next = || replies.next().unwrap_or(Value::Nil);
+    let is_taken = next() == Value::Okay;
+    let (entry, lease, hedge) = FromRedisValue::from_redis_value(next())?;
+    let left = [i64::from_redis_value(next())?, i64::from_redis_value(next())?];
+    let time = FromRedisValue::from_redis_value(next())?;
+    Ok((Look { is_taken, entry, found: [lease, hedge], left, time }, Some(time)))
 }
 
 /// The transaction that ends a load. The slots `held` hold its tokens, and its entry begins with `header`.
-fn finish(target: Target<'_>, ending: &Ending<'_>, held: &[String], header: &[u8]) -> Pipeline {
-    let mut change = transaction();
-    let names = [target.key.lease_name(), target.key.hedge_name()];
-    let is_held_off = match ending.outcome {
-        Outcome::Uncacheable(_) => {
-            record::is_valid_value(target.key, target.codec, header, ending.now)
-        }
-        Outcome::Postpone(_) => record::revision_of(target.key, target.codec, header).is_some(),
-        Outcome::Store(_) | Outcome::Release => false,
+fn finish(
+    key: &Key,
+    codec: CodecId,
+    ending: &Ending,
+    held: &[String],
+    header: &[u8],
+) -> Transaction {
+    let mut change = Transaction::new();
+    let names = [key.lease_name(), key.hedge_name()];
+    let is_held_off = match ending.how {
+        How::Mark => record::is_valid_value(key, codec, header, ending.now),
+        How::Postpone => record::revision_of(key, codec, header).is_some(),
+        How::Store | How::Release => false,
     };
     if is_held_off {
         // The entry is changed in place, so that it keeps its own time to live.
         let mut put = |position: usize, bytes: [u8; 8]| {
-            change.cmd("SETRANGE").arg(target.key.as_str()).arg(position).arg(&bytes[..]).ignore();
+            let name = key.as_str();
+            change.add(cmd("SETRANGE", |put| put.arg(name).arg(position).arg(&bytes[..])));
         };
         put(REVISION_AT, ending.revision.0.to_be_bytes());
         put(RETRY_AT, ending.retry_at.as_micros().to_be_bytes());
     }
-    let emptied = match ending.outcome {
-        Outcome::Store(_) | Outcome::Uncacheable(_) => {
+    let emptied = match ending.how {
+        How::Store | How::Mark => {
             if !is_held_off {
-                set(&mut change, target.key.as_str(), &ending.entry, ending.life);
+                change.set(key.as_str(), &ending.entry, ending.life);
             }
             &names[..]
         }
-        Outcome::Postpone(_) | Outcome::Release => held,
+        How::Postpone | How::Release => held,
     };
-    change.cmd("DEL").arg(emptied).ignore();
+    change.delete(emptied);
     change
 }
 
@@ -204,78 +239,22 @@ async fn if_held(
     target: Target<'_>,
     tokens: &[Token],
     entries: Entries,
-    change: impl Fn(&[String], &[u8]) -> Pipeline,
-) -> Answer<bool> {
-    let names = [target.key.lease_name(), target.key.hedge_name()];
-    watched(target, &names, entries, |found, header| {
-        let slots = names.iter().zip(found);
-        let held = slots.filter(|(_, value)| holds_any(value.as_deref(), tokens));
+    change: impl Fn(&[String], &[u8]) -> Transaction + Send + Sync + 'static,
+) -> Result<bool, Failure> {
+    let names = vec![target.key.lease_name(), target.key.hedge_name()];
+    let entry = (entries == Entries::Watched).then(|| target.key.as_str().to_owned());
+    let (slots, tokens) = (names.clone(), tokens.to_vec());
+    watched::run(target, Condition { names, entry }, move |found, header| {
+        let slots = slots.iter().zip(found);
+        let held = slots.filter(|(_, value)| holds_any(value.as_deref(), &tokens));
         let held: Vec<String> = held.map(|(name, _)| name.clone()).collect();
         (!held.is_empty()).then(|| change(&held, header))
     })
     .await
 }
 
-/// Runs the transaction that `change` makes of what stands under the `names` of slots and of the entry's
-/// header. If any of these changes before the transaction runs, all of it is read and made again. `false`
-/// if `change` makes none.
-async fn watched(
-    target: Target<'_>,
-    names: &[String],
-    entries: Entries,
-    change: impl Fn(&[Option<Vec<u8>>], &[u8]) -> Option<Pipeline>,
-) -> Answer<bool> {
-    let mut own = target.link.own.lock().await;
-    // The connection is taken out, and put back only when no watch is left: a caller that is dropped half
-    // way drops the connection with it.
-    let mut connection = match own.take() {
-        Some(connection) => connection,
-        None => target.dialer.dial().await?,
-    };
-    let done = loop {
-        let mut watch = redis::cmd("WATCH");
-        watch.arg(names);
-        if entries == Entries::Watched {
-            watch.arg(target.key.as_str());
-        }
-        watch.exec_async(&mut *connection).await?;
-        // What is no string is no slot, and `MGET` gives nil for it.
-        let mut look = redis::cmd("MGET");
-        let found: Vec<_> = look.arg(names).query_async(&mut *connection).await?;
-        let header: Vec<u8> = match entries {
-            Entries::Ignored => Vec::new(),
-            Entries::Watched => {
-                let mut look = redis::cmd("GETRANGE");
-                look.arg(target.key.as_str()).arg(0).arg(HEADER - 1);
-                // What is no string is no entry, and `GETRANGE` fails for it.
-                look.query_async(&mut *connection).await.unwrap_or_default()
-            }
-        };
-        let Some(change) = change(&found, &header) else {
-            redis::cmd("UNWATCH").exec_async(&mut *connection).await?;
-            break false;
-        };
-        // The reply is nil if a watched key has changed.
-        if change.query_async::<Option<Value>>(&mut *connection).await?.is_some() {
-            break true;
-        }
-    };
-    *own = Some(connection);
-    Ok(done)
-}
-
-fn delete(names: &[String]) -> Pipeline {
-    let mut change = transaction();
-    change.cmd("DEL").arg(names).ignore();
+fn delete(names: &[String]) -> Transaction {
+    let mut change = Transaction::new();
+    change.delete(names);
     change
-}
-
-fn transaction() -> Pipeline {
-    let mut pipeline = redis::pipe();
-    pipeline.atomic();
-    pipeline
-}
-
-fn set(change: &mut Pipeline, name: &str, value: &[u8], life: Duration) {
-    change.cmd("SET").arg(name).arg(value).arg("PX").arg(millis(life)).ignore();
 }

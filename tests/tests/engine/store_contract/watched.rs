@@ -3,7 +3,10 @@
 //! A gate between the store and its server holds back the transaction, and somebody else takes the
 //! lock in the meantime.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use cachefence::store::{Acquire, Acquired, Outcome, Take};
@@ -68,7 +71,7 @@ async fn hand_on(
     let mut bytes = [0; 4_096];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
         let part = &bytes[..read];
-        if part.windows(5).any(|window| window == b"MULTI") {
+        if part.windows(4).any(|window| window == b"EXEC") {
             let _ = holds.send(());
             transactions.acquire().await.unwrap().forget();
         }
@@ -207,4 +210,45 @@ async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
     gate.let_through(2); // it removes nothing, and looks again
     let acquired = timeout(SOON, pending).await.unwrap().unwrap().unwrap();
     assert!(matches!(acquired, Acquired::Held(_)), "{acquired:?}");
+}
+
+/// Whoever is not polled any more, or gone, keeps nobody from writing, and what it wanted written is written.
+#[tokio::test]
+async fn callers_that_are_left_half_way_hold_up_no_other() {
+    let server = RedisServer::without_scripts();
+    let cache = CacheFence::builder().redis(server.url()).op_timeout(SOON).build().await.unwrap();
+    let store = testing::store(&cache);
+    let keys: Vec<_> = (0..20).map(|id| key(&format!("k{id}"))).collect();
+    let mut tokens = Vec::new();
+    for key in &keys {
+        tokens.push([acquire(&store, key, None).await.unwrap()]);
+    }
+    let outcome = stored("v");
+    let mut left = Vec::new();
+    for ((key, tokens), id) in keys.iter().zip(&tokens).zip(0..) {
+        let mut call = Box::pin(store.finish(key, tokens, &outcome));
+        if id + 1 == keys.len() {
+            assert!(timeout(SOON, call).await.unwrap().unwrap());
+            continue;
+        }
+        // The server's time is known, so the call gets as far as it can.
+        assert!(poll_once(&mut call).await.is_none());
+        if id % 2 == 0 {
+            left.push(call);
+        }
+    }
+    for key in &keys {
+        let stored = async { while read(&store, key).await.is_none() {} };
+        timeout(SOON, stored).await.expect("it is stored");
+    }
+    drop(left);
+}
+
+/// The output of `future`, if it is ready when it is polled once.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
