@@ -2,16 +2,18 @@
 
 mod pump;
 mod resp;
+mod road;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+
+use self::road::Road;
 
 /// What happens to the traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub enum Fault {
     Drip(Duration),
     /// Half of each reply is passed on, and then the connection is closed.
     Truncate,
+    /// So many bytes of replies come in a second, over all connections together, which get equal shares.
+    Bandwidth(u32),
     /// `HELLO` is an unknown command, as it was before Redis 6.
     Resp2Only,
 }
@@ -48,8 +52,12 @@ pub struct Proxy {
 /// What the test and the connections share.
 #[derive(Debug)]
 struct Shared {
-    server: SocketAddr,
+    /// The port of the server to which new connections lead.
+    server: AtomicU16,
     fault: watch::Sender<Fault>,
+    /// How many of the connections, the oldest first, are silent for good.
+    silent: watch::Sender<usize>,
+    road: Road,
     /// Replies that are still to be lost.
     to_lose: AtomicU64,
     /// Replies that are still to be sent twice.
@@ -67,8 +75,10 @@ impl Proxy {
     #[must_use = "the proxy ends when it is dropped"]
     pub fn start(port: u16) -> Self {
         let shared = Arc::new(Shared {
-            server: SocketAddr::from(([127, 0, 0, 1], port)),
+            server: AtomicU16::new(port),
             fault: watch::Sender::default(),
+            silent: watch::Sender::default(),
+            road: Road::default(),
             to_lose: AtomicU64::new(0),
             to_repeat: AtomicU64::new(0),
             accepted: Mutex::default(),
@@ -103,6 +113,19 @@ impl Proxy {
     /// Has `fault` happen from now on, on connections that exist as well.
     pub fn set(&self, fault: Fault) {
         self.shared.fault.send_replace(fault);
+    }
+
+    /// Has new connections lead to the server that listens on `port`, as a name does after a failover. Those that exist
+    /// stay where they are.
+    pub fn lead_to(&self, port: u16) {
+        self.shared.server.store(port, Ordering::SeqCst);
+    }
+
+    /// Swallows from now on what comes on the connections that exist, as a router does that has forgotten them: neither
+    /// end is told. New connections are passed on.
+    pub fn silence_existing(&self) {
+        let accepted = lock(&self.shared.accepted);
+        self.shared.silent.send_replace(accepted.len());
     }
 
     /// Loses the next `count` replies: whoever waits for one gets the next one's.
@@ -152,8 +175,11 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn note_connection(&self) {
-        lock(&self.accepted).push(Instant::now());
+    /// The number of a connection that has just been accepted: how many there were before.
+    fn note_connection(&self) -> usize {
+        let mut accepted = lock(&self.accepted);
+        accepted.push(Instant::now());
+        accepted.len() - 1
     }
 
     fn note_command(&self, name: String) {

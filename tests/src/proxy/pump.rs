@@ -1,7 +1,11 @@
 //! The pump: carries the bytes of one connection through the proxy, both ways.
 
+use std::future::pending;
 use std::io;
+use std::net::Ipv4Addr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,13 +24,25 @@ type Client = Arc<Mutex<OwnedWriteHalf>>;
 
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
-        shared.note_connection();
+        let number = shared.note_connection();
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            // An end that is gone closes the other one.
-            let _ = serve(client, &shared).await;
+            let mut served = pin!(serve(client, &shared));
+            tokio::select! {
+                biased;
+                // Both ends stay open, and what they send is not read.
+                () = is_silent(&shared, number) => pending().await,
+                // An end that is gone closes the other one.
+                _ = &mut served => {}
+            }
         });
     }
+}
+
+/// Waits until the connection of this number is to be silent.
+async fn is_silent(shared: &Shared, number: usize) {
+    let mut silent = shared.silent.subscribe();
+    let _ = silent.wait_for(|silent| number < *silent).await;
 }
 
 async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
@@ -35,7 +51,8 @@ async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
     if *fault.borrow_and_update() == Fault::Reset {
         return reset(&client);
     }
-    let server = TcpStream::connect(shared.server).await?;
+    let port = shared.server.load(Ordering::SeqCst);
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     server.set_nodelay(true)?;
     // Kept aside to be reset, whatever the two directions do.
     let (client_in, client_out) = client.into_split();
@@ -66,8 +83,7 @@ async fn commands(
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
     while from.read_buf(&mut bytes).await? > 0 {
-        while let Some(end) = resp::message(&bytes) {
-            let command: Vec<u8> = bytes.drain(..end).collect();
+        while let Some(command) = resp::take_message(&mut bytes) {
             let name = resp::name(&command);
             let refused = name == "HELLO" && *fault.borrow() == Fault::Resp2Only;
             shared.note_command(name);
@@ -93,8 +109,7 @@ async fn replies(
     let mut bytes = Vec::with_capacity(ROOM); // replies that arrive together are late together
     while from.read_buf(&mut bytes).await? > 0 {
         let arrived = Instant::now();
-        while let Some(end) = resp::message(&bytes) {
-            let reply: Vec<u8> = bytes.drain(..end).collect();
+        while let Some(reply) = resp::take_message(&mut bytes) {
             if take_one(&shared.to_lose) {
                 continue;
             }
@@ -103,7 +118,11 @@ async fn replies(
             let mut client = client.lock().await;
             match fault {
                 Fault::Delay(late) => sleep_until(arrived + late).await,
-                Fault::Truncate => return client.write_all(&reply[..end / 2]).await,
+                Fault::Truncate => return client.write_all(&reply[..reply.len() / 2]).await,
+                Fault::Bandwidth(bytes) => {
+                    shared.road.carry(&mut client, &reply, bytes).await?;
+                    continue;
+                }
                 Fault::Drip(pause) => {
                     drip(&mut client, &reply, pause).await?;
                     continue;

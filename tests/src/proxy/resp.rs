@@ -1,7 +1,15 @@
 //! Where one message of Redis's protocol ends and the next begins.
 
+use std::mem;
+
+/// Takes off the message that `bytes` begin with, if all of it is there.
+pub(super) fn take_message(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let rest = bytes.split_off(message(bytes)?);
+    Some(mem::replace(bytes, rest))
+}
+
 /// How long the message is that `bytes` begin with, in both versions of the protocol; `None` if its end is not there.
-pub(super) fn message(bytes: &[u8]) -> Option<usize> {
+fn message(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|pair| pair == b"\r\n")? + 2;
     // A length of -1 is nil, which is its line alone.
     let count = || std::str::from_utf8(&bytes[1..line - 2]).ok()?.parse::<usize>().ok();
