@@ -75,7 +75,7 @@ async fn what_can_be_read_is_served_while_nothing_can_be_written() {
 
 /// Waits until the first sync is done and what was written since has come. `WAIT` says neither: some servers count a
 /// replica whose sync is under way.
-async fn holds_what_its_primary_holds(replica: &RedisServer, primary: &RedisServer) {
+pub(crate) async fn holds_what_its_primary_holds(replica: &RedisServer, primary: &RedisServer) {
     let holds = || {
         let link = replica.cli(&["INFO", "replication"]);
         link.contains("master_link_status:up") && replica.scan_keys() == primary.scan_keys()
@@ -108,11 +108,11 @@ async fn a_replica_that_has_lost_its_primary() {
     callers.heals("MASTERDOWN").await;
 }
 
-#[tokio::test]
-async fn a_server_that_loads_its_data() {
+/// Has `server` take over what `primary` is filled with, and returns when it loads that, which takes ten seconds; whether
+/// it can be told to be quicker meanwhile.
+pub(crate) async fn begins_to_load(server: &RedisServer, primary: &RedisServer) -> bool {
     /// How many rows the server loads; below, how large each is and how long loading it takes.
     const ROWS: &str = "100000";
-    let (server, primary) = (RedisServer::start(), RedisServer::start());
     // Redis 6.2 cannot be told how often to answer while it loads: it does after each 2 MiB, so its rows are large.
     let often = ["SET", "loading-process-events-interval-bytes", "1024"];
     let often = redis::cmd("CONFIG").arg(&often).exec(&mut server.connection()).is_ok();
@@ -121,25 +121,35 @@ async fn a_server_that_loads_its_data() {
     let fill = "local row = string.rep('x', tonumber(ARGV[2])) \
                 for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'k' .. i, row) end";
     primary.cli(&["EVAL", fill, "0", ROWS, bytes]);
-    let proxy = Proxy::start(server.port());
-    let callers = Callers::patient(&proxy.url());
-    callers.call(true, 0).await;
     server.cli(&["CONFIG", "SET", "key-load-delay", micros]);
     primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     server.cli(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
-    let loading = || server.cli(&["INFO", "persistence"]).contains("\nloading:1");
-    until("it loads", loading).await;
+    until("it loads", || is_loading(server)).await;
+    often
+}
+
+fn is_loading(server: &RedisServer) -> bool {
+    server.cli(&["INFO", "persistence"]).contains("\nloading:1")
+}
+
+#[tokio::test]
+async fn a_server_that_loads_its_data() {
+    let (server, primary) = (RedisServer::start(), RedisServer::start());
+    let proxy = Proxy::start(server.port());
+    let callers = Callers::patient(&proxy.url());
+    callers.call(true, 0).await;
+    let can_be_quicker = begins_to_load(&server, &primary).await;
     callers.calls(1).await.assert_bounded("LOADING, first calls");
     let (operations, probes) = (proxy.operations(), count(&proxy, "PING"));
     while count(&proxy, "PING") < probes + 8 {
         callers.is_served("LOADING").await;
     }
-    assert!(loading(), "it still loads");
+    assert!(is_loading(&server), "it still loads");
     assert_eq!(proxy.operations(), operations, "it is left alone, although it answers");
-    if often {
+    if can_be_quicker {
         server.cli(&["CONFIG", "SET", "key-load-delay", "0"]); // Redis 6.2 takes no such command while it loads
     }
-    until("all is loaded", || !loading()).await;
+    until("all is loaded", || !is_loading(&server)).await;
     server.cli(&["REPLICAOF", "NO", "ONE"]);
     callers.heals("LOADING").await;
 }

@@ -1,0 +1,113 @@
+//! Operations whose connection is gone when they are sent: each is sent once more, and no more often. All of them can be
+//! sent twice without harm.
+
+use std::collections::BTreeMap;
+
+use cachefence::{CacheFence, Error};
+use cachefence_tests::{DEADLINE, Fault, NO_SCRIPTS, Proxy, RedisServer, until};
+
+use super::callers::TTL;
+
+/// What a caller asks of the store itself, and is given an error of.
+const OPERATIONS: [&str; 4] = ["peek", "set", "invalidate", "invalidate_many"];
+
+/// Carries one of them out.
+async fn operate(cache: &CacheFence, operation: &str) -> Result<(), Error> {
+    let entry = cache.entry::<u64>("k").ttl(TTL);
+    match operation {
+        "peek" => entry.peek().await.map(drop),
+        "set" => entry.set(&1).await,
+        "invalidate" => entry.invalidate().await,
+        "invalidate_many" => cache.invalidate_many(["k", "l"]).await,
+        other => panic!("{other} is no operation"),
+    }
+}
+
+/// A cache on the server at `url` that gives an operation a minute: none of them fails because the machine is busy.
+fn cache(url: &str) -> CacheFence {
+    CacheFence::builder().redis(url).op_timeout(DEADLINE).build_lazy().unwrap()
+}
+
+/// How often the server has run each command that belongs to an operation, and not to a connection.
+fn commands(server: &RedisServer) -> BTreeMap<String, u64> {
+    let mut commands = server.command_stats();
+    commands.retain(|name, _| {
+        !name.starts_with("client|") && !["hello", "time", "ping"].contains(&name.as_str())
+    });
+    commands
+}
+
+/// Ends the connections with `end`, and then carries out each of the operations.
+async fn all_survive(what: &str, end: impl AsyncFn(&mut RedisServer)) {
+    for args in [&[][..], &NO_SCRIPTS] {
+        for operation in OPERATIONS {
+            let mut server = RedisServer::builder().args(args.iter().copied()).start();
+            let cache = cache(&server.url());
+            operate(&cache, operation).await.unwrap();
+            end(&mut server).await;
+            let outcome = operate(&cache, operation).await;
+            assert!(outcome.is_ok(), "{operation} after {what}, {args:?}: {outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_one_after_the_connections_were_killed() {
+    // Not noticed yet when the operation is sent: nothing else runs in between.
+    all_survive("CLIENT KILL", async |server: &mut RedisServer| {
+        server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_one_after_the_server_has_closed_idle_connections() {
+    all_survive("the server's `timeout`", async |server: &mut RedisServer| {
+        server.cli(&["CONFIG", "SET", "timeout", "1"]);
+        let alone = || server.info("clients", "connected_clients") == 1;
+        until("the harness is its only client", alone).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_one_after_a_restart() {
+    all_survive("a restart", async |server: &mut RedisServer| server.restart()).await;
+}
+
+#[tokio::test]
+async fn what_is_sent_once_more_is_run_once() {
+    for args in [&[][..], &NO_SCRIPTS] {
+        for operation in OPERATIONS {
+            let server = RedisServer::builder().args(args.iter().copied()).start();
+            let cache = cache(&server.url());
+            operate(&cache, operation).await.unwrap();
+            server.reset_stats();
+            operate(&cache, operation).await.unwrap();
+            let usual = commands(&server);
+            server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            server.reset_stats();
+            operate(&cache, operation).await.unwrap();
+            assert_eq!(commands(&server), usual, "{operation}, {args:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_each_command_is_an_error() {
+    for args in [&[][..], &NO_SCRIPTS] {
+        for operation in OPERATIONS {
+            let server = RedisServer::builder().args(args.iter().copied()).start();
+            let proxy = Proxy::start(server.port());
+            let cache = cache(&proxy.url());
+            operate(&cache, operation).await.unwrap();
+            let before = proxy.commands();
+            proxy.set(Fault::Truncate);
+            operate(&cache, operation).await.unwrap_err();
+            for (command, count) in proxy.commands() {
+                let sent = count - before.get(&command).copied().unwrap_or(0);
+                assert!(sent <= 2, "{operation}, {args:?}: {command} was sent {sent} times");
+            }
+        }
+    }
+}
