@@ -1,11 +1,16 @@
 //! Connections that the server ends, refuses or cannot speak over, and data that is gone with them.
 
+use std::convert::Infallible;
+use std::future::ready;
+use std::time::Duration;
+
 use cachefence::CacheFence;
-use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer, assert_no_locks};
-use tokio::task::yield_now;
+use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer, Stop, assert_no_locks, until};
+use tokio::runtime::Builder;
+use tokio::task::{spawn, yield_now};
 use tokio::time::timeout;
 
-use super::callers::{Callers, KEYS, OP_TIMEOUT};
+use super::callers::{Callers, KEYS, OP_TIMEOUT, TTL, all};
 use super::timings::Timings;
 
 #[tokio::test]
@@ -86,6 +91,73 @@ async fn one_connection_is_made_for_all_who_come_at_once() {
         );
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
     }
+}
+
+/// Asks a cache on one runtime for all that needs a connection, and counts those that are made. The other cache holds
+/// leases.
+async fn connections_of_a_runtime(cache: &CacheFence, other: &CacheFence, proxy: &Proxy) {
+    let before = proxy.connections();
+    let made = || proxy.connections() - before;
+    for _ in 0..2 {
+        all((0..20).map(|id| async move { cache.entry::<u64>(format!("k{id}")).peek().await }))
+            .await;
+        assert_eq!(made(), 1, "reads share one");
+    }
+    for _ in 0..2 {
+        all((0..20).map(|id| cache.invalidate(format!("k{id}")))).await;
+        cache.entry("k").ttl(TTL).set(&1_u64).await.unwrap();
+        assert_eq!(made(), 2, "writes share another one");
+    }
+    for waiters in 1..=2 {
+        let stop = Stop::new();
+        let holds = other.get_or_set("held", TTL, || async {
+            stop.pass().await;
+            Ok::<_, Infallible>(1)
+        });
+        let waits = async {
+            stop.reached().await;
+            let waiter = cache.clone();
+            let load = || ready(Ok::<_, Infallible>(1));
+            let waiter = spawn(async move { waiter.get_or_set("held", TTL, load).await });
+            until("it waits to be told", || made() >= 3).await;
+            stop.go();
+            waiter.await.unwrap().unwrap()
+        };
+        let (held, waited) = tokio::join!(holds, waits);
+        assert_eq!((held.unwrap(), waited), (1, 1));
+        other.invalidate("held").await.unwrap();
+        assert_eq!(made(), 3, "{waiters}: waiters share a third");
+    }
+}
+
+#[test]
+fn a_runtime_has_three_connections() {
+    const LONG: Duration = Duration::from_secs(600);
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let builder = |url: &str| {
+        let builder = CacheFence::builder().redis(url).op_timeout(DEADLINE).wait_for_lock(LONG);
+        builder.lock_timeout(LONG).build_lazy().unwrap()
+    };
+    let (cache, other) = (builder(&proxy.url()), builder(&server.url()));
+    // The connections of a runtime go with it, so all are kept.
+    let runtimes = [(); 2].map(|()| Builder::new_current_thread().enable_all().build().unwrap());
+    for runtime in &runtimes {
+        runtime.block_on(connections_of_a_runtime(&cache, &other, &proxy));
+    }
+}
+
+#[tokio::test]
+async fn a_runtime_has_four_more_where_scripts_are_refused() {
+    let server = RedisServer::without_scripts();
+    let proxy = Proxy::start(server.port());
+    let callers = Callers::patient(&proxy.url());
+    for _ in 0..3 {
+        all((0..100).map(|id| callers.call(id % 2 == 0, id))).await;
+        all((0..100).map(|id| callers.cache.invalidate(format!("row:{id}")))).await;
+    }
+    let made = proxy.connections();
+    assert!(made <= 2 + 4, "{made} connections");
 }
 
 /// The callers that wait for the connection give up; it is made all the same, and the next caller uses it. They only

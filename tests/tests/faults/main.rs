@@ -9,6 +9,7 @@ mod credentials;
 mod failover;
 mod fleets;
 mod invalidations;
+mod lanes;
 mod lifetimes;
 mod links;
 mod lost_operations;

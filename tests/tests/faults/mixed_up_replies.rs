@@ -1,6 +1,9 @@
 //! A connection on which replies belong to other commands: what is another key's is never served (G8), and the
 //! connection is replaced.
 
+use std::io;
+use std::time::Instant;
+
 use cachefence_tests::{NO_SCRIPTS, Proxy, RedisServer};
 
 use super::callers::{Callers, KEYS, TTL, all};
@@ -93,4 +96,31 @@ async fn a_reply_that_cannot_be_one_to_what_was_asked() {
     assert!(lost.is_err(), "what a script says is no count");
     assert!(entry.peek().await.is_ok());
     assert!(proxy.connections() > connections, "the link is replaced");
+}
+
+/// To a reader it looks as if the replies had slipped, for as long as the copy is there.
+#[tokio::test]
+async fn an_entry_that_was_copied_to_another_key() {
+    const CALLS: u64 = 200;
+    // One for reads and one for writes.
+    const OF_A_LINK: u64 = 2;
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let callers = Callers::patient(&proxy.url());
+    callers.warm().await;
+    server.cli(&["COPY", "row:0", "copy"]);
+    let (began, connections, before) = (Instant::now(), proxy.connections(), callers.bodies());
+    let mut misses = 0;
+    for id in 0..CALLS {
+        let body = async || {
+            misses += 1;
+            Err::<String, _>(io::Error::other("the database is down"))
+        };
+        callers.cache.get_or_set("copy", TTL, body).await.unwrap_err();
+        callers.call(true, id % KEYS).await;
+    }
+    assert_eq!(misses, CALLS, "another key's entry is a miss");
+    assert_eq!(callers.bodies(), before, "and the others are hits");
+    let made = u64::try_from(proxy.connections() - connections).unwrap();
+    assert!(made <= (began.elapsed().as_secs() + 1) * OF_A_LINK, "{made} connections");
 }
