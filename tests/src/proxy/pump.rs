@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Fault, Shared, resp, take_one};
@@ -104,35 +104,55 @@ async fn replies(
     mut from: OwnedReadHalf,
     client: &Client,
     shared: &Shared,
+    fault: watch::Receiver<Fault>,
+) -> io::Result<()> {
+    let (queue, queued) = mpsc::unbounded_channel();
+    // They are taken in while others are delayed, so that the delay of one is not added to that of the next.
+    let arrive = async move {
+        let mut bytes = Vec::new();
+        while from.read_buf(&mut bytes).await? > 0 {
+            while let Some(reply) = resp::take_message(&mut bytes) {
+                let _ = queue.send((Instant::now(), reply));
+            }
+        }
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        Err(error) = arrive => Err(error),
+        end = leave(queued, client, shared, fault) => end,
+    }
+}
+
+/// Sends on the replies that have arrived.
+async fn leave(
+    mut queued: mpsc::UnboundedReceiver<(Instant, Vec<u8>)>,
+    client: &Client,
+    shared: &Shared,
     mut fault: watch::Receiver<Fault>,
 ) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(ROOM); // replies that arrive together are late together
-    while from.read_buf(&mut bytes).await? > 0 {
-        let arrived = Instant::now();
-        while let Some(reply) = resp::take_message(&mut bytes) {
-            if take_one(&shared.to_lose) {
+    while let Some((arrived, reply)) = queued.recv().await {
+        if take_one(&shared.to_lose) {
+            continue;
+        }
+        passes(&mut fault).await;
+        let fault = *fault.borrow();
+        let mut client = client.lock().await;
+        match fault {
+            Fault::Delay(late) => sleep_until(arrived + late).await,
+            Fault::Truncate => return client.write_all(&reply[..reply.len() / 2]).await,
+            Fault::Bandwidth(bytes) => {
+                shared.road.carry(&mut client, &reply, bytes).await?;
                 continue;
             }
-            passes(&mut fault).await;
-            let fault = *fault.borrow();
-            let mut client = client.lock().await;
-            match fault {
-                Fault::Delay(late) => sleep_until(arrived + late).await,
-                Fault::Truncate => return client.write_all(&reply[..reply.len() / 2]).await,
-                Fault::Bandwidth(bytes) => {
-                    shared.road.carry(&mut client, &reply, bytes).await?;
-                    continue;
-                }
-                Fault::Drip(pause) => {
-                    drip(&mut client, &reply, pause).await?;
-                    continue;
-                }
-                _ => {}
+            Fault::Drip(pause) => {
+                drip(&mut client, &reply, pause).await?;
+                continue;
             }
+            _ => {}
+        }
+        client.write_all(&reply).await?;
+        if take_one(&shared.to_repeat) {
             client.write_all(&reply).await?;
-            if take_one(&shared.to_repeat) {
-                client.write_all(&reply).await?;
-            }
         }
     }
     Ok(())

@@ -44,14 +44,16 @@ impl Pair {
     /// All that is cached is served from the cache.
     async fn all_are_hits(&self) {
         let before = self.callers.bodies();
-        self.callers.calls(1).await;
+        println!("failover, hits: {}", self.callers.calls(1).await);
         assert_eq!(self.callers.bodies(), before, "what is cached is served from the cache");
     }
 
     /// Tries until `taken`, with hits meanwhile.
     async fn is_taken(&self, what: &str, taken: impl AsyncFn() -> bool) {
+        let began = Instant::now();
         for _ in 0..MOST_TRIES {
             if taken().await {
+                println!("failover: {what} is taken {:.0?} after it", began.elapsed());
                 return;
             }
             self.all_are_hits().await;

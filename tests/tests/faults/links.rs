@@ -5,7 +5,7 @@ use std::thread;
 
 use cachefence::CacheFence;
 use cachefence::store::Health;
-use cachefence_tests::{NO_SCRIPTS, Proxy, RedisServer};
+use cachefence_tests::{Fault, NO_SCRIPTS, Proxy, RedisServer};
 use tokio::runtime::{Builder, Runtime};
 
 use super::callers::{Callers, KEYS, OP_TIMEOUT};
@@ -102,6 +102,29 @@ fn four_runtimes_are_healed_by_one_of_them() {
     assert_eq!(at_once(&runtimes, Own::calls), [0; 4], "all have hits");
 }
 
+/// Those of the others were made while nothing came back, and stay silent. No other runtime has to probe.
+#[test]
+fn four_runtimes_after_a_black_hole() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let cache = cache(&proxy.url());
+    let runtimes = Own::four(&cache);
+    at_once(&runtimes, Own::calls);
+    proxy.set(Fault::BlackHole);
+    for _ in 0..2 {
+        at_once(&runtimes, Own::calls);
+    }
+    assert_eq!(cache.status().health, Health::Down);
+    proxy.silence_existing();
+    proxy.set(Fault::None);
+    let first = &runtimes[0];
+    first.runtime.block_on(first.callers.heals("one of four runtimes"));
+    let bodies = at_once(&runtimes, Own::calls);
+    assert_eq!(bodies[0], 0, "the one that has probed has hits");
+    assert!(bodies.iter().all(|bodies| *bodies <= TIMEOUTS), "{bodies:?}");
+    assert_eq!(at_once(&runtimes, Own::calls), [0; 4], "all have hits");
+}
+
 /// As a NAT does that forgets the flows of a machine: what is asked on those goes nowhere, and new ones are let through.
 #[tokio::test]
 async fn all_connections_of_a_process() {
@@ -114,8 +137,9 @@ async fn all_connections_of_a_process() {
         let mut waves = 0;
         for _ in 0..20 {
             let before = callers.bodies();
-            callers.calls(1).await;
+            let timings = callers.calls(1).await;
             waves += u64::from(callers.bodies() > before);
+            println!("a NAT that forgets: {timings}, {} bodies", callers.bodies() - before);
         }
         assert!((1..=TIMEOUTS).contains(&waves), "{waves} waves of callers without a hit");
     }

@@ -2,6 +2,7 @@
 //! sent twice without harm.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use cachefence::{CacheFence, Error};
 use cachefence_tests::{DEADLINE, Fault, NO_SCRIPTS, Proxy, RedisServer, until};
@@ -89,6 +90,31 @@ async fn what_is_sent_once_more_is_run_once() {
             server.reset_stats();
             operate(&cache, operation).await.unwrap();
             assert_eq!(commands(&server), usual, "{operation}, {args:?}");
+        }
+    }
+}
+
+/// Before the call, or while its body runs: its lease and its store are sent once more as well.
+#[tokio::test]
+async fn a_load_whose_connections_are_killed_is_stored() {
+    for args in [&[][..], &NO_SCRIPTS] {
+        for in_the_body in [false, true] {
+            let server = RedisServer::builder().args(args.iter().copied()).start();
+            let cache = cache(&server.url());
+            operate(&cache, "set").await.unwrap();
+            let kill = || server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            if !in_the_body {
+                kill();
+            }
+            let body = async || {
+                if in_the_body {
+                    kill();
+                }
+                Ok::<_, Infallible>(2)
+            };
+            assert_eq!(cache.get_or_set("cold", TTL, body).await.unwrap(), 2);
+            let stored = cache.entry::<u64>("cold").peek().await.unwrap();
+            assert_eq!(stored, Some(2), "killed in the body: {in_the_body}, {args:?}");
         }
     }
 }

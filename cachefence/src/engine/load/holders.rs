@@ -153,7 +153,7 @@ mod tests {
         let begun = Instant::now();
         assert!(told.note(&one, begun));
         assert!(!told.note(&one, begun));
-        let earlier = Holder::new(first.token, first.remaining - SECOND);
+        let earlier = Holder::new(first.token, first.remaining.saturating_sub(SECOND));
         assert!(!told.note(&Held::new(Some(earlier), None), begun), "as after a slow request");
         assert!(!told.note(&one, begun), "and after a quick one");
         assert!(told.note(&one, begun + SECOND), "it is renewed");

@@ -36,7 +36,7 @@ pub(super) fn in_script(text: &str) -> RedisError {
 }
 
 /// The error for which a server has discarded a transaction, if `error` tells of one.
-pub(super) fn of_transaction(error: RedisError) -> RedisError {
+pub(super) fn of_transaction(error: &RedisError) -> RedisError {
     let reason = match error.kind() {
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
             error.detail().and_then(|detail| detail.strip_prefix(ABORTED))

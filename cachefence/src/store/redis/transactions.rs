@@ -140,7 +140,7 @@ async fn acquire(
                 let (name, found) = (names[wanted].clone(), found[wanted].clone());
                 let when = Condition { names: vec![name.clone()], entry: None };
                 let change = move |now: &[Option<Vec<u8>>], _: &[u8]| {
-                    (*now == [found.clone()]).then(|| delete(&[name.clone()]))
+                    (*now == [found.clone()]).then(|| delete(std::slice::from_ref(&name)))
                 };
                 watched::run(target, when, change).await?;
             }
