@@ -10,8 +10,8 @@
 //! and not the server. While the breaker is open, no call waits for the server over that lane. One task of the
 //! process at a time probes the server after a pause ([`Probes`]), and an answer closes the breakers of all
 //! runtimes. The pause is short where a failure costs nothing, because the server's machine refuses at
-//! once, and grows where nothing comes back at all. So a server that is restarted is found again a
-//! moment after it listens.
+//! once, and grows where nothing comes back at all: from none, since it may be the connections alone that
+//! are silent. So a server that is restarted is found again a moment after it listens.
 //!
 //! Not every failure counts. An operation that was asked before the breaker closed may fail after that,
 //! but says nothing of the server that has just answered. A connection that is lost fails all
@@ -169,7 +169,11 @@ impl Probes {
         schedule.is_outage = true;
         schedule.outages += 1;
         schedule.pause = LONG;
-        schedule.put_off(at_once, drawn);
+        // After silence the first probe is due now: the connections may be all that is silent, because a NAT has
+        // forgotten them, and a new one shows that within a round trip.
+        if at_once {
+            schedule.put_off(at_once, drawn);
+        }
         Some(schedule.outages)
     }
 
@@ -193,6 +197,9 @@ impl Probes {
         schedule.under_way = None;
         match outcome {
             Probe::Answered => {
+                // The next outage may begin at once, where answers come too late for an operation.
+                schedule.pause = LONG;
+                schedule.put_off(false, drawn);
                 let was_outage = std::mem::take(&mut schedule.is_outage);
                 return was_outage.then_some(schedule.outages);
             }
@@ -333,9 +340,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_probes_at_a_time_and_after_a_pause() {
-        let breaker = opened(IN_VAIN);
+        let breaker = opened(REFUSED);
         assert!(!is_due(&breaker, LONGEST_PROBE));
-        advance(LONG).await;
+        advance(SHORT).await;
         assert!(is_due(&breaker, LONGEST_PROBE));
         assert!(!is_due(&breaker, LONGEST_PROBE), "somebody does");
         assert!(probed(&breaker, Probe::Answered, 0.0).is_some());
@@ -346,12 +353,34 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_probed_less_and_less() {
         let breaker = opened(IN_VAIN);
+        assert!(is_due(&breaker, LONGEST_PROBE), "it may be the connections alone that are silent");
+        assert!(probed(&breaker, Probe::Failed { at_once: false }, 0.0).is_none());
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             advance(Duration::from_millis(seconds * 1_000 - 1)).await;
             assert!(!is_due(&breaker, LONGEST_PROBE), "{seconds} s");
             advance(Duration::from_millis(1)).await;
             assert!(is_due(&breaker, LONGEST_PROBE), "{seconds} s");
             assert!(probed(&breaker, Probe::Failed { at_once: false }, 0.0).is_none());
+        }
+    }
+
+    /// As where answers come, but later than an operation may take.
+    #[tokio::test(start_paused = true)]
+    async fn silence_after_an_answer_is_not_probed_at_once() {
+        let breaker = opened(IN_VAIN);
+        for _ in 0..3 {
+            probed(&breaker, Probe::Failed { at_once: false }, 0.0);
+        }
+        advance(LONGEST).await;
+        for _ in 0..10 {
+            assert!(is_due(&breaker, LONGEST_PROBE));
+            assert!(probed(&breaker, Probe::Answered, 0.0).is_some());
+            for _ in 0..MOST_FAILURES {
+                fails(&breaker, IN_VAIN);
+            }
+            advance(LONG - Duration::from_millis(1)).await;
+            assert!(!is_due(&breaker, LONGEST_PROBE));
+            advance(Duration::from_millis(1)).await;
         }
     }
 
@@ -378,9 +407,9 @@ mod tests {
     async fn up_to_half_of_a_pause_is_taken_off() {
         let breaker = breaker();
         for _ in 0..MOST_FAILURES {
-            breaker.failed(Instant::now(), IN_VAIN, 1.0);
+            breaker.failed(Instant::now(), REFUSED, 1.0);
         }
-        advance(LONG / 2).await;
+        advance(SHORT / 2).await;
         assert!(is_due(&breaker, LONGEST_PROBE));
     }
 }
