@@ -16,9 +16,6 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Fault, Shared, resp, take_one};
 
-/// How many bytes are read at once.
-const ROOM: usize = 64 * 1024;
-
 /// The way back to the client, on which the proxy itself may answer.
 type Client = Arc<Mutex<OwnedWriteHalf>>;
 

@@ -90,7 +90,7 @@ fn outcome(mut replies: Vec<RedisResult<Value>>, count: usize) -> RedisResult<Op
             return Err(unusable());
         }
     }
-    match executed.map_err(refusal::of_transaction)?.extract_error()? {
+    match executed.map_err(|error| refusal::of_transaction(&error))?.extract_error()? {
         Value::Nil => Ok(None),
         Value::Array(replies) if replies.len() == count => Ok(Some(replies)),
         _ => Err(unusable()),

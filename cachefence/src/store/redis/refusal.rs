@@ -115,13 +115,13 @@ mod tests {
     fn a_transaction_is_refused_for_what_its_command_is_refused() {
         let aborted = of("EXECABORT", "Transaction discarded because of: READONLY no writes");
         assert_eq!(
-            code_and_detail(&of_transaction(aborted)),
+            code_and_detail(&of_transaction(&aborted)),
             (Some("READONLY"), Some("no writes"))
         );
         for (code, message) in
             [("EXECABORT", "for nothing"), ("OOM", "Transaction discarded because of: X y")]
         {
-            let error = of_transaction(of(code, message));
+            let error = of_transaction(&of(code, message));
             assert_eq!(code_and_detail(&error), (Some(code), Some(message)));
         }
     }
