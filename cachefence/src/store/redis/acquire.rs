@@ -1,10 +1,10 @@
 //! Acquiring a slot on Redis, and being woken where others hold it.
 //!
 //! An acquire whose caller waits goes over the tracking connection, on which the server tells when what the
-//! script has read changes. Any other acquire goes over the shared connection, and so does the first one of
+//! script has read changes. Any other acquire goes over the lane of writes, and so does the first one of
 //! a caller as long as there is no tracking connection, because most callers never have to wait. A tracking
 //! connection that fails says nothing about the server. It is given half of the time, and the engine then
-//! asks over the shared connection.
+//! asks over the lane of writes. One on which the script is refused is as good as before.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl RedisStore {
         is_usable && (!watch.is_new() || link.tracking.is_taken())
     }
 
-    /// Asks for a slot over the shared connection.
+    /// Asks for a slot over the lane of writes.
     async fn acquire_once(
         &self,
         key: &Key,
