@@ -192,7 +192,8 @@ use foreign::{
 };
 use refusals::{
     a_full_server_says_so, a_replica_says_so, a_server_that_cannot_save_says_so,
-    a_server_that_forbids_a_command_says_so, a_server_without_replicas_says_so,
+    a_server_that_forbids_a_command_says_so, a_server_that_forbids_a_look_says_so,
+    a_server_without_replicas_says_so,
 };
 
 on_each!(redis, redis_without_scripts, redis_with_scripts_forbidden => [
@@ -210,4 +211,5 @@ on_each!(redis, redis_without_scripts, redis_with_scripts_forbidden => [
     a_server_without_replicas_says_so,
     a_server_that_cannot_save_says_so,
     a_server_that_forbids_a_command_says_so,
+    a_server_that_forbids_a_look_says_so,
 ]);

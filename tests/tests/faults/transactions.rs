@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cachefence::CacheFence;
-use cachefence::store::Health;
-use cachefence_tests::{Fault, Proxy, RedisServer, until};
+use cachefence::store::{Acquire, Health, Outcome};
+use cachefence::{CacheFence, testing};
+use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer, until};
 
 use super::callers::{TTL, all};
 
@@ -59,4 +59,23 @@ async fn a_hundred_cold_keys_are_stored_and_hits_go_on() {
     assert_eq!(proxy.connections() - before, MOST_CONNECTIONS);
     assert_eq!(cache.stats().troubles.outage, 0);
     assert_eq!(cache.status().health, Health::Up);
+}
+
+#[tokio::test]
+async fn a_refused_transaction_costs_no_connection() {
+    let server = RedisServer::without_scripts();
+    let proxy = Proxy::start(server.port());
+    let cache = CacheFence::builder().redis(proxy.url()).op_timeout(DEADLINE).build().await;
+    let (store, key, token) =
+        (testing::store(&cache.unwrap()), testing::key("k"), testing::token());
+    store.acquire(&key, &Acquire::new(token, TTL)).await.unwrap();
+    assert!(store.renew(&key, token, TTL).await.unwrap());
+    let before = proxy.connections();
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    for _ in 0..3 {
+        assert!(store.finish(&key, &[token], &Outcome::Release).await.is_err());
+    }
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert!(store.finish(&key, &[token], &Outcome::Release).await.unwrap());
+    assert_eq!(proxy.connections(), before);
 }

@@ -149,3 +149,20 @@ pub(super) async fn a_server_that_cannot_save_says_so(fixture: Fixture) {
 pub(super) async fn a_server_that_forbids_a_command_says_so(fixture: Fixture) {
     is_told_and_leaves_nothing_half_written(fixture, "NOPERM").await;
 }
+
+/// Whoever may not look at an entry does not write over it.
+pub(super) async fn a_server_that_forbids_a_look_says_so(fixture: Fixture) {
+    let Fixture { store, server } = fixture;
+    let [free, held] = ["free", "held"].map(key);
+    let seen = put(&store, &held, value("v")).await;
+    let token = acquire(&store, &held, seen).await.unwrap();
+    let before = contents(&server);
+    server.cli(&["ACL", "SETUSER", "default", "-getrange"]);
+    for step in [Step::Mark, Step::Postpone] {
+        let refused = step.take(&store, &free, &held, token).await;
+        let error = refused.expect_err("it is refused").to_string();
+        assert!(error.contains("NOPERM"), "{step:?}: {error}");
+        assert_eq!(contents(&server), before, "{step:?}");
+    }
+    assert!(Step::Store.take(&store, &free, &held, token).await.unwrap(), "no look is needed");
+}
