@@ -58,6 +58,8 @@ struct Shared {
     /// How many of the connections, the oldest first, are silent for good.
     silent: watch::Sender<usize>,
     road: Road,
+    /// The command that is the last one of its connection.
+    last: Mutex<Option<&'static str>>,
     /// Replies that are still to be lost.
     to_lose: AtomicU64,
     /// Replies that are still to be sent twice.
@@ -79,6 +81,7 @@ impl Proxy {
             fault: watch::Sender::default(),
             silent: watch::Sender::default(),
             road: Road::default(),
+            last: Mutex::default(),
             to_lose: AtomicU64::new(0),
             to_repeat: AtomicU64::new(0),
             accepted: Mutex::default(),
@@ -138,6 +141,12 @@ impl Proxy {
         self.shared.to_repeat.fetch_add(count, Ordering::SeqCst);
     }
 
+    /// Ends the connection of the next command of this name, in upper case, when it has been carried out: its reply is
+    /// lost.
+    pub fn lose_connection_at(&self, command: &'static str) {
+        *lock(&self.shared.last) = Some(command);
+    }
+
     /// When each connection was accepted.
     pub fn accepted(&self) -> Vec<Instant> {
         lock(&self.shared.accepted).clone()
@@ -180,6 +189,11 @@ impl Shared {
         let mut accepted = lock(&self.accepted);
         accepted.push(Instant::now());
         accepted.len() - 1
+    }
+
+    /// Whether the command of this name, which has just come, is the last one of its connection.
+    fn is_last(&self, name: &str) -> bool {
+        lock(&self.last).take_if(|last| *last == name).is_some()
     }
 
     fn note_command(&self, name: String) {

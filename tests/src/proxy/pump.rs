@@ -5,7 +5,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -55,9 +55,11 @@ async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
     let (client_in, client_out) = client.into_split();
     let (server_in, server_out) = server.into_split();
     let client_out = Arc::new(Mutex::new(client_out));
+    // Whether the next reply is lost with this connection.
+    let is_last = AtomicBool::new(false);
     tokio::select! {
-        end = commands(client_in, server_out, &client_out, shared, fault.clone()) => end,
-        end = replies(server_in, &client_out, shared, fault.clone()) => end,
+        end = commands(client_in, server_out, &client_out, shared, fault.clone(), &is_last) => end,
+        end = replies(server_in, &client_out, shared, fault.clone(), &is_last) => end,
         () = until(&mut fault, |fault| fault == Fault::Reset) => {
             reset(client_out.lock().await.as_ref())
         }
@@ -77,12 +79,14 @@ async fn commands(
     client: &Client,
     shared: &Shared,
     mut fault: watch::Receiver<Fault>,
+    is_last: &AtomicBool,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
     while from.read_buf(&mut bytes).await? > 0 {
         while let Some(command) = resp::take_message(&mut bytes) {
             let name = resp::name(&command);
             let refused = name == "HELLO" && *fault.borrow() == Fault::Resp2Only;
+            is_last.fetch_or(shared.is_last(&name), Ordering::SeqCst);
             shared.note_command(name);
             if refused {
                 let reply = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n";
@@ -102,6 +106,7 @@ async fn replies(
     client: &Client,
     shared: &Shared,
     fault: watch::Receiver<Fault>,
+    is_last: &AtomicBool,
 ) -> io::Result<()> {
     let (queue, queued) = mpsc::unbounded_channel();
     // They are taken in while others are delayed, so that the delay of one is not added to that of the next.
@@ -116,7 +121,7 @@ async fn replies(
     };
     tokio::select! {
         Err(error) = arrive => Err(error),
-        end = leave(queued, client, shared, fault) => end,
+        end = leave(queued, client, shared, fault, is_last) => end,
     }
 }
 
@@ -126,8 +131,12 @@ async fn leave(
     client: &Client,
     shared: &Shared,
     mut fault: watch::Receiver<Fault>,
+    is_last: &AtomicBool,
 ) -> io::Result<()> {
     while let Some((arrived, reply)) = queued.recv().await {
+        if is_last.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         if take_one(&shared.to_lose) {
             continue;
         }
