@@ -169,7 +169,8 @@ async fn a_connection_that_takes_longer_than_an_operation_may() {
     let builder = CacheFence::builder().redis(proxy.url()).op_timeout(OP_TIMEOUT);
     let cache = builder.build_lazy().unwrap();
     let entry = cache.entry::<u64>("k");
-    proxy.set(Fault::Delay(OP_TIMEOUT * 3 / 2));
+    // Long enough that the first read of the connection is late, and so short that the next one behind it is not.
+    proxy.set(Fault::Delay(OP_TIMEOUT * 5 / 4));
     for _ in 0..2 {
         assert!(entry.peek().await.is_err(), "it is not answered in time");
     }
