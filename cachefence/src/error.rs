@@ -194,8 +194,8 @@ impl StoreError {
     /// The error of an operation that was lost with its connection, soon enough to be sent once more: the server
     /// may have closed an idle connection, or be a new one. Nobody knows whether the operation took effect.
     ///
-    /// `set` is then sent once more by the engine, with another token and within the store's
-    /// [`call_budget`](crate::store::Traits::call_budget). Where a read or an invalidation is worth a second try, the
+    /// A request for a lease, and a `set`, is then sent once more by the engine, with another token and within the
+    /// store's [`call_budget`](crate::store::Traits::call_budget). Where a read or an invalidation is worth a second try, the
     /// store makes it, before it returns this error. Elsewhere the error is like any other.
     pub fn lost(message: impl Into<Arc<str>>) -> Self {
         Self { kind: StoreErrorKind::Lost, ..Self::new(message) }

@@ -94,11 +94,6 @@ impl Held {
         Self { lease, hedge }
     }
 
-    /// Whether `token` is in one of the slots.
-    pub(crate) fn is_held_by(&self, token: Token) -> bool {
-        [self.lease, self.hedge].into_iter().flatten().any(|holder| holder.token == token)
-    }
-
     /// How long it takes at the most until one of the slots is free, unless its holder renews it.
     pub fn remaining(&self) -> Duration {
         let remaining = [self.lease, self.hedge].map(|slot| slot.map(|holder| holder.remaining));

@@ -35,7 +35,7 @@ use crate::engine::flight::Turn;
 use crate::engine::landing::{Encoded, Joiner, Landing, Leader, Origin};
 use crate::engine::parts::Engine;
 use crate::engine::ticket::Ticket;
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::observe::{BypassReason, LoadSpan, Operation, RequestResult};
 use crate::race::{First, race};
 use crate::store::{Acquired, Held, Kind, Snapshot, Take, Watch};
@@ -194,7 +194,7 @@ async fn obtain(
     let mut waiting = None;
     let mut told = Told::default();
     let mut backoff = Backoff::new();
-    let mut is_woken = false;
+    let (mut is_woken, mut was_lost) = (false, false);
     let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
     let mut watch = (waits && may_ask_again && take != Take::Force).then(Watch::default);
     loop {
@@ -230,6 +230,12 @@ async fn obtain(
                 // A watch needs a connection of its own, which may be what failed. The lease is asked
                 // for once more, without a watch.
                 (may_ask_again, watch) = (false, None);
+                continue;
+            }
+            // The request was lost with its connection, and there is another connection by now. The next request has
+            // another token; the first token is given up, and released in case it was taken.
+            Err(error) if error.kind() == StoreErrorKind::Lost && !was_lost => {
+                was_lost = true;
                 continue;
             }
             Err(error) => {
