@@ -15,7 +15,7 @@ use crate::observe::{Observe, Observers};
 use crate::options::Policy;
 use crate::setters::policy_setters;
 #[cfg(feature = "redis")]
-use crate::store::redis::RedisStore;
+use crate::store::redis::{Redis, RedisStore};
 use crate::store::{MemoryStore, Store, timed};
 
 /// The options of a cache.
@@ -65,17 +65,16 @@ impl CacheFence {
         Self::assemble(engine, Policy::default(), String::new())
     }
 
-    /// Connects to the Redis server at `url`, with every option at its default.
-    ///
-    /// `redis://[user:password@]host[:port][/db]` or `unix:///path/to/socket`.
+    /// Connects to a Redis server, with every option at its default. The server is the text of its URL,
+    /// `redis://[user:password@]host[:port][/db]` for instance, or a [`Redis`].
     ///
     /// # Errors
     ///
     /// [`Error::Option`] for a URL that cannot be used, [`Error::Store`] for a server that cannot be
     /// reached or refuses: at once, and saying what is wrong with it.
     #[cfg(feature = "redis")]
-    pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
-        Self::builder().redis(url).build().await
+    pub async fn connect(redis: impl Into<Redis>) -> Result<Self, Error> {
+        Self::builder().redis(redis).build().await
     }
 
     /// Begins a cache with options.
@@ -87,7 +86,7 @@ impl CacheFence {
 /// The store that was chosen.
 enum Choice {
     #[cfg(feature = "redis")]
-    Redis(String),
+    Redis(Redis),
     Given(Arc<dyn Store>),
 }
 
@@ -106,12 +105,12 @@ impl Builder {
         }
     }
 
-    /// Keeps entries in the Redis server at `url`: `redis://[user:password@]host[:port][/db]` or
-    /// `unix:///path/to/socket`. The server is Redis 6.2 or later, or another that speaks its
-    /// protocol. TLS (`rediss://`), Redis Cluster and Sentinel are not supported yet.
+    /// Keeps entries in a Redis server: the text of its URL, `redis://[user:password@]host[:port][/db]` for instance,
+    /// or a [`Redis`], which also says how TLS is spoken and who logs in. The server is Redis 6.2 or later, or another
+    /// that speaks its protocol. Redis Cluster and Sentinel are not supported yet.
     #[cfg(feature = "redis")]
-    pub fn redis(mut self, url: impl AsRef<str>) -> Self {
-        self.store = Some(Choice::Redis(url.as_ref().to_owned()));
+    pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
+        self.store = Some(Choice::Redis(redis.into()));
         self
     }
 
@@ -270,10 +269,10 @@ impl Builder {
         let observers = Arc::new(Observers::new(self.name, self.observers));
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
-            Some(Choice::Redis(url)) => {
+            Some(Choice::Redis(redis)) => {
                 let observers = Arc::clone(&observers);
                 Arc::new(RedisStore::open(
-                    &url,
+                    redis,
                     &self.prefix,
                     self.op_timeout,
                     self.codec.id(),

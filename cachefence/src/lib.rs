@@ -87,6 +87,10 @@ pub use self::inspected::Inspected;
 pub use self::key::{Key, KeyPart, MAX_WHOLE_KEY_BYTES, PartWriter};
 pub use self::lifetime::Negative;
 pub use self::observe::{Event, Observe, Stats};
+#[cfg(feature = "tls")]
+pub use self::store::redis::Tls;
+#[cfg(feature = "redis")]
+pub use self::store::redis::{Credentials, Redis};
 pub use self::store::{MemoryStore, Store};
 pub use cachefence_macros::{KeyPart, cachefence};
 

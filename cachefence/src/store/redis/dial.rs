@@ -1,40 +1,79 @@
 //! Dialing: how a connection to a server is made.
+//!
+//! An attempt asks for credentials, resolves the name, connects, speaks TLS, logs in and selects the database, all
+//! within one limit. Each of these steps says in its own words how it failed. None shows a secret.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ProtocolVersion, PushInfo, RedisResult,
+    AsyncConnectionConfig, ConnectionAddr, ErrorKind, ProtocolVersion, PushInfo,
+    RedisConnectionInfo, RedisError,
 };
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
-use super::failure::Failure;
-use crate::time::in_time;
+use super::credentials::Provider;
+use super::failure::{Failure, FailureKind};
+use super::stream::{Received, Socket, Stream};
+use super::tls::Connector;
+use super::words::{hold, words};
+use crate::error::StoreError;
+use crate::time::in_time_from;
 
 /// How many commands may queue for a connection before callers wait for their turn.
 const PIPELINE: usize = 1_024;
 
 /// Makes connections to one server, each within a time limit of its own.
 pub(super) struct Dialer {
-    client: Client,
-    limit: Duration,
+    pub(super) address: ConnectionAddr,
+    /// The user, the password, the database and the protocol that the URL names.
+    pub(super) login: RedisConnectionInfo,
+    pub(super) credentials: Option<Provider>,
+    pub(super) tls: Option<Connector>,
+    pub(super) limit: Duration,
 }
 
-/// A connection that was made. Clones share it.
+/// A connection that was made. Clones share it, and it ends with the last of them.
 #[derive(Clone)]
-pub(super) struct Dialed(MultiplexedConnection);
+pub(super) struct Dialed {
+    connection: MultiplexedConnection,
+    driver: Arc<Driver>,
+}
+
+/// The task that moves a connection's bytes. It ends when this is dropped, because on its own it would wait for ever
+/// for replies that the other end of a half-open connection will not send.
+struct Driver {
+    task: AbortHandle,
+    received: Arc<Received>,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A step of an attempt.
+#[derive(Clone, Copy)]
+enum Step {
+    Credentials,
+    Connect,
+    Tls,
+    Login,
+}
 
 impl Dialer {
-    /// A dialer of `client`'s server; an attempt may take `limit`.
-    pub(super) fn new(client: Client, limit: Duration) -> Self {
-        Self { client, limit }
-    }
-
     pub(super) fn address(&self) -> &ConnectionAddr {
-        self.client.get_connection_info().addr()
+        &self.address
     }
 
     /// How long an attempt may take.
@@ -44,7 +83,7 @@ impl Dialer {
 
     /// Makes a connection for commands.
     pub(super) async fn dial(&self) -> Result<Dialed, Failure> {
-        self.within_limit(self.client.get_multiplexed_async_connection_with_config(&config())).await
+        self.attempt(|login| login, config()).await
     }
 
     /// Makes a connection that speaks RESP3, on which the server can tell of changes; `push` takes that in.
@@ -52,30 +91,163 @@ impl Dialer {
         &self,
         push: impl Fn(&PushInfo) + Send + Sync + 'static,
     ) -> Result<Dialed, Failure> {
-        let info = self.client.get_connection_info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = info.set_redis_settings(settings.set_skip_set_lib_name());
         let push = move |info: PushInfo| {
             push(&info);
             Ok::<(), ()>(())
         };
-        let connection = async {
-            let client = Client::open(info)?;
-            let config = config().set_push_sender(push);
-            client.get_multiplexed_async_connection_with_config(&config).await
+        let resp3 = |login: RedisConnectionInfo| {
+            login.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name()
         };
-        self.within_limit(connection).await
+        self.attempt(resp3, config().set_push_sender(push)).await
     }
 
-    async fn within_limit(
+    async fn attempt(
         &self,
-        connection: impl Future<Output = RedisResult<MultiplexedConnection>>,
+        adapt: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo,
+        config: AsyncConnectionConfig,
     ) -> Result<Dialed, Failure> {
-        match in_time(self.limit, pin!(connection)).await {
-            Some(Ok(connection)) => Ok(Dialed(connection)),
-            Some(Err(error)) => Err(Failure::classify(self.address(), error)),
-            None => Err(Failure::timeout(self.address(), self.limit)),
+        let runtime = Handle::try_current().map_err(|_| {
+            StoreError::new("Redis is used outside a tokio runtime; call from inside one")
+        })?;
+        let begun = Instant::now();
+        let login = adapt(self.in_time(begun, Step::Credentials, self.login()).await?);
+        let socket = async {
+            Socket::connect(&self.address)
+                .await
+                .map_err(|error| Failure::classify(&self.address, error.into()))
+        };
+        let socket = self.in_time(begun, Step::Connect, socket).await?;
+        let received = socket.received();
+        let stream = self.encrypted(begun, socket).await?;
+        let made = async {
+            MultiplexedConnection::new_with_config(&login, stream, config)
+                .await
+                .map_err(|error| self.refused(error, &login, &received))
+        };
+        let (connection, driver) = self.in_time(begun, Step::Login, made).await?;
+        let task = runtime.spawn(driver).abort_handle();
+        Ok(Dialed { connection, driver: Arc::new(Driver { task, received }) })
+    }
+
+    /// Who logs in, with what.
+    async fn login(&self) -> Result<RedisConnectionInfo, Failure> {
+        let login = self.login.clone();
+        let Some(provider) = &self.credentials else { return Ok(login) };
+        match provider.ask().await {
+            Ok(credentials) => {
+                Ok(login.set_username(credentials.user).set_password(credentials.password))
+            }
+            Err(error) => Err(self.failed(
+                FailureKind::Failed,
+                &format!(
+                    "was not asked, because the closure in `Redis::credentials` failed: {error}"
+                ),
+            )),
         }
+    }
+
+    async fn encrypted(&self, begun: Instant, socket: Socket) -> Result<Stream, Failure> {
+        let Some(tls) = &self.tls else { return Ok(Stream::Plain(socket)) };
+        let connected = async {
+            let failed = |why: String| self.failed(FailureKind::BadConnection, &why);
+            tls.connect(socket).await.map_err(failed)
+        };
+        self.in_time(begun, Step::Tls, connected).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        begun: Instant,
+        step: Step,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        if let Some(done) = in_time_from(begun, self.limit, pin!(work)).await {
+            return done;
+        }
+        let limit = self.limit;
+        let kind = Failure::timeout(&self.address, limit).kind;
+        Err(self.failed(
+            kind,
+            &match step {
+                Step::Credentials => format!(
+                    "was not asked, because the closure in `Redis::credentials` took longer than {limit:?}"
+                ),
+                Step::Connect => format!(
+                    "cannot be reached within {limit:?}: is the address right, and does a firewall let it through?"
+                ),
+                Step::Tls => format!(
+                    "did not answer the TLS handshake within {limit:?}: if this is not its TLS port, write \
+                     `redis://`"
+                ),
+                Step::Login => format!("did not answer the login within {limit:?}"),
+            },
+        ))
+    }
+
+    /// Why the server did not accept `login`. The server's words are shown where they hold no secret.
+    fn refused(
+        &self,
+        error: RedisError,
+        login: &RedisConnectionInfo,
+        received: &Received,
+    ) -> Failure {
+        let secrets = [login.username(), login.password()].map(Option::unwrap_or_default);
+        let said = words(&error, &secrets);
+        let quoted = said.map(|words| format!(" ({words})")).unwrap_or_default();
+        let selects = error.to_string().contains("refused to switch database");
+        let is_login = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+            || error.kind() == ErrorKind::AuthenticationFailed;
+        let told = if let Some(why) = self.wire_trouble(&error, received) {
+            Some(why)
+        } else if is_login {
+            let what = match self.credentials {
+                Some(_) => "what the closure in `Redis::credentials` returns",
+                None => "user and password in the URL",
+            };
+            Some(format!("refused the credentials{quoted}; check {what}"))
+        } else if selects {
+            Some(format!("refused database {} of the URL{quoted}", login.db()))
+        } else if error.code().is_some_and(|code| hold(code, &secrets)) {
+            Some(
+                "refused the login, in words that are not shown because they hold the secret"
+                    .to_owned(),
+            )
+        } else if let (Some(code), Some(words)) = (error.code(), said) {
+            Some(format!("answered the login with {code} ({words})"))
+        } else {
+            None
+        };
+        let mut failure = Failure::classify(&self.address, error);
+        if let Some(told) = told {
+            failure = self.failed(failure.kind, &told);
+        }
+        failure
+    }
+
+    /// What the bytes say of a connection that ended during the login, or made no sense.
+    fn wire_trouble(&self, error: &RedisError, received: &Received) -> Option<String> {
+        /// The type of a TLS record that holds an alert.
+        const ALERT: u8 = 21;
+        let ended = error.kind() == ErrorKind::Io;
+        if let Some(tls) = &self.tls {
+            let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+            return cause
+                .and_then(|cause| tls.explain(cause))
+                .or_else(|| ended.then(|| tls.demands()));
+        }
+        if received.first() == Some(ALERT) {
+            return Some(
+                "speaks TLS at this port: write `rediss://`, or give its plain port".to_owned(),
+            );
+        }
+        let silent = ended && received.first().is_none();
+        silent.then(|| {
+            "ended the connection before it answered: if this is its TLS port, write `rediss://`".to_owned()
+        })
+    }
+
+    fn failed(&self, kind: FailureKind, why: &str) -> Failure {
+        Failure { kind, error: StoreError::new(format!("Redis at {} {why}", self.address)) }
     }
 }
 
@@ -83,21 +255,20 @@ impl Deref for Dialed {
     type Target = MultiplexedConnection;
 
     fn deref(&self) -> &MultiplexedConnection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Dialed {
     fn deref_mut(&mut self) -> &mut MultiplexedConnection {
-        &mut self.0
+        &mut self.connection
     }
 }
 
 impl Dialed {
-    /// How many bytes have arrived on this connection.
-    #[allow(clippy::unused_self)]
+    /// How many bytes have arrived on this connection, those of its login and of TLS included.
     pub(super) fn received(&self) -> u64 {
-        0
+        self.driver.received.bytes()
     }
 }
 

@@ -6,9 +6,11 @@
 //! `tracking`.
 
 mod acquire;
+mod address;
 mod batch;
 mod breaker;
 mod clock;
+mod credentials;
 mod dial;
 mod failure;
 mod lane;
@@ -16,6 +18,7 @@ mod large;
 mod link;
 mod multi;
 mod on_drop;
+mod options;
 mod pool;
 mod protocol;
 mod read;
@@ -23,25 +26,32 @@ pub(crate) mod record;
 mod refusal;
 mod scripts;
 mod server;
+mod stream;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 mod tracking;
 mod transactions;
 mod watched;
+mod words;
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{Client, RedisResult};
+use redis::RedisResult;
 use tokio::time::Instant;
 
-use self::dial::Dialer;
+pub use self::credentials::Credentials;
 use self::failure::{Answer, FailureKind};
 use self::lane::LaneKind;
 use self::link::Link;
+pub use self::options::Redis;
 use self::protocol::{Ending, How, Protocol, Target};
 use self::record::Record;
 use self::server::Server;
+#[cfg(feature = "tls")]
+pub use self::tls::Tls;
 use super::{
     Acquire, Acquired, Kind, NewValue, Outcome, Revision, Snapshot, Status, Store, StoreFuture,
     StoreResult, Timestamp, Token, Traits,
@@ -66,32 +76,16 @@ pub(crate) struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store at `url` of keys that begin with `prefix`, each of whose operations may take `op_timeout`; does no
+    /// A store on `redis` of keys that begin with `prefix`, each of whose operations may take `op_timeout`; does no
     /// I/O.
     pub(crate) fn open(
-        url: &str,
+        redis: Redis,
         prefix: &str,
         op_timeout: Duration,
         codec: CodecId,
         observers: Arc<Observers>,
     ) -> Result<Self, InvalidOption> {
-        let scheme = url.split("://").next().unwrap_or_default().to_ascii_lowercase();
-        if matches!(scheme.as_str(), "rediss" | "valkeys") {
-            return Err(InvalidOption::new(
-                "redis",
-                "asks for TLS (`rediss://`), which is not supported yet; until it is, put a TLS proxy such as \
-                 stunnel beside the service and give its `redis://` address",
-            ));
-        }
-        let client = Client::open(url).map_err(|_| {
-            // The client's own error may quote the URL, and with it the password.
-            InvalidOption::new(
-                "redis",
-                "is not a usable URL: it must be `redis://[user:password@]host[:port][/db]` or \
-                 `unix:///path/to/socket`",
-            )
-        })?;
-        let dialer = Dialer::new(client, op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT));
+        let dialer = redis.dialer(op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT))?;
         let server = Arc::new(Server::new(dialer, prefix, op_timeout, observers));
         Ok(Self { server, codec })
     }
