@@ -29,6 +29,7 @@ mod server;
 mod staged;
 mod stats;
 mod stop;
+mod tls;
 mod twins;
 mod wait;
 
@@ -43,5 +44,6 @@ pub use proxy::{Fault, Proxy};
 pub use server::RedisServer;
 pub use staged::{Network, Op, Phase, Staged};
 pub use stop::Stop;
+pub use tls::{Authority, Identity, TlsServer};
 pub use twins::{Bodies, assert_twins, ran};
 pub use wait::{DEADLINE, settle, until};

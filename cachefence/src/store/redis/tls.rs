@@ -283,6 +283,10 @@ fn untrusted(why: &CertificateError, name: &str) -> String {
         CertificateError::UnknownIssuer => format!(
             "is signed by an unknown issuer (for `{name}`): trust that authority with `Tls::ca_pem`"
         ),
+        CertificateError::BadSignature => format!(
+            "is signed by an unknown issuer, which has the name of a trusted one and another key (for `{name}`): \
+             trust that authority with `Tls::ca_pem`"
+        ),
         CertificateError::Expired => format!("has expired (for `{name}`): renew it"),
         CertificateError::ExpiredContext { time, not_after } => {
             let days = time.as_secs().saturating_sub(not_after.as_secs()) / DAY;

@@ -1,0 +1,135 @@
+//! Certificates made for a test, and a server that speaks TLS with them.
+
+use std::fs;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+use tempfile::TempDir;
+
+use crate::{RedisServer, RedisServerBuilder, port};
+
+/// An authority that signs certificates, for this test alone.
+#[derive(Debug)]
+pub struct Authority {
+    /// Its own certificate.
+    pub pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its private key.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+}
+
+impl Authority {
+    /// A new authority.
+    ///
+    /// # Panics
+    ///
+    /// When no certificate can be made.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, "the authority of a test");
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate for these names and addresses.
+    ///
+    /// # Panics
+    ///
+    /// When no certificate can be made for them.
+    #[must_use]
+    pub fn sign(&self, names: &[&str]) -> Identity {
+        self.sign_params(Self::params(names))
+    }
+
+    /// A certificate that has expired in 2021.
+    ///
+    /// # Panics
+    ///
+    /// As [`sign`](Self::sign).
+    #[must_use]
+    pub fn sign_expired(&self, names: &[&str]) -> Identity {
+        let mut params = Self::params(names);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.sign_params(params)
+    }
+
+    fn params(names: &[&str]) -> CertificateParams {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        CertificateParams::new(names).expect("names for a certificate")
+    }
+
+    fn sign_params(&self, params: CertificateParams) -> Identity {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A server that speaks TLS on a port of its own, and plain on that of the harness.
+#[derive(Debug)]
+pub struct TlsServer {
+    /// The server, with its plain port.
+    pub server: RedisServer,
+    /// The port for TLS, on 127.0.0.1.
+    pub port: u16,
+    _files: TempDir,
+}
+
+impl TlsServer {
+    /// Starts a server that shows `identity`. With `clients`, it demands a certificate of that authority.
+    ///
+    /// # Panics
+    ///
+    /// As [`RedisServerBuilder::start`].
+    pub fn start(
+        builder: RedisServerBuilder,
+        identity: &Identity,
+        clients: Option<&Authority>,
+    ) -> Self {
+        let files = tempfile::Builder::new().prefix("cachefence-tls-").tempdir();
+        let files = files.expect("a temporary directory");
+        let write = |name: &str, pem: &str| {
+            let path = files.path().join(name);
+            fs::write(&path, pem).expect("a file");
+            path.to_str().expect("a path in UTF-8").to_owned()
+        };
+        let port = port::free();
+        let mut builder = builder
+            .args(["--tls-port", &port.to_string()])
+            .args(["--tls-cert-file", &write("server.pem", &identity.certificate)])
+            .args(["--tls-key-file", &write("server.key", &identity.key)]);
+        builder = match clients {
+            Some(authority) => builder
+                .args(["--tls-ca-cert-file", &write("clients.pem", &authority.pem)])
+                .args(["--tls-auth-clients", "yes"]),
+            None => builder.args(["--tls-auth-clients", "no"]),
+        };
+        Self { server: builder.start(), port, _files: files }
+    }
+
+    /// The URL of the TLS port.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.port)
+    }
+}
