@@ -87,15 +87,6 @@ fn a_cache_with_bad_options_is_not_built() {
     }
 }
 
-#[test]
-fn a_url_that_asks_for_tls_is_refused_as_that() {
-    for url in ["rediss://:hunter2@cache.example:6380/0", "REDISS://cache.example"] {
-        let error = CacheFence::builder().redis(url).build_lazy().unwrap_err().to_string();
-        assert!(error.contains("`rediss://`") && error.contains("not supported yet"), "{error}");
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-}
-
 #[tokio::test]
 async fn a_node_of_a_cluster_is_refused_as_that() {
     let server = RedisServer::builder().args(["--cluster-enabled", "yes"]).start();
