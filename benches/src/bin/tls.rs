@@ -33,8 +33,8 @@ async fn main() {
                 times[1].push(tls);
                 ratios.push(tls / plain);
             }
-            let [plain, tls] = times.map(median);
-            println!("| {bytes} B | {tasks} | {plain:.1} | {tls:.1} | {:.2} |", median(ratios));
+            let [plain, tls] = times.map(|times| median(&times));
+            println!("| {bytes} B | {tasks} | {plain:.1} | {tls:.1} | {:.2} |", median(&ratios));
         }
     }
 }
