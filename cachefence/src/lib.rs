@@ -25,7 +25,10 @@
 //! - [`macro@cachefence`] is the attribute, with every option.
 //! - [`CacheFence`] is a cache; [`CacheFence::get_or_set`] does the same without the attribute.
 //! - [`Builder`] has a cache's options.
-#![cfg_attr(feature = "redis", doc = "- [`Redis`] is the server that a cache lives on: its address, TLS, who logs in.")]
+#![cfg_attr(
+    feature = "redis",
+    doc = "- [`Redis`] is the server that a cache lives on: its address, TLS, who logs in."
+)]
 //! - [`Entry`] is one key of one cache: read it without loading it, set it, invalidate it.
 //! - [`CacheFence::scope`], [`CacheFence::disabled`] and [`force_refresh`] are for tests, and for calls by hand.
 //! - [`CacheFence::stats`] has what a cache did in numbers; [`Observe`] and [`Event`] tell it as it happens.
