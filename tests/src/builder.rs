@@ -1,6 +1,6 @@
 //! The options with which a server is started.
 
-use crate::{RedisServer, must_not_be_logged};
+use crate::{FakeClock, RedisServer, must_not_be_logged};
 
 /// Has a server refuse scripts, as some hosts do: `RedisServer::builder().args(NO_SCRIPTS)`.
 pub const NO_SCRIPTS: [&str; 6] =
@@ -12,6 +12,7 @@ pub const NO_SCRIPTS: [&str; 6] =
 pub struct RedisServerBuilder {
     pub(crate) args: Vec<String>,
     pub(crate) password: Option<String>,
+    pub(crate) faketime: bool,
 }
 
 impl RedisServerBuilder {
@@ -35,6 +36,13 @@ impl RedisServerBuilder {
         must_not_be_logged(&password);
         self.password = Some(password);
         self
+    }
+
+    /// Has the server go by a wall clock that [`RedisServer::set_clock`] sets. `None` where libfaketime is missing; a
+    /// line then says that the test is left out.
+    pub fn faketime(mut self) -> Option<Self> {
+        self.faketime = FakeClock::is_available();
+        self.faketime.then_some(self)
     }
 
     /// Starts the server and returns when it accepts connections.

@@ -17,6 +17,7 @@
 mod builder;
 mod caches;
 mod crowd;
+mod faketime;
 pub mod fleet;
 mod guard;
 mod keys;
@@ -36,6 +37,7 @@ mod wait;
 pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
 pub use crowd::Crowd;
+pub use faketime::FakeClock;
 pub use keys::{assert_no_locks, namespace};
 pub use loads::{Loads, Running};
 pub use log::{Line, Log, must_not_be_logged};

@@ -1,12 +1,13 @@
 //! A `redis-server` of the test's own.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, Value};
 use tempfile::TempDir;
@@ -14,13 +15,16 @@ use tempfile::TempDir;
 use crate::builder::{NO_SCRIPTS, RedisServerBuilder};
 use crate::guard::GuardedChild;
 use crate::log::watch;
-use crate::{port, stats};
+use crate::{FakeClock, port, stats};
 
 /// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long the harness waits for an answer to a command of its own, say from a server that a test has paused.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The variable that names the binary of every server, and the binary where it is not set.
+const BINARY: (&str, &str) = ("CACHEFENCE_REDIS_SERVER", "redis-server");
 
 /// How many ports are tried, each of which another process may have taken in the meantime.
 const PORTS_TRIED: usize = 20;
@@ -35,6 +39,8 @@ pub struct RedisServer {
     process: Option<GuardedChild>,
     dir: TempDir,
     port: u16,
+    /// The server's wall clock, if the test sets it.
+    clock: Option<FakeClock>,
     options: RedisServerBuilder,
 }
 
@@ -76,11 +82,13 @@ impl RedisServer {
             .prefix("cachefence-redis-")
             .tempdir()
             .expect("a temporary directory");
+        let clock = options.faketime.then(|| FakeClock::new(dir.path().join("clock")));
+        let clock = clock.flatten();
         for _ in 0..PORTS_TRIED {
             let port = port::free();
-            match launch(dir.path(), port, &options) {
+            match launch(dir.path(), port, clock.as_ref(), &options) {
                 Ok(process) => {
-                    return Self { process: Some(process), dir, port, options };
+                    return Self { process: Some(process), dir, port, clock, options };
                 }
                 Err(Failure::PortTaken) => {}
                 Err(Failure::Other(reason)) => panic!("{reason}"),
@@ -246,6 +254,35 @@ impl RedisServer {
         self.process().resume().expect("the server can go on");
     }
 
+    /// Sets the server's wall clock, `ahead` seconds of the true one, and returns when `TIME` shows it. The clock stays
+    /// so through [`restart`](Self::restart).
+    ///
+    /// # Panics
+    ///
+    /// When the server was not started with [`faketime`](RedisServerBuilder::faketime), or does not heed it.
+    #[track_caller]
+    pub fn set_clock(&self, ahead: i64) {
+        let clock = self.clock.as_ref().expect("a server with `faketime`");
+        clock.set(ahead);
+        let begun = Instant::now();
+        loop {
+            // Whole seconds are compared, so a second passes for the one before.
+            let off = self.clock_ahead() - ahead;
+            if (-1..=1).contains(&off) {
+                return;
+            }
+            assert!(begun.elapsed() < ANSWER_DEADLINE, "the server's clock is {off} s off");
+        }
+    }
+
+    /// By how many seconds the server's clock is ahead of the true one.
+    fn clock_ahead(&self) -> i64 {
+        let time = redis::cmd("TIME").query::<(i64, i64)>(&mut self.connection());
+        let (theirs, _) = time.unwrap_or_else(|error| panic!("TIME: {error}"));
+        let ours = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+        theirs - i64::try_from(ours.as_secs()).expect("a time that fits")
+    }
+
     /// Kills the process with SIGKILL and returns when it is gone. Killing it twice does nothing.
     pub fn kill(&mut self) {
         self.process = None;
@@ -258,7 +295,7 @@ impl RedisServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        match launch(self.dir.path(), self.port, &self.options) {
+        match launch(self.dir.path(), self.port, self.clock.as_ref(), &self.options) {
             Ok(process) => self.process = Some(process),
             Err(Failure::PortTaken) => {
                 panic!("port {} was taken while the server was down", self.port)
@@ -274,9 +311,17 @@ impl RedisServer {
 }
 
 /// Starts the process and waits until it says that it accepts connections.
-fn launch(dir: &Path, port: u16, options: &RedisServerBuilder) -> Result<GuardedChild, Failure> {
-    let mut command = Command::new("redis-server");
+fn launch(
+    dir: &Path,
+    port: u16,
+    clock: Option<&FakeClock>,
+    options: &RedisServerBuilder,
+) -> Result<GuardedChild, Failure> {
+    let (variable, default) = BINARY;
+    let binary = env::var_os(variable).unwrap_or_else(|| default.into());
+    let mut command = Command::new(&binary);
     command
+        .envs(clock.map(FakeClock::env).unwrap_or_default())
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
         .args(["--pidfile", "redis.pid"]); // `tests/run` looks for these
@@ -286,7 +331,10 @@ fn launch(dir: &Path, port: u16, options: &RedisServerBuilder) -> Result<Guarded
     command.args(&options.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
 
     let mut process = GuardedChild::spawn(&mut command, dir).map_err(|error| {
-        Failure::Other(format!("redis-server: {error}; `tests/run` installs it"))
+        Failure::Other(format!(
+            "{}: {error}; `tests/run` installs {default}, unless {variable} names another binary",
+            binary.display()
+        ))
     })?;
     let stdout = process.child().stdout.take().expect("stdout is a pipe");
     await_ready(stdout).map(|()| process)

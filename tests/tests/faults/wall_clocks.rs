@@ -1,58 +1,42 @@
 //! What a worker takes for the time of day has no effect (G10).
 
-use std::fs;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cachefence_tests::fleet::{Fleet, Options};
-use cachefence_tests::{DEADLINE, RedisServer};
+use cachefence_tests::{DEADLINE, FakeClock, RedisServer};
+use tempfile::TempDir;
 
 const HOUR: i64 = 3_600;
 const TTL: Duration = Duration::from_secs(600);
 const KEYS: u64 = 25;
 
-/// The library that sets a process's clock; a line says so where it is missing.
-fn library() -> Option<PathBuf> {
-    let places = ["/usr/lib", "/usr/local/lib", "/lib"].map(fs::read_dir);
-    let dirs = places.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
-    let found = dirs
-        .map(|dir| dir.join("faketime/libfaketime.so.1"))
-        .chain([PathBuf::from("/usr/lib/faketime/libfaketime.so.1")])
-        .find(|path| path.exists());
-    if found.is_none() {
-        println!("NOT RUN: libfaketime is missing; `tests/setup` installs it where there is apt");
-    }
-    found
-}
-
 /// Clocks that are set by files.
 struct Clocks {
-    library: PathBuf,
-    dir: tempfile::TempDir,
+    clocks: BTreeMap<&'static str, FakeClock>,
+    /// Holds the files.
+    _dir: TempDir,
 }
 
 impl Clocks {
-    fn new() -> Option<Self> {
-        Some(Self { library: library()?, dir: tempfile::tempdir().expect("a directory") })
+    /// These, each so many seconds ahead of the true one.
+    fn new<const N: usize>(ahead: [(&'static str, i64); N]) -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut clocks = BTreeMap::new();
+        for (name, seconds) in ahead {
+            let clock = FakeClock::new(dir.path().join(name))?;
+            clock.set(seconds);
+            clocks.insert(name, clock);
+        }
+        Some(Self { clocks, _dir: dir })
     }
 
-    /// Sets the clock of that name, `ahead` seconds of the true one.
     fn set(&self, name: &str, ahead: i64) {
-        fs::write(self.dir.path().join(name), format!("{ahead:+}")).expect("a file");
+        self.clocks[name].set(ahead);
     }
 
-    /// The environment of a process that goes by the clock of that name. Its monotonic clock stays the true one.
     fn env(&self, name: &str) -> Vec<(String, String)> {
-        let file = self.dir.path().join(name);
-        [
-            ("LD_PRELOAD", self.library.display().to_string()),
-            ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
-            ("FAKETIME_NO_CACHE", "1".to_owned()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-            ("DONT_FAKE_MONOTONIC", "1".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+        self.clocks[name].env()
     }
 }
 
@@ -79,7 +63,8 @@ fn calls(fleet: &mut Fleet, workers: &[u64], ttl: Duration) -> u64 {
 
 #[test]
 fn workers_an_hour_apart_share_their_entries() {
-    let Some(clocks) = Clocks::new() else { return };
+    let ahead = [("behind", -HOUR), ("right", 0), ("ahead", HOUR)];
+    let Some(clocks) = Clocks::new(ahead) else { return };
     let server = RedisServer::start();
     let options = Options {
         url: server.url(),
@@ -88,11 +73,7 @@ fn workers_an_hour_apart_share_their_entries() {
         ..Options::default()
     };
     let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), "wrong clocks");
-    let ahead = [("behind", -HOUR), ("right", 0), ("ahead", HOUR)];
-    let workers = ahead.map(|(name, seconds)| {
-        clocks.set(name, seconds);
-        fleet.spawn_with(1, &options, &clocks.env(name))
-    });
+    let workers = ahead.map(|(name, _)| fleet.spawn_with(1, &options, &clocks.env(name)));
     fleet.connected();
     assert_eq!(workers.map(|worker| hours_ahead(&mut fleet, worker)), [-1, 0, 1], "they are set");
 
@@ -115,7 +96,8 @@ fn workers_an_hour_apart_share_their_entries() {
 
 #[test]
 fn an_entry_ends_at_its_time_for_workers_an_hour_apart() {
-    let Some(clocks) = Clocks::new() else { return };
+    let ahead = [("behind", -HOUR), ("ahead", HOUR)];
+    let Some(clocks) = Clocks::new(ahead) else { return };
     let server = RedisServer::start();
     let options = Options {
         url: server.url(),
@@ -127,10 +109,7 @@ fn an_entry_ends_at_its_time_for_workers_an_hour_apart() {
         ..Options::default()
     };
     let mut fleet = Fleet::new(env!("CARGO_BIN_EXE_worker"), "wrong clocks");
-    let workers = [("behind", -HOUR), ("ahead", HOUR)].map(|(name, seconds)| {
-        clocks.set(name, seconds);
-        fleet.spawn_with(1, &options, &clocks.env(name))
-    });
+    let workers = ahead.map(|(name, _)| fleet.spawn_with(1, &options, &clocks.env(name)));
     fleet.connected();
     let ttl = Duration::from_millis(1_500);
     for [first, second] in [workers, [workers[1], workers[0]]] {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cachefence_tests::{RedisServer, assert_no_locks, namespace};
 
@@ -185,4 +185,24 @@ fn keys_and_locks_are_found() {
         catch_unwind(AssertUnwindSafe(|| assert_no_locks(&server))).expect_err("a lock is left");
     let message = panic.downcast_ref::<String>().expect("a formatted message");
     assert!(message.contains(&second), "{message}");
+}
+
+#[test]
+fn a_servers_clock_is_set() {
+    let Some(builder) = RedisServer::builder().faketime() else { return };
+    let mut server = builder.start();
+    let time = |server: &RedisServer| {
+        let time = server.cli(&["TIME"]);
+        time.lines().next().and_then(|seconds| seconds.parse::<i64>().ok()).expect("seconds")
+    };
+    let began = (time(&server), Instant::now());
+    server.cli(&["SET", "k", "v", "EX", "1800"]);
+    server.set_clock(-3_600);
+    assert_eq!(server.cli(&["GET", "k"]), "v");
+    server.set_clock(3_600);
+    assert_eq!(server.cli(&["GET", "k"]), "", "it has expired");
+    server.restart();
+    let passed = time(&server) - began.0;
+    let really = i64::try_from(began.1.elapsed().as_secs()).unwrap();
+    assert!((0..=2).contains(&(passed - 3_600 - really)), "{passed} s later");
 }
