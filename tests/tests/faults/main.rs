@@ -18,6 +18,7 @@ mod one_timeout;
 mod outages;
 mod refusals;
 mod secrets;
+mod server_clocks;
 mod starved_loads;
 mod timings;
 mod tls;
