@@ -1,5 +1,6 @@
 //! The options with which a server is started.
 
+use crate::acl::{PASSWORD, RULES, RULES_WITHOUT_SCRIPTS, USER};
 use crate::{FakeClock, RedisServer, must_not_be_logged};
 
 /// Has a server refuse scripts, as some hosts do: `RedisServer::builder().args(NO_SCRIPTS)`.
@@ -13,6 +14,7 @@ pub struct RedisServerBuilder {
     pub(crate) args: Vec<String>,
     pub(crate) password: Option<String>,
     pub(crate) faketime: bool,
+    rules: Option<String>,
 }
 
 impl RedisServerBuilder {
@@ -28,14 +30,28 @@ impl RedisServerBuilder {
         self
     }
 
-    /// Sets the password of the default user; [`RedisServer::url`] and the harness itself then use it.
-    ///
-    /// The password goes into the URL unescaped: keep it to letters and digits.
+    /// Sets the password of the default user, as whom the harness itself logs in.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         let password = password.into();
         must_not_be_logged(&password);
         self.password = Some(password);
         self
+    }
+
+    /// Gives the user of [`RedisServer::url`] these rules in place of [`RULES`] and the right to all keys.
+    pub fn rules(mut self, rules: impl Into<String>) -> Self {
+        self.rules = Some(rules.into());
+        self
+    }
+
+    /// The command line that makes the user of [`RedisServer::url`].
+    pub(crate) fn user(&self) -> Vec<String> {
+        let refuses_scripts =
+            self.args.windows(NO_SCRIPTS.len() / 2).any(|args| args == &NO_SCRIPTS[..3]);
+        let rules = if refuses_scripts { RULES_WITHOUT_SCRIPTS } else { RULES };
+        let rules = self.rules.clone().unwrap_or_else(|| format!("~* {rules}"));
+        let login = ["--user", USER, "on", &format!(">{}", *PASSWORD)].map(str::to_owned);
+        login.into_iter().chain(rules.split(' ').map(str::to_owned)).collect()
     }
 
     /// Has the server go by a wall clock that [`RedisServer::set_clock`] sets. `None` where libfaketime is missing; a

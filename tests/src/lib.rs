@@ -14,6 +14,7 @@
 //! faults of another. Everything here blocks, on loopback and for well under a millisecond, and panics with a
 //! sentence when it cannot do its job: a harness has no error to hand on.
 
+mod acl;
 mod builder;
 mod caches;
 mod crowd;
@@ -34,6 +35,7 @@ mod tls;
 mod twins;
 mod wait;
 
+pub use acl::{RULES, RULES_WITHOUT_SCRIPTS, USER};
 pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
 pub use crowd::Crowd;

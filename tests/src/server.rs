@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::builder::{NO_SCRIPTS, RedisServerBuilder};
 use crate::guard::GuardedChild;
 use crate::log::watch;
-use crate::{FakeClock, port, stats};
+use crate::{FakeClock, acl, port, stats};
 
 /// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
@@ -97,12 +97,10 @@ impl RedisServer {
         panic!("each of {PORTS_TRIED} free ports was taken before redis-server could bind it");
     }
 
-    /// The URL of the server, with its password if it has one.
+    /// The URL of the server, for a cache: its user may do what a cache needs, and nothing else. The harness itself
+    /// ([`cli`](Self::cli), [`connection`](Self::connection)) may do everything.
     pub fn url(&self) -> String {
-        match &self.options.password {
-            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
-            None => format!("redis://127.0.0.1:{}", self.port),
-        }
+        acl::url(&format!("127.0.0.1:{}", self.port))
     }
 
     /// The port, on 127.0.0.1. It stays the same through [`restart`](Self::restart).
@@ -142,7 +140,7 @@ impl RedisServer {
             .and_then(redis::Client::open)
             .and_then(|client| client.get_connection_with_timeout(ANSWER_DEADLINE));
         let connection =
-            connection.unwrap_or_else(|error| panic!("connecting to {}: {error}", self.url()));
+            connection.unwrap_or_else(|error| panic!("connecting to port {}: {error}", self.port));
         connection.set_read_timeout(Some(ANSWER_DEADLINE)).expect("a timeout above zero");
         connection
     }
@@ -328,6 +326,7 @@ fn launch(
     if let Some(password) = &options.password {
         command.args(["--requirepass", password]);
     }
+    command.args(options.user());
     command.args(&options.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
 
     let mut process = GuardedChild::spawn(&mut command, dir).map_err(|error| {

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use self::road::Road;
+use crate::acl;
 
 /// What happens to the traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,9 +104,9 @@ impl Proxy {
         Self { port, shared, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// The URL of the server behind it, without credentials.
+    /// The URL of the [`RedisServer`](crate::RedisServer) behind it.
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address())
+        acl::url(&self.address().to_string())
     }
 
     /// Where it listens.

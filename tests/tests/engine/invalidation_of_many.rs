@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cachefence::{CacheFence, EntryKey, Error};
-use cachefence_tests::{Op, Pair, RedisServer, Stop, settle};
+use cachefence_tests::{Op, Pair, RedisServer, Stop, USER, settle};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -190,8 +190,7 @@ async fn where_some_cannot_be_removed_the_others_are_and_the_error_says_how_many
     let cache = server.cache().await;
     let keys = ["mine:1", "theirs:2", "mine:3"];
     fill(&cache, &keys).await;
-    let acl =
-        |keys: &[&str]| server.cli(&[&["ACL", "SETUSER", "default", "resetkeys"], keys].concat());
+    let acl = |keys: &[&str]| server.cli(&[&["ACL", "SETUSER", USER, "resetkeys"], keys].concat());
     acl(&["~mine:*", "~~lock:{mine:*", "~~hedge:{mine:*"]);
     let error = cache.invalidate_many(keys).await.unwrap_err().to_string();
     assert!(error.starts_with("1 of 3 entries may still be there: Redis at "), "{error}");

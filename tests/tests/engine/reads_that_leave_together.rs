@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use cachefence::CacheFence;
-use cachefence_tests::{DEADLINE, Loads, RedisServer};
+use cachefence_tests::{DEADLINE, Loads, RedisServer, USER};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -90,7 +90,7 @@ async fn one_at_a_time_is_a_command_each() {
 #[tokio::test]
 async fn where_the_command_is_refused_each_goes_by_itself() {
     let readers = Readers::new().await;
-    readers.server.cli(&["ACL", "SETUSER", "default", "-mget"]);
+    readers.server.cli(&["ACL", "SETUSER", USER, "-mget"]);
     readers.all_read(20).await;
     assert_eq!(readers.loads(), 0, "all are hits");
     let (alone, together) = readers.reads();

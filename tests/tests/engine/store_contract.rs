@@ -13,7 +13,7 @@ use cachefence::store::{
 };
 use cachefence::testing::{self, store_contract};
 use cachefence::{MemoryStore, Store};
-use cachefence_tests::{RedisServer, assert_no_locks};
+use cachefence_tests::{RULES_WITHOUT_SCRIPTS, RedisServer, assert_no_locks};
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -33,10 +33,7 @@ async fn redis_without_scripts() -> Fixture {
 }
 
 async fn redis_with_scripts_forbidden() -> Fixture {
-    on(RedisServer::builder()
-        .args(["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-@scripting"])
-        .start())
-    .await
+    on(RedisServer::builder().rules(format!("~* {RULES_WITHOUT_SCRIPTS}")).start()).await
 }
 
 async fn on(server: RedisServer) -> Fixture {

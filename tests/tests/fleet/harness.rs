@@ -139,13 +139,17 @@ fn commands_are_counted_by_the_server() {
 }
 
 #[test]
-fn the_password_is_in_the_url() {
+fn the_url_is_that_of_a_user_who_may_do_little() {
     let server = RedisServer::builder().password("s3cretpass").start();
-    assert_eq!(server.cli(&["PING"]), "PONG");
-    let ping =
-        |url: String| redis::cmd("PING").exec(&mut redis::Client::open(url)?.get_connection()?);
-    ping(server.url()).expect("the url holds the password");
-    ping(server.url().replace(":s3cretpass@", "")).expect_err("without it there is no answer");
+    assert_eq!(server.cli(&["PING"]), "PONG", "the harness has the password");
+    let run = |url: &str, name: &str| {
+        redis::cmd(name).exec(&mut redis::Client::open(url)?.get_connection()?)
+    };
+    run(&server.url(), "PING").expect("the url holds the user and its password");
+    let refused = run(&server.url(), "FLUSHALL").expect_err("no cache does that");
+    assert_eq!(refused.code(), Some("NOPERM"));
+    let nobody = format!("redis://127.0.0.1:{}", server.port());
+    run(&nobody, "PING").expect_err("without a password there is no answer");
 }
 
 #[test]

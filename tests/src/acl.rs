@@ -1,0 +1,31 @@
+//! The user that caches log in as: it may do what `cachefence/docs/redis.md` says that a cache needs, and nothing else.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::sync::LazyLock;
+
+use crate::must_not_be_logged;
+
+/// The rules that a cache needs besides the pattern of its keys. `cachefence/docs/redis.md` states them.
+pub const RULES: &str = "+get +mget +set +del +pttl +getrange +setrange +time +ping +evalsha +script|load \
+                         +client|tracking +client|caching +info";
+
+/// As [`RULES`], where scripts are not to be run.
+pub const RULES_WITHOUT_SCRIPTS: &str = "+get +mget +set +del +pttl +getrange +setrange +time +ping +multi +exec \
+                                         +watch +unwatch +info";
+
+/// The name of the user.
+pub const USER: &str = "cachefence";
+
+/// The user's password, on all servers of this process.
+pub(crate) static PASSWORD: LazyLock<String> = LazyLock::new(|| {
+    let random = || RandomState::new().hash_one(());
+    let password = format!("{:016x}{:016x}", random(), random());
+    must_not_be_logged(&password);
+    password
+});
+
+/// The URL of a server, or of a proxy before one, at which the user logs in.
+pub(crate) fn url(address: &str) -> String {
+    format!("redis://{USER}:{}@{address}", *PASSWORD)
+}
