@@ -2,6 +2,7 @@
 //!
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
+mod acl_rules;
 mod bad_data;
 mod callers;
 mod connections;
