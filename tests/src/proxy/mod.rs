@@ -106,7 +106,7 @@ impl Proxy {
 
     /// The URL of the [`RedisServer`](crate::RedisServer) behind it.
     pub fn url(&self) -> String {
-        acl::url(&self.address().to_string())
+        acl::url(&self.address())
     }
 
     /// Where it listens.

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cachefence::observe::Stats;
+use cachefence::store::Health;
 use cachefence::{CacheFence, Entry, Inspected};
 use cachefence_tests::{DEADLINE, Loads, RULES, RULES_WITHOUT_SCRIPTS, RedisServer, Stop, until};
 use tokio::task::JoinSet;
@@ -41,7 +43,7 @@ async fn refused(rules: &str, database: u8) -> Vec<String> {
     invalidated(&ours, &theirs, &mut signs).await;
     for cache in [&ours, &theirs] {
         let (status, stats) = (cache.status(), cache.stats());
-        signs.push(format!("{status:?}"));
+        signs.push(health(status.health, [status.scripts, status.pushes, status.writes]));
         signs.push(format!("{:?} {:?}", stats.failures, stats.bypasses));
         signs.push(format!("degraded: {}", stats.troubles.degraded));
     }
@@ -138,6 +140,10 @@ async fn invalidated(ours: &CacheFence, theirs: &CacheFence, signs: &mut Vec<Str
     signs.push(format!("invalidated: {removed:?} {left:?}"));
 }
 
+fn health(health: Health, [scripts, pushes, writes]: [bool; 3]) -> String {
+    format!("{health:?}, scripts: {scripts}, pushes: {pushes}, writes: {writes}")
+}
+
 /// What is told where nothing is refused.
 fn nothing(scripts: bool) -> Vec<String> {
     let what = [
@@ -148,13 +154,9 @@ fn nothing(scripts: bool) -> Vec<String> {
         "voided: 1 loads",
         "invalidated: Ok(()) Ok(None)",
     ];
-    let status =
-        format!("Status {{ health: Up, scripts: {scripts}, pushes: {scripts}, writes: true }}");
-    let none = format!(
-        "{:?} {:?}",
-        cachefence::observe::Operations::default(),
-        cachefence::observe::Bypasses::default()
-    );
+    let status = health(Health::Up, [scripts, scripts, true]);
+    let stats = Stats::default();
+    let none = format!("{:?} {:?}", stats.failures, stats.bypasses);
     let degraded = format!("degraded: {}", u8::from(!scripts));
     let each = [status, none, degraded];
     what.map(str::to_owned).into_iter().chain(each.clone()).chain(each).collect()
