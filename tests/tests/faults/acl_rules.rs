@@ -42,10 +42,11 @@ async fn refused(rules: &str, database: u8) -> Vec<String> {
     voided(&ours, &theirs, &mut signs).await;
     invalidated(&ours, &theirs, &mut signs).await;
     for cache in [&ours, &theirs] {
-        let (status, stats) = (cache.status(), cache.stats());
+        let status = cache.status();
         signs.push(health(status.health, [status.scripts, status.pushes, status.writes]));
-        signs.push(format!("{:?} {:?}", stats.failures, stats.bypasses));
-        signs.push(format!("degraded: {}", stats.troubles.degraded));
+        let Stats { failures, bypasses, troubles, .. } = cache.stats();
+        signs.push(format!("{failures:?} {bypasses:?}"));
+        signs.push(format!("degraded: {}", troubles.degraded));
     }
     signs
 }
@@ -154,11 +155,11 @@ fn nothing(scripts: bool) -> Vec<String> {
         "voided: 1 loads",
         "invalidated: Ok(()) Ok(None)",
     ];
-    let status = health(Health::Up, [scripts, scripts, true]);
-    let stats = Stats::default();
-    let none = format!("{:?} {:?}", stats.failures, stats.bypasses);
+    let up = health(Health::Up, [scripts, scripts, true]);
+    let Stats { failures, bypasses, .. } = Stats::default();
+    let none = format!("{failures:?} {bypasses:?}");
     let degraded = format!("degraded: {}", u8::from(!scripts));
-    let each = [status, none, degraded];
+    let each = [up, none, degraded];
     what.map(str::to_owned).into_iter().chain(each.clone()).chain(each).collect()
 }
 
