@@ -270,14 +270,9 @@ impl Builder {
         let store: Arc<dyn Store> = match self.store {
             #[cfg(feature = "redis")]
             Some(Choice::Redis(redis)) => {
+                let (codec, prefix) = (self.codec.id(), self.prefix.clone());
                 let observers = Arc::clone(&observers);
-                Arc::new(RedisStore::open(
-                    redis,
-                    &self.prefix,
-                    self.op_timeout,
-                    self.codec.id(),
-                    observers,
-                )?)
+                Arc::new(RedisStore::open(redis, prefix, self.op_timeout, codec, observers)?)
             }
             Some(Choice::Given(store)) => store,
             None => return Err(InvalidOption::missing("store").into()),

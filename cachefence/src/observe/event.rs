@@ -99,11 +99,17 @@ pub enum Event<'a> {
         /// How many bodies ran meanwhile because it was.
         bypassed: u64,
     },
-    /// The store turned out not to do a part of what it is asked.
+    /// The store turned out not to do a part of what it is asked, or to be set up so that it will not do so.
     #[non_exhaustive]
     StoreDegraded {
-        /// What the store does not do, and what follows.
+        /// What the store does not do, what follows, and what to do about it.
         problem: &'a str,
+    },
+    /// The store does again what it had refused.
+    #[non_exhaustive]
+    StoreRestored {
+        /// What the store does.
+        what: &'a str,
     },
     /// A reply held the entry of another key. It was not served.
     #[non_exhaustive]
@@ -204,6 +210,7 @@ impl Event<'_> {
             | Self::StoreFailed { .. }
             | Self::StoreStillDown { .. }
             | Self::StoreUp { .. }
+            | Self::StoreRestored { .. }
             | Self::LeaseLost { loss: LeaseLoss::Voided, .. } => return None,
         })
     }
@@ -254,6 +261,7 @@ impl fmt::Display for Event<'_> {
                 "Redis at {server} answers again after {down_for:.1?}; {bypassed} bodies ran meanwhile"
             ),
             Self::StoreDegraded { problem } => f.write_str(problem),
+            Self::StoreRestored { what } => f.write_str(what),
             Self::StrayReply { .. } => f.write_str(
                 "a reply held the entry of another key: it was not served, and the connection is replaced; \
                  something between this process and the store mixes up replies",

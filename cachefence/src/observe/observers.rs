@@ -201,6 +201,12 @@ impl Observers {
         self.tell(&Event::StoreDegraded { problem });
     }
 
+    /// The store does again what it had refused.
+    #[cfg(feature = "redis")]
+    pub(crate) fn store_restored(&self, what: &str) {
+        self.tell(&Event::StoreRestored { what });
+    }
+
     /// A reply held another key's entry.
     #[cfg(feature = "redis")]
     pub(crate) fn stray_reply(&self, key: &Key) {

@@ -196,7 +196,8 @@ counted! {
         Outage = outage,
         /// An operation took longer than a third of `op_timeout`.
         SlowOperation = slow_operation,
-        /// The server turned out not to run scripts, not to push, or not to take writes.
+        /// The server turned out not to run scripts, not to push, not to take writes, to be far away, or to evict
+        /// leases first.
         Degraded = degraded,
         /// A reply held the entry of another key, and was not served.
         StrayReply = stray_reply,

@@ -32,17 +32,21 @@ pub struct Traits {
     pub wakes: bool,
 }
 
-/// How a store is at one moment. By default the store does all that it is asked.
+/// How a store is at one moment, as far as its own operations have shown. By default the store does all that it is
+/// asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
     /// Whether the store can be used.
     pub health: Health,
-    /// Whether the store's steps run as scripts; without scripts each step takes more round trips.
+    /// Whether the store's steps run as scripts; without scripts each step takes more round trips. A Redis that has
+    /// refused them is asked once a minute whether it runs them now.
     pub scripts: bool,
-    /// Whether the store can wake waiters.
+    /// Whether the store can wake waiters; without that a waiter asks again and again. A Redis that has refused is asked
+    /// once a minute, while somebody waits, and nothing is pushed without scripts.
     pub pushes: bool,
-    /// Whether the last write was taken: a full server, or a replica, still answers reads.
+    /// Whether the last write was taken: a full server, or a replica, still answers reads. Without writes, values are
+    /// served and not stored. Every load tries to write.
     pub writes: bool,
 }
 
@@ -50,11 +54,13 @@ pub struct Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
-    /// The store does what it is asked.
+    /// The store does all that it is asked.
     Up,
-    /// The store does a part of what it is asked: it reads, but takes no writes, for example.
+    /// The store is asked, and does a part of what it is asked: one of [`scripts`](Status::scripts),
+    /// [`pushes`](Status::pushes) and [`writes`](Status::writes) is `false`. Hits are served in any case.
     Degraded,
-    /// The store has failed too often, and is not asked. Calls are served by their recomputes.
+    /// The store has failed too often, and is not asked: neither hits are served nor values stored. Calls run their
+    /// recomputes.
     Down,
 }
 

@@ -195,8 +195,10 @@ async fn obtain(
     let mut told = Told::default();
     let mut backoff = Backoff::new();
     let (mut is_woken, mut was_lost) = (false, false);
-    let mut may_ask_again = engine.store.traits().wakes && engine.store.status().pushes;
-    let mut watch = (waits && may_ask_again && take != Take::Force).then(Watch::default);
+    // A store that has refused to wake tries again by itself, so the watch is there in either case.
+    let wakes = engine.store.traits().wakes;
+    let mut may_ask_again = wakes && engine.store.status().pushes;
+    let mut watch = (waits && wakes && take != Take::Force).then(Watch::default);
     loop {
         let begun = engine.tickets.next();
         if engine.invalidations.is_pending(call.key) {

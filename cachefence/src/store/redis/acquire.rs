@@ -82,7 +82,7 @@ impl RedisStore {
     /// longer, or if an earlier acquire has shown that the caller has to wait.
     fn arms(&self, watch: &Watch) -> bool {
         let Ok(link) = self.server.links.here() else { return false };
-        let is_usable = self.server.pushes() && !link.writes.breaker.is_open();
+        let is_usable = self.server.may_push() && !link.writes.breaker.is_open();
         is_usable && (!watch.is_new() || link.tracking.is_taken())
     }
 
@@ -101,7 +101,7 @@ impl RedisStore {
 
     /// As [`acquire_once`](Self::acquire_once), over the tracking connection. `None` if there is no such
     /// connection, or not yet, or if the server refuses: then nothing was done.
-    async fn acquire_tracked(
+    pub(super) async fn acquire_tracked(
         &self,
         key: &Key,
         request: &Acquire<'_>,
@@ -112,6 +112,9 @@ impl RedisStore {
             Ok(link) => link,
             Err(error) => return Some(Err(error)),
         };
+        if !server.pushes.claim() {
+            return None;
+        }
         let mut used = None;
         let reply = async {
             let tracked = match link.tracking.connection(&server.links.dialer).await {
@@ -134,7 +137,10 @@ impl RedisStore {
         let reply = in_time(server.op_timeout / 2, pin!(reply)).await;
         let tracked = used?;
         let reply = match reply {
-            Some(Ok(Some(Tracked { reply, is_told: true }))) => return Some(Ok(reply)),
+            Some(Ok(Some(Tracked { reply, is_told: true }))) => {
+                server.pushed();
+                return Some(Ok(reply));
+            }
             // The watch of this caller is disarmed with the connection.
             Some(Ok(Some(Tracked { reply, is_told: false }))) => {
                 server.without_pushes();

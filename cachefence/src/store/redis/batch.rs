@@ -21,6 +21,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::failure::{Answer, Unanswered};
+use super::feature::Feature;
 use super::lane::Lane;
 use super::on_drop::OnDrop;
 use crate::sync::lock;
@@ -45,15 +46,14 @@ const ALONE: usize = 16;
 /// How many go by themselves after a large value or a failure, and at first.
 const APART: usize = 256;
 
-/// How many go by themselves after the server has refused `MGET`.
-const REFUSED: usize = 10_000;
-
 /// The reads over one lane, and those of them that gather.
 pub(super) struct ReadBatch {
     lane: Arc<Lane>,
     under_way: AtomicUsize,
     /// How many of the next reads are not to gather.
     apart: AtomicUsize,
+    /// `MGET`, which a server may refuse.
+    mget: Feature,
     gathering: Mutex<Option<Batch>>,
 }
 
@@ -81,7 +81,8 @@ impl ReadBatch {
     pub(super) fn new(lane: Arc<Lane>) -> Self {
         // The first reads go by themselves, until it is known how large values are.
         let apart = AtomicUsize::new(APART);
-        Self { lane, under_way: AtomicUsize::new(0), apart, gathering: Mutex::default() }
+        let (under_way, mget) = (AtomicUsize::new(0), Feature::new());
+        Self { lane, under_way, apart, mget, gathering: Mutex::default() }
     }
 
     /// Reads what is at `key`, which was asked for at `asked`. The caller bounds its wait; `limit` is for a
@@ -122,6 +123,9 @@ impl ReadBatch {
         }
         let one_less = |apart: usize| apart.checked_sub(1);
         if self.apart.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
+            return None;
+        }
+        if !self.mget.claim() {
             return None;
         }
         let mut gathering = lock(&self.gathering);
@@ -180,6 +184,7 @@ impl Batch {
         let reply = in_time(limit, pin!(reads.lane.send(&command))).await;
         let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
+                reads.mget.works();
                 if readers.len() == 1 {
                     reads.next_apart(ALONE);
                 }
@@ -200,7 +205,7 @@ impl Batch {
             }
             Some(Ok(Err(error))) => {
                 if is_refused(&error) {
-                    reads.next_apart(REFUSED);
+                    reads.mget.refuse();
                 }
                 (Reply::Refused, Reply::Refused)
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
+use super::advice;
 use super::lane::LaneKind;
 use crate::error::StoreError;
 
@@ -261,6 +262,13 @@ impl Failure {
             (ErrorKind::RESP3NotSupported, _) => {
                 (Unsupported, format!("Redis at {server} does not speak RESP3"))
             }
+            _ if let Some(words) = advice::refused_database(&error) => {
+                let message = format!(
+                    "Redis at {server} refuses the database that the URL names ({words}); give another number, or \
+                     raise `databases` in the server's configuration"
+                );
+                (BadConnection, message)
+            }
             (kind, "") => (
                 if matches!(kind, Parse | UnexpectedReturnType) { BadConnection } else { Failed },
                 format!("Redis at {server} gave an unusable reply ({})", error.category()),
@@ -275,7 +283,7 @@ impl Failure {
                     _ if is_unknown(detail) => Unsupported,
                     _ => Failed,
                 };
-                (kind, format!("Redis at {server} answered {code}"))
+                (kind, format!("Redis at {server} answered {code}{}", advice::on(code)))
             }
         };
         Self::new(kind, message)

@@ -7,12 +7,15 @@
 
 mod acquire;
 mod address;
+mod advice;
 mod batch;
 mod breaker;
+mod check;
 mod clock;
 mod credentials;
 mod dial;
 mod failure;
+mod feature;
 mod lane;
 mod large;
 mod link;
@@ -34,16 +37,14 @@ mod transactions;
 mod watched;
 mod words;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use redis::RedisResult;
-use tokio::time::Instant;
 
 pub use self::credentials::Credentials;
-use self::failure::{Answer, FailureKind};
+use self::failure::Answer;
 use self::lane::LaneKind;
 use self::link::Link;
 pub use self::options::Redis;
@@ -65,14 +66,13 @@ use crate::observe::Observers;
 /// How long an attempt to connect may take at least; more where an operation may take long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the first contact may take, when a cache is built.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Entries and slots on one Redis server.
 pub(crate) struct RedisStore {
     server: Arc<Server>,
     /// The codec by which the store's values are encoded.
     codec: CodecId,
+    /// What every name of the cache begins with.
+    prefix: String,
 }
 
 impl RedisStore {
@@ -80,14 +80,14 @@ impl RedisStore {
     /// I/O.
     pub(crate) fn open(
         redis: Redis,
-        prefix: &str,
+        prefix: String,
         op_timeout: Duration,
         codec: CodecId,
         observers: Arc<Observers>,
     ) -> Result<Self, InvalidOption> {
         let dialer = redis.dialer(op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT))?;
-        let server = Arc::new(Server::new(dialer, prefix, op_timeout, observers));
-        Ok(Self { server, codec })
+        let server = Arc::new(Server::new(dialer, &prefix, op_timeout, observers));
+        Ok(Self { server, codec, prefix })
     }
 
     /// The entry in `bytes`, which `link` has brought, if they hold one of `key`.
@@ -215,61 +215,11 @@ impl RedisStore {
             _ => deleted.map_err(|error| error.of_entries(failed, keys.len())),
         }
     }
-
-    async fn connect(&self) -> Result<(), StoreError> {
-        let server = &self.server;
-        let link = server.links.here()?;
-        let sent = Instant::now();
-        let time = pin!(async {
-            let mut connection = link.reads.connection().await?;
-            Answer::Ok(redis::cmd("TIME").query_async(&mut *connection).await?)
-        });
-        let time = server.with_timeout(&link, LaneKind::Reads, sent, CHECK_TIMEOUT, time).await;
-        link.clock.learn(sent, time?);
-        self.refuse_cluster().await?;
-        // The link is asked for anew, because another runtime may be polling this future by now.
-        let link = server.links.here()?;
-        let load = pin!(async {
-            let mut connection = link.writes.connection().await?;
-            Answer::Ok(scripts::load(&mut connection).await?)
-        });
-        let sent = Instant::now();
-        match server.with_timeout(&link, LaneKind::Writes, sent, CHECK_TIMEOUT, load).await {
-            Ok(()) => Ok(()),
-            Err(failure) if failure.kind == FailureKind::NoScripting => {
-                server.without_scripts();
-                Ok(())
-            }
-            Err(failure) => Err(failure.into()),
-        }
-    }
-
-    /// Refuses a node of a cluster, which holds a part of the keys only. A server that does not tell is taken for a
-    /// single one.
-    async fn refuse_cluster(&self) -> Result<(), StoreError> {
-        let server = &self.server;
-        let link = server.links.here()?;
-        let info = pin!(async {
-            let mut connection = link.reads.connection().await?;
-            let mut info = redis::cmd("INFO");
-            Answer::Ok(info.arg("cluster").query_async::<String>(&mut *connection).await?)
-        });
-        let sent = Instant::now();
-        let told = server.with_timeout(&link, LaneKind::Reads, sent, CHECK_TIMEOUT, info).await;
-        if told.is_ok_and(|info| info.contains("cluster_enabled:1")) {
-            return Err(StoreError::new(format!(
-                "Redis at {} is a node of a cluster, which holds a part of the keys only; Redis Cluster is not \
-                 supported yet: use a single primary",
-                server.address()
-            )));
-        }
-        Ok(())
-    }
 }
 
 impl Store for RedisStore {
     fn check(&self) -> StoreResult<'_, ()> {
-        StoreFuture::new(self.connect())
+        StoreFuture::new(self.check_server())
     }
 
     fn traits(&self) -> Traits {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::breaker::{How, Probe};
 use super::dial::{Dialed, Dialer};
 use super::failure::{Answer, Counted, Failure, FailureKind, Fate};
+use super::feature::Feature;
 use super::lane::LaneKind;
 use super::large::{LARGE, LargeKeys};
 use super::link::{Link, Links};
@@ -35,10 +36,10 @@ pub(super) struct Server {
     pub(super) large: LargeKeys,
     /// A key of the cache's namespace that holds nothing.
     probed_key: String,
-    /// Whether waiters can be woken; turned off for good if the server cannot push.
-    pushes: AtomicBool,
-    /// Whether the server runs scripts; turned off for good by the first refusal.
-    scripting: AtomicBool,
+    /// Pushes, by which waiters are woken.
+    pub(super) pushes: Feature,
+    /// Scripts, by which a step takes one round trip.
+    scripts: Feature,
     /// Whether the last write was taken.
     writes: AtomicBool,
     pub(super) op_timeout: Duration,
@@ -59,8 +60,8 @@ impl Server {
             links: Arc::new(Links::new(dialer)),
             large: LargeKeys::new(),
             probed_key: format!("{prefix}cachefence:probe"),
-            pushes: AtomicBool::new(true),
-            scripting: AtomicBool::new(true),
+            pushes: Feature::new(),
+            scripts: Feature::new(),
             writes: AtomicBool::new(true),
             op_timeout,
             slow_micros: u64::try_from(op_timeout.as_micros() / 3).unwrap_or(u64::MAX),
@@ -204,11 +205,8 @@ impl Server {
             Fate::Replaced => self.links.replace(link),
             Fate::InDoubt => self.links.replace_when_connected(link),
         }
-        if matches!(failure.kind, FailureKind::Full | FailureKind::Replica)
-            && self.writes.swap(false, Ordering::Relaxed)
-        {
-            let problem = format!("{}: values are served and not stored", failure.error);
-            self.observers.store_degraded(&problem);
+        if matches!(failure.kind, FailureKind::Full | FailureKind::Replica) {
+            self.without_writes(&failure.error.to_string());
         }
         failure
     }
@@ -234,10 +232,15 @@ impl Server {
     where
         S: Future<Output = Result<T, Failure>>,
     {
-        if self.scripting.load(Ordering::Relaxed) {
+        if self.scripts.claim() {
             match step(&Scripts, self.links.here()?).await {
                 Err(failure) if failure.kind == FailureKind::NoScripting => self.without_scripts(),
-                result => return Ok(result?),
+                result => {
+                    if result.is_ok() && self.scripts.works() {
+                        self.restored("runs scripts again");
+                    }
+                    return Ok(result?);
+                }
             }
         }
         Ok(step(&Transactions, self.links.here()?).await?)
@@ -245,8 +248,16 @@ impl Server {
 
     /// Notes that a write was taken.
     pub(super) fn wrote(&self) {
-        if !self.writes.load(Ordering::Relaxed) {
-            self.writes.store(true, Ordering::Relaxed);
+        // The flag is looked at first, so that most writes write nothing that other cores read.
+        if !self.writes.load(Ordering::Relaxed) && !self.writes.swap(true, Ordering::Relaxed) {
+            self.restored("takes writes again");
+        }
+    }
+
+    /// Notes that a write was not taken, for this `reason`.
+    pub(super) fn without_writes(&self, reason: &str) {
+        if self.writes.swap(false, Ordering::Relaxed) {
+            self.observers.store_degraded(&format!("{reason}: values are served and not stored"));
         }
     }
 
@@ -254,35 +265,54 @@ impl Server {
         let reads = self.links.open_breakers(LaneKind::Reads);
         let writes_open = self.links.open_breakers(LaneKind::Writes);
         let writes = self.writes.load(Ordering::Relaxed) && !writes_open.any;
-        let health = match (reads, writes) {
-            (reads, _) if reads.all => Health::Down,
-            (reads, writes) if reads.any || !writes => Health::Degraded,
-            _ => Health::Up,
+        let scripts = !self.scripts.is_refused();
+        let pushes = scripts && !self.pushes.is_refused();
+        let health = if reads.all {
+            Health::Down
+        } else if reads.any || !(scripts && pushes && writes) {
+            Health::Degraded
+        } else {
+            Health::Up
         };
-        let scripts = self.scripting.load(Ordering::Relaxed);
-        Status { health, scripts, pushes: self.pushes(), writes }
+        Status { health, scripts, pushes, writes }
     }
 
-    /// Whether waiters can be woken. This takes scripts too, because the server tells of changes only of
-    /// what a script has read.
-    pub(super) fn pushes(&self) -> bool {
-        self.pushes.load(Ordering::Relaxed) && self.scripting.load(Ordering::Relaxed)
+    /// Whether a caller that waits may ask to be woken. This takes scripts too, because the server tells of changes
+    /// only of what a script has read.
+    pub(super) fn may_push(&self) -> bool {
+        !self.scripts.is_refused() && self.pushes.is_open()
     }
 
     pub(super) fn without_pushes(&self) {
-        if self.pushes.swap(false, Ordering::Relaxed) {
-            self.degraded("it does not tell what has changed (CLIENT TRACKING), so callers that wait ask again");
+        if self.pushes.refuse() {
+            self.degraded(
+                "does not tell what has changed (CLIENT TRACKING, CLIENT CACHING), so callers that wait ask again",
+            );
+        }
+    }
+
+    /// Notes that a caller that waits is told of changes.
+    pub(super) fn pushed(&self) {
+        if self.pushes.works() {
+            self.restored("tells again what has changed");
         }
     }
 
     pub(super) fn without_scripts(&self) {
-        if self.scripting.swap(false, Ordering::Relaxed) {
-            self.degraded("it does not run scripts, so each step of a load takes more round trips");
+        if self.scripts.refuse() {
+            self.degraded(
+                "does not run scripts (EVALSHA), so each step of a load takes more round trips",
+            );
         }
     }
 
-    fn degraded(&self, problem: &str) {
-        self.observers.store_degraded(&format!("Redis at {}: {problem}", self.address()));
+    /// Tells that the server does not do all that it is asked, or will not.
+    pub(super) fn degraded(&self, problem: &str) {
+        self.observers.store_degraded(&format!("Redis at {} {problem}", self.address()));
+    }
+
+    fn restored(&self, what: &str) {
+        self.observers.store_restored(&format!("Redis at {} {what}", self.address()));
     }
 
     /// Notes that a reply over `link` held the entry of another key than `key`: either somebody has copied the entry,

@@ -1,0 +1,101 @@
+//! Advice: what to do about what a server refuses, and which of its words may be passed on.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// What to do about a write that was refused with `code`; empty where nothing more is known.
+pub(super) fn on(code: &str) -> &'static str {
+    match code {
+        "OOM" => {
+            " (its memory is used up: raise `maxmemory`, or set `maxmemory-policy` to allkeys-lfu or allkeys-lru)"
+        }
+        "READONLY" => " (it is a replica: give the address of the primary)",
+        "MISCONF" => " (it cannot save its data: look at its disk and its log)",
+        "NOREPLICAS" => " (it has fewer replicas than `min-replicas-to-write` asks for)",
+        _ => "",
+    }
+}
+
+/// What a server says of a command: its code and its words, without the arguments that it may quote.
+pub(super) fn words(error: &RedisError) -> String {
+    let (Some(code), Some(detail)) = (error.code(), error.detail()) else { return String::new() };
+    format!("{code} {}", without_arguments(detail))
+}
+
+/// What a server says that does not let a connection use the database of its number.
+pub(super) fn refused_database(error: &RedisError) -> Option<String> {
+    // The client gives the error a text of its own in place of the code.
+    let refused = error.to_string().starts_with("Redis server refused to switch database");
+    (refused && error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError))
+        .then(|| without_arguments(error.detail().unwrap_or("it does not say why")).to_owned())
+}
+
+/// The words of a server without the arguments of the command, which the server quotes of a command that it does not
+/// know: they may hold a key or a password.
+fn without_arguments(detail: &str) -> &str {
+    let words = detail.split(", with args beginning with").next().unwrap_or_default();
+    words.trim().trim_end_matches(['.', ':'])
+}
+
+/// Whether a server forbids the keys of a command, and not the command, by these words: of a command it gives the name
+/// in quotes.
+pub(super) fn names_keys(words: &str) -> bool {
+    !words.contains('\'') && words.contains("key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_server_hold_no_argument() {
+        for (line, said) in [
+            (
+                "-ERR unknown command 'AUTH', with args beginning with: 's3cret' 'k' \r\n",
+                "ERR unknown command 'AUTH'",
+            ),
+            (
+                "-ERR unknown command `GET`, with args beginning with: `k`, \r\n",
+                "ERR unknown command `GET`",
+            ),
+            ("-NOPERM this user has no permissions\r\n", "NOPERM this user has no permissions"),
+        ] {
+            let reply = redis::parse_redis_value(line.as_bytes()).unwrap();
+            assert_eq!(words(&reply.extract_error().unwrap_err()), said);
+        }
+    }
+
+    #[test]
+    fn a_forbidden_key_is_told_from_a_forbidden_command() {
+        for (said, is_key) in [
+            // Redis 6.2 and 7.0; Redis 7.2 and later, and Valkey.
+            ("this user has no permissions to access one of the keys used as arguments", true),
+            ("No permissions to access a key", true),
+            ("this user has no permissions to run the 'get' command or its subcommand", false),
+            ("User app has no permissions to run the 'set' command", false),
+        ] {
+            assert_eq!(names_keys(said), is_key, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_refused_is_told_from_other_errors() {
+        let refused = |detail: Option<&str>| {
+            let (kind, what) = (
+                ErrorKind::Server(ServerErrorKind::ResponseError),
+                "Redis server refused to switch database",
+            );
+            let error = match detail {
+                Some(detail) => RedisError::from((kind, what, detail.to_owned())),
+                None => RedisError::from((kind, what)),
+            };
+            refused_database(&error)
+        };
+        assert_eq!(
+            refused(Some("DB index is out of range")).as_deref(),
+            Some("DB index is out of range")
+        );
+        assert_eq!(refused(None).as_deref(), Some("it does not say why"));
+        let other = RedisError::from((ErrorKind::Server(ServerErrorKind::ResponseError), "no"));
+        assert_eq!(refused_database(&other), None);
+    }
+}

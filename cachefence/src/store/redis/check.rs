@@ -1,0 +1,295 @@
+//! The check of a server, when a cache is built.
+//!
+//! The store does with a key of its own what it will do for calls: it reads, takes a lease, asks to be told of
+//! changes, stores a value and removes it. A server that cannot be read is an error. What a server does not do
+//! otherwise is a warning, because the cache works without it: hits are served, and bodies run.
+
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::{Cmd, ErrorKind, FromRedisValue, ServerErrorKind, Value};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::advice::{names_keys, words};
+use super::failure::{Answer, Failure, FailureKind, Unanswered};
+use super::lane::LaneKind;
+use super::tracking::Connected;
+use super::{RedisStore, scripts};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::store::{Acquire, NewValue, Outcome, Token, Watch};
+use crate::time::in_time;
+
+/// How long each command may take, connecting included. Nobody is served meanwhile, so a server that is slow is not
+/// taken for one that is gone.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long what the check writes is kept, if the server does not let the check remove it.
+const LIFE: Duration = Duration::from_secs(5);
+
+/// The share of `op_timeout` that one round trip may take. A load has three operations, and some take two round trips.
+const SHARE: u32 = 5;
+
+/// Why a command of the check has no result.
+struct Refusal {
+    failure: Failure,
+    /// The server's code and words; empty if the server did not answer.
+    words: String,
+    is_forbidden: bool,
+}
+
+/// The shortest round trip so far.
+#[derive(Default)]
+struct Fastest(Option<Duration>);
+
+impl RedisStore {
+    /// Does what the cache will do. An error is that of a server that cannot be used.
+    pub(super) async fn check_server(&self) -> Result<(), StoreError> {
+        let key = &self.check_key();
+        let fastest = self.check_reads(key).await?;
+        self.check_writes(key).await;
+        self.check_eviction().await;
+        self.check_distance(fastest);
+        Ok(())
+    }
+
+    /// A key of the cache's namespace that no other check and no call has.
+    fn check_key(&self) -> Key {
+        Key::given(&self.prefix, &format!("cachefence:check:{:016x}", rand::random::<u64>())).0
+    }
+
+    /// Has the server tell its time, and reads.
+    async fn check_reads(&self, key: &Key) -> Result<Fastest, StoreError> {
+        let server = &self.server;
+        let mut fastest = Fastest::default();
+        let (link, sent) = (server.links.here()?, Instant::now());
+        let time = self.send(LaneKind::Reads, &redis::cmd("TIME"), &mut fastest).await;
+        link.clock.learn(sent, time.map_err(|refusal| self.unusable("time", refusal))?);
+        let mut info = redis::cmd("INFO");
+        let info: Result<String, _> =
+            self.send(LaneKind::Reads, info.arg("cluster"), &mut fastest).await;
+        // A server that does not tell is taken for a single one.
+        if info.is_ok_and(|info| info.contains("cluster_enabled:1")) {
+            return Err(StoreError::new(format!(
+                "Redis at {} is a node of a cluster, which holds a part of the keys only; Redis Cluster is not \
+                 supported yet: use a single primary",
+                server.address()
+            )));
+        }
+        let get = [Cmd::get(key.as_str()), Cmd::mget(&[key.as_str(), key.as_str()])];
+        for (get, name) in get.iter().zip(["get", "mget"]) {
+            let found: Result<Value, _> = self.send(LaneKind::Reads, get, &mut fastest).await;
+            found.map_err(|refusal| self.unusable(name, refusal))?;
+        }
+        Ok(fastest)
+    }
+
+    /// The error of a server that does not answer the command of this `name`, without which nothing is read.
+    fn unusable(&self, name: &str, refusal: Refusal) -> StoreError {
+        let Refusal { failure, words, is_forbidden } = refusal;
+        let address = self.server.address();
+        if is_forbidden {
+            let add = self.rules(name, &words);
+            return StoreError::new(format!(
+                "Redis at {address} does not let this user read: {words}; add {add} to the rules of the user \
+                 (ACL SETUSER)"
+            ));
+        }
+        let tells_nothing = matches!(
+            failure.kind,
+            FailureKind::NotReady | FailureKind::Unsupported | FailureKind::Failed
+        );
+        if tells_nothing && !words.is_empty() {
+            return StoreError::new(format!("Redis at {address} cannot be read: {words}"));
+        }
+        failure.into()
+    }
+
+    /// The rules of an ACL that a user lacks who was refused a command of this `name` with these `words`.
+    fn rules(&self, name: &str, words: &str) -> String {
+        if names_keys(words) { format!("`{}`", self.pattern()) } else { format!("`+{name}`") }
+    }
+
+    /// The pattern of an ACL that covers the names of this cache.
+    fn pattern(&self) -> String {
+        let mut pattern = "~".to_owned();
+        for character in self.prefix.chars() {
+            if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern + "*"
+    }
+
+    /// Takes a lease, asks to be told of changes, stores a value and removes it.
+    async fn check_writes(&self, key: &Key) {
+        let server = &self.server;
+        // These make the connection and load the scripts, each within the limit of the check. What they are refused,
+        // the operations below are refused as well.
+        let _: Result<Value, _> =
+            self.send(LaneKind::Writes, &Cmd::del(key.as_str()), &mut Fastest::default()).await;
+        self.check_scripts().await;
+        let written = async {
+            let token = Token::from(Uuid::new_v4());
+            self.try_acquire(key, &Acquire::new(token, LIFE)).await?;
+            self.check_pushes(key).await;
+            let value = NewValue::new(Bytes::from_static(b"cachefence"), LIFE);
+            self.try_finish(key, &[token], &Outcome::Store(value)).await
+        };
+        let written = written.await;
+        let removed = self.delete(std::slice::from_ref(key)).await;
+        if let Err(error) = written.and(removed) {
+            let reason = self.missing(key).await.unwrap_or_else(|| error.to_string());
+            server.without_writes(&reason);
+        }
+    }
+
+    async fn check_scripts(&self) {
+        let server = &self.server;
+        let Ok(link) = server.links.here() else { return };
+        let load = pin!(async {
+            let mut connection = link.writes.connection().await?;
+            Answer::Ok(scripts::load(&mut connection).await?)
+        });
+        if let Some(Err(unanswered)) = in_time(LIMIT, load).await
+            && Failure::of(server.address(), unanswered).kind == FailureKind::NoScripting
+        {
+            server.without_scripts();
+        }
+    }
+
+    /// Asks to be told of changes of a key whose lease is held. The connection for that is let go, because most
+    /// processes never need it.
+    async fn check_pushes(&self, key: &Key) {
+        let server = &self.server;
+        let Ok(link) = server.links.here() else { return };
+        if !server.may_push() {
+            return;
+        }
+        match in_time(LIMIT, pin!(link.tracking.connection(&server.links.dialer))).await {
+            Some(Connected::Here(tracked)) => {
+                let token = Token::from(Uuid::new_v4());
+                let _ =
+                    self.acquire_tracked(key, &Acquire::new(token, LIFE), &Watch::default()).await;
+                link.tracking.leave(tracked.number());
+            }
+            Some(Connected::Never) => server.without_pushes(),
+            Some(Connected::NotNow) | None => {}
+        }
+    }
+
+    /// What a user is not allowed who may not store; `None` if the server forbids nothing.
+    ///
+    /// Inside a script and a transaction some servers do not say which command they forbid, or which of the keys. So
+    /// each is sent by itself.
+    async fn missing(&self, key: &Key) -> Option<String> {
+        let (mut add, mut words) = (Vec::new(), None);
+        let (entry, lease, hedge) = (key.as_str(), &key.lease_name(), &key.hedge_name());
+        let life = LIFE.as_millis().to_string();
+        let commands: [&[&str]; 9] = [
+            &["SET", entry, "", "PX", &life],
+            &["GETRANGE", entry, "0", "0"],
+            &["SETRANGE", entry, "0", ""],
+            &["PTTL", entry],
+            &["SET", lease, "", "PX", &life],
+            &["DEL", lease],
+            &["SET", hedge, "", "PX", &life],
+            &["DEL", hedge],
+            &["DEL", entry],
+        ];
+        for command in commands {
+            let (name, args) = command.split_first()?;
+            let reply: Result<Value, _> = self
+                .send(LaneKind::Writes, redis::cmd(name).arg(args), &mut Fastest::default())
+                .await;
+            if let Err(refusal) = reply
+                && refusal.is_forbidden
+            {
+                let rules = self.rules(&name.to_ascii_lowercase(), &refusal.words);
+                if !add.contains(&rules) {
+                    add.push(rules);
+                }
+                words.get_or_insert(refusal.words);
+            }
+        }
+        let mut reason = format!("Redis at {} does not let this user store", self.server.address());
+        write!(
+            reason,
+            ": {}; add {} to the rules of the user (ACL SETUSER)",
+            words?,
+            add.join(" ")
+        )
+        .ok()?;
+        Some(reason)
+    }
+
+    /// Tells of a server that, when its memory is used up, removes the leases first.
+    async fn check_eviction(&self) {
+        let mut info = redis::cmd("INFO");
+        let info: Result<String, _> =
+            self.send(LaneKind::Reads, info.arg("memory"), &mut Fastest::default()).await;
+        // A server that does not tell may be set up well.
+        let Ok(info) = info else { return };
+        let has = |line| info.lines().any(|other| other == line);
+        if has("maxmemory_policy:volatile-ttl") && !has("maxmemory:0") {
+            self.server.degraded(
+                "evicts first what ends soonest (maxmemory-policy volatile-ttl), and leases end before values; without \
+                 its lease a value is not stored, and several processes load the key: set allkeys-lfu or allkeys-lru",
+            );
+        }
+    }
+
+    /// Tells of a server that is far away for the time that a call waits for it.
+    fn check_distance(&self, fastest: Fastest) {
+        let op_timeout = self.server.op_timeout;
+        if let Some(trip) = fastest.0
+            && trip > op_timeout / SHARE
+        {
+            /// What `op_timeout` is rounded to, in milliseconds.
+            const STEP: u128 = 10;
+            let enough = (trip * SHARE).as_millis().div_ceil(STEP) * STEP;
+            self.server.degraded(&format!(
+                "took {trip:.1?} for a round trip, and a call waits for {op_timeout:?} (`op_timeout`) at most for all \
+                 of its own; a load takes several, so values may come too late to be served or stored: set \
+                 `op_timeout` to {enough} ms or more"
+            ));
+        }
+    }
+
+    /// Sends a command, and notes how long its reply took.
+    async fn send<T: FromRedisValue>(
+        &self,
+        lane: LaneKind,
+        command: &Cmd,
+        fastest: &mut Fastest,
+    ) -> Result<T, Refusal> {
+        let server = &self.server;
+        let unanswered = |failure| Refusal { failure, words: String::new(), is_forbidden: false };
+        // The link is asked for each time, because another runtime may be polling this future by now.
+        let link = server.links.here().map_err(|error| unanswered(error.into()))?;
+        let reply = pin!(async {
+            let mut connection = link.lane(lane).connection().await?;
+            let sent = Instant::now();
+            let reply = command.query_async(&mut *connection).await?;
+            Answer::Ok((reply, sent.elapsed()))
+        });
+        let reply = in_time(LIMIT, reply).await;
+        match reply {
+            Some(Ok((reply, trip))) => {
+                fastest.0 = Some(fastest.0.map_or(trip, |fastest| fastest.min(trip)));
+                Ok(reply)
+            }
+            Some(Err(Unanswered::NotSent(failure))) => Err(unanswered(failure)),
+            Some(Err(Unanswered::Failed(error))) => Err(Refusal {
+                is_forbidden: error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm),
+                words: words(&error),
+                failure: Failure::classify(server.address(), error),
+            }),
+            None => Err(unanswered(Failure::timeout(server.address(), LIMIT))),
+        }
+    }
+}
