@@ -4,6 +4,7 @@
 
 mod acl_rules;
 mod bad_data;
+mod built;
 mod callers;
 mod connections;
 mod credentials;

@@ -79,11 +79,9 @@ impl RedisStore {
                 server.address()
             )));
         }
-        let get = [Cmd::get(key.as_str()), Cmd::mget(&[key.as_str(), key.as_str()])];
-        for (get, name) in get.iter().zip(["get", "mget"]) {
-            let found: Result<Value, _> = self.send(LaneKind::Reads, get, &mut fastest).await;
-            found.map_err(|refusal| self.unusable(name, refusal))?;
-        }
+        let found: Result<Value, _> =
+            self.send(LaneKind::Reads, &Cmd::get(key.as_str()), &mut fastest).await;
+        found.map_err(|refusal| self.unusable("get", refusal))?;
         Ok(fastest)
     }
 
@@ -190,7 +188,8 @@ impl RedisStore {
         let (mut add, mut words) = (Vec::new(), None);
         let (entry, lease, hedge) = (key.as_str(), &key.lease_name(), &key.hedge_name());
         let life = LIFE.as_millis().to_string();
-        let commands: [&[&str]; 9] = [
+        let commands: [&[&str]; 10] = [
+            &["MGET", entry, lease, hedge],
             &["SET", entry, "", "PX", &life],
             &["GETRANGE", entry, "0", "0"],
             &["SETRANGE", entry, "0", ""],
