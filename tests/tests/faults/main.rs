@@ -26,4 +26,5 @@ mod timings;
 mod tls;
 mod told;
 mod transactions;
+mod tried_again;
 mod wall_clocks;
