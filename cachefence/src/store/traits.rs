@@ -48,6 +48,10 @@ pub struct Status {
     /// Whether the last write was taken: a full server, or a replica, still answers reads. Without writes, values are
     /// served and not stored. Every load tries to write.
     pub writes: bool,
+    /// Whether a round trip leaves time for the operations of a call. `false` if the quickest round trip that
+    /// [`build`](crate::Builder::build) measured took more than a fifth of
+    /// [`op_timeout`](crate::Builder::op_timeout), until a later one takes less.
+    pub near: bool,
 }
 
 /// Whether a store can be used.
@@ -57,7 +61,8 @@ pub enum Health {
     /// The store does all that it is asked.
     Up,
     /// The store is asked, and does a part of what it is asked: one of [`scripts`](Status::scripts),
-    /// [`pushes`](Status::pushes) and [`writes`](Status::writes) is `false`. Hits are served in any case.
+    /// [`pushes`](Status::pushes), [`writes`](Status::writes) and [`near`](Status::near) is `false`, or one of several
+    /// runtimes cannot reach it. Hits are served elsewhere.
     Degraded,
     /// The store has failed too often, and is not asked: neither hits are served nor values stored. Calls run their
     /// recomputes.
@@ -67,6 +72,6 @@ pub enum Health {
 impl Default for Status {
     /// The status of a store that does what it is asked.
     fn default() -> Self {
-        Self { health: Health::Up, scripts: true, pushes: true, writes: true }
+        Self { health: Health::Up, scripts: true, pushes: true, writes: true, near: true }
     }
 }

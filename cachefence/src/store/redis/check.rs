@@ -30,9 +30,6 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// How long what the check writes is kept, if the server does not let the check remove it.
 const LIFE: Duration = Duration::from_secs(5);
 
-/// The share of `op_timeout` that one round trip may take. A load has three operations, and some take two round trips.
-const SHARE: u32 = 5;
-
 /// Why a command of the check has no result.
 struct Refusal {
     failure: Failure,
@@ -52,7 +49,7 @@ impl RedisStore {
         let fastest = self.check_reads(key).await?;
         self.check_writes(key).await;
         self.check_eviction().await;
-        self.check_distance(fastest);
+        self.check_distance(&fastest);
         Ok(())
     }
 
@@ -67,7 +64,7 @@ impl RedisStore {
         let mut fastest = Fastest::default();
         let (link, sent) = (server.links.here()?, Instant::now());
         let time = self.send(LaneKind::Reads, &redis::cmd("TIME"), &mut fastest).await;
-        link.clock.learn(sent, time.map_err(|refusal| self.unusable("time", refusal))?);
+        server.learn(&link, sent, time.map_err(|refusal| self.unusable("time", refusal))?);
         let mut info = redis::cmd("INFO");
         let info: Result<String, _> =
             self.send(LaneKind::Reads, info.arg("cluster"), &mut fastest).await;
@@ -243,19 +240,11 @@ impl RedisStore {
     }
 
     /// Tells of a server that is far away for the time that a call waits for it.
-    fn check_distance(&self, fastest: Fastest) {
-        let op_timeout = self.server.op_timeout;
+    fn check_distance(&self, fastest: &Fastest) {
         if let Some(trip) = fastest.0
-            && trip > op_timeout / SHARE
+            && trip > self.server.longest_trip()
         {
-            /// What `op_timeout` is rounded to, in milliseconds.
-            const STEP: u128 = 10;
-            let enough = (trip * SHARE).as_millis().div_ceil(STEP) * STEP;
-            self.server.degraded(&format!(
-                "took {trip:.1?} for a round trip, and a call waits for {op_timeout:?} (`op_timeout`) at most for all \
-                 of its own; a load takes several, so values may come too late to be served or stored: set \
-                 `op_timeout` to {enough} ms or more"
-            ));
+            self.server.is_far(trip);
         }
     }
 

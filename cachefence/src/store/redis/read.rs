@@ -73,7 +73,7 @@ impl RedisStore {
         };
         let (entry, time): (RedisResult<Option<Vec<u8>>>, _) =
             server.ask_at(&link, lane, sent, pin!(both)).await?;
-        let now = link.clock.learn(sent, time);
+        let now = server.learn(&link, sent, time);
         let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
         Ok(self.found(&link, key, entry, now))
     }

@@ -31,6 +31,9 @@ use crate::observe::Observers;
 use crate::store::{Health, Status, Timestamp};
 use crate::time::{detach, in_time_from};
 
+/// How many round trips have to find time within `op_timeout`.
+const TRIPS: u32 = 5;
+
 pub(super) struct Server {
     pub(super) links: Arc<Links>,
     pub(super) large: LargeKeys,
@@ -42,6 +45,8 @@ pub(super) struct Server {
     scripts: Feature,
     /// Whether the last write was taken.
     writes: AtomicBool,
+    /// Whether no round trip has been quick enough since the check of the server.
+    far: AtomicBool,
     pub(super) op_timeout: Duration,
     /// How long an operation takes that is told of. A load has three operations within `op_timeout`.
     slow_micros: u64,
@@ -63,6 +68,7 @@ impl Server {
             pushes: Feature::new(),
             scripts: Feature::new(),
             writes: AtomicBool::new(true),
+            far: AtomicBool::new(false),
             op_timeout,
             slow_micros: u64::try_from(op_timeout.as_micros() / 3).unwrap_or(u64::MAX),
             observers,
@@ -174,7 +180,7 @@ impl Server {
         let sent = Instant::now();
         let (reply, time) = self.ask_at(link, LaneKind::Writes, sent, pin!(reply)).await?;
         self.answered(sent);
-        Ok((reply, time.map(|time| link.clock.learn(sent, time))))
+        Ok((reply, time.map(|time| self.learn(link, sent, time))))
     }
 
     /// Waits for `reply`, but no longer than `limit` from `begun` on.
@@ -267,14 +273,15 @@ impl Server {
         let writes = self.writes.load(Ordering::Relaxed) && !writes_open.any;
         let scripts = !self.scripts.is_refused();
         let pushes = scripts && !self.pushes.is_refused();
+        let near = !self.far.load(Ordering::Relaxed);
         let health = if reads.all {
             Health::Down
-        } else if reads.any || !(scripts && pushes && writes) {
+        } else if reads.any || !(scripts && pushes && writes && near) {
             Health::Degraded
         } else {
             Health::Up
         };
-        Status { health, scripts, pushes, writes }
+        Status { health, scripts, pushes, writes, near }
     }
 
     /// Whether a caller that waits may ask to be woken. This takes scripts too, because the server tells of changes
@@ -306,6 +313,37 @@ impl Server {
         }
     }
 
+    /// The longest round trip that leaves time for the operations of a call. A load has three, some of which take
+    /// two round trips.
+    pub(super) fn longest_trip(&self) -> Duration {
+        self.op_timeout / TRIPS
+    }
+
+    /// Notes that even the quickest of several round trips took too long: `trip`.
+    pub(super) fn is_far(&self, trip: Duration) {
+        /// What the advice is rounded up to, in milliseconds.
+        const STEP: u128 = 10;
+        self.far.store(true, Ordering::Relaxed);
+        let (op_timeout, enough) = (self.op_timeout, trip.saturating_mul(TRIPS).as_millis());
+        let enough = enough.div_ceil(STEP) * STEP;
+        self.degraded(&format!(
+            "took {trip:.1?} for a round trip, and a call waits for {op_timeout:?} (`op_timeout`) at most for all of \
+             its own; a load takes several, so values may come too late to be served or stored: set `op_timeout` to \
+             {enough} ms or more"
+        ));
+    }
+
+    /// Takes in the time of the server of `link`, which was asked for at `sent` and is answered just now.
+    pub(super) fn learn(&self, link: &Link, sent: Instant, time: (u64, u64)) -> Timestamp {
+        if self.far.load(Ordering::Relaxed)
+            && sent.elapsed() <= self.longest_trip()
+            && self.far.swap(false, Ordering::Relaxed)
+        {
+            self.restored("answers soon enough for `op_timeout`");
+        }
+        link.clock.learn(sent, time)
+    }
+
     /// Tells that the server does not do all that it is asked, or will not.
     pub(super) fn degraded(&self, problem: &str) {
         self.observers.store_degraded(&format!("Redis at {} {problem}", self.address()));
@@ -334,7 +372,7 @@ impl Server {
             Answer::Ok(redis::cmd("TIME").query_async(&mut *connection).await?)
         });
         let time = self.ask_at(&link, LaneKind::Reads, sent, time).await?;
-        Ok(link.clock.learn(sent, time))
+        Ok(self.learn(&link, sent, time))
     }
 
     /// Starts a task that probes the server, if a probe is due.
