@@ -70,8 +70,8 @@ impl CacheFence {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a URL that cannot be used, [`Error::Store`] for a server that cannot be
-    /// reached or refuses: at once, and saying what is wrong with it.
+    /// [`Error::Option`] for a URL that cannot be used, [`Error::Store`] for a server that cannot be reached or read:
+    /// at once, and saying what is wrong with it. [`Builder::build`] has the details, and what is only a warning.
     #[cfg(feature = "redis")]
     pub async fn connect(redis: impl Into<Redis>) -> Result<Self, Error> {
         Self::builder().redis(redis).build().await
@@ -228,13 +228,24 @@ impl Builder {
         self
     }
 
-    /// Builds the cache, and checks that its store can be used. A Redis server is asked for its time
-    /// and given the scripts, each of which may take 5 seconds.
+    /// Builds the cache, and checks that its store can be used.
+    ///
+    /// With a key of the cache's namespace the check does what the cache will do: it reads, takes a lease, asks to be
+    /// told of changes, stores a value and removes it. No key and no connection is left that the cache does not need.
+    /// Each of a dozen commands may take 5 seconds.
+    ///
+    /// What Redis does not do, but the cache can do without, is a warning: one [`Event::StoreDegraded`] for each.
+    /// [`CacheFence::status`] shows it afterwards. These are refused scripts, pushes and writes, and a round trip of more than a
+    /// fifth of [`op_timeout`](Self::op_timeout). Another warning is `maxmemory` with the policy `volatile-ttl`, by
+    /// which leases are evicted first.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for an option out of bounds or a missing store, [`Error::Store`] for a
-    /// store that cannot be reached or refuses, or is a node of a Redis Cluster.
+    /// [`Error::Option`] for an option out of bounds or a missing store. [`Error::Store`] for a Redis that cannot be
+    /// reached, refuses the credentials or the database, does not let this user read, or is a node of a Redis Cluster.
+    /// The message quotes what the server said, unless that may hold a key or a password, and says what to do.
+    ///
+    /// [`Event::StoreDegraded`]: crate::Event::StoreDegraded
     pub async fn build(self) -> Result<CacheFence, Error> {
         let cache = self.build_lazy()?;
         cache.engine().store.check().await?;
