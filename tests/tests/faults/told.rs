@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cachefence::store::Health;
 use cachefence::{CacheFence, Event};
-use cachefence_tests::{DEADLINE, Fault, Log, Proxy, RedisServer};
+use cachefence_tests::{DEADLINE, Fault, Line, Log, Proxy, RedisServer};
 use tokio::time::timeout;
 use tracing::Level;
 
@@ -149,10 +149,14 @@ async fn a_redis_that_takes_no_writes_for_a_while() {
     assert_eq!((now.health, now.writes), (Health::Degraded, false));
     let stats = cache.stats();
     assert_eq!((stats.troubles.degraded, stats.bypasses.store_failed), (1, 1));
-    assert_eq!(warnings(&log, "answered OOM (its memory is used up"), 1);
+    let said = "answered OOM (its memory is used up: raise `maxmemory`, or set `maxmemory-policy` to allkeys-lfu or \
+                allkeys-lru): values are served and not stored";
+    assert_eq!(warnings(&log, said), 1);
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     get(&cache, "k").await;
     assert_eq!(cache.status().health, Health::Up);
+    let restored = |line: &&Line| line.message.ends_with("takes writes again");
+    assert_eq!(log.events(Level::INFO).iter().filter(restored).count(), 1);
 }
 
 #[tokio::test]
