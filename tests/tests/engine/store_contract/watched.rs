@@ -85,7 +85,7 @@ async fn without_scripts() -> (RedisServer, Gate, Arc<dyn Store>) {
     let rename = ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
     let server = RedisServer::builder().args(rename).start();
     let gate = Gate::before(server.port()).await;
-    let cache = CacheFence::builder().redis(&gate.url).op_timeout(SOON).build().await.unwrap();
+    let cache = CacheFence::builder().redis(&gate.url).op_timeout(SOON).build_lazy().unwrap();
     (server, gate, testing::store(&cache))
 }
 
@@ -216,7 +216,7 @@ async fn a_lock_that_takes_the_place_of_garbage_is_not_removed() {
 #[tokio::test]
 async fn callers_that_are_left_half_way_hold_up_no_other() {
     let server = RedisServer::without_scripts();
-    let cache = CacheFence::builder().redis(server.url()).op_timeout(SOON).build().await.unwrap();
+    let cache = CacheFence::builder().redis(server.url()).op_timeout(SOON).build_lazy().unwrap();
     let store = testing::store(&cache);
     let keys: Vec<_> = (0..20).map(|id| key(&format!("k{id}"))).collect();
     let mut tokens = Vec::new();
