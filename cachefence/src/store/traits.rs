@@ -36,6 +36,7 @@ pub struct Traits {
 /// asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Status {
     /// Whether the store can be used.
     pub health: Health,

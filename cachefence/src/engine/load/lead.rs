@@ -16,6 +16,7 @@
 //! next one, and nothing is acquired twice.
 
 use std::future::pending;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -236,10 +237,7 @@ async fn obtain(
             }
             // The request was lost with its connection, and there is another connection by now. The next request has
             // another token; the first token is given up, and released in case it was taken.
-            Err(error) if error.kind() == StoreErrorKind::Lost && !was_lost => {
-                was_lost = true;
-                continue;
-            }
+            Err(error) if is_lost(&error) && !mem::replace(&mut was_lost, true) => continue,
             Err(error) => {
                 engine.observers.store_failed(Operation::Acquire, call.key, &error);
                 // The store may still grant the lease that was asked for. Such a lease proves nothing,
@@ -295,6 +293,10 @@ async fn obtain(
             First::B(()) => return Obtained::HeldElsewhere,
         }
     }
+}
+
+fn is_lost(error: &StoreError) -> bool {
+    error.kind() == StoreErrorKind::Lost
 }
 
 /// Waits until the store tells of a change, if it does, or until `ask_at`. Returns whether the store did. A waiter that
