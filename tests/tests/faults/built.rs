@@ -282,7 +282,7 @@ async fn a_database_that_is_not_there() {
     let url = format!("redis://:s3cret@127.0.0.1:{}/99", server.port());
     let error = refused(CacheFence::builder().redis(url)).await;
     let expected = format!(
-        "{} refuses the database that the URL names (DB index is out of range); give another number, or raise \
+        "{} refused database 99 of the URL (DB index is out of range); give another number, or raise \
          `databases` in the server's configuration",
         at(&server)
     );

@@ -67,6 +67,26 @@ async fn hits_go_on_while_writes_are_paused() {
     }
 }
 
+#[tokio::test]
+async fn a_large_value_is_served_while_writes_are_paused() {
+    let server = RedisServer::start();
+    let mixed = Mixed::new(&server.url());
+    mixed.fill().await;
+    assert_eq!(mixed.large().await, 0);
+    server.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    let status = || mixed.callers.cache.status().health;
+    let mut cold = 1_000..;
+    while status() == Health::Up {
+        // A paused write holds up what comes after it on its connection.
+        tokio::join!(mixed.callers.call(true, cold.next().unwrap()), mixed.large());
+        assert!(cold.start <= 1_010, "writes are paused, which the status does not say");
+    }
+    assert_eq!(status(), Health::Degraded, "reads go on");
+    for _ in 0..10 {
+        assert_eq!(mixed.large().await, 0, "what is cached is served from the cache");
+    }
+}
+
 /// Each reply is late, and in time: the server is slow, and not in trouble.
 #[tokio::test]
 async fn hits_on_a_slow_network() {

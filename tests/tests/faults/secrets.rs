@@ -114,8 +114,8 @@ async fn of_a_login_that_is_refused() {
     let server = RedisServer::start();
     let address = format!("127.0.0.1:{}", server.port());
     assert!(said(url(&address)).await.contains("check user and password in the URL"));
-    let of_closure =
-        Redis::server(server.url()).credentials(|| async { Ok(Credentials::new(USER, SECRET)) });
+    let of_closure = Redis::server(format!("redis://{address}"))
+        .credentials(|| async { Ok(Credentials::new(USER, SECRET)) });
     assert!(said(of_closure).await.contains("closure in `Redis::credentials` returns"));
 }
 

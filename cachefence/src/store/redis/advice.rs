@@ -1,6 +1,8 @@
 //! Advice: what to do about what a server refuses, and which of its words may be passed on.
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::RedisError;
+
+use super::words::without_arguments;
 
 /// What to do about a write that was refused with `code`; empty where nothing more is known.
 pub(super) fn on(code: &str) -> &'static str {
@@ -19,21 +21,6 @@ pub(super) fn on(code: &str) -> &'static str {
 pub(super) fn words(error: &RedisError) -> String {
     let (Some(code), Some(detail)) = (error.code(), error.detail()) else { return String::new() };
     format!("{code} {}", without_arguments(detail))
-}
-
-/// What a server says that does not let a connection use the database of its number.
-pub(super) fn refused_database(error: &RedisError) -> Option<String> {
-    // The client gives the error a text of its own in place of the code.
-    let refused = error.to_string().starts_with("Redis server refused to switch database");
-    (refused && error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError))
-        .then(|| without_arguments(error.detail().unwrap_or("it does not say why")).to_owned())
-}
-
-/// The words of a server without the arguments of the command, which the server quotes of a command that it does not
-/// know: they may hold a key or a password.
-fn without_arguments(detail: &str) -> &str {
-    let words = detail.split(", with args beginning with").next().unwrap_or_default();
-    words.trim().trim_end_matches(['.', ':'])
 }
 
 /// Whether a server forbids the keys of a command, and not the command, by these words: of a command it gives the name
@@ -75,27 +62,5 @@ mod tests {
         ] {
             assert_eq!(names_keys(said), is_key, "{said}");
         }
-    }
-
-    #[test]
-    fn a_database_that_is_refused_is_told_from_other_errors() {
-        let refused = |detail: Option<&str>| {
-            let (kind, what) = (
-                ErrorKind::Server(ServerErrorKind::ResponseError),
-                "Redis server refused to switch database",
-            );
-            let error = match detail {
-                Some(detail) => RedisError::from((kind, what, detail.to_owned())),
-                None => RedisError::from((kind, what)),
-            };
-            refused_database(&error)
-        };
-        assert_eq!(
-            refused(Some("DB index is out of range")).as_deref(),
-            Some("DB index is out of range")
-        );
-        assert_eq!(refused(None).as_deref(), Some("it does not say why"));
-        let other = RedisError::from((ErrorKind::Server(ServerErrorKind::ResponseError), "no"));
-        assert_eq!(refused_database(&other), None);
     }
 }

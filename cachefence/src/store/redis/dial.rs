@@ -206,7 +206,11 @@ impl Dialer {
             };
             Some(format!("refused the credentials{quoted}; check {what}"))
         } else if selects {
-            Some(format!("refused database {} of the URL{quoted}", login.db()))
+            Some(format!(
+                "refused database {} of the URL{quoted}; give another number, or raise `databases` in the \
+                 server's configuration",
+                login.db()
+            ))
         } else if error.code().is_some_and(|code| hold(code, &secrets)) {
             Some(
                 "refused the login, in words that are not shown because they hold the secret"

@@ -114,6 +114,8 @@ pub(super) enum Fate {
     /// Replaced once another is connected, and once a second at most: it leads to the wrong server, which still
     /// serves what it can.
     InDoubt,
+    /// Replaced at once, and once a second at most: it is busy with a large value.
+    Busy,
 }
 
 /// What becomes of a read that failed.
@@ -133,7 +135,7 @@ impl FailureKind {
     #[allow(clippy::match_same_arms)] // a row for each kind
     pub(super) const fn meaning(self) -> Meaning {
         use Counted::{Answer, Loss, Nothing};
-        use Fate::{InDoubt, Kept, Replaced};
+        use Fate::{Busy, InDoubt, Kept, Replaced};
         let (breaker, link, read) = match self {
             Self::WrongType     => (Answer,           Kept,     Read::Miss),
             Self::NoScripting   => (Answer,           Kept,     Read::Error),
@@ -143,7 +145,7 @@ impl FailureKind {
             Self::BadConnection => (Counted::Failure, Replaced, Read::Error),
             Self::Lost          => (Loss,             Replaced, Read::Again),
             Self::Late          => (Counted::Failure, Kept,     Read::Error), // unless it is silent
-            Self::Congested     => (Nothing,          Kept,     Read::Error),
+            Self::Congested     => (Nothing,          Busy,     Read::Again),
             Self::Forbidden     => (Counted::Failure, Kept,     Read::Error),
             Self::Unsupported   => (Counted::Failure, Kept,     Read::Error),
             Self::Failed        => (Counted::Failure, Kept,     Read::Error),
@@ -179,6 +181,14 @@ impl Failure {
     /// The failure of an operation whose connection is gone.
     pub(super) fn lost(server: &ConnectionAddr) -> Self {
         Self::new(FailureKind::Lost, format!("the connection to Redis at {server} was lost"))
+    }
+
+    /// The failure of an operation that has to wait until a large value has arrived.
+    pub(super) fn congested(server: &ConnectionAddr) -> Self {
+        let message = format!(
+            "Redis at {server} did not answer in time, because a large value was arriving over the same connection"
+        );
+        Self::new(FailureKind::Congested, message)
     }
 
     /// Sorts what came instead of an answer.
@@ -261,13 +271,6 @@ impl Failure {
             ),
             (ErrorKind::RESP3NotSupported, _) => {
                 (Unsupported, format!("Redis at {server} does not speak RESP3"))
-            }
-            _ if let Some(words) = advice::refused_database(&error) => {
-                let message = format!(
-                    "Redis at {server} refuses the database that the URL names ({words}); give another number, or \
-                     raise `databases` in the server's configuration"
-                );
-                (BadConnection, message)
             }
             (kind, "") => (
                 if matches!(kind, Parse | UnexpectedReturnType) { BadConnection } else { Failed },

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::breaker::Breaker;
 use super::dial::{Dialed, Dialer};
 use super::failure::{Answer, Failure};
+use super::large::LARGE;
 use crate::sync::lock;
 use crate::time::detach;
 
@@ -111,6 +112,12 @@ impl Lane {
     /// How many bytes have arrived.
     pub(super) fn received(&self) -> u64 {
         self.connection.get().map_or(0, Dialed::received)
+    }
+
+    /// Whether a large value is arriving, or has arrived since so many bytes were `received`.
+    pub(super) fn is_busy_since(&self, received: u64) -> bool {
+        let arrived = self.received().saturating_sub(received);
+        usize::try_from(arrived).is_ok_and(|arrived| arrived >= LARGE)
     }
 
     /// Notes that an operation was not answered in time. Whether the connection is silent, because not a byte has

@@ -62,8 +62,9 @@ impl RedisStore {
 
     async fn ask_otherwise(&self, link: Arc<Link>, key: &Key) -> Result<Option<Snapshot>, Failure> {
         let server = &self.server;
-        let is_large = server.large.contains(key);
-        let lane = if is_large { LaneKind::Writes } else { LaneKind::Reads };
+        // While writes are left alone, a large value may hold up hits: better than not to be read.
+        let beside = server.large.contains(key) && !link.writes.breaker.is_open();
+        let lane = if beside { LaneKind::Writes } else { LaneKind::Reads };
         let sent = Instant::now();
         let both = async {
             let mut connection = link.lane(lane).connection().await?;
@@ -71,8 +72,12 @@ impl RedisStore {
             pipeline.ignore_errors().add_command(get(key.as_str())).cmd("TIME");
             Answer::Ok(pipeline.query_async(&mut *connection).await?)
         };
-        let (entry, time): (RedisResult<Option<Vec<u8>>>, _) =
-            server.ask_at(&link, lane, sent, pin!(both)).await?;
+        let both = pin!(both);
+        let (entry, time): (RedisResult<Option<Vec<u8>>>, _) = if beside {
+            server.ask_beside_writes(&link, sent, both).await?
+        } else {
+            server.ask_at(&link, lane, sent, both).await?
+        };
         let now = server.learn(&link, sent, time);
         let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
         Ok(self.found(&link, key, entry, now))
@@ -82,6 +87,9 @@ impl RedisStore {
     async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.server;
         if failure.kind == FailureKind::Congested {
+            if server.large.contains(key) {
+                return Err(failure.into()); // it is this very value that takes long to arrive
+            }
             server.large.insert(key);
         }
         match failure.kind.meaning().read {

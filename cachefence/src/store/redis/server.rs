@@ -19,7 +19,7 @@ use super::dial::{Dialed, Dialer};
 use super::failure::{Answer, Counted, Failure, FailureKind, Fate};
 use super::feature::Feature;
 use super::lane::LaneKind;
-use super::large::{LARGE, LargeKeys};
+use super::large::LargeKeys;
 use super::link::{Link, Links};
 use super::protocol::{Protocol, Timed};
 use super::scripts::Scripts;
@@ -105,7 +105,7 @@ impl Server {
     }
 
     /// Tells of an operation that has just been answered, if that took long.
-    fn answered(&self, asked: Instant) {
+    pub(super) fn answered(&self, asked: Instant) {
         self.took(u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX));
     }
 
@@ -139,6 +139,23 @@ impl Server {
                 Err(failure) => Err(self.count(link, lane, asked, failure)),
             }
         }
+    }
+
+    /// As [`ask_at`](Self::ask_at), for what may only read over the lane of writes: an answer does not show that writes
+    /// are taken, so it does not keep the breaker closed.
+    pub(super) async fn ask_beside_writes<T>(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        asked: Instant,
+        reply: Pin<&mut impl Future<Output = Answer<T>>>,
+    ) -> Result<T, Failure> {
+        let lane = LaneKind::Writes;
+        if link.writes.breaker.is_open() {
+            self.probe_if_due(lane);
+            return Err(Failure::left_alone(self.address(), lane));
+        }
+        let answer = self.with_timeout(link, lane, asked, self.op_timeout, reply).await;
+        answer.map_err(|failure| self.count(link, lane, asked, failure))
     }
 
     /// Counts the `failure` of an operation that was asked at `asked`. A failure that is returned as
@@ -190,11 +207,22 @@ impl Server {
         lane: LaneKind,
         begun: Instant,
         limit: Duration,
-        reply: Pin<&mut impl Future<Output = Answer<T>>>,
+        mut reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
             let received = link.lane(lane).received();
-            match in_time_from(begun, limit, reply).await {
+            let mut answer = None;
+            if lane == LaneKind::Reads {
+                // A read that waits for a large value to arrive is told so in time to be sent over the other lane.
+                answer = in_time_from(begun, limit / 2, reply.as_mut()).await;
+                if answer.is_none() && link.lane(lane).is_busy_since(received) {
+                    return Err(self.fails(link, Failure::congested(self.address())));
+                }
+            }
+            if answer.is_none() {
+                answer = in_time_from(begun, limit, reply).await;
+            }
+            match answer {
                 Some(Ok(reply)) => Ok(reply),
                 Some(Err(unanswered)) => {
                     Err(self.fails(link, Failure::of(self.address(), unanswered)))
@@ -210,6 +238,7 @@ impl Server {
             Fate::Kept => {}
             Fate::Replaced => self.links.replace(link),
             Fate::InDoubt => self.links.replace_when_connected(link),
+            Fate::Busy => self.links.replace_in_doubt(link),
         }
         if matches!(failure.kind, FailureKind::Full | FailureKind::Replica) {
             self.without_writes(&failure.error.to_string());
@@ -220,14 +249,13 @@ impl Server {
     /// The failure of an operation that was not answered within `limit`. When it was asked, so many bytes had been
     /// `received`.
     fn is_late(&self, link: &Arc<Link>, lane: LaneKind, received: u64, limit: Duration) -> Failure {
-        let mut failure = Failure::timeout(self.address(), limit);
-        let arrived = link.lane(lane).received().saturating_sub(received);
-        if usize::try_from(arrived).is_ok_and(|arrived| arrived >= LARGE) {
-            failure.kind = FailureKind::Congested;
-        } else if link.lane(lane).is_silent_again() {
+        if link.lane(lane).is_busy_since(received) {
+            return self.fails(link, Failure::congested(self.address()));
+        }
+        if link.lane(lane).is_silent_again() {
             self.links.replace(link);
         }
-        failure
+        Failure::timeout(self.address(), limit)
     }
 
     /// Takes a step of the protocol by a script, unless scripts are refused here: then by a transaction.

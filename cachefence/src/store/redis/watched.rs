@@ -4,14 +4,15 @@
 //! task of its own: a caller that is dropped, or that nobody polls, keeps no connection, and what it wanted written is
 //! written. Waiting for a connection says nothing of the server, so the time limit begins when there is one.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use redis::aio::ConnectionLike;
 use redis::{FromRedisValue, RedisResult, Value};
+use tokio::time::Instant;
 
 use super::dial::Dialed;
 use super::failure::Failure;
-use super::lane::LaneKind;
 use super::multi::{Transaction, begin, cmd, unjudged};
 use super::pool::Lent;
 use super::protocol::Target;
@@ -39,7 +40,13 @@ where
     let task = spawn(async move {
         let lent = link.watched.lend(server.dial(&link)).await?;
         let ran = async { Ok(run_on(lent, &when, &change).await?) };
-        server.ask(&link, LaneKind::Writes, ran).await
+        let asked = Instant::now();
+        let written = server.ask_beside_writes(&link, asked, pin!(ran)).await?;
+        if written {
+            link.writes.breaker.succeeded();
+        }
+        server.answered(asked);
+        Ok(written)
     });
     let ended = match task {
         Some(task) => task.await.ok(),

@@ -5,13 +5,19 @@ use redis::RedisError;
 /// Of the words, no more is shown than these characters.
 const MOST: usize = 200;
 
-/// What the server said, if that holds none of the `secrets`. A server quotes the arguments of a command that it does
-/// not know, so these are left out.
+/// What the server said, without arguments, if that holds none of the `secrets`.
 pub(super) fn words<'a>(error: &'a RedisError, secrets: &[&str]) -> Option<&'a str> {
     let said = error.detail()?;
-    let said = said.split(", with args beginning with").next().unwrap_or_default().trim();
+    let said = without_arguments(said);
     let fits = !said.is_empty() && said.len() <= MOST && !said.contains(char::is_control);
     (fits && !hold(said, secrets)).then_some(said)
+}
+
+/// What a server said without the arguments of the command, which it quotes of a command that it does not know: they
+/// may hold a key or a password.
+pub(super) fn without_arguments(said: &str) -> &str {
+    let words = said.split(", with args beginning with").next().unwrap_or_default();
+    words.trim().trim_end_matches(['.', ':'])
 }
 
 /// Whether `text` holds one of the `secrets`.
