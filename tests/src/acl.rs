@@ -12,7 +12,7 @@ pub const RULES: &str = "+get +mget +set +del +pttl +getrange +setrange +time +p
 
 /// As [`RULES`], where scripts are not to be run.
 pub const RULES_WITHOUT_SCRIPTS: &str = "+get +mget +set +del +pttl +getrange +setrange +time +ping +multi +exec \
-                                         +watch +unwatch +info";
+                                         +watch +discard +info";
 
 /// The name of the user.
 pub const USER: &str = "cachefence";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cachefence::store::{Acquire, Acquired, Health, Key, Outcome, Take, Token};
 use cachefence::{Store, StoreError, testing};
-use cachefence_tests::{RedisServer, until};
+use cachefence_tests::{RedisServer, USER, until};
 
 use super::{Fixture, LEASE, acquire, key, put, read, stored, value};
 
@@ -94,7 +94,7 @@ async fn refuse(server: &RedisServer, code: &str, by_scripts: bool) -> &'static 
             until("saving fails", failed).await;
         }
         _ => {
-            server.cli(&["ACL", "SETUSER", "default", "-set", "-setrange"]);
+            server.cli(&["ACL", "SETUSER", USER, "-set", "-setrange"]);
             return &[Step::Release];
         }
     }
@@ -157,7 +157,7 @@ pub(super) async fn a_server_that_forbids_a_look_says_so(fixture: Fixture) {
     let seen = put(&store, &held, value("v")).await;
     let token = acquire(&store, &held, seen).await.unwrap();
     let before = contents(&server);
-    server.cli(&["ACL", "SETUSER", "default", "-getrange"]);
+    server.cli(&["ACL", "SETUSER", USER, "-getrange"]);
     for step in [Step::Mark, Step::Postpone] {
         let refused = step.take(&store, &free, &held, token).await;
         let error = refused.expect_err("it is refused").to_string();
