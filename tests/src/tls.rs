@@ -51,7 +51,7 @@ impl Authority {
     /// When no certificate can be made for them.
     #[must_use]
     pub fn sign(&self, names: &[&str]) -> Identity {
-        self.sign_params(Self::params(names))
+        self.sign_params(&Self::params(names))
     }
 
     /// A certificate that has expired in 2021.
@@ -64,7 +64,7 @@ impl Authority {
         let mut params = Self::params(names);
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2021, 1, 1);
-        self.sign_params(params)
+        self.sign_params(&params)
     }
 
     fn params(names: &[&str]) -> CertificateParams {
@@ -72,7 +72,7 @@ impl Authority {
         CertificateParams::new(names).expect("names for a certificate")
     }
 
-    fn sign_params(&self, params: CertificateParams) -> Identity {
+    fn sign_params(&self, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Identity { certificate: certificate.pem(), key: key.serialize_pem() }

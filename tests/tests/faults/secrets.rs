@@ -24,51 +24,54 @@ fn chain(error: &dyn Error) -> String {
 async fn said(redis: impl Into<Redis>) -> String {
     must_not_be_logged(SECRET);
     let redis = redis.into();
-    let told = Arc::new(Mutex::new(format!("{redis:?} ")));
+    let told = Arc::new(Mutex::new(vec![format!("{redis:?}")]));
     let tells = Arc::clone(&told);
     let builder = CacheFence::builder()
         .redis(redis.clone())
         .op_timeout(Duration::from_millis(50))
-        .observe(move |event: &Event<'_>| tells.lock().unwrap().push_str(&format!("{event:?} ")));
-    told.lock().unwrap().push_str(&format!("{builder:?} "));
+        .observe(move |event: &Event<'_>| tells.lock().unwrap().push(format!("{event:?}")));
+    told.lock().unwrap().push(format!("{builder:?}"));
     let error = match builder.build_lazy() {
         Ok(cache) => {
-            told.lock().unwrap().push_str(&format!("{cache:?} "));
+            told.lock().unwrap().push(format!("{cache:?}"));
             // Enough calls for the breaker to open, and to tell of it.
             for call in 0..8 {
                 let load = || async { Ok::<_, Infallible>(call) };
                 cache.get_or_set("k", Duration::from_secs(60), load).await.unwrap();
             }
             let error = cache.invalidate("k").await.unwrap_err();
-            told.lock().unwrap().push_str(&chain(&error));
+            told.lock().unwrap().push(chain(&error));
             CacheFence::connect(redis).await.unwrap_err()
         }
         Err(error) => error,
     };
-    let said = format!("{} {}", told.lock().unwrap(), chain(&error));
+    let said = format!("{} {}", told.lock().unwrap().join(" "), chain(&error));
     assert!(!said.contains(SECRET), "{said}");
     said
 }
 
-/// A server that answers each request with `reply`, and what address it has.
-async fn answers(reply: &'static str) -> String {
+/// A server that answers the first request of a connection with `login` and each other one with `reply`, and what
+/// address it has.
+async fn answers(login: &'static str, reply: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(stream, reply));
+            tokio::spawn(answer(stream, login, reply));
         }
     });
     address.to_string()
 }
 
-async fn answer(mut stream: TcpStream, reply: &'static str) {
+async fn answer(mut stream: TcpStream, login: &'static str, reply: &'static str) {
     let mut request = [0; 4_096];
+    // The login is three commands: AUTH, and two that name the client.
+    let mut next = login.repeat(3);
     while let Ok(1..) = stream.read(&mut request).await {
-        // As many replies as any pipeline has commands.
-        if stream.write_all(reply.repeat(8).as_bytes()).await.is_err() {
+        if stream.write_all(next.as_bytes()).await.is_err() {
             break;
         }
+        next = reply.repeat(8); // as many as any pipeline has commands
     }
 }
 
@@ -168,13 +171,15 @@ async fn of_a_server_that_repeats_it() {
         "s3cretPassw0rd\r\n",
         "$14\r\ns3cretPassw0rd\r\n",
     ] {
-        let address = answers(reply).await;
+        let address = answers(reply, reply).await;
         said(url(&address)).await;
         said(format!("{}?protocol=resp3", url(&address))).await;
         said(format!("{}/7", url(&address))).await;
         let closure = Redis::server(format!("redis://{address}?protocol=resp3"))
             .credentials(|| async { Ok(Credentials::new(USER, SECRET)) });
         said(closure).await;
+        let after_the_login = answers("+OK\r\n", reply).await;
+        said(url(&after_the_login)).await;
     }
 }
 

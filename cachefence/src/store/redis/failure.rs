@@ -286,7 +286,10 @@ impl Failure {
                     _ if is_unknown(detail) => Unsupported,
                     _ => Failed,
                 };
-                (kind, format!("Redis at {server} answered {code}{}", advice::on(code)))
+                // A code is in capitals. Anything else is text, which may quote what was sent.
+                let is_code = code.bytes().all(|byte| byte.is_ascii_uppercase());
+                let said = if is_code { code } else { "an error without a code" };
+                (kind, format!("Redis at {server} answered {said}{}", advice::on(code)))
             }
         };
         Self::new(kind, message)
