@@ -107,9 +107,9 @@ async fn is_told_and_leaves_nothing_half_written(fixture: Fixture, code: &str) {
     let seen = put(&store, &held, value("v")).await;
     let token = acquire(&store, &held, seen).await.unwrap();
     let before = contents(&server);
-    let refused = refuse(&server, code, store.status().scripts).await;
+    let accepted = refuse(&server, code, store.status().scripts).await;
     for step in STEPS {
-        if refused.contains(&step) {
+        if accepted.contains(&step) {
             continue;
         }
         let refused = step.take(&store, &free, &held, token).await;
@@ -124,7 +124,7 @@ async fn is_told_and_leaves_nothing_half_written(fixture: Fixture, code: &str) {
             assert!(!store.status().writes, "{step:?}: {code}");
         }
     }
-    for step in refused {
+    for step in accepted {
         assert!(step.take(&store, &free, &held, token).await.unwrap(), "{step:?}: {code}");
         assert_eq!(server.cli(&["EXISTS", &held.lease_name()]), "0");
     }
