@@ -155,7 +155,8 @@ fn nothing(scripts: bool) -> Vec<String> {
         "voided: 1 loads",
         "invalidated: Ok(()) Ok(None)",
     ];
-    let up = health(Health::Up, [scripts, scripts, true]);
+    let works = if scripts { Health::Up } else { Health::Degraded };
+    let up = health(works, [scripts, scripts, true]);
     let Stats { failures, bypasses, .. } = Stats::default();
     let none = format!("{failures:?} {bypasses:?}");
     let degraded = format!("degraded: {}", u8::from(!scripts));
