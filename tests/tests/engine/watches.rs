@@ -166,12 +166,12 @@ async fn whoever_was_woken_in_vain_is_woken_by_a_value_all_the_same() {
     let waiter =
         tokio::spawn(async move { waiter.get_or_set(async || Ok::<_, Infallible>(1)).await });
     for woken in 1..=10 {
-        sleep(Duration::from_millis(30)).await;
+        sleep(Duration::from_millis(200)).await;
         watched.wake();
         settle().await;
         assert_eq!(watched.asked().0, 1 + woken, "at once");
     }
-    sleep(Duration::from_millis(30)).await;
+    sleep(Duration::from_millis(200)).await;
     watched.entry().set(&2).await.unwrap();
     let since = Instant::now();
     watched.wake();

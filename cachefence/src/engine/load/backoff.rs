@@ -49,10 +49,14 @@ impl Backoff {
     }
 
     /// For how much longer a waiter that is woken pauses, which asked this `long_ago`: not at all, unless it was woken
-    /// in vain before, and a moment ago.
+    /// in vain before, and a moment ago. On a busy machine a wake-up comes late, so only a waiter that has slept for
+    /// longer than any pause begins with short pauses again.
     pub(super) fn after_wake(&mut self, long_ago: Duration, drawn: f64) -> Duration {
-        if !self.in_vain || long_ago >= self.pause {
+        if long_ago >= LONGEST {
             self.pause = FIRST;
+            return Duration::ZERO;
+        }
+        if !self.in_vain {
             return Duration::ZERO;
         }
         self.next(false, drawn).saturating_sub(long_ago)
@@ -93,8 +97,13 @@ mod tests {
         };
         assert_eq!([(); 5].map(|()| woken(false, NOW)), [0, 20, 30, 45, 67]);
         assert_eq!(woken(false, Duration::from_millis(41)), 60, "it counts from the last question");
-        assert_eq!(woken(true, NOW), 151);
-        assert_eq!([(); 2].map(|()| woken(false, NOW)), [0, 20]);
+        assert_eq!(
+            woken(false, LONGEST * 3 / 4),
+            1,
+            "a wake-up that comes late makes no pause shorter"
+        );
+        assert_eq!(woken(true, NOW), 200);
+        assert_eq!([(); 2].map(|()| woken(false, NOW)), [0, 200]);
         assert_eq!(woken(false, LONGEST), 0, "it has slept long enough");
         assert_eq!(woken(false, NOW), 20);
     }
