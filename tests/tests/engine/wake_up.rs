@@ -198,7 +198,7 @@ async fn whoever_is_woken_in_vain_is_paced() {
     const SHORTEST: Duration = Duration::from_millis(150);
     let server = RedisServer::builder().args(["--tracking-table-max-keys", "1"]).start();
     let processes = Processes::new(server).await;
-    let holder = processes.hold().await;
+    let holder = processes.load(Ok("loaded there".to_owned())).await;
     processes.server.reset_stats();
     let begun = Instant::now();
     let mut waiters = Vec::new();
@@ -219,11 +219,11 @@ async fn whoever_is_woken_in_vain_is_paced() {
     let paced = u64::try_from(took.as_millis() / SHORTEST.as_millis()).unwrap();
     assert!(asked <= WAITERS * (2 + 2 + 6 + paced), "{asked} times in {took:?}");
 
-    processes.holder.entry::<String>("k").ttl(TTL).set(&"set".to_owned()).await.unwrap();
+    processes.load.go();
+    holder.await.unwrap();
     for waiter in waiters {
-        assert_eq!(given(waiter, Instant::now()).await.0, "set");
+        assert_eq!(given(waiter, Instant::now()).await.0, "loaded there");
     }
-    holder.abort();
 }
 
 /// Without RESP3 nobody is woken, and everybody looks.
