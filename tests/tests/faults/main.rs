@@ -8,6 +8,7 @@ mod built;
 mod callers;
 mod connections;
 mod credentials;
+mod dialing;
 mod failover;
 mod fleets;
 mod invalidations;

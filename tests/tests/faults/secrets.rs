@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cachefence::{Builder, CacheFence, Credentials, Event, Redis, Tls};
-use cachefence_tests::{Authority, RedisServer, TlsServer, must_not_be_logged, until};
+use cachefence_tests::{Authority, RedisServer, TlsServer, must_not_be_logged};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -191,28 +191,4 @@ async fn of_options_that_are_printed() {
     let builder: Builder = CacheFence::builder().redis(redis.clone());
     let said = format!("{tls:?} {tls:#?} {credentials:?} {redis:?} {redis:#?} {builder:?}");
     assert!(!said.contains(SECRET) && !said.contains(USER), "{said}");
-}
-
-/// The other end of a connection that is half open sends neither a reply nor an end.
-#[tokio::test]
-async fn a_half_open_connection_is_let_go_with_its_cache() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let cache = CacheFence::builder()
-        .redis(format!("redis://{address}"))
-        .op_timeout(Duration::from_millis(50))
-        .build_lazy()
-        .unwrap();
-    let reading = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = [0; 4_096];
-        let _ = stream.read(&mut request).await; // the login
-        stream.write_all(b"+OK\r\n+OK\r\n").await.unwrap();
-        while let Ok(1..) = stream.read(&mut request).await {} // and nothing that follows it is answered
-    });
-    let load = || async { Ok::<_, Infallible>(1) };
-    cache.get_or_set("k", Duration::from_secs(60), load).await.unwrap();
-    assert!(!reading.is_finished(), "the connection is there");
-    drop(cache);
-    until("the connection is closed", || reading.is_finished()).await;
 }
