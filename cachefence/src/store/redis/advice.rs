@@ -2,7 +2,7 @@
 
 use redis::RedisError;
 
-use super::words::without_arguments;
+use super::words::{hold, without_arguments};
 
 /// What to do about a write that was refused with `code`; empty where nothing more is known.
 pub(super) fn on(code: &str) -> &'static str {
@@ -17,10 +17,12 @@ pub(super) fn on(code: &str) -> &'static str {
     }
 }
 
-/// What a server says of a command: its code and its words, without the arguments that it may quote.
-pub(super) fn words(error: &RedisError) -> String {
+/// What a server says of a command: its code and its words, without the arguments that it may quote. Empty if it says
+/// nothing, or one of the `secrets`.
+pub(super) fn words(error: &RedisError, secrets: &[&str]) -> String {
     let (Some(code), Some(detail)) = (error.code(), error.detail()) else { return String::new() };
-    format!("{code} {}", without_arguments(detail))
+    let said = format!("{code} {}", without_arguments(detail));
+    if hold(&said, secrets) { String::new() } else { said }
 }
 
 /// Whether a server forbids the keys of a command, and not the command, by these words: of a command it gives the name
@@ -47,7 +49,7 @@ mod tests {
             ("-NOPERM this user has no permissions\r\n", "NOPERM this user has no permissions"),
         ] {
             let reply = redis::parse_redis_value(line.as_bytes()).unwrap();
-            assert_eq!(words(&reply.extract_error().unwrap_err()), said);
+            assert_eq!(words(&reply.extract_error().unwrap_err(), &[]), said);
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::advice::{names_keys, words};
-use super::failure::{Answer, Failure, FailureKind, Unanswered};
+use super::failure::{Answer, Failure, FailureKind};
 use super::lane::LaneKind;
 use super::tracking::Connected;
 use super::{RedisStore, scripts};
@@ -262,21 +262,23 @@ impl RedisStore {
         let reply = pin!(async {
             let mut connection = link.lane(lane).connection().await?;
             let sent = Instant::now();
-            let reply = command.query_async(&mut *connection).await?;
-            Answer::Ok((reply, sent.elapsed()))
+            let reply = command.query_async(&mut *connection).await;
+            let trip = sent.elapsed();
+            let reply = reply.map_err(|error| (words(&error, &connection.secrets()), error));
+            Answer::Ok((reply, trip))
         });
         let reply = in_time(LIMIT, reply).await;
         match reply {
-            Some(Ok((reply, trip))) => {
+            Some(Ok((Ok(reply), trip))) => {
                 fastest.0 = Some(fastest.0.map_or(trip, |fastest| fastest.min(trip)));
                 Ok(reply)
             }
-            Some(Err(Unanswered::NotSent(failure))) => Err(unanswered(failure)),
-            Some(Err(Unanswered::Failed(error))) => Err(Refusal {
+            Some(Ok((Err((words, error)), _))) => Err(Refusal {
                 is_forbidden: error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm),
-                words: words(&error),
+                words,
                 failure: Failure::classify(server.address(), error),
             }),
+            Some(Err(error)) => Err(unanswered(Failure::of(server.address(), error))),
             None => Err(unanswered(Failure::timeout(server.address(), LIMIT))),
         }
     }

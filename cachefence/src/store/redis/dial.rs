@@ -54,6 +54,8 @@ pub(super) struct Dialed {
 struct Driver {
     task: AbortHandle,
     received: Arc<Received>,
+    /// The user and the password that the connection has logged in with.
+    secrets: [String; 2],
 }
 
 impl Drop for Driver {
@@ -126,7 +128,8 @@ impl Dialer {
         };
         let (connection, driver) = self.in_time(begun, Step::Login, made).await?;
         let task = runtime.spawn(driver).abort_handle();
-        Ok(Dialed { connection, driver: Arc::new(Driver { task, received }) })
+        let secrets = secrets(&login).map(str::to_owned);
+        Ok(Dialed { connection, driver: Arc::new(Driver { task, received, secrets }) })
     }
 
     /// Who logs in, with what.
@@ -191,7 +194,7 @@ impl Dialer {
         login: &RedisConnectionInfo,
         received: &Received,
     ) -> Failure {
-        let secrets = [login.username(), login.password()].map(Option::unwrap_or_default);
+        let secrets = secrets(login);
         let said = words(&error, &secrets);
         let quoted = said.map(|words| format!(" ({words})")).unwrap_or_default();
         let selects = error.to_string().contains("refused to switch database");
@@ -270,6 +273,11 @@ impl DerefMut for Dialed {
 }
 
 impl Dialed {
+    /// What no error may show of what the server says over this connection.
+    pub(super) fn secrets(&self) -> [&str; 2] {
+        self.driver.secrets.each_ref().map(String::as_str)
+    }
+
     /// How many bytes have arrived on this connection, those of its login and of TLS included.
     pub(super) fn received(&self) -> u64 {
         self.driver.received.bytes()
@@ -289,4 +297,8 @@ fn config() -> AsyncConnectionConfig {
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(PIPELINE)
+}
+
+fn secrets(login: &RedisConnectionInfo) -> [&str; 2] {
+    [login.username(), login.password()].map(Option::unwrap_or_default)
 }
