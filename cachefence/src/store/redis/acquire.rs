@@ -92,11 +92,10 @@ impl RedisStore {
         key: &Key,
         request: &Acquire<'_>,
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
-        let server = &self.server;
         let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
             protocol.acquire(self.target(&link, key), request).await
         };
-        server.step(acquire).await
+        self.step(acquire).await
     }
 
     /// As [`acquire_once`](Self::acquire_once), over the tracking connection. `None` if there is no such

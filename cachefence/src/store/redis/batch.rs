@@ -184,7 +184,7 @@ impl Batch {
         let reply = in_time(limit, pin!(reads.lane.send(&command))).await;
         let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
-                reads.mget.works();
+                reads.mget.note_works();
                 if readers.len() == 1 {
                     reads.next_apart(ALONE);
                 }
@@ -205,7 +205,7 @@ impl Batch {
             }
             Some(Ok(Err(error))) => {
                 if is_refused(&error) {
-                    reads.mget.refuse();
+                    reads.mget.note_refused();
                 }
                 (Reply::Refused, Reply::Refused)
             }

@@ -180,7 +180,7 @@ impl Probes {
     /// Whether to probe now, for a caller that has found its breaker open: the pause is over, and no probe is under
     /// way. A probe that takes longer than `longest` is not polled any more, because it would have ended. If so, the
     /// caller has to probe, and to tell the outcome to [`probed`](Self::probed).
-    pub(super) fn are_due(&self, longest: Duration) -> bool {
+    pub(super) fn claim(&self, longest: Duration) -> bool {
         let mut schedule = self.schedule();
         let now = Instant::now();
         let is_under_way = schedule.under_way.is_some_and(|begun| now - begun < longest);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn is_due(breaker: &Breaker, longest: Duration) -> bool {
-        breaker.is_open() && breaker.probes.are_due(longest)
+        breaker.is_open() && breaker.probes.claim(longest)
     }
 
     fn probed(breaker: &Breaker, outcome: Probe, drawn: f64) -> Option<u64> {

@@ -13,10 +13,10 @@ use redis::{Cmd, ErrorKind, FromRedisValue, ServerErrorKind, Value};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::advice::{names_keys, words};
 use super::failure::{Answer, Failure, FailureKind};
 use super::lane::LaneKind;
 use super::tracking::Connected;
+use super::words::{names_keys, said_with_code};
 use super::{RedisStore, scripts};
 use crate::error::StoreError;
 use crate::key::Key;
@@ -47,9 +47,12 @@ impl RedisStore {
     pub(super) async fn check_server(&self) -> Result<(), StoreError> {
         let key = &self.check_key();
         let fastest = self.check_reads(key).await?;
-        self.check_writes(key).await;
-        self.check_eviction().await;
         self.check_distance(&fastest);
+        // A server whose answers come too late for a read is not asked to write.
+        if fastest.0.is_none_or(|trip| trip < self.server.op_timeout) {
+            self.check_writes(key).await;
+        }
+        self.check_eviction().await;
         Ok(())
     }
 
@@ -244,7 +247,7 @@ impl RedisStore {
         if let Some(trip) = fastest.0
             && trip > self.server.longest_trip()
         {
-            self.server.is_far(trip);
+            self.server.note_far(trip);
         }
     }
 
@@ -264,7 +267,8 @@ impl RedisStore {
             let sent = Instant::now();
             let reply = command.query_async(&mut *connection).await;
             let trip = sent.elapsed();
-            let reply = reply.map_err(|error| (words(&error, &connection.secrets()), error));
+            let reply =
+                reply.map_err(|error| (said_with_code(&error, connection.password()), error));
             Answer::Ok((reply, trip))
         });
         let reply = in_time(LIMIT, reply).await;

@@ -136,6 +136,9 @@ impl ServerClock {
     }
 }
 
+/// A result and, if that was asked for, the server's time in seconds and microseconds.
+pub(super) type Timed<T> = (T, Option<(u64, u64)>);
+
 /// What `TIME` answers: seconds and microseconds.
 pub(super) fn timestamp((seconds, micros): (u64, u64)) -> Timestamp {
     Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))

@@ -25,7 +25,7 @@ use super::credentials::Provider;
 use super::failure::{Failure, FailureKind};
 use super::stream::{Received, Socket, Stream};
 use super::tls::Connector;
-use super::words::{hold, words};
+use super::words::{holds, said};
 use crate::error::StoreError;
 use crate::time::in_time_from;
 
@@ -54,8 +54,8 @@ pub(super) struct Dialed {
 struct Driver {
     task: AbortHandle,
     received: Arc<Received>,
-    /// The user and the password that the connection has logged in with.
-    secrets: [String; 2],
+    /// The password that the connection has logged in with.
+    password: String,
 }
 
 impl Drop for Driver {
@@ -97,9 +97,7 @@ impl Dialer {
             push(&info);
             Ok::<(), ()>(())
         };
-        let resp3 = |login: RedisConnectionInfo| {
-            login.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name()
-        };
+        let resp3 = |login: RedisConnectionInfo| login.set_protocol(ProtocolVersion::RESP3);
         self.attempt(resp3, config().set_push_sender(push)).await
     }
 
@@ -128,13 +126,14 @@ impl Dialer {
         };
         let (connection, driver) = self.in_time(begun, Step::Login, made).await?;
         let task = runtime.spawn(driver).abort_handle();
-        let secrets = secrets(&login).map(str::to_owned);
-        Ok(Dialed { connection, driver: Arc::new(Driver { task, received, secrets }) })
+        let password = login.password().unwrap_or_default().to_owned();
+        Ok(Dialed { connection, driver: Arc::new(Driver { task, received, password }) })
     }
 
-    /// Who logs in, with what.
+    /// The login, with the credentials of the closure if there is one.
     async fn login(&self) -> Result<RedisConnectionInfo, Failure> {
-        let login = self.login.clone();
+        // The client's name for itself takes two commands, which a user's rules may forbid.
+        let login = self.login.clone().set_skip_set_lib_name();
         let Some(provider) = &self.credentials else { return Ok(login) };
         match provider.ask().await {
             Ok(credentials) => {
@@ -194,8 +193,8 @@ impl Dialer {
         login: &RedisConnectionInfo,
         received: &Received,
     ) -> Failure {
-        let secrets = secrets(login);
-        let said = words(&error, &secrets);
+        let password = login.password().unwrap_or_default();
+        let said = said(&error, password);
         let quoted = said.map(|words| format!(" ({words})")).unwrap_or_default();
         let selects = error.to_string().contains("refused to switch database");
         let is_login = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
@@ -208,13 +207,18 @@ impl Dialer {
                 None => "user and password in the URL",
             };
             Some(format!("refused the credentials{quoted}; check {what}"))
+        } else if selects && error.detail().is_some_and(|said| said.contains("permissions")) {
+            let db = login.db();
+            Some(format!(
+                "does not let this user use database {db}; add `+select` to its rules (ACL SETUSER)"
+            ))
         } else if selects {
             Some(format!(
                 "refused database {} of the URL{quoted}; give another number, or raise `databases` in the \
                  server's configuration",
                 login.db()
             ))
-        } else if error.code().is_some_and(|code| hold(code, &secrets)) {
+        } else if error.code().is_some_and(|code| holds(code, password)) {
             Some(
                 "refused the login, in words that are not shown because they hold the secret"
                     .to_owned(),
@@ -274,8 +278,8 @@ impl DerefMut for Dialed {
 
 impl Dialed {
     /// What no error may show of what the server says over this connection.
-    pub(super) fn secrets(&self) -> [&str; 2] {
-        self.driver.secrets.each_ref().map(String::as_str)
+    pub(super) fn password(&self) -> &str {
+        &self.driver.password
     }
 
     /// How many bytes have arrived on this connection, those of its login and of TLS included.
@@ -297,8 +301,4 @@ fn config() -> AsyncConnectionConfig {
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(PIPELINE)
-}
-
-fn secrets(login: &RedisConnectionInfo) -> [&str; 2] {
-    [login.username(), login.password()].map(Option::unwrap_or_default)
 }

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
-use super::advice;
-use super::lane::LaneKind;
+use super::words;
 use crate::error::StoreError;
 
 /// What the server said, or why it said nothing of use.
@@ -105,17 +104,18 @@ pub(super) enum Counted {
     Nothing,
 }
 
-/// What becomes of a link.
+/// When a link is replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
+    /// Never: it is kept.
     Kept,
-    /// Replaced at once: its connections are of no use.
-    Replaced,
-    /// Replaced once another is connected, and once a second at most: it leads to the wrong server, which still
-    /// serves what it can.
-    InDoubt,
-    /// Replaced at once, and once a second at most: it is busy with a large value.
-    Busy,
+    /// At once: its connections are of no use.
+    AtOnce,
+    /// At once, and once a second at most: it is busy with a large value.
+    OnceASecond,
+    /// Once another is connected, and once a second at most: it leads to the wrong server, which still serves what it
+    /// can.
+    WhenConnected,
 }
 
 /// What becomes of a read that failed.
@@ -135,17 +135,17 @@ impl FailureKind {
     #[allow(clippy::match_same_arms)] // a row for each kind
     pub(super) const fn meaning(self) -> Meaning {
         use Counted::{Answer, Loss, Nothing};
-        use Fate::{Busy, InDoubt, Kept, Replaced};
+        use Fate::{AtOnce, Kept, OnceASecond, WhenConnected};
         let (breaker, link, read) = match self {
             Self::WrongType     => (Answer,           Kept,     Read::Miss),
             Self::NoScripting   => (Answer,           Kept,     Read::Error),
             Self::Full          => (Answer,           Kept,     Read::Error),
-            Self::Replica       => (Answer,           InDoubt,  Read::Error),
-            Self::NotReady      => (Counted::Failure, InDoubt,  Read::Error),
-            Self::BadConnection => (Counted::Failure, Replaced, Read::Error),
-            Self::Lost          => (Loss,             Replaced, Read::Again),
+            Self::Replica       => (Answer,           WhenConnected,  Read::Error),
+            Self::NotReady      => (Counted::Failure, WhenConnected,  Read::Error),
+            Self::BadConnection => (Counted::Failure, AtOnce, Read::Error),
+            Self::Lost          => (Loss,             AtOnce, Read::Again),
             Self::Late          => (Counted::Failure, Kept,     Read::Error), // unless it is silent
-            Self::Congested     => (Nothing,          Busy,     Read::Again),
+            Self::Congested     => (Nothing,          OnceASecond,     Read::Again),
             Self::Forbidden     => (Counted::Failure, Kept,     Read::Error),
             Self::Unsupported   => (Counted::Failure, Kept,     Read::Error),
             Self::Failed        => (Counted::Failure, Kept,     Read::Error),
@@ -199,16 +199,9 @@ impl Failure {
         }
     }
 
-    pub(super) fn left_alone(server: &ConnectionAddr, lane: LaneKind) -> Self {
-        let error = StoreError::down(match lane {
-            LaneKind::Reads => format!(
-                "Redis at {server} failed several times in a row and is left alone until it answers"
-            ),
-            LaneKind::Writes => format!(
-                "Redis at {server} did not answer several writes in a row, and gets no more until it answers \
-                 one; it may be in a failover, or its writes may be paused"
-            ),
-        });
+    /// The failure of an operation that is not sent, because its lane is left alone, with the `problem`.
+    pub(super) fn left_alone(problem: String) -> Self {
+        let error = StoreError::down(problem);
         Self { kind: FailureKind::LeftAlone, error }
     }
 
@@ -248,9 +241,7 @@ impl Failure {
             ),
             (AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => (
                 BadConnection,
-                format!(
-                    "Redis at {server} refused the credentials; check user and password in the URL"
-                ),
+                format!("Redis at {server} refused the credentials; check user and password"),
             ),
             _ if refuses_scripts => {
                 (NoScripting, format!("Redis at {server} refuses to run scripts"))
@@ -289,7 +280,7 @@ impl Failure {
                 // A code is in capitals. Anything else is text, which may quote what was sent.
                 let is_code = code.bytes().all(|byte| byte.is_ascii_uppercase());
                 let said = if is_code { code } else { "an error without a code" };
-                (kind, format!("Redis at {server} answered {said}{}", advice::on(code)))
+                (kind, format!("Redis at {server} answered {said}{}", words::advice(code)))
             }
         };
         Self::new(kind, message)

@@ -53,13 +53,13 @@ impl Feature {
     }
 
     /// Notes that the feature was refused. `true` if that is news.
-    pub(super) fn refuse(&self) -> bool {
+    pub(super) fn note_refused(&self) -> bool {
         *lock(&self.next_try) = Instant::now() + PAUSE;
         !self.refused.swap(true, Ordering::Relaxed)
     }
 
     /// Notes that the feature was used. `true` if that is news, because it had been refused.
-    pub(super) fn works(&self) -> bool {
+    pub(super) fn note_works(&self) -> bool {
         self.is_refused() && self.refused.swap(false, Ordering::Relaxed)
     }
 }
@@ -76,13 +76,13 @@ mod tests {
         let feature = Feature::new();
         assert!(!feature.is_refused() && feature.is_open());
         assert!(feature.claim() && feature.claim());
-        assert!(!feature.works(), "no news");
+        assert!(!feature.note_works(), "no news");
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_refused_is_tried_once_a_minute_by_one_caller() {
         let feature = Feature::new();
-        assert!(feature.refuse(), "news");
+        assert!(feature.note_refused(), "news");
         for _ in 0..3 {
             advance(PAUSE.checked_sub(MOMENT).unwrap()).await;
             assert!(!feature.is_open() && !feature.claim());
@@ -91,17 +91,17 @@ mod tests {
             assert!(!feature.is_open() && !feature.claim(), "one caller");
             assert!(feature.is_refused(), "until it works");
         }
-        assert!(!feature.refuse(), "no news");
+        assert!(!feature.note_refused(), "no news");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_that_comes_late_begins_the_minute_anew() {
         let feature = Feature::new();
-        feature.refuse();
+        feature.note_refused();
         advance(PAUSE).await;
         assert!(feature.claim());
         advance(PAUSE / 2).await;
-        feature.refuse();
+        feature.note_refused();
         advance(PAUSE / 2).await;
         assert!(!feature.claim());
         advance(PAUSE / 2).await;
@@ -111,11 +111,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_works_again_is_for_everybody() {
         let feature = Feature::new();
-        feature.refuse();
+        feature.note_refused();
         advance(PAUSE).await;
-        assert!(feature.claim() && feature.works(), "news");
-        assert!(!feature.works(), "no news");
+        assert!(feature.claim() && feature.note_works(), "news");
+        assert!(!feature.note_works(), "no news");
         assert!(!feature.is_refused() && feature.claim() && feature.claim());
-        assert!(feature.refuse(), "news again");
+        assert!(feature.note_refused(), "news again");
     }
 }

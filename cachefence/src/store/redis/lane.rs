@@ -122,7 +122,7 @@ impl Lane {
 
     /// Notes that an operation was not answered in time. Whether the connection is silent, because not a byte has
     /// come since the one before was not answered either.
-    pub(super) fn is_silent_again(&self) -> bool {
+    pub(super) fn note_timeout(&self) -> bool {
         let Some(connection) = self.connection.get() else { return false };
         let received = connection.received().saturating_add(1);
         self.at_timeout.swap(received, Ordering::Relaxed) == received

@@ -2,8 +2,7 @@
 //!
 //! Replies on one connection come one after another, so while a large value arrives, every hit behind it waits.
 //! Its reader therefore asks over another lane. How large a value is shows when it has arrived, when this
-//! process stores it, or when a reply is late although bytes keep coming. What is remembered is a guess: a
-//! value of another size corrects it.
+//! process stores it, or by its beginning, for which a read asks whose reply is late although bytes keep coming.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -176,16 +176,16 @@ impl Links {
 
     /// As [`replace`](Self::replace), for a link whose connections work, but lead to the wrong server or give wrong
     /// replies. The new link may have the same fault, so this happens once a second at most.
-    pub(super) fn replace_in_doubt(&self, link: &Arc<Link>) {
-        if self.may_renew(link) {
+    pub(super) fn replace_once_a_second(&self, link: &Arc<Link>) {
+        if self.claim_renewal(link) {
             self.replace(link);
         }
     }
 
-    /// As [`replace_in_doubt`](Self::replace_in_doubt), for a link that still serves reads: it stays until the new
+    /// As [`replace_once_a_second`](Self::replace_once_a_second), for a link that still serves reads: it stays until the new
     /// link is connected.
     pub(super) fn replace_when_connected(self: &Arc<Self>, link: &Arc<Link>) {
-        if !self.may_renew(link) {
+        if !self.claim_renewal(link) {
             return;
         }
         let (links, link) = (Arc::clone(self), Arc::clone(link));
@@ -198,7 +198,7 @@ impl Links {
     }
 
     /// Whether `link` is still in its place, and has been for long enough.
-    fn may_renew(&self, link: &Arc<Link>) -> bool {
+    fn claim_renewal(&self, link: &Arc<Link>) -> bool {
         let mut places = self.places();
         let Some(place) = places.iter_mut().find(|place| Arc::ptr_eq(&place.link, link)) else {
             return false;

@@ -7,7 +7,6 @@
 
 mod acquire;
 mod address;
-mod advice;
 mod batch;
 mod breaker;
 mod check;
@@ -16,6 +15,7 @@ mod credentials;
 mod dial;
 mod failure;
 mod feature;
+mod health;
 mod lane;
 mod large;
 mod link;
@@ -23,6 +23,7 @@ mod multi;
 mod on_drop;
 mod options;
 mod pool;
+mod probe;
 mod protocol;
 mod read;
 pub(crate) mod record;
@@ -37,6 +38,7 @@ mod transactions;
 mod watched;
 mod words;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,15 +46,17 @@ use bytes::Bytes;
 use redis::RedisResult;
 
 pub use self::credentials::Credentials;
-use self::failure::Answer;
+use self::failure::{Answer, Failure, FailureKind};
 use self::lane::LaneKind;
 use self::link::Link;
 pub use self::options::Redis;
 use self::protocol::{Ending, How, Protocol, Target};
 use self::record::Record;
+use self::scripts::Scripts;
 use self::server::Server;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
+use self::transactions::Transactions;
 use super::{
     Acquire, Acquired, Kind, NewValue, Outcome, Revision, Snapshot, Status, Store, StoreFuture,
     StoreResult, Timestamp, Token, Traits,
@@ -62,6 +66,7 @@ use crate::codec::CodecId;
 use crate::error::{InvalidOption, StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::observe::Observers;
+use crate::time::in_time;
 
 /// How long an attempt to connect may take at least; more where an operation may take long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -139,6 +144,30 @@ impl RedisStore {
         Ok(Ending { how, entry, life, revision, retry_at, now })
     }
 
+    /// Takes a step of the protocol by a script, unless scripts are refused here: then by a transaction.
+    async fn step<T, S>(
+        &self,
+        step: impl Fn(&'static dyn Protocol, Arc<Link>) -> S,
+    ) -> Result<T, StoreError>
+    where
+        S: Future<Output = Result<T, Failure>>,
+    {
+        if self.server.scripts.claim() {
+            match step(&Scripts, self.server.links.here()?).await {
+                Err(failure) if failure.kind == FailureKind::NoScripting => {
+                    self.server.without_scripts();
+                }
+                result => {
+                    if result.is_ok() && self.server.scripts.note_works() {
+                        self.server.restored("runs scripts again");
+                    }
+                    return Ok(result?);
+                }
+            }
+        }
+        Ok(step(&Transactions, self.server.links.here()?).await?)
+    }
+
     async fn try_finish(
         &self,
         key: &Key,
@@ -148,26 +177,35 @@ impl RedisStore {
         let server = &self.server;
         let ending = &self.ending(key, outcome).await?;
         let finished = match self.finish_once(key, tokens, ending).await {
-            Err(error) if error.kind() == StoreErrorKind::Lost => {
-                // A token is good for one store. If the first request was carried out, the second is refused, and the
-                // entry has this ending's revision.
-                self.finish_once(key, tokens, ending).await?
-                    || matches!(outcome, Outcome::Store(_))
-                        && self
-                            .get(key)
-                            .await?
-                            .is_some_and(|found| found.revision == ending.revision)
+            Err(lost) if lost.kind() == StoreErrorKind::Lost => {
+                let again = pin!(self.finish_again(key, tokens, ending));
+                in_time(server.op_timeout / 2, again).await.unwrap_or(Err(lost))?
             }
             finished => finished?,
         };
-        if finished {
+        // A release writes no entry, and a full server takes it.
+        if finished && !ending.entry.is_empty() {
             server.wrote();
-            // A release writes no entry, and leaves the one that is there.
-            if !ending.entry.is_empty() {
-                server.large.learn(key, ending.entry.len());
-            }
+            server.large.learn(key, ending.entry.len());
         }
         Ok(finished)
+    }
+
+    /// Sends once more what was lost with its connection. A token is good for one store: if the first request was
+    /// carried out, the second is refused, and the entry has this ending's revision.
+    async fn finish_again(
+        &self,
+        key: &Key,
+        tokens: &[Token],
+        ending: &Ending,
+    ) -> Result<bool, StoreError> {
+        if self.finish_once(key, tokens, ending).await? {
+            return Ok(true);
+        }
+        if ending.how != How::Store {
+            return Ok(false);
+        }
+        Ok(self.get(key).await?.is_some_and(|found| found.revision == ending.revision))
     }
 
     async fn finish_once(
@@ -176,17 +214,19 @@ impl RedisStore {
         tokens: &[Token],
         ending: &Ending,
     ) -> Result<bool, StoreError> {
-        let server = &self.server;
         let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
             protocol.finish(self.target(&link, key), tokens, ending).await
         };
-        server.step(finish).await
+        self.step(finish).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
         match self.delete_once(keys).await {
             // Deleting twice does no harm.
-            Err(error) if error.kind() == StoreErrorKind::Lost => self.delete_once(keys).await,
+            Err(lost) if lost.kind() == StoreErrorKind::Lost => {
+                let again = pin!(self.delete_once(keys));
+                in_time(self.server.op_timeout / 2, again).await.unwrap_or(Err(lost))
+            }
             deleted => deleted,
         }
     }
@@ -244,11 +284,10 @@ impl Store for RedisStore {
 
     fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
         StoreFuture::new(async move {
-            let server = &self.server;
             let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
                 protocol.renew(self.target(&link, key), token, lease).await
             };
-            server.step(renew).await
+            self.step(renew).await
         })
     }
 

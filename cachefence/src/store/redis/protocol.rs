@@ -56,9 +56,6 @@ pub(super) enum Reply {
     Held(Held),
 }
 
-/// A result and, if that was asked for, the server's time in seconds and microseconds.
-pub(super) type Timed<T> = (T, Option<(u64, u64)>);
-
 /// The end of a load, in bytes. What its outcome has no use for is empty or zero.
 #[derive(Clone)]
 pub(super) struct Ending {

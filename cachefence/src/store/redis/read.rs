@@ -5,7 +5,7 @@
 //! more, which does no harm, and a key that holds something else than a string counts as a miss.
 //!
 //! A key whose value is known to be large is read over the lane of writes, so that hits need not wait until it
-//! has arrived (`large`).
+//! has arrived (`large`). A read that finds itself behind a large value asks once more, for the beginning of its own.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::RedisStore;
 use super::batch::get;
 use super::failure::{Answer, Failure, FailureKind, Read};
 use super::lane::LaneKind;
+use super::large::LARGE;
 use super::link::Link;
 use crate::error::StoreError;
 use crate::key::Key;
@@ -31,7 +32,7 @@ impl RedisStore {
         let begun = link.clock.moment(asked);
         if !link.clock.is_known(begun) || server.large.contains(key) {
             // Boxed, because this is rare, and a hit's future should be small.
-            return Box::pin(self.get_otherwise(link, key)).await;
+            return Box::pin(self.get_with_time(link, key)).await;
         }
         let reply = link.batch.read(key.as_str(), asked, server.op_timeout);
         let answer = server.ask_at(&link, LaneKind::Reads, asked, pin!(reply)).await;
@@ -41,26 +42,26 @@ impl RedisStore {
                 server.took(answered.micros_since(begun));
                 match link.clock.at(answered) {
                     Some(now) => Ok(self.found(&link, key, entry, now)),
-                    None => Box::pin(self.get_otherwise(link, key)).await,
+                    None => Box::pin(self.get_with_time(link, key)).await,
                 }
             }
-            Err(failure) => Box::pin(self.unread(key, failure)).await,
+            Err(failure) => Box::pin(self.after_failure(key, failure)).await,
         }
     }
 
     /// As [`get`](Self::get), where the time has to be asked for, or the value is large.
-    async fn get_otherwise(
+    async fn get_with_time(
         &self,
         link: Arc<Link>,
         key: &Key,
     ) -> Result<Option<Snapshot>, StoreError> {
-        match self.ask_otherwise(link, key).await {
+        match self.ask_with_time(link, key).await {
             Ok(found) => Ok(found),
-            Err(failure) => self.unread(key, failure).await,
+            Err(failure) => self.after_failure(key, failure).await,
         }
     }
 
-    async fn ask_otherwise(&self, link: Arc<Link>, key: &Key) -> Result<Option<Snapshot>, Failure> {
+    async fn ask_with_time(&self, link: Arc<Link>, key: &Key) -> Result<Option<Snapshot>, Failure> {
         let server = &self.server;
         // While writes are left alone, a large value may hold up hits: better than not to be read.
         let beside = server.large.contains(key) && !link.writes.breaker.is_open();
@@ -83,20 +84,58 @@ impl RedisStore {
         Ok(self.found(&link, key, entry, now))
     }
 
-    /// The result of a read that ended in `failure`: a miss, the result of a second try, or an error.
-    async fn unread(&self, key: &Key, failure: Failure) -> Result<Option<Snapshot>, StoreError> {
+    /// Reads the value of a key behind which a large value was arriving, if it was not that of this very key: the
+    /// beginning of the value shows.
+    async fn ask_for_the_beginning(
+        &self,
+        link: Arc<Link>,
+        key: &Key,
+    ) -> Result<Option<Snapshot>, Failure> {
         let server = &self.server;
-        if failure.kind == FailureKind::Congested {
-            if server.large.contains(key) {
-                return Err(failure.into()); // it is this very value that takes long to arrive
-            }
-            server.large.insert(key);
+        let sent = Instant::now();
+        let both = async {
+            let mut connection = link.reads.connection().await?;
+            let mut pipeline = redis::pipe();
+            pipeline.ignore_errors().cmd("GETRANGE").arg(key.as_str()).arg(0).arg(LARGE - 1);
+            pipeline.cmd("TIME");
+            Answer::Ok(pipeline.query_async(&mut *connection).await?)
+        };
+        let (beginning, time): (RedisResult<Vec<u8>>, _) =
+            server.ask_at(&link, LaneKind::Reads, sent, pin!(both)).await?;
+        let now = server.learn(&link, sent, time);
+        let beginning = beginning.map_err(|error| Failure::classify(server.address(), error))?;
+        if beginning.len() < LARGE {
+            // The server gives nothing for a key that is not there.
+            let whole = Some(beginning).filter(|bytes| !bytes.is_empty());
+            return Ok(self.found(&link, key, whole, now));
         }
+        server.large.insert(key);
+        self.ask_with_time(link, key).await
+    }
+
+    /// The result of a read that ended in `failure`: a miss, the result of a second try, or an error.
+    async fn after_failure(
+        &self,
+        key: &Key,
+        failure: Failure,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let server = &self.server;
         match failure.kind.meaning().read {
             Read::Miss => Ok(None),
             Read::Error => Err(failure.into()),
             Read::Again => {
-                let again = self.ask_otherwise(server.links.here()?, key);
+                let is_congested = failure.kind == FailureKind::Congested;
+                if is_congested && server.large.contains(key) {
+                    return Err(failure.into()); // it is this very value that takes long to arrive
+                }
+                let link = server.links.here()?;
+                let again = async {
+                    if is_congested {
+                        self.ask_for_the_beginning(link, key).await
+                    } else {
+                        self.ask_with_time(link, key).await
+                    }
+                };
                 match in_time(server.op_timeout / 2, pin!(again)).await {
                     Some(Ok(found)) => Ok(found),
                     Some(Err(again)) if again.kind.meaning().read == Read::Miss => Ok(None),

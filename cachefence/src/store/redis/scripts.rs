@@ -15,11 +15,12 @@ use redis::{
 };
 use tokio::time::Instant;
 
+use super::clock::Timed;
 use super::failure::Answer;
 use super::lane::LaneKind;
 use super::link::Link;
 use super::multi::unjudged;
-use super::protocol::{Ending, How, Protocol, Reply, Step, Target, Timed, holder, millis};
+use super::protocol::{Ending, How, Protocol, Reply, Step, Target, holder, millis};
 use super::{record, refusal};
 use crate::store::{Acquire, Held, Take, Timestamp, Token};
 

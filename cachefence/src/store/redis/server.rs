@@ -8,49 +8,47 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ErrorKind, RedisResult, ServerErrorKind, Value};
+use redis::ConnectionAddr;
 use tokio::time::Instant;
 
-use super::breaker::{How, Probe};
+use super::breaker::How;
+use super::clock::Timed;
 use super::dial::{Dialed, Dialer};
 use super::failure::{Answer, Counted, Failure, FailureKind, Fate};
 use super::feature::Feature;
 use super::lane::LaneKind;
 use super::large::LargeKeys;
 use super::link::{Link, Links};
-use super::protocol::{Protocol, Timed};
-use super::scripts::Scripts;
-use super::transactions::Transactions;
 use crate::chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::observe::Observers;
-use crate::store::{Health, Status, Timestamp};
-use crate::time::{detach, in_time_from};
+use crate::store::Timestamp;
+use crate::time::in_time_from;
 
 /// How many round trips have to find time within `op_timeout`.
-const TRIPS: u32 = 5;
+pub(super) const TRIPS: u32 = 5;
 
 pub(super) struct Server {
     pub(super) links: Arc<Links>,
     pub(super) large: LargeKeys,
     /// A key of the cache's namespace that holds nothing.
-    probed_key: String,
+    pub(super) probed_key: String,
     /// Pushes, by which waiters are woken.
     pub(super) pushes: Feature,
     /// Scripts, by which a step takes one round trip.
-    scripts: Feature,
+    pub(super) scripts: Feature,
     /// Whether the last write was taken.
-    writes: AtomicBool,
+    pub(super) writes: AtomicBool,
     /// Whether no round trip has been quick enough since the check of the server.
-    far: AtomicBool,
+    pub(super) far: AtomicBool,
     pub(super) op_timeout: Duration,
     /// How long an operation takes that is told of. A load has three operations within `op_timeout`.
     slow_micros: u64,
-    observers: Arc<Observers>,
+    pub(super) observers: Arc<Observers>,
 }
 
 impl Server {
@@ -92,16 +90,34 @@ impl Server {
         Ok(reply)
     }
 
+    /// Refuses an operation while the breaker of its lane is open, and probes the server if a probe is due.
+    fn admit(self: &Arc<Self>, link: &Link, lane: LaneKind) -> Result<(), Failure> {
+        if !link.lane(lane).breaker.is_open() {
+            return Ok(());
+        }
+        self.probe_if_due(lane);
+        let address = self.address();
+        let problem = match lane {
+            LaneKind::Reads => format!(
+                "Redis at {address} failed several times in a row and is left alone until it answers"
+            ),
+            LaneKind::Writes => format!(
+                "Redis at {address} did not answer several writes in a row, and gets no more until it answers one; \
+                 it may be in a failover, or its writes may be paused"
+            ),
+        };
+        Err(Failure::left_alone(problem))
+    }
+
     /// Makes a connection that is none of the lanes'. It has the dialer's time, and counts as a write.
     pub(super) async fn dial(self: &Arc<Self>, link: &Arc<Link>) -> Result<Dialed, Failure> {
-        if link.writes.breaker.is_open() {
-            self.probe_if_due(LaneKind::Writes);
-            return Err(Failure::left_alone(self.address(), LaneKind::Writes));
-        }
+        self.admit(link, LaneKind::Writes)?;
         let asked = Instant::now();
         let dialed = self.links.dialer.dial().await;
-        dialed
-            .map_err(|failure| self.count(link, LaneKind::Writes, asked, self.fails(link, failure)))
+        dialed.map_err(|failure| {
+            let failure = self.take_in(link, LaneKind::Writes, failure);
+            self.count(link, LaneKind::Writes, asked, failure)
+        })
     }
 
     /// Tells of an operation that has just been answered, if that took long.
@@ -126,14 +142,10 @@ impl Server {
         reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
-            let breaker = &link.lane(lane).breaker;
-            if breaker.is_open() {
-                self.probe_if_due(lane);
-                return Err(Failure::left_alone(self.address(), lane));
-            }
+            self.admit(link, lane)?;
             match self.with_timeout(link, lane, asked, self.op_timeout, reply).await {
                 Ok(reply) => {
-                    breaker.succeeded();
+                    link.lane(lane).breaker.succeeded();
                     Ok(reply)
                 }
                 Err(failure) => Err(self.count(link, lane, asked, failure)),
@@ -150,10 +162,7 @@ impl Server {
         reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> Result<T, Failure> {
         let lane = LaneKind::Writes;
-        if link.writes.breaker.is_open() {
-            self.probe_if_due(lane);
-            return Err(Failure::left_alone(self.address(), lane));
-        }
+        self.admit(link, lane)?;
         let answer = self.with_timeout(link, lane, asked, self.op_timeout, reply).await;
         answer.map_err(|failure| self.count(link, lane, asked, failure))
     }
@@ -216,7 +225,7 @@ impl Server {
                 // A read that waits for a large value to arrive is told so in time to be sent over the other lane.
                 answer = in_time_from(begun, limit / 2, reply.as_mut()).await;
                 if answer.is_none() && link.lane(lane).is_busy_since(received) {
-                    return Err(self.fails(link, Failure::congested(self.address())));
+                    return Err(self.take_in(link, lane, Failure::congested(self.address())));
                 }
             }
             if answer.is_none() {
@@ -225,22 +234,23 @@ impl Server {
             match answer {
                 Some(Ok(reply)) => Ok(reply),
                 Some(Err(unanswered)) => {
-                    Err(self.fails(link, Failure::of(self.address(), unanswered)))
+                    Err(self.take_in(link, lane, Failure::of(self.address(), unanswered)))
                 }
-                None => Err(self.is_late(link, lane, received, limit)),
+                None => Err(self.timed_out(link, lane, received, limit)),
             }
         }
     }
 
     /// Takes in what a `failure` says of the link and the server.
-    fn fails(&self, link: &Arc<Link>, failure: Failure) -> Failure {
+    fn take_in(&self, link: &Arc<Link>, lane: LaneKind, failure: Failure) -> Failure {
         match failure.kind.meaning().link {
             Fate::Kept => {}
-            Fate::Replaced => self.links.replace(link),
-            Fate::InDoubt => self.links.replace_when_connected(link),
-            Fate::Busy => self.links.replace_in_doubt(link),
+            Fate::AtOnce => self.links.replace(link),
+            Fate::OnceASecond => self.links.replace_once_a_second(link),
+            Fate::WhenConnected => self.links.replace_when_connected(link),
         }
-        if matches!(failure.kind, FailureKind::Full | FailureKind::Replica) {
+        let is_forbidden = failure.kind == FailureKind::Forbidden && lane == LaneKind::Writes;
+        if is_forbidden || matches!(failure.kind, FailureKind::Full | FailureKind::Replica) {
             self.without_writes(&failure.error.to_string());
         }
         failure
@@ -248,143 +258,26 @@ impl Server {
 
     /// The failure of an operation that was not answered within `limit`. When it was asked, so many bytes had been
     /// `received`.
-    fn is_late(&self, link: &Arc<Link>, lane: LaneKind, received: u64, limit: Duration) -> Failure {
+    fn timed_out(
+        &self,
+        link: &Arc<Link>,
+        lane: LaneKind,
+        received: u64,
+        limit: Duration,
+    ) -> Failure {
         if link.lane(lane).is_busy_since(received) {
-            return self.fails(link, Failure::congested(self.address()));
+            return self.take_in(link, lane, Failure::congested(self.address()));
         }
-        if link.lane(lane).is_silent_again() {
+        if link.lane(lane).note_timeout() {
             self.links.replace(link);
         }
         Failure::timeout(self.address(), limit)
     }
 
-    /// Takes a step of the protocol by a script, unless scripts are refused here: then by a transaction.
-    pub(super) async fn step<T, S>(
-        &self,
-        step: impl Fn(&'static dyn Protocol, Arc<Link>) -> S,
-    ) -> Result<T, StoreError>
-    where
-        S: Future<Output = Result<T, Failure>>,
-    {
-        if self.scripts.claim() {
-            match step(&Scripts, self.links.here()?).await {
-                Err(failure) if failure.kind == FailureKind::NoScripting => self.without_scripts(),
-                result => {
-                    if result.is_ok() && self.scripts.works() {
-                        self.restored("runs scripts again");
-                    }
-                    return Ok(result?);
-                }
-            }
-        }
-        Ok(step(&Transactions, self.links.here()?).await?)
-    }
-
-    /// Notes that a write was taken.
-    pub(super) fn wrote(&self) {
-        // The flag is looked at first, so that most writes write nothing that other cores read.
-        if !self.writes.load(Ordering::Relaxed) && !self.writes.swap(true, Ordering::Relaxed) {
-            self.restored("takes writes again");
-        }
-    }
-
-    /// Notes that a write was not taken, for this `reason`.
-    pub(super) fn without_writes(&self, reason: &str) {
-        if self.writes.swap(false, Ordering::Relaxed) {
-            self.observers.store_degraded(&format!("{reason}: values are served and not stored"));
-        }
-    }
-
-    pub(super) fn status(&self) -> Status {
-        let reads = self.links.open_breakers(LaneKind::Reads);
-        let writes_open = self.links.open_breakers(LaneKind::Writes);
-        let writes = self.writes.load(Ordering::Relaxed) && !writes_open.any;
-        let scripts = !self.scripts.is_refused();
-        let pushes = scripts && !self.pushes.is_refused();
-        let near = !self.far.load(Ordering::Relaxed);
-        let health = if reads.all {
-            Health::Down
-        } else if reads.any || !(scripts && pushes && writes && near) {
-            Health::Degraded
-        } else {
-            Health::Up
-        };
-        Status { health, scripts, pushes, writes, near }
-    }
-
-    /// Whether a caller that waits may ask to be woken. This takes scripts too, because the server tells of changes
-    /// only of what a script has read.
-    pub(super) fn may_push(&self) -> bool {
-        !self.scripts.is_refused() && self.pushes.is_open()
-    }
-
-    pub(super) fn without_pushes(&self) {
-        if self.pushes.refuse() {
-            self.degraded(
-                "does not tell what has changed (CLIENT TRACKING, CLIENT CACHING), so callers that wait ask again",
-            );
-        }
-    }
-
-    /// Notes that a caller that waits is told of changes.
-    pub(super) fn pushed(&self) {
-        if self.pushes.works() {
-            self.restored("tells again what has changed");
-        }
-    }
-
-    pub(super) fn without_scripts(&self) {
-        if self.scripts.refuse() {
-            self.degraded(
-                "does not run scripts (EVALSHA), so each step of a load takes more round trips",
-            );
-        }
-    }
-
-    /// The longest round trip that leaves time for the operations of a call. A load has three, some of which take
-    /// two round trips.
-    pub(super) fn longest_trip(&self) -> Duration {
-        self.op_timeout / TRIPS
-    }
-
-    /// Notes that even the quickest of several round trips took too long: `trip`.
-    pub(super) fn is_far(&self, trip: Duration) {
-        /// What the advice is rounded up to, in milliseconds.
-        const STEP: u128 = 10;
-        self.far.store(true, Ordering::Relaxed);
-        let (op_timeout, enough) = (self.op_timeout, trip.saturating_mul(TRIPS).as_millis());
-        let enough = enough.div_ceil(STEP) * STEP;
-        self.degraded(&format!(
-            "took {trip:.1?} for a round trip, and a call waits for {op_timeout:?} (`op_timeout`) at most for all of \
-             its own; a load takes several, so values may come too late to be served or stored: set `op_timeout` to \
-             {enough} ms or more"
-        ));
-    }
-
-    /// Takes in the time of the server of `link`, which was asked for at `sent` and is answered just now.
-    pub(super) fn learn(&self, link: &Link, sent: Instant, time: (u64, u64)) -> Timestamp {
-        if self.far.load(Ordering::Relaxed)
-            && sent.elapsed() <= self.longest_trip()
-            && self.far.swap(false, Ordering::Relaxed)
-        {
-            self.restored("answers soon enough for `op_timeout`");
-        }
-        link.clock.learn(sent, time)
-    }
-
-    /// Tells that the server does not do all that it is asked, or will not.
-    pub(super) fn degraded(&self, problem: &str) {
-        self.observers.store_degraded(&format!("Redis at {} {problem}", self.address()));
-    }
-
-    fn restored(&self, what: &str) {
-        self.observers.store_restored(&format!("Redis at {} {what}", self.address()));
-    }
-
     /// Notes that a reply over `link` held the entry of another key than `key`: either somebody has copied the entry,
     /// or the replies have slipped, and those that come next belong to other commands as well.
     pub(super) fn strayed(&self, link: &Arc<Link>, key: &Key) {
-        self.links.replace_in_doubt(link);
+        self.links.replace_once_a_second(link);
         self.observers.stray_reply(key);
     }
 
@@ -401,83 +294,5 @@ impl Server {
         });
         let time = self.ask_at(&link, LaneKind::Reads, sent, time).await?;
         Ok(self.learn(&link, sent, time))
-    }
-
-    /// Starts a task that probes the server, if a probe is due.
-    fn probe_if_due(self: &Arc<Self>, lane: LaneKind) {
-        // Whoever is starved of CPU is granted its time once more.
-        if !self.links.probes(lane).are_due(self.longest_probe().saturating_mul(2)) {
-            return;
-        }
-        let mut probing = Probing { server: Arc::clone(self), lane, outcome: Probe::Abandoned };
-        detach(async move {
-            probing.outcome = probing.server.probe(lane).await;
-            drop(probing);
-        });
-    }
-
-    /// How long a probe may take: longer than an operation, because nobody waits for it, and it has to make a
-    /// connection first.
-    fn longest_probe(&self) -> Duration {
-        self.links.dialer.limit().saturating_add(self.op_timeout)
-    }
-
-    /// Probes the server on a connection of its own. A connection that exists may look well for minutes
-    /// although its other end is gone.
-    async fn probe(&self, lane: LaneKind) -> Probe {
-        let begun = Instant::now();
-        let reply = pin!(async {
-            let mut connection = self.links.dialer.dial().await?;
-            Answer::Ok(self.is_well(lane, &mut connection).await?)
-        });
-        let failure = match in_time_from(begun, self.longest_probe(), reply).await {
-            Some(Ok(())) => return Probe::Answered,
-            Some(Err(unanswered)) => Failure::of(self.address(), unanswered),
-            None => Failure::timeout(self.address(), self.longest_probe()),
-        };
-        if lane == LaneKind::Reads {
-            self.observers.store_still_down(&failure.error);
-        }
-        Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
-    }
-
-    /// Sends what shows whether the server takes the commands of a lane. An error is returned only if it takes
-    /// none: a server that is loading its data says so, and so does a replica that has lost its primary.
-    async fn is_well(&self, lane: LaneKind, connection: &mut Dialed) -> RedisResult<()> {
-        use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
-        let command = match lane {
-            LaneKind::Reads => redis::cmd("PING"),
-            // A server whose writes are paused answers a PING.
-            LaneKind::Writes => redis::cmd("DEL").arg(&self.probed_key).to_owned(),
-        };
-        let Err(error) = command.query_async::<Value>(&mut **connection).await else {
-            return Ok(());
-        };
-        match error.kind() {
-            // The server takes commands, but not this one from this user, or not under this name; or it is a
-            // replica, whose reads go on.
-            ErrorKind::Server(NoPerm | ReadOnly | ResponseError) => Ok(()),
-            _ => Err(error),
-        }
-    }
-}
-
-/// Tells the breakers how a probe ended, also if its task is dropped.
-struct Probing {
-    server: Arc<Server>,
-    lane: LaneKind,
-    outcome: Probe,
-}
-
-impl Drop for Probing {
-    fn drop(&mut self) {
-        let Self { server, lane, outcome } = self;
-        if matches!(outcome, Probe::Answered) {
-            server.links.heal(*lane);
-        }
-        let ended = server.links.probes(*lane).probed(*outcome, chance::fraction(rand::random()));
-        if let (Some(outage), LaneKind::Reads) = (ended, lane) {
-            server.observers.store_up(outage, &server.address().to_string());
-        }
     }
 }

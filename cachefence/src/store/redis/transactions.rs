@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, Value};
 
-use super::clock::timestamp;
+use super::clock::{Timed, timestamp};
 use super::failure::{Answer, Failure};
 use super::lane::LaneKind;
 use super::multi::{Transaction, cmd};
 use super::protocol::{
-    Ending, How, Protocol, Reply, Step, Target, Timed, holder, holds_any, millis, slot,
+    Ending, How, Protocol, Reply, Step, Target, holder, holds_any, millis, slot,
 };
 use super::record::{self, RETRY_AT, REVISION_AT, Record};
 use super::watched::{self, Condition};

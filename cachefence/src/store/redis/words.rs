@@ -1,16 +1,16 @@
-//! The server's own words, where they may be shown.
+//! The server's own words, where they may be shown, and what to do about them.
 
 use redis::RedisError;
 
 /// Of the words, no more is shown than these characters.
 const MOST: usize = 200;
 
-/// What the server said, without arguments, if that holds none of the `secrets`.
-pub(super) fn words<'a>(error: &'a RedisError, secrets: &[&str]) -> Option<&'a str> {
+/// What the server said, without arguments, if that does not hold the `password`.
+pub(super) fn said<'a>(error: &'a RedisError, password: &str) -> Option<&'a str> {
     let said = error.detail()?;
     let said = without_arguments(said);
     let fits = !said.is_empty() && said.len() <= MOST && !said.contains(char::is_control);
-    (fits && !hold(said, secrets)).then_some(said)
+    (fits && !holds(said, password)).then_some(said)
 }
 
 /// What a server said without the arguments of the command, which it quotes of a command that it does not know: they
@@ -20,9 +20,36 @@ pub(super) fn without_arguments(said: &str) -> &str {
     words.trim().trim_end_matches(['.', ':'])
 }
 
-/// Whether `text` holds one of the `secrets`.
-pub(super) fn hold(text: &str, secrets: &[&str]) -> bool {
-    secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret))
+/// What the server said with its code in front; empty if it said nothing, or the `password`.
+pub(super) fn said_with_code(error: &RedisError, password: &str) -> String {
+    match (error.code(), said(error, password)) {
+        (Some(code), Some(said)) if !holds(code, password) => format!("{code} {said}"),
+        _ => String::new(),
+    }
+}
+
+/// Whether `text` holds the `password`.
+pub(super) fn holds(text: &str, password: &str) -> bool {
+    !password.is_empty() && text.contains(password)
+}
+
+/// What to do about a write that was refused with `code`; empty where nothing more is known.
+pub(super) fn advice(code: &str) -> &'static str {
+    match code {
+        "OOM" => {
+            " (its memory is used up: raise `maxmemory`, or set `maxmemory-policy` to allkeys-lfu or allkeys-lru)"
+        }
+        "READONLY" => " (it is a replica: give the address of the primary)",
+        "MISCONF" => " (it cannot save its data: look at its disk and its log)",
+        "NOREPLICAS" => " (it has fewer replicas than `min-replicas-to-write` asks for)",
+        _ => "",
+    }
+}
+
+/// Whether a server forbids the keys of a command, and not the command, by these words: of a command it gives the name
+/// in quotes.
+pub(super) fn names_keys(words: &str) -> bool {
+    !words.contains('\'') && words.contains("key")
 }
 
 #[cfg(test)]
@@ -31,21 +58,53 @@ mod tests {
 
     use super::*;
 
-    fn said(detail: &str, secrets: &[&str]) -> Option<String> {
+    fn shown(detail: &str, password: &str) -> Option<String> {
         let error = RedisError::from((ErrorKind::Extension, "", detail.to_owned()));
-        words(&error, secrets).map(str::to_owned)
+        said(&error, password).map(str::to_owned)
     }
 
     #[test]
     fn words_with_a_secret_are_not_shown() {
         assert_eq!(
-            said("DB index is out of range", &["s3cret", ""]).unwrap(),
+            shown("DB index is out of range", "s3cret").unwrap(),
             "DB index is out of range"
         );
-        assert_eq!(said("invalid password s3cret", &["user", "s3cret"]), None);
+        assert_eq!(shown("DB index is out of range", "").unwrap(), "DB index is out of range");
+        assert_eq!(shown("invalid password s3cret", "s3cret"), None);
         let unknown = "unknown command 'HELLO', with args beginning with: '3' 'AUTH' 's3cret'";
-        assert_eq!(said(unknown, &[]).unwrap(), "unknown command 'HELLO'");
-        assert_eq!(said(&"x".repeat(201), &[]), None);
-        assert_eq!(said("two\nlines", &[]), None);
+        assert_eq!(shown(unknown, "").unwrap(), "unknown command 'HELLO'");
+        assert_eq!(shown(&"x".repeat(201), ""), None);
+        assert_eq!(shown("two\nlines", ""), None);
+    }
+
+    #[test]
+    fn the_words_of_a_server_hold_no_argument() {
+        for (line, said) in [
+            (
+                "-ERR unknown command 'AUTH', with args beginning with: 's3cret' 'k' \r\n",
+                "ERR unknown command 'AUTH'",
+            ),
+            (
+                "-ERR unknown command `GET`, with args beginning with: `k`, \r\n",
+                "ERR unknown command `GET`",
+            ),
+            ("-NOPERM this user has no permissions\r\n", "NOPERM this user has no permissions"),
+        ] {
+            let reply = redis::parse_redis_value(line.as_bytes()).unwrap();
+            assert_eq!(said_with_code(&reply.extract_error().unwrap_err(), ""), said);
+        }
+    }
+
+    #[test]
+    fn a_forbidden_key_is_told_from_a_forbidden_command() {
+        for (said, is_key) in [
+            // Redis 6.2 and 7.0; Redis 7.2 and later, and Valkey.
+            ("this user has no permissions to access one of the keys used as arguments", true),
+            ("No permissions to access a key", true),
+            ("this user has no permissions to run the 'get' command or its subcommand", false),
+            ("User app has no permissions to run the 'set' command", false),
+        ] {
+            assert_eq!(names_keys(said), is_key, "{said}");
+        }
     }
 }

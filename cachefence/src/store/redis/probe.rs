@@ -1,0 +1,100 @@
+//! Probes: whether a server answers again that is left alone.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisResult, ServerErrorKind, Value};
+use tokio::time::Instant;
+
+use super::breaker::Probe;
+use super::dial::Dialed;
+use super::failure::{Answer, Failure};
+use super::lane::LaneKind;
+use super::server::Server;
+use crate::chance;
+use crate::time::{detach, in_time_from};
+
+impl Server {
+    /// Starts a task that probes the server, if a probe is due.
+    pub(super) fn probe_if_due(self: &Arc<Self>, lane: LaneKind) {
+        // Twice the limit, because a task that is starved of CPU runs late.
+        if !self.links.probes(lane).claim(self.longest_probe().saturating_mul(2)) {
+            return;
+        }
+        let mut probing = Probing { server: Arc::clone(self), lane, outcome: Probe::Abandoned };
+        detach(async move {
+            probing.outcome = probing.server.probe(lane).await;
+            drop(probing);
+        });
+    }
+
+    /// How long a probe may take: longer than an operation, because nobody waits for it, and it has to make a
+    /// connection first.
+    fn longest_probe(&self) -> Duration {
+        self.links.dialer.limit().saturating_add(self.op_timeout)
+    }
+
+    /// Probes the server on a connection of its own. A connection that exists may look well for minutes
+    /// although its other end is gone.
+    async fn probe(&self, lane: LaneKind) -> Probe {
+        let begun = Instant::now();
+        let reply = pin!(async {
+            let mut connection = self.links.dialer.dial().await?;
+            Answer::Ok(self.try_lane(lane, &mut connection).await?)
+        });
+        let failure = match in_time_from(begun, self.longest_probe(), reply).await {
+            Some(Ok(())) => return Probe::Answered,
+            Some(Err(unanswered)) => Failure::of(self.address(), unanswered),
+            None => Failure::timeout(self.address(), self.longest_probe()),
+        };
+        if lane == LaneKind::Reads {
+            self.observers.store_still_down(&failure.error);
+        }
+        Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
+    }
+
+    /// Sends what shows whether the server takes the commands of a lane. An error is returned only if it takes
+    /// none: a server that is loading its data says so, and so does a replica that has lost its primary.
+    async fn try_lane(&self, lane: LaneKind, connection: &mut Dialed) -> RedisResult<()> {
+        use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
+        let command = match lane {
+            LaneKind::Reads => redis::cmd("PING"),
+            // A server whose writes are paused answers a PING.
+            LaneKind::Writes => redis::cmd("DEL").arg(&self.probed_key).to_owned(),
+        };
+        let Err(error) = command.query_async::<Value>(&mut **connection).await else {
+            return Ok(());
+        };
+        match error.kind() {
+            // The server takes commands, but not this one from this user, or not under this name; or it is a
+            // replica, whose reads go on.
+            ErrorKind::Server(NoPerm | ReadOnly | ResponseError) => Ok(()),
+            _ => Err(error),
+        }
+    }
+}
+
+/// Tells the breakers how a probe ended, also if its task is dropped.
+struct Probing {
+    server: Arc<Server>,
+    lane: LaneKind,
+    outcome: Probe,
+}
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        let Self { server, lane, outcome } = self;
+        if matches!(outcome, Probe::Answered) {
+            server.links.heal(*lane);
+        }
+        let ended = server.links.probes(*lane).probed(*outcome, chance::fraction(rand::random()));
+        match (ended, lane) {
+            (Some(outage), LaneKind::Reads) => {
+                server.observers.store_up(outage, &server.address().to_string());
+            }
+            (Some(_), LaneKind::Writes) => server.restored("takes writes again"),
+            (None, _) => {}
+        }
+    }
+}
