@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use super::failure::{Answer, Failure, FailureKind};
 use super::lane::LaneKind;
+use super::on_drop::OnDrop;
 use super::tracking::Connected;
 use super::words::{names_keys, said_with_code};
 use super::{RedisStore, scripts};
@@ -131,6 +133,8 @@ impl RedisStore {
         let _: Result<Value, _> =
             self.send(LaneKind::Writes, &Cmd::del(key.as_str()), &mut Fastest::default()).await;
         self.check_scripts().await;
+        server.checking.store(true, Ordering::Relaxed);
+        let _checked = OnDrop(|| server.checking.store(false, Ordering::Relaxed));
         let written = async {
             let token = Token::from(Uuid::new_v4());
             self.try_acquire(key, &Acquire::new(token, LIFE)).await?;

@@ -97,7 +97,9 @@ impl Dialer {
             push(&info);
             Ok::<(), ()>(())
         };
-        let resp3 = |login: RedisConnectionInfo| login.set_protocol(ProtocolVersion::RESP3);
+        let resp3 = |login: RedisConnectionInfo| {
+            login.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name()
+        };
         self.attempt(resp3, config().set_push_sender(push)).await
     }
 
@@ -132,8 +134,8 @@ impl Dialer {
 
     /// The login, with the credentials of the closure if there is one.
     async fn login(&self) -> Result<RedisConnectionInfo, Failure> {
-        // The client's name for itself takes two commands, which a user's rules may forbid.
-        let login = self.login.clone().set_skip_set_lib_name();
+        // The client tells its name, which also shows that the other end answers.
+        let login = self.login.clone();
         let Some(provider) = &self.credentials else { return Ok(login) };
         match provider.ask().await {
             Ok(credentials) => {

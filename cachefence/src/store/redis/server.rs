@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::ConnectionAddr;
@@ -41,6 +41,8 @@ pub(super) struct Server {
     pub(super) pushes: Feature,
     /// Scripts, by which a step takes one round trip.
     pub(super) scripts: Feature,
+    /// Whether `build()` tries to write: then it tells of a refusal itself, with the rule that is missing.
+    pub(super) checking: AtomicBool,
     /// Whether the last write was taken.
     pub(super) writes: AtomicBool,
     /// Whether no round trip has been quick enough since the check of the server.
@@ -65,6 +67,7 @@ impl Server {
             probed_key: format!("{prefix}cachefence:probe"),
             pushes: Feature::new(),
             scripts: Feature::new(),
+            checking: AtomicBool::new(false),
             writes: AtomicBool::new(true),
             far: AtomicBool::new(false),
             op_timeout,
@@ -249,7 +252,9 @@ impl Server {
             Fate::OnceASecond => self.links.replace_once_a_second(link),
             Fate::WhenConnected => self.links.replace_when_connected(link),
         }
-        let is_forbidden = failure.kind == FailureKind::Forbidden && lane == LaneKind::Writes;
+        let is_forbidden = failure.kind == FailureKind::Forbidden
+            && lane == LaneKind::Writes
+            && !self.checking.load(Ordering::Relaxed);
         if is_forbidden || matches!(failure.kind, FailureKind::Full | FailureKind::Replica) {
             self.without_writes(&failure.error.to_string());
         }
