@@ -97,6 +97,29 @@ async fn values_reach_the_new_primary() {
     }
 }
 
+/// The name still leads to the old server when that has refused a write for the first time: the connections that are
+/// made then lead there as well. Reads and writes must not part.
+#[tokio::test]
+async fn a_name_that_leads_to_the_new_primary_late() {
+    let pair = Pair::new(&[]).await;
+    pair.new.cli(&["REPLICAOF", "NO", "ONE"]);
+    follows(&pair.old, &pair.new);
+    let before = pair.proxy.connections();
+    pair.callers.cache.invalidate("other").await.unwrap_err();
+    until("both connections are made anew", || pair.proxy.connections() == before + 2).await;
+    pair.proxy.lead_to(pair.new.port());
+    let invalidate = async || pair.callers.cache.invalidate("other").await.is_ok();
+    pair.is_taken("an invalidation", invalidate).await;
+    // What the new server removes is not removed from the old one any more.
+    pair.old.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    for row in 0..KEYS {
+        pair.callers.cache.invalidate(format!("row:{row}")).await.unwrap();
+        let before = pair.callers.bodies();
+        pair.callers.call(false, row).await;
+        assert_eq!(pair.callers.bodies(), before + 1, "what was invalidated is not served");
+    }
+}
+
 /// The name leads to a replica for as long as this lasts: there is nobody to take a write.
 #[tokio::test]
 async fn connections_to_a_replica_are_replaced_once_a_second() {

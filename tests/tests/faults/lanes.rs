@@ -1,16 +1,18 @@
 //! Reads and writes go over connections of their own, so that what holds up the one does not hold up the other.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cachefence::store::Health;
-use cachefence::{CacheFence, MessagePack};
+use cachefence::{CacheFence, Event, MessagePack};
 use cachefence_tests::{DEADLINE, Fault, NO_SCRIPTS, Proxy, RedisServer};
 use serde_bytes::ByteBuf;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::callers::{Callers, KEYS, TTL, all};
+use super::callers::{Callers, KEYS, OP_TIMEOUT, TTL, all};
 
 /// As a server does while it hands over to its replica.
 #[tokio::test]
@@ -101,6 +103,64 @@ async fn hits_on_a_slow_network() {
     println!("replies that take 180 ms: {}", callers.calls(1).await);
     assert_eq!(callers.bodies(), before, "all are hits");
     assert_eq!(callers.cache.status().health, Health::Up);
+}
+
+/// Many values of a few kilobytes are no large one, however late they come.
+#[tokio::test]
+async fn many_values_on_a_slow_network() {
+    const VALUES: u64 = 100;
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let builder = CacheFence::builder().redis(proxy.url()).op_timeout(LIMIT).beta(0.0);
+    let cache = builder.build_lazy().unwrap();
+    let bodies = AtomicU64::new(0);
+    let call = async |id: u64| {
+        let body = async || {
+            bodies.fetch_add(1, Ordering::SeqCst);
+            io::Result::Ok("x".repeat(3_000))
+        };
+        cache.get_or_set(format!("k{id}"), TTL, body).await.unwrap();
+    };
+    all((0..VALUES).map(call)).await;
+    assert_eq!(bodies.load(Ordering::SeqCst), VALUES);
+    let connections = proxy.connections();
+    proxy.set(Fault::Delay(LIMIT * 3 / 5));
+    for _ in 0..3 {
+        all((0..VALUES).map(call)).await;
+    }
+    assert_eq!(bodies.load(Ordering::SeqCst), VALUES, "all are hits");
+    assert_eq!(proxy.connections(), connections, "none is replaced");
+}
+
+/// The breaker of writes opens and closes, and both are told.
+#[tokio::test]
+async fn the_end_of_paused_writes_is_told() {
+    let server = RedisServer::start();
+    let (degraded, restored) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let told = [Arc::clone(&degraded), Arc::clone(&restored)];
+    let builder = CacheFence::builder().redis(server.url()).op_timeout(OP_TIMEOUT);
+    let builder = builder.observe(move |event: &Event<'_>| {
+        match event {
+            Event::StoreDegraded { .. } => told[0].fetch_add(1, Ordering::SeqCst),
+            Event::StoreRestored { .. } => told[1].fetch_add(1, Ordering::SeqCst),
+            _ => 0,
+        };
+    });
+    let cache = builder.build().await.unwrap();
+    server.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    while cache.status().writes {
+        cache.invalidate("k").await.unwrap_err();
+    }
+    assert_eq!(degraded.load(Ordering::SeqCst), 1);
+    server.cli(&["CLIENT", "UNPAUSE"]);
+    let taken = async {
+        while cache.invalidate("k").await.is_err() {
+            yield_now().await
+        }
+    };
+    timeout(DEADLINE, taken).await.expect("writes are taken again");
+    assert!(cache.status().writes);
+    assert_eq!((degraded.load(Ordering::SeqCst), restored.load(Ordering::SeqCst)), (1, 1));
 }
 
 /// The key of the large value, and its size in bytes.

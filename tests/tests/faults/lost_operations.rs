@@ -33,7 +33,7 @@ fn cache(url: &str) -> CacheFence {
 fn of_operations(mut commands: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
     commands.retain(|name, _| {
         let name = name.to_ascii_lowercase();
-        !name.starts_with("client") && !["hello", "time", "ping"].contains(&name.as_str())
+        !name.starts_with("client") && !["auth", "hello", "time", "ping"].contains(&name.as_str())
     });
     commands
 }

@@ -1,9 +1,11 @@
 //! A store that answers, and refuses (G5): every call is served by its body, or by the cache.
 
+use std::convert::Infallible;
+
 use cachefence::store::Health;
 use cachefence_tests::{NO_SCRIPTS, Proxy, RedisServer, until};
 
-use super::callers::{CALLERS, Callers, KEYS, all};
+use super::callers::{CALLERS, Callers, KEYS, TTL, all};
 
 const WAVES: u64 = 6;
 
@@ -27,6 +29,48 @@ async fn memory_that_is_used_up_without_scripts() {
     callers.is_served("OOM without scripts").await;
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     callers.heals("OOM without scripts").await;
+}
+
+/// A full server takes what makes room: the release of a lease is not a write that shows it well again.
+#[tokio::test]
+async fn memory_that_is_used_up_during_a_load() {
+    let server = RedisServer::start();
+    let callers = Callers::patient(&server.url());
+    callers.call(true, 0).await;
+    for id in 1..=3 {
+        let fill = async || {
+            server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+            Ok::<_, Infallible>(id)
+        };
+        callers.cache.get_or_set(format!("full {id}"), TTL, fill).await.unwrap();
+        let emptied = || server.scan_keys().iter().all(|key| !key.contains("full"));
+        until("the lease is released", emptied).await;
+        assert!(!callers.cache.status().writes, "load {id}");
+    }
+}
+
+/// A rule that goes while the cache is used.
+#[tokio::test]
+async fn a_user_that_may_not_store_any_more() {
+    let server = RedisServer::start();
+    server.cli(&["ACL", "SETUSER", "app", "on", "nopass", "~*", "+@all"]);
+    let url = format!("redis://app:any@127.0.0.1:{}", server.port());
+    let callers = Callers::patient(&url);
+    callers.warm().await;
+    server.cli(&["ACL", "SETUSER", "app", "-set"]);
+    let connections = || server.info("stats", "total_connections_received");
+    let before = connections();
+    for id in KEYS..KEYS + 20 {
+        callers.call(true, id).await;
+        assert!(!callers.cache.status().writes);
+    }
+    let bodies = callers.bodies();
+    callers.calls(1).await;
+    assert_eq!(callers.bodies(), bodies, "hits go on");
+    assert_eq!(connections() - before, 1, "this question is the only new connection");
+    server.cli(&["ACL", "SETUSER", "app", "+set"]);
+    callers.call(true, 1_000).await;
+    assert!(callers.cache.status().writes);
 }
 
 #[tokio::test]

@@ -126,6 +126,7 @@ impl ReadBatch {
             return None;
         }
         if !self.mget.claim() {
+            self.next_apart(APART);
             return None;
         }
         let mut gathering = lock(&self.gathering);

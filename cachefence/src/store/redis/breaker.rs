@@ -49,6 +49,8 @@ struct News {
     closed: Instant,
     /// When a lost connection was counted last.
     lost: Instant,
+    /// When the operation began that failed last.
+    failed: Instant,
 }
 
 /// When a server is probed that breakers are open for.
@@ -71,7 +73,7 @@ impl Breaker {
         Self {
             failures: AtomicU32::new(0),
             open: AtomicBool::new(false),
-            news: Mutex::new(News { closed: now, lost: now }),
+            news: Mutex::new(News { closed: now, lost: now, failed: now }),
             probes,
         }
     }
@@ -104,12 +106,13 @@ impl Breaker {
         self.probes.opened(how.at_once, drawn)
     }
 
-    /// Closes the breaker, because a probe was answered. Whether it was open.
-    pub(super) fn close(&self) -> bool {
+    /// Closes the breaker, because a probe was answered. If it was open, returns when the operation began that failed
+    /// last.
+    pub(super) fn close(&self) -> Option<Instant> {
         let mut news = lock(&self.news);
         self.failures.store(0, Ordering::Relaxed);
         news.closed = Instant::now();
-        self.open.swap(false, Ordering::Relaxed)
+        self.open.swap(false, Ordering::Relaxed).then_some(news.failed)
     }
 }
 
@@ -119,6 +122,7 @@ impl News {
         if asked < self.closed || (how.lost && asked < self.lost) {
             return false;
         }
+        self.failed = asked;
         if how.lost {
             self.lost = Instant::now();
         }
@@ -172,7 +176,10 @@ impl Probes {
         // After silence the first probe is due now: the connections may be all that is silent, because a NAT has
         // forgotten them, and a new one shows that within a round trip.
         if at_once {
+            // A probe that was answered a moment ago keeps its pause: the server answers, and yet operations fail.
+            let earliest = schedule.next;
             schedule.put_off(at_once, drawn);
+            schedule.next = schedule.next.max(earliest);
         }
         Some(schedule.outages)
     }
@@ -189,6 +196,12 @@ impl Probes {
             schedule.under_way = Some(now);
         }
         due
+    }
+
+    /// Notes that no breaker is open any more, because the last runtime of an open one has ended.
+    pub(super) fn forget(&self) {
+        let mut schedule = self.schedule();
+        (schedule.is_outage, schedule.pause) = (false, LONG);
     }
 
     /// Notes how a probe ended. If that ended an outage, returns its number.

@@ -130,8 +130,14 @@ impl RedisStore {
         let server = &self.server;
         // These make the connection and load the scripts, each within the limit of the check. What they are refused,
         // the operations below are refused as well.
-        let _: Result<Value, _> =
+        let deleted: Result<Value, _> =
             self.send(LaneKind::Writes, &Cmd::del(key.as_str()), &mut Fastest::default()).await;
+        if let Err(Refusal { failure, words, .. }) = deleted
+            && words.is_empty()
+        {
+            server.without_writes(&format!("{} (a write)", failure.error));
+            return;
+        }
         self.check_scripts().await;
         server.checking.store(true, Ordering::Relaxed);
         let _checked = OnDrop(|| server.checking.store(false, Ordering::Relaxed));
@@ -209,9 +215,11 @@ impl RedisStore {
             let reply: Result<Value, _> = self
                 .send(LaneKind::Writes, redis::cmd(name).arg(args), &mut Fastest::default())
                 .await;
-            if let Err(refusal) = reply
-                && refusal.is_forbidden
-            {
+            let Err(refusal) = reply else { continue };
+            if refusal.words.is_empty() {
+                break; // no answer: this is no question of rules
+            }
+            if refusal.is_forbidden {
                 let rules = self.rules(&name.to_ascii_lowercase(), &refusal.words);
                 if !add.contains(&rules) {
                     add.push(rules);

@@ -55,7 +55,14 @@ struct Sample {
 
 impl Sample {
     fn project(&self, now: Instant) -> Timestamp {
-        self.server.after(now.saturating_duration_since(self.at))
+        match self.at.checked_duration_since(now) {
+            // Replies need not come in the order of their questions.
+            Some(earlier) => {
+                let earlier = u64::try_from(earlier.as_micros()).unwrap_or(u64::MAX);
+                Timestamp::from_micros(self.server.as_micros().saturating_sub(earlier))
+            }
+            None => self.server.after(now.saturating_duration_since(self.at)),
+        }
     }
 
     fn uncertainty_at(&self, now: Instant) -> Duration {

@@ -7,11 +7,12 @@
 //! through a shared future and a boxed one, which would make a hit slower.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use redis::aio::ConnectionLike as _;
 use redis::{Cmd, Value};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::breaker::Breaker;
 use super::dial::{Dialed, Dialer};
@@ -32,7 +33,13 @@ pub(super) enum LaneKind {
 
 pub(super) struct Lane {
     dialer: Arc<Dialer>,
-    connection: OnceLock<Dialed>,
+    /// The other lane of the link. Both connect at the same time: after a failover behind one name, connections that
+    /// were made at different times may lead to different servers, and what is deleted on one is still read on the
+    /// other.
+    twin: OnceLock<Weak<Self>>,
+    connection: OnceLock<Here>,
+    /// How many commands that were sent one by one have been answered.
+    replies: AtomicU64,
     /// The attempt to make the connection that is under way.
     attempt: Mutex<Option<Attempt>>,
     /// How many bytes had arrived when an operation was last not answered in time, and one more; zero if all
@@ -40,6 +47,19 @@ pub(super) struct Lane {
     at_timeout: AtomicU64,
     /// Outlives this lane: the next link of the place has the same breaker.
     pub(super) breaker: Arc<Breaker>,
+}
+
+/// A connection, and when it was made.
+struct Here {
+    connection: Dialed,
+    since: Instant,
+}
+
+/// What had arrived on a lane at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Arrived {
+    bytes: u64,
+    replies: u64,
 }
 
 /// The outcome of an attempt to connect, once there is one.
@@ -50,28 +70,39 @@ impl Lane {
     pub(super) fn new(dialer: &Arc<Dialer>, breaker: &Arc<Breaker>) -> Arc<Self> {
         Arc::new(Self {
             dialer: Arc::clone(dialer),
+            twin: OnceLock::new(),
             connection: OnceLock::new(),
+            replies: AtomicU64::new(0),
             attempt: Mutex::default(),
             at_timeout: AtomicU64::new(0),
             breaker: Arc::clone(breaker),
         })
     }
 
+    /// Has both lanes connect whenever one of them does.
+    pub(super) fn pair(self: &Arc<Self>, other: &Arc<Self>) {
+        // Each lane is paired once, when its link is made.
+        let _ = self.twin.set(Arc::downgrade(other));
+        let _ = other.twin.set(Arc::downgrade(self));
+    }
+
     /// Sends one command.
     pub(super) async fn send(self: &Arc<Self>, command: &Cmd) -> Answer<Value> {
         let mut connection = match self.connection.get() {
-            Some(connection) => connection.clone(),
+            Some(here) => here.connection.clone(),
             // Boxed, because connecting is rare, and a hit should not carry its future.
             None => Box::pin(self.connect()).await?,
         };
         // The client's own future is large. The client boxes it, so it is not moved again and again.
-        Ok(connection.req_packed_command(command).await?)
+        let reply = connection.req_packed_command(command).await?;
+        self.replies.fetch_add(1, Ordering::Relaxed);
+        Ok(reply)
     }
 
     /// The connection, for several commands.
     pub(super) async fn connection(self: &Arc<Self>) -> Result<Dialed, Failure> {
         match self.connection.get() {
-            Some(connection) => Ok(connection.clone()),
+            Some(here) => Ok(here.connection.clone()),
             None => self.connect().await,
         }
     }
@@ -79,6 +110,9 @@ impl Lane {
     async fn connect(self: &Arc<Self>) -> Result<Dialed, Failure> {
         let ended_early = || Failure::lost(self.dialer.address());
         let mut attempt = self.attempt();
+        if let Some(twin) = self.twin.get().and_then(Weak::upgrade) {
+            drop(twin.attempt());
+        }
         let outcome = attempt.wait_for(Option::is_some).await.map_err(|_| ended_early())?;
         outcome.clone().unwrap_or_else(|| Err(ended_early()))
     }
@@ -86,9 +120,10 @@ impl Lane {
     /// The attempt to connect that is under way, or a new one.
     fn attempt(self: &Arc<Self>) -> Attempt {
         let mut under_way = lock(&self.attempt);
-        // An attempt whose task is gone has no outcome, and one that failed is made again.
-        let goes_on = |attempt: &Attempt| {
-            attempt.has_changed().is_ok() && !matches!(*attempt.borrow(), Some(Err(_)))
+        // An attempt whose task is gone has no outcome unless it had succeeded, and one that failed is made again.
+        let goes_on = |attempt: &Attempt| match &*attempt.borrow() {
+            Some(outcome) => outcome.is_ok(),
+            None => attempt.has_changed().is_ok(),
         };
         if let Some(attempt) = under_way.as_ref().filter(|attempt| goes_on(attempt)) {
             return attempt.clone();
@@ -101,30 +136,40 @@ impl Lane {
             let dialed = lane.dialer.dial().await;
             if let Ok(connection) = &dialed {
                 // Only one attempt is under way, so the place is empty.
-                let _ = lane.connection.set(connection.clone());
+                let here = Here { connection: connection.clone(), since: Instant::now() };
+                let _ = lane.connection.set(here);
             }
             tell.send_replace(Some(dialed));
-            // Kept until the outcome is taken: a receiver of a sender that is gone still sees the last value.
         });
         attempt
     }
 
-    /// How many bytes have arrived.
-    pub(super) fn received(&self) -> u64 {
-        self.connection.get().map_or(0, Dialed::received)
+    /// What has arrived until now.
+    pub(super) fn arrived(&self) -> Arrived {
+        let bytes = self.connection.get().map_or(0, |here| here.connection.received());
+        Arrived { bytes, replies: self.replies.load(Ordering::Relaxed) }
     }
 
-    /// Whether a large value is arriving, or has arrived since so many bytes were `received`.
-    pub(super) fn is_busy_since(&self, received: u64) -> bool {
-        let arrived = self.received().saturating_sub(received);
-        usize::try_from(arrived).is_ok_and(|arrived| arrived >= LARGE)
+    /// Whether a large value is arriving, or has just arrived: many bytes since `before`, and hardly a reply.
+    pub(super) fn is_busy_since(&self, before: Arrived) -> bool {
+        /// A reply that was on its way already, and the large one.
+        const MOST_REPLIES: u64 = 2;
+        let now = self.arrived();
+        let bytes = now.bytes.saturating_sub(before.bytes);
+        let replies = now.replies.saturating_sub(before.replies);
+        usize::try_from(bytes).is_ok_and(|bytes| bytes >= LARGE) && replies <= MOST_REPLIES
+    }
+
+    /// Whether the connection was made at `moment` or later.
+    pub(super) fn is_newer_than(&self, moment: Instant) -> bool {
+        self.connection.get().is_some_and(|here| here.since >= moment)
     }
 
     /// Notes that an operation was not answered in time. Whether the connection is silent, because not a byte has
     /// come since the one before was not answered either.
     pub(super) fn note_timeout(&self) -> bool {
-        let Some(connection) = self.connection.get() else { return false };
-        let received = connection.received().saturating_add(1);
+        let Some(here) = self.connection.get() else { return false };
+        let received = here.connection.received().saturating_add(1);
         self.at_timeout.swap(received, Ordering::Relaxed) == received
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! | connection | for | made |
 //! |---|---|---|
-//! | lane of reads | hits | with the first read |
-//! | lane of writes | leases, stores, invalidations, large values | with the first of these |
+//! | lane of reads | hits | with the first operation |
+//! | lane of writes | leases, stores, invalidations, large values | at the same time |
 //! | tracking | waking callers that wait | when a caller first waits |
 //! | up to four of the pool | transactions, where scripts are refused | as needed |
 //!
@@ -99,12 +99,13 @@ impl Link {
         reads: &Arc<Breaker>,
         writes: &Arc<Breaker>,
     ) -> Arc<Self> {
-        let reads = Lane::new(dialer, reads);
+        let (reads, writes) = (Lane::new(dialer, reads), Lane::new(dialer, writes));
+        reads.pair(&writes);
         Arc::new(Self {
             address,
             batch: Arc::new(ReadBatch::new(Arc::clone(&reads))),
             reads,
-            writes: Lane::new(dialer, writes),
+            writes,
             tracking: Arc::default(),
             watched: Arc::new(Pool::new(MOST_WATCHED)),
             clock: ServerClock::new(),
@@ -151,11 +152,17 @@ impl Links {
         places.push(Place { address, link: Arc::clone(&link), renewed: None, _watched: watched });
         drop(places);
         let places = Arc::downgrade(&self.places);
+        let probes = [Arc::clone(&self.reads), Arc::clone(&self.writes)];
         let leave = OnDrop(move || {
             let Some(places) = places.upgrade() else { return };
             let mut places = lock(&places);
             let index = places.iter().position(|place| place.address == address);
             let gone = index.map(|index| places.swap_remove(index));
+            for (lane, probes) in [LaneKind::Reads, LaneKind::Writes].into_iter().zip(&probes) {
+                if !places.iter().any(|place| place.link.lane(lane).breaker.is_open()) {
+                    probes.forget();
+                }
+            }
             drop(places);
             drop(gone); // with the lock released
         });
@@ -191,7 +198,8 @@ impl Links {
         let (links, link) = (Arc::clone(self), Arc::clone(link));
         detach(async move {
             let next = link.successor(&links.dialer);
-            if next.reads.connection().await.is_ok() {
+            let both = (next.reads.connection().await, next.writes.connection().await);
+            if let (Ok(_), Ok(_)) = both {
                 links.put(&link, next);
             }
         });
@@ -224,7 +232,9 @@ impl Links {
     pub(super) fn heal(&self, lane: LaneKind) {
         let links: Vec<_> = self.places().iter().map(|place| Arc::clone(&place.link)).collect();
         for link in links {
-            if link.lane(lane).breaker.close() {
+            let Some(failed) = link.lane(lane).breaker.close() else { continue };
+            // A connection that was made after the last operation that failed had begun may be the first that works.
+            if !link.lane(lane).is_newer_than(failed) {
                 self.replace(&link);
             }
         }

@@ -202,7 +202,7 @@ impl RedisStore {
         if self.finish_once(key, tokens, ending).await? {
             return Ok(true);
         }
-        if ending.how != How::Store {
+        if ending.how == How::Release {
             return Ok(false);
         }
         Ok(self.get(key).await?.is_some_and(|found| found.revision == ending.revision))

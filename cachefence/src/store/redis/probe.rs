@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{ErrorKind, RedisResult, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 
 use super::breaker::Probe;
@@ -54,23 +54,27 @@ impl Server {
         Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
     }
 
-    /// Sends what shows whether the server takes the commands of a lane. An error is returned only if it takes
-    /// none: a server that is loading its data says so, and so does a replica that has lost its primary.
+    /// Sends what shows whether the server takes the commands of a lane: a server that is loading its data says so, and
+    /// so does a replica that has lost its primary.
     async fn try_lane(&self, lane: LaneKind, connection: &mut Dialed) -> RedisResult<()> {
         use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
-        let command = match lane {
-            LaneKind::Reads => redis::cmd("PING"),
-            // A server whose writes are paused answers a PING.
-            LaneKind::Writes => redis::cmd("DEL").arg(&self.probed_key).to_owned(),
+        let mut send = async |command: &Cmd| command.query_async::<Value>(&mut **connection).await;
+        let answered = match lane {
+            LaneKind::Reads => {
+                // Not every user may send a PING, and not every server knows it.
+                match send(&redis::cmd("PING")).await.map_err(|error| (error.kind(), error)) {
+                    Ok(_) | Err((ErrorKind::Server(NoPerm | ResponseError), _)) => {}
+                    Err((_, error)) => return Err(error),
+                }
+                send(&Cmd::get(&self.probed_key)).await
+            }
+            // A server whose writes are paused answers all but a write.
+            LaneKind::Writes => send(&Cmd::del(&self.probed_key)).await,
         };
-        let Err(error) = command.query_async::<Value>(&mut **connection).await else {
-            return Ok(());
-        };
-        match error.kind() {
-            // The server takes commands, but not this one from this user, or not under this name; or it is a
-            // replica, whose reads go on.
-            ErrorKind::Server(NoPerm | ReadOnly | ResponseError) => Ok(()),
-            _ => Err(error),
+        match answered.map_err(|error| (error.kind(), error)) {
+            Err((ErrorKind::Server(NoPerm | ReadOnly), _)) if lane == LaneKind::Writes => Ok(()),
+            Ok(_) => Ok(()),
+            Err((_, error)) => Err(error),
         }
     }
 }

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use super::breaker::How;
 use super::clock::Timed;
 use super::dial::{Dialed, Dialer};
-use super::failure::{Answer, Counted, Failure, FailureKind, Fate};
+use super::failure::{Answer, Counted, Failure, FailureKind, Fate, Unanswered};
 use super::feature::Feature;
-use super::lane::LaneKind;
+use super::lane::{Arrived, LaneKind};
 use super::large::LargeKeys;
 use super::link::{Link, Links};
 use crate::chance;
@@ -117,10 +117,7 @@ impl Server {
         self.admit(link, LaneKind::Writes)?;
         let asked = Instant::now();
         let dialed = self.links.dialer.dial().await;
-        dialed.map_err(|failure| {
-            let failure = self.take_in(link, LaneKind::Writes, failure);
-            self.count(link, LaneKind::Writes, asked, failure)
-        })
+        dialed.map_err(|failure| self.count(link, LaneKind::Writes, asked, failure))
     }
 
     /// Tells of an operation that has just been answered, if that took long.
@@ -170,11 +167,38 @@ impl Server {
         answer.map_err(|failure| self.count(link, lane, asked, failure))
     }
 
+    /// Waits for what a connection says that is none of the lanes', and counts it as a write if it fails. That the
+    /// connection is lost or silent says nothing of the link.
+    pub(super) async fn ask_apart<T>(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        asked: Instant,
+        reply: Pin<&mut impl Future<Output = Answer<T>>>,
+    ) -> Result<T, Failure> {
+        let lane = LaneKind::Writes;
+        self.admit(link, lane)?;
+        let failure = match in_time_from(asked, self.op_timeout, reply).await {
+            Some(Ok(reply)) => return Ok(reply),
+            Some(Err(unanswered)) => Failure::of(self.address(), unanswered),
+            None => Failure::timeout(self.address(), self.op_timeout),
+        };
+        let failure = match failure.kind.meaning().link {
+            Fate::AtOnce => failure,
+            _ => self.take_in(link, lane, failure),
+        };
+        Err(self.count(link, lane, asked, failure))
+    }
+
     /// Counts the `failure` of an operation that was asked at `asked`. A failure that is returned as
     /// [`FailureKind::Lost`] came at once, so there is time to ask again.
     fn count(&self, link: &Link, lane: LaneKind, asked: Instant, mut failure: Failure) -> Failure {
         let breaker = &link.lane(lane).breaker;
         let was_slow = asked.elapsed() >= self.op_timeout / 2;
+        if failure.kind == FailureKind::Forbidden && lane == LaneKind::Writes {
+            // The server has answered, and goes on to answer what is not forbidden. The status tells.
+            breaker.succeeded();
+            return failure;
+        }
         let lost = match failure.kind.meaning().breaker {
             Counted::Answer => {
                 breaker.succeeded();
@@ -222,12 +246,12 @@ impl Server {
         mut reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
-            let received = link.lane(lane).received();
+            let before = link.lane(lane).arrived();
             let mut answer = None;
             if lane == LaneKind::Reads {
                 // A read that waits for a large value to arrive is told so in time to be sent over the other lane.
                 answer = in_time_from(begun, limit / 2, reply.as_mut()).await;
-                if answer.is_none() && link.lane(lane).is_busy_since(received) {
+                if answer.is_none() && link.lane(lane).is_busy_since(before) {
                     return Err(self.take_in(link, lane, Failure::congested(self.address())));
                 }
             }
@@ -236,10 +260,12 @@ impl Server {
             }
             match answer {
                 Some(Ok(reply)) => Ok(reply),
-                Some(Err(unanswered)) => {
-                    Err(self.take_in(link, lane, Failure::of(self.address(), unanswered)))
+                // A connection that cannot be made says nothing of those that exist.
+                Some(Err(Unanswered::NotSent(failure))) => Err(failure),
+                Some(Err(Unanswered::Failed(error))) => {
+                    Err(self.take_in(link, lane, Failure::classify(self.address(), error)))
                 }
-                None => Err(self.timed_out(link, lane, received, limit)),
+                None => Err(self.timed_out(link, lane, before, limit)),
             }
         }
     }
@@ -261,17 +287,22 @@ impl Server {
         failure
     }
 
-    /// The failure of an operation that was not answered within `limit`. When it was asked, so many bytes had been
-    /// `received`.
+    /// The failure of an operation that was not answered within `limit`. So much had arrived `before` it was asked.
     fn timed_out(
         &self,
         link: &Arc<Link>,
         lane: LaneKind,
-        received: u64,
+        before: Arrived,
         limit: Duration,
     ) -> Failure {
-        if link.lane(lane).is_busy_since(received) {
-            return self.take_in(link, lane, Failure::congested(self.address()));
+        if link.lane(lane).is_busy_since(before) {
+            let failure = Failure::congested(self.address());
+            // What arrives over the lane of writes holds up no hit.
+            return if lane == LaneKind::Reads {
+                self.take_in(link, lane, failure)
+            } else {
+                failure
+            };
         }
         if link.lane(lane).note_timeout() {
             self.links.replace(link);

@@ -233,12 +233,13 @@ impl Waiters {
         match (&info.kind, info.data.first()) {
             (PushKind::Invalidate, Some(Value::Array(names))) => {
                 let mut waiters = self.lock();
-                for name in names {
-                    let Value::BulkString(name) = name else { continue };
-                    let of_name =
-                        std::str::from_utf8(name).ok().and_then(|name| waiters.remove(name));
-                    of_name.into_iter().flatten().for_each(|wake| wake.wake());
-                }
+                let of_name = |name: &Value| match name {
+                    Value::BulkString(name) => waiters.remove(std::str::from_utf8(name).ok()?),
+                    _ => None,
+                };
+                let woken: Vec<_> = names.iter().filter_map(of_name).flatten().collect();
+                drop(waiters);
+                woken.iter().for_each(Wake::wake); // with the lock released
             }
             // `FLUSHALL` names no keys, so all waiters are woken.
             (PushKind::Invalidate, _) => self.take().iter().for_each(Wake::wake),

@@ -41,7 +41,7 @@ where
         let lent = link.watched.lend(server.dial(&link)).await?;
         let ran = async { Ok(run_on(lent, &when, &change).await?) };
         let asked = Instant::now();
-        let written = server.ask_beside_writes(&link, asked, pin!(ran)).await?;
+        let written = server.ask_apart(&link, asked, pin!(ran)).await?;
         if written {
             link.writes.breaker.succeeded();
         }
