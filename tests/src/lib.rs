@@ -22,6 +22,7 @@ mod faketime;
 pub mod fleet;
 mod guard;
 mod keys;
+mod launch;
 mod loads;
 mod log;
 mod long;

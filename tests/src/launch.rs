@@ -1,0 +1,86 @@
+//! Starts the process of a server.
+
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::builder::RedisServerBuilder;
+use crate::faketime::FakeClock;
+use crate::guard::GuardedChild;
+
+/// Names the binary of every server.
+const VARIABLE: &str = "CACHEFENCE_REDIS_SERVER";
+
+/// The binary where nothing names one.
+const DEFAULT: &str = "redis-server";
+
+/// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
+const READY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why a server did not start.
+pub(crate) enum Failure {
+    PortTaken,
+    Other(String),
+}
+
+/// Starts the process and waits until it says that it accepts connections.
+pub(crate) fn launch(
+    dir: &Path,
+    port: u16,
+    clock: Option<&FakeClock>,
+    options: &RedisServerBuilder,
+) -> Result<GuardedChild, Failure> {
+    let binary = env::var_os(VARIABLE).unwrap_or_else(|| DEFAULT.into());
+    let mut command = Command::new(&binary);
+    command
+        .envs(clock.map(FakeClock::env).unwrap_or_default())
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+        .args(["--pidfile", "redis.pid"]); // `tests/run` looks for these
+    if let Some(password) = &options.password {
+        command.args(["--requirepass", password]);
+    }
+    command.args(options.user());
+    command.args(&options.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+
+    let mut process = GuardedChild::spawn(&mut command, dir).map_err(|error| {
+        Failure::Other(format!(
+            "{}: {error}; `tests/run` installs {DEFAULT}, unless {VARIABLE} names another binary",
+            binary.display()
+        ))
+    })?;
+    let stdout = process.child().stdout.take().expect("stdout is a pipe");
+    await_ready(stdout).map(|()| process)
+}
+
+/// Reads the server's log up to the line that says it is ready, and goes on reading so that it is never blocked.
+fn await_ready(stdout: ChildStdout) -> Result<(), Failure> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+
+    let deadline = Instant::now() + READY_DEADLINE;
+    let mut log = String::new();
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) if line.contains("Ready to accept connections") => return Ok(()),
+            Ok(line) if line.contains("Address already in use") => return Err(Failure::PortTaken),
+            Ok(line) => log.extend([line.as_str(), "\n"]),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(Failure::Other(format!(
+                    "redis-server was not ready in {READY_DEADLINE:?}:\n{log}"
+                )));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::Other(format!("redis-server did not start:\n{log}")));
+            }
+        }
+    }
+}
