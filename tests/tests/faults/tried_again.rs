@@ -96,7 +96,7 @@ async fn scripts_that_are_still_refused_cost_one_caller_a_command() {
 
 #[tokio::test]
 async fn pushes() {
-    let mended = Mended::new("-client|tracking").await;
+    let mended = Mended::new("-client").await;
     assert!(!mended.cache.status().pushes);
     a_minute_passes().await;
     // Somebody else loads the key, and a caller of this cache waits.

@@ -75,8 +75,9 @@ async fn refuse(server: &RedisServer, code: &str, by_scripts: bool) -> &'static 
     match code {
         "OOM" => {
             server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
-            // Inside a transaction, a full server refuses whatever it is, because it would have to be queued.
-            return if by_scripts { &[Step::Release] } else { &[] };
+            // Inside a transaction, some full servers refuse whatever it is, because it would have to be queued.
+            let delete = redis::pipe().atomic().del("nothing").exec(&mut server.connection());
+            return if by_scripts || delete.is_ok() { &[Step::Release] } else { &[] };
         }
         "READONLY" => {
             // Nobody listens there.
