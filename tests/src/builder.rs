@@ -67,6 +67,6 @@ impl RedisServerBuilder {
     ///
     /// When it does not: `redis-server` is missing, refuses an argument, or is not ready in 10 seconds.
     pub fn start(self) -> RedisServer {
-        RedisServer::start_with(self)
+        RedisServer::start_with(self).unwrap_or_else(|reason| panic!("{reason}"))
     }
 }

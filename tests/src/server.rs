@@ -60,7 +60,8 @@ impl RedisServer {
         RedisServerBuilder::default()
     }
 
-    pub(crate) fn start_with(options: RedisServerBuilder) -> Self {
+    /// Starts a server; an error is the reason why it does not start.
+    pub(crate) fn start_with(options: RedisServerBuilder) -> Result<Self, String> {
         watch();
         let dir = tempfile::Builder::new()
             .prefix("cachefence-redis-")
@@ -72,13 +73,13 @@ impl RedisServer {
             let port = port::free();
             match launch(dir.path(), port, clock.as_ref(), &options) {
                 Ok(process) => {
-                    return Self { process: Some(process), dir, port, clock, options };
+                    return Ok(Self { process: Some(process), dir, port, clock, options });
                 }
                 Err(Failure::PortTaken) => {}
-                Err(Failure::Other(reason)) => panic!("{reason}"),
+                Err(Failure::Other(reason)) => return Err(reason),
             }
         }
-        panic!("each of {PORTS_TRIED} free ports was taken before redis-server could bind it");
+        Err(format!("each of {PORTS_TRIED} free ports was taken before redis-server could bind it"))
     }
 
     /// The URL of the server, for a cache: its user may do what a cache needs, and nothing else. The harness itself

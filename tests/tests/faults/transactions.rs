@@ -73,7 +73,8 @@ async fn a_refused_transaction_costs_no_connection() {
     let before = proxy.connections();
     server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     for _ in 0..3 {
-        assert!(store.finish(&key, &[token], &Outcome::Release).await.is_err());
+        let value = Outcome::Store(NewValue::new("v", TTL));
+        assert!(store.finish(&key, &[token], &value).await.is_err());
     }
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(store.finish(&key, &[token], &Outcome::Release).await.unwrap());
