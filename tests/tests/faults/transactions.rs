@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cachefence::store::{Acquire, Health, Outcome};
+use cachefence::store::{Acquire, Health, NewValue, Outcome};
 use cachefence::{CacheFence, testing};
 use cachefence_tests::{DEADLINE, Fault, Proxy, RedisServer, until};
 
