@@ -54,10 +54,16 @@ impl RedisServerBuilder {
         login.into_iter().chain(rules.split(' ').map(str::to_owned)).collect()
     }
 
-    /// Has the server go by a wall clock that [`RedisServer::set_clock`] sets. `None` where libfaketime is missing; a
-    /// line then says that the test is left out.
+    /// Has the server go by a wall clock that [`RedisServer::set_clock`] sets. `None` where libfaketime is missing, or
+    /// where a server cannot run with it because of its allocator; a line then says that the test is left out.
     pub fn faketime(mut self) -> Option<Self> {
         self.faketime = FakeClock::is_available();
+        if self.faketime
+            && let Err(reason) = RedisServer::start_with(self.clone())
+        {
+            println!("NOT RUN: the server does not start with libfaketime: {reason}");
+            return None;
+        }
         self.faketime.then_some(self)
     }
 
