@@ -155,16 +155,16 @@ async fn a_replica_that_has_lost_its_primary() {
 /// Has `server` take over what `primary` is filled with, and returns when it loads that, which takes ten seconds; whether
 /// it can be told to be quicker meanwhile.
 pub(crate) async fn begins_to_load(server: &RedisServer, primary: &RedisServer) -> bool {
-    /// How many rows the server loads; below, how large each is and how long loading it takes.
-    const ROWS: &str = "100000";
     // Redis 6.2 cannot be told how often to answer while it loads: it does after each 2 MiB, so its rows are large.
     let often = ["SET", "loading-process-events-interval-bytes", "1024"];
     let often = redis::cmd("CONFIG").arg(&often).exec(&mut server.connection()).is_ok();
-    let (bytes, micros) = if often { ("1", "100") } else { ("1024", "20") };
+    // How many rows the server loads, how large each is and how long loading it takes.
+    let (rows, bytes, micros) =
+        if often { ("100000", "1", "100") } else { ("40000", "8192", "100") };
     primary.cli(&["CONFIG", "SET", "rdbcompression", "no"]);
     let fill = "local row = string.rep('x', tonumber(ARGV[2])) \
                 for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'k' .. i, row) end";
-    primary.cli(&["EVAL", fill, "0", ROWS, bytes]);
+    primary.cli(&["EVAL", fill, "0", rows, bytes]);
     server.cli(&["CONFIG", "SET", "key-load-delay", micros]);
     primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     server.cli(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
