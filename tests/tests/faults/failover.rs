@@ -166,6 +166,19 @@ async fn a_replica_without_its_primary() {
     hits_are_back(&pair, "MASTERDOWN").await;
 }
 
+/// The first read after a second asks for the server's time as well, which such a replica tells.
+#[tokio::test]
+async fn a_replica_without_its_primary_that_is_asked_for_the_time() {
+    const SECOND: Duration = Duration::from_millis(1_100);
+    let pair = Pair::new(&[]).await;
+    pair.take_over();
+    pair.old.cli(&["CONFIG", "SET", "replica-serve-stale-data", "no"]);
+    // Nobody listens there.
+    pair.old.cli(&["REPLICAOF", "127.0.0.1", "1"]);
+    sleep(SECOND).await;
+    hits_are_back(&pair, "MASTERDOWN").await;
+}
+
 #[tokio::test]
 async fn a_replica_that_loads_its_data() {
     let (pair, large) = (Pair::new(&[]).await, RedisServer::start());
