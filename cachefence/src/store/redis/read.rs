@@ -24,6 +24,18 @@ use crate::key::Key;
 use crate::store::Snapshot;
 use crate::time::in_time;
 
+/// What was read, and the server's time.
+type WithTime<T> = (RedisResult<T>, (u64, u64));
+
+/// Makes the error of a read that of the operation: a server that does not read, and yet tells its time, is in trouble.
+/// Not so where a key is of another type, which says nothing of the server.
+fn judge<T>(reply: WithTime<T>) -> RedisResult<WithTime<T>> {
+    match reply {
+        (Err(error), _) if error.code() != Some("WRONGTYPE") => Err(error),
+        reply => Ok(reply),
+    }
+}
+
 impl RedisStore {
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
         let server = &self.server;
@@ -71,10 +83,10 @@ impl RedisStore {
             let mut connection = link.lane(lane).connection().await?;
             let mut pipeline = redis::pipe();
             pipeline.ignore_errors().add_command(get(key.as_str())).cmd("TIME");
-            Answer::Ok(pipeline.query_async(&mut *connection).await?)
+            Answer::Ok(judge(pipeline.query_async(&mut *connection).await?)?)
         };
         let both = pin!(both);
-        let (entry, time): (RedisResult<Option<Vec<u8>>>, _) = if beside {
+        let (entry, time): WithTime<Option<Vec<u8>>> = if beside {
             server.ask_beside_writes(&link, sent, both).await?
         } else {
             server.ask_at(&link, lane, sent, both).await?
@@ -98,9 +110,9 @@ impl RedisStore {
             let mut pipeline = redis::pipe();
             pipeline.ignore_errors().cmd("GETRANGE").arg(key.as_str()).arg(0).arg(LARGE - 1);
             pipeline.cmd("TIME");
-            Answer::Ok(pipeline.query_async(&mut *connection).await?)
+            Answer::Ok(judge(pipeline.query_async(&mut *connection).await?)?)
         };
-        let (beginning, time): (RedisResult<Vec<u8>>, _) =
+        let (beginning, time): WithTime<Vec<u8>> =
             server.ask_at(&link, LaneKind::Reads, sent, pin!(both)).await?;
         let now = server.learn(&link, sent, time);
         let beginning = beginning.map_err(|error| Failure::classify(server.address(), error))?;
