@@ -106,8 +106,21 @@ impl Builder {
     }
 
     /// Keeps entries in a Redis server: the text of its URL, `redis://[user:password@]host[:port][/db]` for instance,
-    /// or a [`Redis`], which also says how TLS is spoken and who logs in. The server is Redis 6.2 or later, or another
-    /// that speaks its protocol. Redis Cluster and Sentinel are not supported yet.
+    /// or a [`Redis`], which also says how TLS is spoken and who logs in. The server is Redis 6.2 or later, Valkey, or
+    /// another that speaks the same protocol. Redis Cluster and Sentinel are not supported yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::{CacheFence, Credentials, Redis};
+    ///
+    /// # async fn token() -> std::io::Result<String> { Ok(String::new()) }
+    /// // A token that changes while the program runs, for the user of a server that has a password and no users.
+    /// let redis = Redis::server("redis://cache.internal:6379")
+    ///     .credentials(|| async { Ok(Credentials::new("default", token().await?)) });
+    /// let cache = CacheFence::builder().redis(redis).namespace("app").build_lazy()?;
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
     #[cfg(feature = "redis")]
     pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
         self.store = Some(Choice::Redis(redis.into()));
@@ -194,9 +207,13 @@ impl Builder {
     /// several round trips. A value that takes longer to be stored is stored in a task, and its caller
     /// does not wait.
     ///
+    /// Making a connection has a limit of its own: one second, or four times `op_timeout` if that is more. No call waits
+    /// for it longer than its `op_timeout`; the attempt goes on in a task, for the calls that follow.
+    ///
     /// After 5 failures in a row a circuit breaker opens: calls no longer contact Redis, and run their
-    /// recomputes without waiting, until Redis answers a probe. This option does not concern a store
-    /// of your own, which bounds its operations itself.
+    /// recomputes without waiting, until Redis answers a probe. Writes have a breaker of their own: while that alone is
+    /// open, hits go on, and values are not stored. This option does not concern a store of your own, which bounds its
+    /// operations itself.
     pub fn op_timeout(mut self, limit: Duration) -> Self {
         self.op_timeout = limit;
         self
@@ -231,8 +248,10 @@ impl Builder {
     /// Builds the cache, and checks that its store can be used.
     ///
     /// With a key of the cache's namespace the check does what the cache will do: it reads, takes a lease, asks to be
-    /// told of changes, stores a value and removes it. No key and no connection is left that the cache does not need.
-    /// Each of a dozen commands may take 5 seconds.
+    /// told of changes, stores a value and removes it. No key is left, and two connections: one for reads and one for
+    /// writes; and a third where scripts are refused. Connecting may take one second, or four times
+    /// [`op_timeout`](Self::op_timeout) if that is more; each command of the check 5 seconds; and taking the lease,
+    /// storing and removing `op_timeout` each.
     ///
     /// What Redis does not do, but the cache can do without, is a warning: one [`Event::StoreDegraded`] for each.
     /// [`CacheFence::status`] shows it afterwards. These are refused scripts, pushes and writes, and a round trip of more than a
@@ -253,7 +272,9 @@ impl Builder {
     }
 
     /// Builds the cache without any I/O: for statics, and for services that must start while their
-    /// Redis is down. Connections are made when they are first needed.
+    /// Redis is down. Connections are made when they are first needed. What a server refuses is then a warning when a
+    /// call first meets it; a node of a Redis Cluster, a server that is far away and the policy `volatile-ttl` are
+    /// looked for by [`build`](Self::build) alone.
     ///
     /// # Errors
     ///

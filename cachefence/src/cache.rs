@@ -61,8 +61,24 @@ impl CacheFence {
         engine.observers.stats(engine.invalidations.pending_count())
     }
 
-    /// How the store is now: up, degraded or down, and whether its scripts, pushes and writes work. Does no
-    /// I/O: this is what the cache has learned from its own operations, so an idle cache knows little news.
+    /// How the store is now: up, degraded or down; whether its scripts, pushes and writes work, and whether it is near.
+    /// Does no I/O: this is what the cache has learned from its own operations, so an idle cache knows little news.
+    ///
+    /// # Examples
+    ///
+    /// An alert, and what it says:
+    ///
+    /// ```
+    /// use cachefence::CacheFence;
+    /// use cachefence::store::Health;
+    ///
+    /// let cache = CacheFence::in_memory();
+    /// let status = cache.status();
+    /// if status.health != Health::Up {
+    ///     eprintln!("the cache is not well: {status:?}"); // which of its parts do not work
+    /// }
+    /// # assert_eq!(status.health, Health::Up);
+    /// ```
     pub fn status(&self) -> Status {
         self.engine().store.status()
     }

@@ -46,8 +46,9 @@ pub struct Status {
     /// Whether the store can wake waiters; without that a waiter asks again and again. A Redis that has refused is asked
     /// once a minute, while somebody waits, and nothing is pushed without scripts.
     pub pushes: bool,
-    /// Whether the last write was taken: a full server, or a replica, still answers reads. Without writes, values are
-    /// served and not stored. Every load tries to write.
+    /// Whether the last write was taken: a full server, or a replica, still answers reads. `false` too while the circuit
+    /// breaker of writes is open, in any runtime. Without writes, values are served and not stored. Every load tries to
+    /// write, unless that breaker is open, which a probe closes.
     pub writes: bool,
     /// Whether a round trip leaves time for the operations of a call. `false` if the quickest round trip that
     /// [`build`](crate::Builder::build) measured took more than a fifth of
@@ -63,7 +64,7 @@ pub enum Health {
     Up,
     /// The store is asked, and does a part of what it is asked: one of [`scripts`](Status::scripts),
     /// [`pushes`](Status::pushes), [`writes`](Status::writes) and [`near`](Status::near) is `false`, or one of several
-    /// runtimes cannot reach it. Hits are served elsewhere.
+    /// runtimes cannot reach it. Runtimes that reach it serve hits.
     Degraded,
     /// The store has failed too often, and is not asked: neither hits are served nor values stored. Calls run their
     /// recomputes.

@@ -77,8 +77,6 @@ impl Redis {
     /// [`op_timeout`](crate::Builder::op_timeout) if that is more. It may be called for several connections at
     /// once, so keep a token that is expensive to get, and renew it before it expires.
     ///
-    /// # Errors
-    ///
     /// Where `provider` fails, there is no connection, and the text of its error stands in the cache's error and in
     /// the log: it must hold no secret.
     pub fn credentials<F>(mut self, provider: impl Fn() -> F + Send + Sync + 'static) -> Self
