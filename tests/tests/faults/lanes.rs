@@ -155,7 +155,7 @@ async fn the_end_of_paused_writes_is_told() {
     server.cli(&["CLIENT", "UNPAUSE"]);
     let taken = async {
         while cache.invalidate("k").await.is_err() {
-            yield_now().await
+            yield_now().await;
         }
     };
     timeout(DEADLINE, taken).await.expect("writes are taken again");
