@@ -103,7 +103,7 @@ impl Breaker {
             return None;
         }
         self.open.store(true, Ordering::Relaxed);
-        self.probes.opened(how.at_once, drawn)
+        self.probes.opened(how, drawn)
     }
 
     /// Closes the breaker, because a probe was answered. If it was open, returns when the operation began that failed
@@ -165,7 +165,7 @@ impl Default for Probes {
 
 impl Probes {
     /// Notes that a breaker has opened. Returns the number of the outage if it has just begun.
-    fn opened(&self, at_once: bool, drawn: f64) -> Option<u64> {
+    fn opened(&self, how: How, drawn: f64) -> Option<u64> {
         let mut schedule = self.schedule();
         if schedule.is_outage {
             return None;
@@ -175,10 +175,11 @@ impl Probes {
         schedule.pause = LONG;
         // After silence the first probe is due now: the connections may be all that is silent, because a NAT has
         // forgotten them, and a new one shows that within a round trip.
-        if at_once {
-            // A probe that was answered a moment ago keeps its pause: the server answers, and yet operations fail.
-            let earliest = schedule.next;
-            schedule.put_off(at_once, drawn);
+        if how.at_once {
+            // A server that refuses, and has answered a probe a moment ago, keeps the pause after that: operations
+            // fail although it answers. One whose connections are lost was restarted, and may be back at once.
+            let earliest = if how.lost { Instant::now() } else { schedule.next };
+            schedule.put_off(true, drawn);
             schedule.next = schedule.next.max(earliest);
         }
         Some(schedule.outages)

@@ -212,6 +212,8 @@ impl Server {
         if let Some(outage) = breaker.failed(asked, how, chance::fraction(rand::random())) {
             match lane {
                 LaneKind::Reads => self.observers.store_down(outage, &failure.error),
+                // An outage is told by its reads.
+                LaneKind::Writes if link.reads.breaker.is_open() => {}
                 LaneKind::Writes => {
                     let problem = "values are served and not stored until it takes writes again";
                     self.observers.store_degraded(&format!("{}: {problem}", failure.error));
