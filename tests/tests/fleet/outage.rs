@@ -32,8 +32,8 @@ fn an_outage_is_said_once_and_its_end_once() {
         }
     };
     let mut said = Vec::new();
-    // The service has been built, which takes two scripts, and loads.
-    while server.command_count("evalsha") <= 2 {
+    // The service has been built, which takes three scripts, and loads.
+    while server.command_count("evalsha") <= 3 {
         thread::yield_now();
     }
     server.kill();
