@@ -94,13 +94,13 @@ async fn a_large_value_is_served_while_writes_are_paused() {
 async fn hits_on_a_slow_network() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port());
-    // The default of 250 ms, of which a reply takes 180.
-    let builder = CacheFence::builder().redis(proxy.url()).beta(0.0);
+    // A reply takes 180 of 250 parts of it, which are the milliseconds of the default.
+    let builder = CacheFence::builder().redis(proxy.url()).op_timeout(LIMIT).beta(0.0);
     let callers = Callers::of(builder.build_lazy().unwrap());
     callers.warm().await;
-    proxy.set(Fault::Delay(Duration::from_millis(180)));
+    proxy.set(Fault::Delay(LIMIT * 180 / 250));
     let before = callers.bodies();
-    println!("replies that take 180 ms: {}", callers.calls(1).await);
+    println!("replies that take 720 of 1,000 ms: {}", callers.calls(1).await);
     assert_eq!(callers.bodies(), before, "all are hits");
     assert_eq!(callers.cache.status().health, Health::Up);
 }
