@@ -88,7 +88,7 @@ fn the_sums_are_those_of_callers_bodies_and_server() {
     // Each of the two scripts of a load has an `MGET` of its own. A batch of reads has mostly several keys, and one where
     // nobody else came.
     let commands = asked("mget") - (scripts - sums["renew"]);
-    let batched = sums["read"] - asked("get");
+    let batched = 3 + sums["read"] - asked("get"); // each cache reads once when it is built
     assert!(batched >= commands, "{batched} in {commands}: {:#?}", server.command_stats());
     assert_eq!(batched == 0, commands == 0);
 }
