@@ -253,7 +253,7 @@ impl Builder {
     /// [`op_timeout`](Self::op_timeout) if that is more; each command of the check 5 seconds; and taking the lease,
     /// storing and removing `op_timeout` each.
     ///
-    /// What Redis does not do, but the cache can do without, is a warning: one [`Event::StoreDegraded`] for each.
+    /// A feature of Redis that is refused, and that the cache can do without, is a warning: one [`Event::StoreDegraded`] for each.
     /// [`CacheFence::status`] shows it afterwards. These are refused scripts, pushes and writes, and a round trip of more than a
     /// fifth of [`op_timeout`](Self::op_timeout). Another warning is `maxmemory` with the policy `volatile-ttl`, by
     /// which leases are evicted first.

@@ -62,7 +62,7 @@ where
     }
 }
 
-/// What a call has come to in one poll.
+/// The state of a call after one poll.
 struct Ends<E, O> {
     /// The error of the call's own body, if it cannot be kept while the engine tells others of it.
     not_kept: Option<E>,

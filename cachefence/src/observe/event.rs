@@ -102,13 +102,13 @@ pub enum Event<'a> {
     /// The store turned out not to do a part of what it is asked, or to be set up so that it will not do so.
     #[non_exhaustive]
     StoreDegraded {
-        /// What the store does not do, what follows, and what to do about it.
+        /// A sentence: the thing that the store does not do, the consequence, and the remedy.
         problem: &'a str,
     },
     /// The store does again what it had refused.
     #[non_exhaustive]
     StoreRestored {
-        /// What the store does.
+        /// A sentence: the thing that the store does again.
         what: &'a str,
     },
     /// A reply held the entry of another key. It was not served.

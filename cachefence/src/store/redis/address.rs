@@ -7,7 +7,7 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisE
 
 use crate::error::InvalidOption;
 
-/// What the URL of a server says.
+/// The parts of a server's URL.
 pub(super) struct Address {
     pub(super) server: ConnectionAddr,
     /// The user, the password, the database and the protocol.
@@ -22,7 +22,7 @@ const FORMS: &str = "`redis://[user:password@]host[:port][/db]`, the same with `
 const ESCAPES: &str = "in a user or password write `%23` for `#`, `%2F` for `/`, `%3F` for `?`, `%40` for `@` and `%25` for `%`";
 
 impl Address {
-    /// What `url` says; does no I/O.
+    /// Reads `url`; does no I/O.
     pub(super) fn parse(url: &str) -> Result<Self, InvalidOption> {
         let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let tls = match scheme.as_deref() {

@@ -6,7 +6,7 @@
 //!                                    └─┘ a probe fails: a longer pause
 //! ```
 //!
-//! Each runtime has a breaker of its own for each lane to a server, because what fails may be its connection
+//! Each runtime has a breaker of its own for each lane to a server, because the fault may be in its connection
 //! and not the server. While the breaker is open, no call waits for the server over that lane. One task of the
 //! process at a time probes the server after a pause ([`Probes`]), and an answer closes the breakers of all
 //! runtimes. The pause is short where a failure costs nothing, because the server's machine refuses at

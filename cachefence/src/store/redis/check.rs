@@ -128,14 +128,14 @@ impl RedisStore {
     /// Takes a lease, asks to be told of changes, stores a value and removes it.
     async fn check_writes(&self, key: &Key) {
         let server = &self.server;
-        // These make the connection and load the scripts, each within the limit of the check. What they are refused,
-        // the operations below are refused as well.
+        // The first two commands make the connection and load the scripts, within the limit of the check. A refusal of
+        // theirs comes again below, where it is told.
         let deleted: Result<Value, _> =
             self.send(LaneKind::Writes, &Cmd::del(key.as_str()), &mut Fastest::default()).await;
         if let Err(Refusal { failure, words, .. }) = deleted
             && words.is_empty()
         {
-            server.without_writes(&format!("{} (a write)", failure.error));
+            server.without_writes(&format!("{}; its writes may be paused", failure.error));
             return;
         }
         self.check_scripts().await;
@@ -190,7 +190,7 @@ impl RedisStore {
         }
     }
 
-    /// What a user is not allowed who may not store; `None` if the server forbids nothing.
+    /// The rules that a user lacks who may not store, as a sentence; `None` if the server forbids nothing.
     ///
     /// Inside a script and a transaction some servers do not say which command they forbid, or which of the keys. So
     /// each is sent by itself.

@@ -38,7 +38,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What is asked for credentials before each connection is made.
+/// The closure of the user that is asked for credentials before each connection is made.
 #[derive(Clone)]
 pub(super) struct Provider(Arc<Ask>);
 

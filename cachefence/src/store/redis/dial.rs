@@ -237,7 +237,7 @@ impl Dialer {
         failure
     }
 
-    /// What the bytes say of a connection that ended during the login, or made no sense.
+    /// The likely reason, judged by its first bytes, why a connection ended during the login or made no sense.
     fn wire_trouble(&self, error: &RedisError, received: &Received) -> Option<String> {
         /// The type of a TLS record that holds an alert.
         const ALERT: u8 = 21;
@@ -279,7 +279,7 @@ impl DerefMut for Dialed {
 }
 
 impl Dialed {
-    /// What no error may show of what the server says over this connection.
+    /// The password of this connection's login. No error may show a text of the server that holds the password.
     pub(super) fn password(&self) -> &str {
         &self.driver.password
     }

@@ -1,8 +1,8 @@
 //! Failures: what an error of the Redis client means for the store.
 //!
 //! An error is sorted by its kind and code into one [`FailureKind`]. The table in
-//! [`FailureKind::meaning`] then says in one place what each kind means for the breaker, the connections,
-//! the clock and a read. The messages are for those who operate the program: they say what happened
+//! [`FailureKind::meaning`] then says in one place what each kind means for the breaker, the link
+//! and a read. The messages are for those who operate the program: they say what happened
 //! and what to do, but quote neither a key nor a password.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind
 use super::words;
 use crate::error::StoreError;
 
-/// What the server said, or why it said nothing of use.
+/// The reply of a server, or the reason why there is none of use.
 pub(super) type Answer<T> = Result<T, Unanswered>;
 
 /// Why a command gave no result, before it is known what that means.
@@ -130,7 +130,7 @@ pub(super) enum Read {
 }
 
 impl FailureKind {
-    /// What each kind of failure means for the breaker, the link, the clock and the caller of a read.
+    /// What each kind of failure means for the breaker, the link and the caller of a read.
     #[rustfmt::skip]
     #[allow(clippy::match_same_arms)] // a row for each kind
     pub(super) const fn meaning(self) -> Meaning {

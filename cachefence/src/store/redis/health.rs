@@ -1,4 +1,4 @@
-//! What a server does and does not do, as it is told: by events, and by the status.
+//! The health of a server, as events and the status tell it.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl Server {
 
     /// Notes that even the quickest of several round trips took too long: `trip`.
     pub(super) fn note_far(&self, trip: Duration) {
-        /// What the advice is rounded up to, in milliseconds.
+        /// The advice is rounded up to a multiple of this, in milliseconds.
         const STEP: u128 = 10;
         self.far.store(true, Ordering::Relaxed);
         let (op_timeout, enough) = (self.op_timeout, trip.saturating_mul(TRIPS).as_millis());

@@ -55,7 +55,7 @@ struct Here {
     since: Instant,
 }
 
-/// What had arrived on a lane at one moment.
+/// The bytes and replies that had arrived on a lane at one moment.
 #[derive(Clone, Copy)]
 pub(super) struct Arrived {
     bytes: u64,
@@ -144,7 +144,7 @@ impl Lane {
         attempt
     }
 
-    /// What has arrived until now.
+    /// The bytes and replies that have arrived until now.
     pub(super) fn arrived(&self) -> Arrived {
         let bytes = self.connection.get().map_or(0, |here| here.connection.received());
         Arrived { bytes, replies: self.replies.load(Ordering::Relaxed) }

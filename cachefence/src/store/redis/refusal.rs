@@ -60,7 +60,7 @@ fn of(code: &str, message: &str) -> RedisError {
     }
 }
 
-/// What a script gives that was not refused.
+/// The reply of a script, or the refusal in it as an error.
 pub(super) fn accepted(reply: Value) -> RedisResult<Value> {
     match &reply {
         Value::Array(parts) => match &parts[..] {

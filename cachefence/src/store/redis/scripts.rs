@@ -126,7 +126,7 @@ pub(super) async fn acquire_tracked(
 ) -> RedisResult<Tracked> {
     let script = acquire_script(target, request, false);
     let tracked = |mut pipeline: Pipeline| {
-        // It is for the next command only, so it is sent again with each attempt.
+        // `CLIENT CACHING` holds for the next command only, so each attempt sends it again.
         pipeline.cmd("CLIENT").arg("CACHING").arg("YES").invoke_script(&script);
         pipeline
     };

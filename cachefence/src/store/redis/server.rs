@@ -251,7 +251,7 @@ impl Server {
             let before = link.lane(lane).arrived();
             let mut answer = None;
             if lane == LaneKind::Reads {
-                // A read that waits for a large value to arrive is told so in time to be sent over the other lane.
+                // A read behind a large value ends here, with time left to ask once more over a new connection.
                 answer = in_time_from(begun, limit / 2, reply.as_mut()).await;
                 if answer.is_none() && link.lane(lane).is_busy_since(before) {
                     return Err(self.take_in(link, lane, Failure::congested(self.address())));
@@ -299,7 +299,7 @@ impl Server {
     ) -> Failure {
         if link.lane(lane).is_busy_since(before) {
             let failure = Failure::congested(self.address());
-            // What arrives over the lane of writes holds up no hit.
+            // A large value on the lane of writes holds up no hit.
             return if lane == LaneKind::Reads {
                 self.take_in(link, lane, failure)
             } else {

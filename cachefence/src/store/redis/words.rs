@@ -5,7 +5,7 @@ use redis::RedisError;
 /// Of the words, no more is shown than these characters.
 const MOST: usize = 200;
 
-/// What the server said, without arguments, if that does not hold the `password`.
+/// The server's words, without arguments, if they do not hold the `password`.
 pub(super) fn said<'a>(error: &'a RedisError, password: &str) -> Option<&'a str> {
     let said = error.detail()?;
     let said = without_arguments(said);
@@ -20,7 +20,7 @@ pub(super) fn without_arguments(said: &str) -> &str {
     words.trim().trim_end_matches(['.', ':'])
 }
 
-/// What the server said with its code in front; empty if it said nothing, or the `password`.
+/// The server's code and words; empty if it said nothing, or the `password`.
 pub(super) fn said_with_code(error: &RedisError, password: &str) -> String {
     match (error.code(), said(error, password)) {
         (Some(code), Some(said)) if !holds(code, password) => format!("{code} {said}"),
@@ -33,7 +33,7 @@ pub(super) fn holds(text: &str, password: &str) -> bool {
     !password.is_empty() && text.contains(password)
 }
 
-/// What to do about a write that was refused with `code`; empty where nothing more is known.
+/// Advice on a write that was refused with `code`; empty where nothing more is known.
 pub(super) fn advice(code: &str) -> &'static str {
     match code {
         "OOM" => {
