@@ -163,6 +163,19 @@ async fn the_end_of_paused_writes_is_told() {
     assert_eq!((degraded.load(Ordering::SeqCst), restored.load(Ordering::SeqCst)), (1, 1));
 }
 
+/// A cache can be built meanwhile. It is not asked to write once more after a write that was not answered.
+#[tokio::test]
+async fn a_cache_is_built_while_writes_are_paused() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    server.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    let cache = CacheFence::builder().redis(proxy.url()).build().await.unwrap();
+    let status = cache.status();
+    assert_eq!((status.health, status.writes), (Health::Degraded, false));
+    let commands = proxy.commands();
+    assert_eq!((commands.get("DEL"), commands.get("EVALSHA")), (Some(&1), None), "{commands:?}");
+}
+
 /// The key of the large value, and its size in bytes.
 const LARGE: (&str, usize) = ("large", 40 << 20);
 

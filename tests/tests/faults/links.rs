@@ -1,10 +1,12 @@
 //! Connections that go silent while their server is well: nobody is told, so it shows by operations that are not
 //! answered. Then all the connections of that runtime are replaced, and those of other runtimes are left alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use cachefence::CacheFence;
 use cachefence::store::Health;
+use cachefence::{CacheFence, Event};
 use cachefence_tests::{DEADLINE, Fault, NO_SCRIPTS, Proxy, RedisServer};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -16,6 +18,36 @@ const TIMEOUTS: u64 = 2;
 
 fn cache(url: &str) -> CacheFence {
     CacheFence::builder().redis(url).op_timeout(OP_TIMEOUT).beta(0.0).build_lazy().unwrap()
+}
+
+/// The breaker of a runtime that has ended says nothing of the next outage.
+#[test]
+fn an_outage_after_one_whose_runtime_has_ended_is_told() {
+    let mut server = RedisServer::start();
+    let downs = Arc::new(AtomicU64::new(0));
+    let tell = Arc::clone(&downs);
+    let builder = CacheFence::builder().redis(server.url()).op_timeout(OP_TIMEOUT);
+    let builder = builder.observe(move |event: &Event<'_>| {
+        if matches!(event, Event::StoreDown { .. }) {
+            tell.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let cache = builder.build_lazy().unwrap();
+    let entry = cache.entry::<u64>("k");
+    for outage in 1..=2 {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            entry.peek().await.expect("the server is there");
+            server.kill();
+            while cache.status().health != Health::Down {
+                entry.peek().await.expect_err("nobody answers");
+            }
+        });
+        drop(runtime);
+        server.restart();
+        assert_eq!(downs.load(Ordering::SeqCst), outage);
+        assert_eq!(cache.status().health, Health::Up, "no runtime has a breaker");
+    }
 }
 
 /// Calls of one runtime for keys of its own.
