@@ -57,6 +57,8 @@ mod error;
 mod fetch;
 mod force;
 mod freshness;
+#[cfg(doc)]
+pub mod guide;
 mod inspected;
 mod installed;
 mod key;
@@ -101,22 +103,7 @@ pub use cachefence_macros::{KeyPart, cachefence};
 #[doc(hidden)]
 pub use self::attribute as __private;
 
-/// The examples of the page about values compile and run.
-#[cfg(all(doctest, feature = "messagepack"))]
-#[doc = include_str!("../docs/values.md")]
-struct Values;
-
 /// The README's examples compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
-
-/// So do those of the page about Redis.
-#[cfg(all(doctest, feature = "tls"))]
-#[doc = include_str!("../docs/redis.md")]
-struct RedisAsItIsRun;
-
-/// So do those of the guide to testing.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/testing.md")]
-struct Testing;
