@@ -1,7 +1,7 @@
 //! The load contract: what a caller waits when a load is slow, hangs, fails, panics or is left by its caller.
 //!
 //! Time is tokio's, paused. Processes are caches on one store, as far as one program can have them; `fleet::contract` has real
-//! ones. The figures here are those of the table in `docs/waiting.md`.
+//! ones. The figures here are those of the table in `docs/errors.md`.
 
 mod bulkheads;
 mod deadlines;
