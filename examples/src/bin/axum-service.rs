@@ -1,0 +1,129 @@
+//! An axum service that caches a query: in Redis if `REDIS_URL` is set, else in memory.
+//!
+//! ```sh
+//! cargo run --bin axum-service        # also REDIS_URL=redis://127.0.0.1:6379, DATABASE=users.sqlite, ADDR=127.0.0.1:3000
+//! curl localhost:3000/users/1                          # ann: loaded once, however many ask
+//! curl -X PUT -d amy localhost:3000/users/1            # commits, then invalidates
+//! curl localhost:3000/users/1                          # amy
+//! curl localhost:3000/health localhost:3000/metrics    # what the cache says, to people and to Prometheus
+//! ```
+//!
+//! It prints its address, stops on Ctrl-C or SIGTERM, and then finishes what is under way.
+
+use std::{env, sync::Arc, time::Duration};
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use cachefence::{BoxError, CacheFence, cachefence};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::signal::{ctrl_c, unix};
+use tokio::sync::Mutex;
+use tower_http::timeout::TimeoutLayer;
+
+/// The longest that a request may take.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Serialize, Deserialize)]
+struct User {
+    id: u64,
+    name: String,
+}
+
+/// The state of the service. Clones share the connection and the cache.
+#[derive(Clone)]
+struct App {
+    db: Arc<Mutex<Connection>>,
+    cache: CacheFence,
+}
+
+impl App {
+    /// Reads a user. `detached`: a load outlives the request that began it, so a request that runs out of time leaves its
+    /// value to the next one. The error is an `Arc`, so that all requests that waited for one load can have it.
+    #[cachefence(key = "user:<id>", ttl = "5m", negative_ttl = "10s", cache = self.cache, detached, skip(self))]
+    async fn user(&self, id: u64) -> Result<Option<User>, Arc<rusqlite::Error>> {
+        const READ: &str = "SELECT name FROM users WHERE id = ?1";
+        let name = self.query(move |db| db.query_row(READ, [id], |row| row.get(0)).optional());
+        Ok(name.await?.map(|name| User { id, name }))
+    }
+
+    /// Saves a user: commits first, then invalidates what was read before.
+    async fn save(&self, id: u64, name: String) -> Result<(), BoxError> {
+        const SAVE: &str = "INSERT OR REPLACE INTO users VALUES (?1, ?2)";
+        self.query(move |db| db.execute(SAVE, (id, name))).await?;
+        self.user_entry(id).invalidate_eventually().await?; // while Redis is down, sent again until it is up
+        Ok(())
+    }
+
+    /// Runs a query on a thread that may block.
+    async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> rusqlite::Result<T> {
+        let db = Arc::clone(&self.db).lock_owned().await;
+        cachefence::blocking(move || query(&db)).await
+    }
+}
+
+async fn read(State(app): State<App>, Path(id): Path<u64>) -> Result<Json<User>, StatusCode> {
+    app.user(id).await.map_err(failed)?.map(Json).ok_or(StatusCode::NOT_FOUND)
+}
+
+async fn write(
+    State(app): State<App>,
+    Path(id): Path<u64>,
+    name: String,
+) -> Result<(), StatusCode> {
+    // In a task, so that neither the deadline nor a client that leaves comes between commit and invalidation.
+    let saved = tokio::spawn(async move { app.save(id, name).await });
+    saved.await.map_err(failed)?.map_err(failed)
+}
+
+fn failed(error: impl Into<BoxError>) -> StatusCode {
+    tracing::error!(error = error.into(), "a request failed");
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
+/// The service works while its cache is down. So the answer is 200, and says how the cache is.
+async fn health(State(app): State<App>) -> String {
+    format!("cache: {:?}\n", app.cache.status().health)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init(); // tells what goes wrong in the cache
+    let metrics = PrometheusBuilder::new().install_recorder()?;
+
+    let cache = match env::var("REDIS_URL") {
+        Ok(url) => CacheFence::builder().redis(url).namespace("axum-service"),
+        Err(_) => CacheFence::builder().in_memory(),
+    };
+    let cache = cache.build_lazy()?; // without I/O: the service starts although Redis is down
+    let db = Connection::open(env::var("DATABASE").as_deref().unwrap_or(":memory:"))?;
+    db.execute_batch(
+        "CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+         INSERT OR IGNORE INTO users VALUES (1, 'ann');",
+    )?;
+    let app = App { db: Arc::new(Mutex::new(db)), cache };
+
+    let router = Router::new()
+        .route("/users/{id}", get(read).put(write))
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, DEADLINE))
+        .route("/health", get(health))
+        .route("/metrics", get(async move || metrics.render()))
+        .with_state(app.clone());
+    let addr = env::var("ADDR");
+    let listener = TcpListener::bind(addr.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    println!("http://{}", listener.local_addr()?);
+
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let stop = async move {
+        tokio::select! { _ = ctrl_c() => {}, _ = terminate.recv() => {} }
+    };
+    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+    Ok(app.cache.shutdown().await?) // ends detached loads, sends pending invalidations
+}
