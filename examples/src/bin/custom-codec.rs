@@ -62,7 +62,7 @@ async fn main() -> Result<(), BoxError> {
     println!("1. The cache with JSON loads a report.");
     let value = report(&before, 2026).await;
     let (json, zlib) = (Json.encode(&value)?, Compressed.encode(&value)?);
-    println!("   {} months are {} bytes, compressed {}", value.len(), json.len(), zlib.len());
+    println!("   {} months are {} bytes, compressed to {}", value.len(), json.len(), zlib.len());
 
     println!("2. For the cache with compression this entry is a miss. It loads the report anew.");
     println!("   {} months", report(&after, 2026).await.len());
