@@ -54,6 +54,7 @@ macro_rules! page {
     ($(#[$attribute:meta])* $name:ident, $file:literal) => {
         $(#[$attribute])*
         #[doc = include_str!("../docs/links.md")]
+        #[doc = include_str!("../docs/images/links.md")]
         #[doc = include_str!($file)]
         pub mod $name {}
     };

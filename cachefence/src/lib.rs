@@ -35,11 +35,14 @@
 //! - [`KeyPart`](trait@KeyPart) is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they
 //!   live.
 //!
+//! ![500 requests miss one key][stampede.svg]
+//!
 //! # Words
 //!
 //! A *leader* runs a recompute, *joiners* wait for it in the same process, *waiters* wait because
 //! another process holds the *lease*, the right to load one entry for a limited time. *Delta* is
 //! how long a recompute took. A future is *cancelled* when it is dropped.
+#![cfg_attr(doc, doc = concat!("\n\n", include_str!("../docs/images/links.md")))]
 
 #[doc(hidden)]
 pub mod attribute;
@@ -59,6 +62,8 @@ mod force;
 mod freshness;
 #[cfg(doc)]
 pub mod guide;
+#[cfg(test)]
+mod images;
 mod inspected;
 mod installed;
 mod key;
