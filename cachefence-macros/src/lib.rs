@@ -68,6 +68,400 @@ use proc_macro2::TokenStream;
 /// body runs. Functions with the same template, version and cache share their entries, and so does other code that uses these keys.
 /// Where a type is [part of the key](#types), each type has its own.
 ///
+/// # Options
+///
+/// The most needed come first. A table names them, and a section each has the details. Where a default is *the cache's*, it is that of the
+/// option of the same name of `Builder`, whose own default follows.
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | [`key`](#key--template) | the template of the key | required |
+/// | [`ttl`](#ttl--time) | how long a value is valid | required, or `ttl_of` |
+/// | [`skip`](#skipname-) | arguments that do not change the result | none |
+/// | [`detached`](#detached) | loads outlive their callers | the body runs in the call |
+/// | [`stale_while_revalidate`](#stale_while_revalidate--time) | for how long after its ttl a value is served while one call loads | the cache's, 0 |
+/// | [`stale_if_error`](#stale_if_error--time) | for how long after its ttl a value is served when the body fails | the cache's, 0 |
+/// | [`cache`](#cache--expression) | which cache | the installed one |
+/// | [`clone_error`](#clone_error--error-e-) | copies an error that is not `Clone` for the callers that waited | each runs its own body |
+/// | [`ttl_of`](#ttl_of--value-t-) | the ttl of each value, by the value | |
+/// | [`negative_ttl`](#negative_ttl--time) | the ttl of a `None` | that of any other value |
+/// | [`version`](#version--n) | a part of the key, raised when the type of the value changes | none |
+/// | [`jitter`](#jitter--number) | by which share a ttl is shortened at most | the cache's, 0 |
+/// | [`beta`](#beta--number) | how eagerly a value is refreshed before it expires | the cache's, 1 |
+/// | [`recompute_timeout`](#recompute_timeout--time) | how long a call that has a value to serve waits for a body | the cache's, no limit |
+/// | [`lock_timeout`](#lock_timeout--time) | how long a lease lasts between renewals | the cache's, 2 s |
+/// | [`wait_for_lock`](#wait_for_lock--time) | how long a load keeps others waiting | the cache's, 5 s |
+/// | [`entry`](#entry--false-true-or-type) | whether there is a companion, and what its entry holds | a companion |
+/// | [`crate`](#crate--path) | the path of the runtime crate | `::cachefence` |
+///
+/// ## `key = "template"`
+///
+/// Required: a string literal in which placeholders stand for arguments.
+///
+/// | in the template | in the key |
+/// |---|---|
+/// | `<arg>` | the argument |
+/// | `<arg.field>`, `<arg.0>`, `<self.tenant>` | a field of it |
+/// | `<arg.method()>` | what the method returns; fields and methods may be chained |
+/// | `<N>` | a const parameter |
+/// | `<T::NAME>`, `<Self::NAME>` | a constant of a type parameter, of the function or its `impl`; fields and methods may follow |
+/// | `<<` and `>>` | a literal `<` and `>` |
+/// | all else | itself: braces too, so that Redis Cluster hash tags can be written |
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// # struct Org(u32);
+/// # impl Org { fn id(&self) -> u32 { self.0 } }
+/// #[cachefence(key = "{org:<org.id()>}:user:<id>", ttl = 60)]
+/// async fn get_user(org: &Org, id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
+/// Values are escaped, except for `A-Z`, `a-z`, `0-9` and `_.@-`. No two different argument tuples give one key, so the text
+/// between two placeholders has to hold a character that values escape, such as `:` or `/`; `%~(),` do not count, since the
+/// structure of values uses them. A key of more than 512 bytes ends in the SHA-256 of the whole.
+///
+/// A type of your own takes part by [`#[derive(KeyPart)]`](derive@KeyPart), which writes it by its fields; or by hand, if its
+/// equality looks at something else or its `Display` tells all values apart, with `part.display(self)`.
+///
+/// ```
+/// # use cachefence::{KeyPart, cachefence};
+/// # type User = String;
+/// #[derive(KeyPart)]
+/// struct UserId(u64);
+///
+/// #[cachefence(key = "user:<id>", ttl = 60)]
+/// async fn get_user(id: UserId) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
+/// ## `ttl = time`
+///
+/// Required, unless there is `ttl_of`: how long a value is fresh. A time is one of
+///
+/// - a number of seconds, whole or with a fraction: `60`, `0.5`;
+/// - a string of whole numbers with the units `d`, `h`, `m`, `s`, `ms`, the largest first: `"5m"`, `"1h30m"`, `"250ms"`, `"2d"`;
+/// - any other expression, of type [`Duration`](std::time::Duration), over the arguments.
+///
+/// A ttl and most other times are between 1 ms and 2^53 ms; `wait_for_lock` and the stale windows may be 0, and a window is at most
+/// 2^52 ms. A literal that is out of bounds does not compile. Where an expression gives such a time, the call runs its body
+/// uncached, and a warning says why.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Rates = Vec<f64>;
+/// # struct Config { rates_ttl: std::time::Duration }
+/// #[cachefence(key = "rates:<currency>", ttl = config.rates_ttl, skip(config))]
+/// async fn rates(config: &Config, currency: &str) -> Rates {
+///     // ..
+/// #   Vec::new()
+/// }
+/// ```
+///
+/// ## `skip(name, ..)`
+///
+/// The arguments that do not change the result, such as a connection; `self` and `_` are names too, and so are type and const
+/// parameters that no argument's type mentions. `Self` leaves out the hash of the enclosing [type](#types), so that all types
+/// share one entry. Without such a hash it does nothing; beside a `self` argument it is an error, because `skip(self)` covers the
+/// type there. Default: none.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// # struct Pool;
+/// #[cachefence(key = "user:<id>", ttl = 60, skip(db))]
+/// async fn get_user(db: &Pool, id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
+/// ## `detached`
+///
+/// Loads run in tasks of their own and outlive their callers: a deadline, or a caller that is not polled any more, neither stops
+/// a load nor holds up those who wait for it. A call that holds a value which can be served never waits for a body and never
+/// fails by one. Default: a body runs in its caller.
+///
+/// Borrowed arguments are copied, `&self` too if the body reads it: once by the call that begins a load, never by one that waits
+/// and never on a hit. So they have to be `Clone` (`ToOwned`), `Send` and `Sync`; other arguments, value and error have to be
+/// `Send`. `&mut` and `&dyn` arguments are refused. The task inherits the caller's `tracing` span; it runs on the caller's tokio
+/// runtime, and ends with it. What happens without a runtime, and how many loads run at a time, is said at
+/// `Entry::get_or_set_detached`.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[derive(Clone)] // shares its connections
+/// struct Pool;
+///
+/// #[cachefence(key = "user:<tenant>:<id>", ttl = 60, detached, skip(db))]
+/// async fn get_user(db: &Pool, tenant: &str, id: u64) -> std::io::Result<User> {
+///     // ..
+/// #   let _ = (db, tenant, id);
+/// #   Ok(User::new())
+/// }
+/// ```
+///
+/// ## `stale_while_revalidate = time`
+///
+/// For how long after its ttl a value is still served while one call loads a new one (RFC 5861, section 3). That call waits for its
+/// own body, unless loads are `detached`; no other waits. Default: the cache's, which is 0: never.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "5m", detached, stale_while_revalidate = "1h")]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   let _ = day;
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `stale_if_error = time`
+///
+/// For how long after its ttl a value is served instead of an `Err` when the body fails (RFC 5861, section 4). No process tries
+/// the body again for the cache's `retry_after`, 1 second by default. Within this window alone a call waits for the body, at most
+/// for `recompute_timeout`. Default: the cache's, which is 0: an `Err` is returned.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Rates = Vec<f64>;
+/// #[cachefence(key = "rates:<currency>", ttl = 60, stale_while_revalidate = "5m", stale_if_error = "1d")]
+/// async fn rates(currency: &str) -> std::io::Result<Rates> {
+///     // ..
+/// #   Ok(Vec::new())
+/// }
+/// ```
+///
+/// ## `cache = expression`
+///
+/// Which cache: an expression over the arguments. Default: the installed one; if there is none, one in memory, with one warning.
+///
+/// ```
+/// # use cachefence::{CacheFence, cachefence};
+/// # type User = String;
+/// struct Users {
+///     cache: CacheFence,
+/// }
+///
+/// impl Users {
+///     #[cachefence(key = "user:<id>", ttl = 60, cache = self.cache, skip(self))]
+///     async fn get(&self, id: u64) -> Option<User> {
+///         // ..
+/// #       None
+///     }
+/// }
+/// ```
+///
+/// ## `clone_error = |error: &E| ..`
+///
+/// Makes the error of the callers that waited for a load which failed; the caller that ran the body has the error itself. For
+/// errors that are not `Clone`, such as `sqlx::Error`: without this each of these callers runs its own body. A closure that
+/// captures nothing, or the path of a function. It may be given an error that it made itself. Default: see
+/// [below](#what-several-callers-share).
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[derive(Debug)]
+/// enum DbError {
+///     RowNotFound,
+///     Other(String),
+/// }
+///
+/// fn copied(error: &DbError) -> DbError {
+///     match error {
+///         DbError::RowNotFound => DbError::RowNotFound,
+///         DbError::Other(text) => DbError::Other(text.clone()),
+///     }
+/// }
+///
+/// #[cachefence(key = "user:<id>", ttl = 60, clone_error = copied)]
+/// async fn get_user(id: u64) -> Result<User, DbError> {
+///     // ..
+/// #   Ok(User::new())
+/// }
+/// ```
+///
+/// ## `ttl_of = |value: &T| ..`
+///
+/// In place of `ttl`: the time to live of each value, by the value itself. A closure that captures nothing, or the path of a
+/// function, which takes a reference to what is cached (of a `Result`, what `Ok` holds) and returns a
+/// [`Duration`](std::time::Duration). A value whose ttl is zero is served and not cached.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # use std::time::Duration;
+/// # type Quote = (f64, u64);
+/// #[cachefence(key = "quote:<symbol>", ttl_of = |(_, valid_for): &Quote| Duration::from_secs(*valid_for))]
+/// async fn quote(symbol: &str) -> std::io::Result<Quote> {
+///     // ..
+/// #   Ok((0.0, 0))
+/// }
+/// ```
+///
+/// ## `negative_ttl = time`
+///
+/// The time to live of a `None`, where the function returns `Option<T>` or `Result<Option<T>, E>`. It goes before `ttl` and
+/// `ttl_of`. Default: the same as of any other value.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[cachefence(key = "user-by-mail:<mail>", ttl = "1h", negative_ttl = "10s")]
+/// async fn find_user(mail: &str) -> std::io::Result<Option<User>> {
+///     // ..
+/// #   Ok(None)
+/// }
+/// ```
+///
+/// ## `version = n`
+///
+/// A whole number, part of the key: `~v2` follows the template, before the hash of a type if there is one. Default: none, and then
+/// nothing is added, so the first version may be any number.
+///
+/// Raise it in the release that changes what is cached in a way that the last release, or this one, cannot read or would read
+/// wrongly:
+///
+/// - the type changed, so that one release cannot decode the other's values. During a rollout the two would load each other's
+///   entries anew all the time;
+/// - a field was added with `#[serde(default)]`. The last release's entries decode, with the default in the place of what the
+///   database holds, until they expire;
+/// - the body computes something else than before.
+///
+/// **Entries of another version are other entries.** While two releases run, an `invalidate` in one does not remove the entry of
+/// the other, which lives until its ttl and stale window are over, and each release loads for itself.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type User = String;
+/// #[cachefence(key = "user:<id>", ttl = 60, version = 2)]
+/// async fn get_user(id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+///
+/// assert_eq!(get_user_entry(42).key(), "user:42~v2");
+/// ```
+///
+/// ## `jitter = number`
+///
+/// By which share a ttl is shortened at most, at random, so that values that were stored together do not expire together: from 0
+/// to 1, or an expression of type `f64`. Default: the cache's, which is 0.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", jitter = 0.1)]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `beta = number`
+///
+/// How eagerly a value is refreshed before it expires: a number that is not negative, or an expression of type `f64`. 1 is the
+/// optimum of the `XFetch` paper, a larger number refreshes earlier, 0 never. Default: the cache's, which is 1.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", beta = 2.0)]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `recompute_timeout = time`
+///
+/// How long a call waits for a body if it has a value to serve instead, one that is valid or within a stale window. A body that
+/// takes longer is dropped and counts as failed; with `detached` it goes on. At least 1 ms. Default: the cache's, which is no limit.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Rates = Vec<f64>;
+/// #[cachefence(key = "rates:<currency>", ttl = 60, stale_if_error = "1d", recompute_timeout = 0.5)]
+/// async fn rates(currency: &str) -> std::io::Result<Rates> {
+///     // ..
+/// #   Ok(Vec::new())
+/// }
+/// ```
+///
+/// ## `lock_timeout = time`
+///
+/// How long a load's lease lasts between renewals, at least 1 ms: a process that dies in a load keeps others from loading the key
+/// no longer than this. The lease is renewed every third of this while a load runs, so this need not cover the longest load. Default: the cache's, which is 2 seconds.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", lock_timeout = "2s")]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `wait_for_lock = time`
+///
+/// How long a load may keep others waiting before one of them, in the whole fleet, loads beside it; after twice as long each
+/// process runs a body of its own. 0 never waits. Default: the cache's, which is 5 seconds.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # type Report = String;
+/// #[cachefence(key = "report:<day>", ttl = "1h", wait_for_lock = 0.5)]
+/// async fn report(day: u32) -> Report {
+///     // ..
+/// #   Report::new()
+/// }
+/// ```
+///
+/// ## `entry = false`, `true` or `Type`
+///
+/// Whether there is a companion, see [below](#the-companion), and what its entry holds. `false` leaves it out, as is needed in an
+/// `impl Trait for ..`. `true` asks for it where it is left out by default. A type asks for it too, and names what is stored, where
+/// the signature does not tell: a type that is not what the function stores does not compile. Default: a companion, but not below
+/// `#[async_trait]`, unless it shows there that a trait provides the function.
+///
+/// ```
+/// # use cachefence::cachefence;
+/// # struct DbError;
+/// type Fetched<T> = Result<T, DbError>;
+///
+/// #[cachefence(key = "tags:<id>", ttl = 60, entry = Vec<String>)]
+/// async fn tags(id: u64) -> Fetched<Vec<String>> {
+///     // ..
+/// #   let _ = id;
+/// #   Ok(Vec::new())
+/// }
+/// ```
+///
+/// ## `crate = path`
+///
+/// The path of the runtime crate, if it is renamed or re-exported. Default: `::cachefence`.
+///
+/// ```
+/// # type User = String;
+/// mod my_framework {
+///     pub use cachefence;
+/// }
+///
+/// #[my_framework::cachefence::cachefence(key = "user:<id>", ttl = 60, crate = my_framework::cachefence)]
+/// async fn get_user(id: u64) -> Option<User> {
+///     // ..
+/// #   None
+/// }
+/// ```
+///
 /// # Arguments
 ///
 /// **Every argument, `self` included, stands in the key or in `skip(..)`.** Otherwise two calls that differ only in it would
@@ -131,363 +525,6 @@ use proc_macro2::TokenStream;
 /// - by a constant of it, `<Self::NAME>`; then there is no hash. Two types with equal constants share their entries;
 /// - by constants of the parameters, `<T::NAME>`, and `skip(Self)`. The attribute does not see the parameters of an `impl`, so it
 ///   leaves the hash out only if you say so.
-///
-/// # Options
-///
-/// ## `key = "template"`
-///
-/// Required: a string literal in which placeholders stand for arguments.
-///
-/// | in the template | in the key |
-/// |---|---|
-/// | `<arg>` | the argument |
-/// | `<arg.field>`, `<arg.0>`, `<self.tenant>` | a field of it |
-/// | `<arg.method()>` | what the method returns; fields and methods may be chained |
-/// | `<N>` | a const parameter |
-/// | `<T::NAME>`, `<Self::NAME>` | a constant of a type parameter, of the function or its `impl`; fields and methods may follow |
-/// | `<<` and `>>` | a literal `<` and `>` |
-/// | all else | itself: braces too, so that Redis Cluster hash tags can be written |
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type User = String;
-/// # struct Org(u32);
-/// # impl Org { fn id(&self) -> u32 { self.0 } }
-/// #[cachefence(key = "{org:<org.id()>}:user:<id>", ttl = 60)]
-/// async fn get_user(org: &Org, id: u64) -> Option<User> {
-///     // ..
-/// #   None
-/// }
-/// ```
-///
-/// Values are escaped, except for `A-Z`, `a-z`, `0-9` and `_.@-`. No two different argument tuples give one key, so the text
-/// between two placeholders has to hold a character that values escape, such as `:` or `/`; `%~(),` do not count, since the
-/// structure of values uses them. A key of more than 512 bytes ends in the SHA-256 of the whole.
-///
-/// A type of your own takes part by [`#[derive(KeyPart)]`](derive@KeyPart), which writes it by its fields; or by hand, if its
-/// equality looks at something else or its `Display` tells all values apart, with `part.display(self)`.
-///
-/// ```
-/// # use cachefence::{KeyPart, cachefence};
-/// # type User = String;
-/// #[derive(KeyPart)]
-/// struct UserId(u64);
-///
-/// #[cachefence(key = "user:<id>", ttl = 60)]
-/// async fn get_user(id: UserId) -> Option<User> {
-///     // ..
-/// #   None
-/// }
-/// ```
-///
-/// ## `ttl = time`
-///
-/// Required, unless there is `ttl_of`: how long a value is fresh. A time is one of
-///
-/// - a number of seconds, whole or with a fraction: `60`, `0.5`;
-/// - a string of whole numbers with the units `d`, `h`, `m`, `s`, `ms`, the largest first: `"5m"`, `"1h30m"`, `"250ms"`, `"2d"`;
-/// - any other expression, of type [`Duration`](std::time::Duration), over the arguments.
-///
-/// A literal that is out of bounds does not compile: a ttl and most other times are between 1 ms and 2^53 ms; `wait_for_lock` and
-/// the stale windows may be 0, and a window is at most 2^52 ms.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Rates = Vec<f64>;
-/// # struct Config { rates_ttl: std::time::Duration }
-/// #[cachefence(key = "rates:<currency>", ttl = config.rates_ttl, skip(config))]
-/// async fn rates(config: &Config, currency: &str) -> Rates {
-///     // ..
-/// #   Vec::new()
-/// }
-/// ```
-///
-/// ## `ttl_of = |value: &T| ..`
-///
-/// In place of `ttl`: the time to live of each value, by the value itself. A closure that captures nothing, or the path of a
-/// function, which takes a reference to what is cached (of a `Result`, what `Ok` holds) and returns a
-/// [`Duration`](std::time::Duration). A value whose ttl is zero is served and not cached.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # use std::time::Duration;
-/// # type Quote = (f64, u64);
-/// #[cachefence(key = "quote:<symbol>", ttl_of = |(_, valid_for): &Quote| Duration::from_secs(*valid_for))]
-/// async fn quote(symbol: &str) -> std::io::Result<Quote> {
-///     // ..
-/// #   Ok((0.0, 0))
-/// }
-/// ```
-///
-/// ## `negative_ttl = time`
-///
-/// The time to live of a `None`, where the function returns `Option<T>` or `Result<Option<T>, E>`. It goes before `ttl` and
-/// `ttl_of`. Default: the same as of any other value.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type User = String;
-/// #[cachefence(key = "user-by-mail:<mail>", ttl = "1h", negative_ttl = "10s")]
-/// async fn find_user(mail: &str) -> std::io::Result<Option<User>> {
-///     // ..
-/// #   Ok(None)
-/// }
-/// ```
-///
-/// ## `jitter = number`
-///
-/// By which share a ttl is shortened at most, at random, so that values that were stored together do not expire together: from 0
-/// to 1, or an expression of type `f64`. Default: the cache's, which is 0.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Report = String;
-/// #[cachefence(key = "report:<day>", ttl = "1h", jitter = 0.1)]
-/// async fn report(day: u32) -> Report {
-///     // ..
-/// #   Report::new()
-/// }
-/// ```
-///
-/// ## `stale_while_revalidate = time`
-///
-/// For how long after its ttl a value is still served while one call loads a new one (RFC 5861, section 3). Default: the cache's,
-/// which is zero.
-///
-/// ## `stale_if_error = time`
-///
-/// For how long after its ttl a value is served instead of an `Err` when the body fails (RFC 5861, section 4). No process tries
-/// the body again for the cache's `retry_after`, 1 second by default. Default: the cache's, which is zero: an `Err` is returned.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Rates = Vec<f64>;
-/// #[cachefence(key = "rates:<currency>", ttl = 60, stale_while_revalidate = "5m", stale_if_error = "1d")]
-/// async fn rates(currency: &str) -> std::io::Result<Rates> {
-///     // ..
-/// #   Ok(Vec::new())
-/// }
-/// ```
-///
-/// ## `recompute_timeout = time`
-///
-/// How long a call waits for a body if it has a value to serve instead, one that is valid or within a stale window. A body that
-/// takes longer is dropped and counts as failed; with `detached` it goes on. Default: the cache's, which is none.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Rates = Vec<f64>;
-/// #[cachefence(key = "rates:<currency>", ttl = 60, stale_if_error = "1d", recompute_timeout = 0.5)]
-/// async fn rates(currency: &str) -> std::io::Result<Rates> {
-///     // ..
-/// #   Ok(Vec::new())
-/// }
-/// ```
-///
-/// ## `detached`
-///
-/// Loads run in tasks of their own and outlive their callers: a deadline, or a caller that is not polled any more, neither stops
-/// a load nor holds up those who wait for it. A call that holds a value which can be served never waits for a body and never
-/// fails by one. Default: a body runs in its caller.
-///
-/// Borrowed arguments are copied, `&self` too if the body reads it: once by the call that begins a load, never by one that waits
-/// and never on a hit. So they have to be `Clone` (`ToOwned`), `Send` and `Sync`; other arguments, value and error have to be
-/// `Send`. `&mut` and `&dyn` arguments are refused. The task inherits the caller's `tracing` span; it runs on the caller's tokio
-/// runtime, and ends with it. What happens without a runtime, and how many loads run at a time, is said at
-/// `Entry::get_or_set_detached`.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type User = String;
-/// #[derive(Clone)] // shares its connections
-/// struct Pool;
-///
-/// #[cachefence(key = "user:<tenant>:<id>", ttl = 60, detached, skip(db))]
-/// async fn get_user(db: &Pool, tenant: &str, id: u64) -> std::io::Result<User> {
-///     // ..
-/// #   let _ = (db, tenant, id);
-/// #   Ok(User::new())
-/// }
-/// ```
-///
-/// ## `clone_error = |error: &E| ..`
-///
-/// Makes the error of the callers that waited for a load which failed; the caller that ran the body has the error itself. For
-/// errors that are not `Clone`, such as `sqlx::Error`: without this each of these callers runs its own body. A closure that
-/// captures nothing, or the path of a function. It may be given an error that it made itself. Default: see
-/// [below](#what-several-callers-share).
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type User = String;
-/// #[derive(Debug)]
-/// enum DbError {
-///     RowNotFound,
-///     Other(String),
-/// }
-///
-/// fn copied(error: &DbError) -> DbError {
-///     match error {
-///         DbError::RowNotFound => DbError::RowNotFound,
-///         DbError::Other(text) => DbError::Other(text.clone()),
-///     }
-/// }
-///
-/// #[cachefence(key = "user:<id>", ttl = 60, clone_error = copied)]
-/// async fn get_user(id: u64) -> Result<User, DbError> {
-///     // ..
-/// #   Ok(User::new())
-/// }
-/// ```
-///
-/// ## `beta = number`
-///
-/// How eagerly a value is refreshed before it expires: a number that is not negative, or an expression of type `f64`. 1 is the
-/// optimum of the `XFetch` paper, a larger number refreshes earlier, 0 never. Default: the cache's.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Report = String;
-/// #[cachefence(key = "report:<day>", ttl = "1h", beta = 2.0)]
-/// async fn report(day: u32) -> Report {
-///     // ..
-/// #   Report::new()
-/// }
-/// ```
-///
-/// ## `lock_timeout = time`
-///
-/// How long a load's lease lasts between renewals, at least 1 ms: a process that dies in a load keeps others from loading the key
-/// no longer than this. The lease is renewed while a load runs, so this need not cover the longest load. Default: the cache's.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Report = String;
-/// #[cachefence(key = "report:<day>", ttl = "1h", lock_timeout = "2s")]
-/// async fn report(day: u32) -> Report {
-///     // ..
-/// #   Report::new()
-/// }
-/// ```
-///
-/// ## `wait_for_lock = time`
-///
-/// How long a load may keep others waiting before one of them, in the whole fleet, loads beside it; after twice as long each
-/// process runs a body of its own. 0 never waits. Default: the cache's.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type Report = String;
-/// #[cachefence(key = "report:<day>", ttl = "1h", wait_for_lock = 0.5)]
-/// async fn report(day: u32) -> Report {
-///     // ..
-/// #   Report::new()
-/// }
-/// ```
-///
-/// ## `skip(name, ..)`
-///
-/// The arguments that do not change the result, such as a connection; `self` and `_` are names too, and so are type and const
-/// parameters that no argument's type mentions. `Self` leaves out the hash of the enclosing [type](#types), so that all types
-/// share one entry. Without such a hash it does nothing; beside a `self` argument it is an error, because `skip(self)` covers the
-/// type there. Default: none.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type User = String;
-/// # struct Pool;
-/// #[cachefence(key = "user:<id>", ttl = 60, skip(db))]
-/// async fn get_user(db: &Pool, id: u64) -> Option<User> {
-///     // ..
-/// #   None
-/// }
-/// ```
-///
-/// ## `version = n`
-///
-/// A whole number, part of the key: `~v2` follows the template, before the hash of a type if there is one. Default: none, and then
-/// nothing is added, so the first version may be any number.
-///
-/// Raise it in the release that changes what is cached in a way that the last release, or this one, cannot read or would read
-/// wrongly:
-///
-/// - the type changed, so that one release cannot decode the other's values. During a rollout the two would load each other's
-///   entries anew all the time;
-/// - a field was added with `#[serde(default)]`. The last release's entries decode, with the default in the place of what the
-///   database holds, until they expire;
-/// - the body computes something else than before.
-///
-/// **Entries of another version are other entries.** While two releases run, an `invalidate` in one does not remove the entry of
-/// the other, which lives until its ttl and stale window are over, and each release loads for itself.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # type User = String;
-/// #[cachefence(key = "user:<id>", ttl = 60, version = 2)]
-/// async fn get_user(id: u64) -> Option<User> {
-///     // ..
-/// #   None
-/// }
-///
-/// assert_eq!(get_user_entry(42).key(), "user:42~v2");
-/// ```
-///
-/// ## `cache = expression`
-///
-/// Which cache: an expression over the arguments. Default: the installed one; if there is none, one in memory, with one warning.
-///
-/// ```
-/// # use cachefence::{CacheFence, cachefence};
-/// # type User = String;
-/// struct Users {
-///     cache: CacheFence,
-/// }
-///
-/// impl Users {
-///     #[cachefence(key = "user:<id>", ttl = 60, cache = self.cache, skip(self))]
-///     async fn get(&self, id: u64) -> Option<User> {
-///         // ..
-/// #       None
-///     }
-/// }
-/// ```
-///
-/// ## `entry = false`, `true` or `Type`
-///
-/// Whether there is a companion, see [below](#the-companion), and what its entry holds. `false` leaves it out, as is needed in an
-/// `impl Trait for ..`. `true` asks for it where it is left out by default. A type asks for it too, and names what is stored, where
-/// the signature does not tell: a type that is not what the function stores does not compile. Default: a companion, but not below
-/// `#[async_trait]`, unless it shows there that a trait provides the function.
-///
-/// ```
-/// # use cachefence::cachefence;
-/// # struct DbError;
-/// type Fetched<T> = Result<T, DbError>;
-///
-/// #[cachefence(key = "tags:<id>", ttl = 60, entry = Vec<String>)]
-/// async fn tags(id: u64) -> Fetched<Vec<String>> {
-///     // ..
-/// #   let _ = id;
-/// #   Ok(Vec::new())
-/// }
-/// ```
-///
-/// ## `crate = path`
-///
-/// The path of the runtime crate, if it is renamed or re-exported. Default: `::cachefence`.
-///
-/// ```
-/// # type User = String;
-/// mod my_framework {
-///     pub use cachefence;
-/// }
-///
-/// #[my_framework::cachefence::cachefence(key = "user:<id>", ttl = 60, crate = my_framework::cachefence)]
-/// async fn get_user(id: u64) -> Option<User> {
-///     // ..
-/// #   None
-/// }
-/// ```
 ///
 /// # The companion
 ///

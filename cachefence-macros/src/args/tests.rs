@@ -212,3 +212,20 @@ fn every_mistake_is_reported_at_once() {
     let found = mistakes(quote!(key = 1, ttl = 0, bta = 1, skip = x, entry = 2));
     assert_eq!(found.len(), 5, "{found:?}");
 }
+
+#[test]
+fn the_documentation_has_each_option_in_its_table_and_in_a_section() {
+    let documented = |beginning: &str| {
+        let lines = include_str!("../lib.rs").lines();
+        let names = lines.filter_map(|line| line.strip_prefix(beginning)).map(|rest| {
+            rest.split(|next: char| next != '_' && !next.is_alphanumeric()).next().unwrap()
+        });
+        names.collect::<Vec<_>>()
+    };
+    let (rows, sections) = (documented("/// | [`"), documented("/// ## `"));
+    assert_eq!(rows, sections, "table and sections have one order");
+    let [mut documented, mut options] = [rows, OPTIONS.iter().map(|(name, _)| *name).collect()];
+    documented.sort_unstable();
+    options.sort_unstable();
+    assert_eq!(documented, options);
+}
