@@ -1,9 +1,8 @@
 //! The same function with an attribute: the first request queries, and all others wait for its answer.
 
 use cachefence::{CacheFence, cachefence};
-
-use crate::BoxError;
-use crate::database::{Db, Revenue};
+use cachefence_examples::BoxError;
+use cachefence_examples::database::{Db, Revenue};
 
 /// Returns the revenue of a region by month, at most a minute old.
 #[cachefence(key = "revenue:<region>", ttl = 60, skip(db))]

@@ -7,9 +7,7 @@
 
 mod args;
 mod cached;
-mod database;
 mod load;
-mod naive;
 mod progress;
 mod report;
 
@@ -17,17 +15,21 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cachefence_examples::BoxError;
+use cachefence_examples::database::{self, Db, REVENUE, Revenue};
+use cachefence_examples::naive::Naive;
+use tempfile::TempDir;
+
 use crate::args::{Args, Command, USAGE};
-use crate::database::{Db, Revenue};
 use crate::load::Run;
-use crate::naive::Naive;
 use crate::progress::Progress;
 use crate::report::{Report, Side};
 
-type BoxError = Box<dyn Error + Send + Sync>;
-
 /// What every request asks for.
 const REGION: &str = "north";
+
+/// How long the naive half keeps an answer; as long as the other.
+const TTL: Duration = Duration::from_secs(60);
 
 /// How long the naive half may take; the time of one query is chosen to fit.
 const NAIVE_BUDGET: Duration = Duration::from_secs(6);
@@ -68,37 +70,52 @@ async fn run(args: &Args, progress: Progress) -> Result<Report, BoxError> {
     let namespace = format!("stampede-{}-{started}", std::process::id());
     let redis = args.redis.as_deref();
     cached::install(redis, &namespace).await?;
-    let naive = Naive::new(redis, format!("{namespace}:naive:{REGION}")).await?;
+    let naive = Naive::new(redis, &format!("{namespace}:naive"), TTL)?;
 
-    let db = database(args.requests, progress).await?;
+    let dir = tempfile::Builder::new().prefix("cachefence-stampede-").tempdir()?;
+    let db = database(&dir, args.requests, progress).await?;
     let report = compare(&db, &naive, args, progress).await;
     // Both, and also after a failure: nothing stays on the server.
-    let deleted = (naive.delete().await, cached::revenue_entry(REGION).invalidate().await);
+    let deleted = (naive.delete(REGION).await, cached::revenue_entry(REGION).invalidate().await);
     let report = report?;
     deleted.0?;
     deleted.1?;
     Ok(report)
 }
 
-/// Generates a database whose query is as slow as the naive half can afford.
-async fn database(requests: usize, progress: Progress) -> Result<Db, BoxError> {
+/// A database whose query is as slow as the naive half can afford.
+struct Database {
+    db: Db,
+    rows: u64,
+    query_time: Duration,
+}
+
+async fn database(
+    dir: &TempDir,
+    requests: usize,
+    progress: Progress,
+) -> Result<Database, BoxError> {
     let parallel = std::thread::available_parallelism()?.get().min(16);
     let affordable = NAIVE_BUDGET * u32::try_from(parallel)? / u32::try_from(requests)?;
-    let query_time = affordable.min(LONGEST_QUERY);
-    let generate = move || {
-        Db::generate(query_time, parallel, |rows| {
+    let target = affordable.min(LONGEST_QUERY);
+    let path = dir.path().join("orders.sqlite");
+    let open = move || -> Result<Database, BoxError> {
+        let (rows, query_time) = database::generate(&path, target, |rows| {
             progress.show(&format!("generating {rows} rows"));
-        })
+        })?;
+        let db = Db::open(&path, parallel, REVENUE, |_| Ok(()))?;
+        Ok(Database { db, rows, query_time })
     };
-    cachefence::blocking(generate).await
+    cachefence::blocking(open).await
 }
 
 async fn compare(
-    db: &Db,
+    database: &Database,
     naive: &Naive,
     args: &Args,
     progress: Progress,
 ) -> Result<Report, BoxError> {
+    let Database { db, rows, query_time } = database;
     let expected = db.revenue(REGION).await?;
     let requests = args.requests;
     let naive = || {
@@ -114,8 +131,8 @@ async fn compare(
     Ok(Report {
         requests,
         store: args.redis.as_ref().map_or("memory", |_| "redis"),
-        rows: db.rows(),
-        query_time: db.query_time(),
+        rows: *rows,
+        query_time: *query_time,
         naive,
         cached,
     })

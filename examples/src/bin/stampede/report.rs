@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use cachefence_examples::times::{milliseconds, percentile};
 use serde_json::json;
 
 /// Both ways side by side.
@@ -78,37 +79,14 @@ impl fmt::Display for Report {
     }
 }
 
-/// Returns the smallest value that at least `percent` of all are not above; zero when there is none.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default()
-}
-
-/// Returns the time in milliseconds, to the microsecond.
-fn milliseconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Report, Side, percentile};
+    use super::{Report, Side};
 
     fn times(milliseconds: impl IntoIterator<Item = u64>) -> Vec<Duration> {
         milliseconds.into_iter().map(Duration::from_millis).collect()
-    }
-
-    #[test]
-    fn percentiles_are_by_nearest_rank() {
-        let hundred = times(1..=100);
-        assert_eq!(percentile(&hundred, 50), Duration::from_millis(50));
-        assert_eq!(percentile(&hundred, 99), Duration::from_millis(99));
-        assert_eq!(percentile(&hundred, 100), Duration::from_millis(100));
-        assert_eq!(percentile(&times([7]), 50), Duration::from_millis(7));
-        assert_eq!(percentile(&times([7]), 99), Duration::from_millis(7));
-        assert_eq!(percentile(&times([1, 2, 3]), 50), Duration::from_millis(2));
-        assert_eq!(percentile(&[], 99), Duration::ZERO);
     }
 
     fn report() -> Report {

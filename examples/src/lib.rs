@@ -1,0 +1,8 @@
+//! What the programs share: a real database, cache-aside as it is usually written, and percentiles.
+
+pub mod database;
+pub mod naive;
+pub mod times;
+
+/// Any error, for programs that only show it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
