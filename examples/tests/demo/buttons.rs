@@ -26,6 +26,8 @@ fn press(page: &Page, button: &str, told_as: &str) -> (Value, u64, Value) {
     let told = page.demo.until("the event is told", |state| {
         !events(state, told_as, last_event(&before)).is_empty()
     });
+    let log = format!("document.querySelector('#log li[data-kind={told_as}]')");
+    page.browser.until("the page's log tells of it", &log);
     let seq = events(&told, told_as, last_event(&before))[0]["seq"].as_u64().expect("a number");
     (before, seq, told)
 }

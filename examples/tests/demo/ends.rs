@@ -1,5 +1,12 @@
 //! What is left when the demo ends.
 
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::browser::{Browser, DEADLINE};
+use crate::guard::Group;
 use crate::service::Demo;
 use crate::visit::alone;
 
@@ -39,5 +46,46 @@ fn the_demo_runs_in_memory_where_there_is_no_redis() {
         assert_eq!(state["store"]["kind"], "memory");
         assert_eq!(state["buttons"]["redis"]["enabled"], false);
         demo.end("TERM");
+    });
+}
+
+#[test]
+fn the_page_says_that_the_demo_has_ended() {
+    alone(|| {
+        let Some(browser) = Browser::start() else { return };
+        let demo = Demo::start(&["--memory"]);
+        browser.open(&demo.url());
+        browser.until("the page is live", "document.body.dataset.live === 'true'");
+        demo.end("TERM");
+        browser.until("the page is not live", "document.body.dataset.live === 'false'");
+    });
+}
+
+#[test]
+fn a_redis_that_was_there_before_is_left_as_it_was() {
+    alone(|| {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let port = free.expect("a free port").port().to_string();
+        let mut server = Command::new("redis-server");
+        server.args(["--bind", "127.0.0.1", "--port", &port, "--save", ""]).stdout(Stdio::null());
+        let _server = Group::spawn(&mut server).expect("redis-server is installed");
+        let url = format!("redis://127.0.0.1:{port}/");
+        let client = redis::Client::open(url.as_str()).expect("a URL");
+        let begun = Instant::now();
+        let mut connection = loop {
+            match client.get_connection() {
+                Ok(connection) => break connection,
+                Err(error) => assert!(begun.elapsed() < DEADLINE, "{error}"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let mut keys =
+            || redis::cmd("DBSIZE").query::<u64>(&mut connection).expect("Redis answers");
+
+        let demo = Demo::start(&["--redis", &url]);
+        let state = demo.until("a value is stored", |_| keys() > 0);
+        assert_eq!(state["buttons"]["redis"]["enabled"], false);
+        assert!(demo.end("TERM").success());
+        assert_eq!(keys(), 0, "keys are left");
     });
 }

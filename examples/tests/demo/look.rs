@@ -31,7 +31,8 @@ fn the_page_can_be_read_on_a_phone() {
         page.browser.become_a_phone(360);
         page.browser.open(&page.demo.url());
         page.browser.until("a sample is drawn", "document.body.dataset.seq > 0");
-        page.browser.until("the window is a phone's", "innerWidth === 360");
+        page.browser
+            .until("the window is a phone's", "document.documentElement.clientWidth === 360");
         let widths =
             "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]";
         let widths = page.browser.run(widths);

@@ -56,7 +56,7 @@ impl Demo {
 
     /// Waits until the state is as wanted, and returns that state.
     #[track_caller]
-    pub(crate) fn until(&self, what: &str, condition: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, what: &str, mut condition: impl FnMut(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let state = self.state();

@@ -32,12 +32,12 @@ pub(crate) fn visit(args: &[&str], check: impl FnOnce(&mut Page)) {
         page.browser.until("the page is live", "document.body.dataset.live === 'true'");
         check(&mut page);
         let Page { demo, mut browser } = page;
-        assert_eq!(browser.errors(), [""; 0], "the console shows errors");
         let url = demo.url();
         for request in browser.requests() {
             let own = request.url.starts_with(&url) || request.url.starts_with("data:");
             assert!(own, "the page asks a foreign server: {request:?}");
         }
+        assert_eq!(browser.errors(), [""; 0], "the console shows errors");
         // The browser goes first: a page whose server is gone logs errors, and that is not the subject.
         drop(browser);
         demo.end("TERM");
