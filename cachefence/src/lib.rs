@@ -177,6 +177,8 @@
 //! dropped.
 #![cfg_attr(doc, doc = concat!("\n\n", include_str!("../docs/images/links.md"), "\n", include_str!("../docs/links.md")))]
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[doc(hidden)]
 pub mod attribute;
 mod blocking;
@@ -243,5 +245,5 @@ pub use self::attribute as __private;
 
 /// The README's examples compile and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
