@@ -1,0 +1,7 @@
+//! The documents of the repository and of its packages: their links, the feature table, the README on crates.io.
+
+mod features;
+mod links;
+mod markdown;
+mod packaged_readme;
+mod repository;
