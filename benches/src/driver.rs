@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::protocol::{
     Beside, Burst, BurstFigures, Command, Expiry, ExpiryFigures, HitFigures, Hits, Keys, Said,
 };
+use crate::runtime::Runtime;
 use crate::subject::Kind;
 
 /// How long a worker may take for one command. A command that succeeds takes less than a tenth of this.
@@ -45,8 +46,8 @@ pub struct Start {
     pub url: String,
     /// How many entries a cache in memory has.
     pub entries: usize,
-    /// How many threads its runtime has.
-    pub threads: usize,
+    /// Its runtime.
+    pub runtime: Runtime,
     /// The program that runs the subject.
     pub under: Under,
     /// The Python interpreter that has the package; only `Kind::Python` needs it.
@@ -63,7 +64,7 @@ impl Start {
             self.kind.argument(),
             &self.url,
             &self.entries.to_string(),
-            &self.threads.to_string(),
+            &self.runtime.argument(),
         ]);
         let log = std::env::temp_dir().join("cachefence-benches-worker.log");
         let log = File::options().create(true).append(true).open(log).expect("a writable log");

@@ -6,6 +6,7 @@ use cachefence_tests::RedisServer;
 
 use crate::cpu;
 use crate::driver::{Start, Under, Worker};
+use crate::runtime::Runtime;
 use crate::subject::Kind;
 
 /// How many entries a cache in memory has unless a scenario is about that: the library's default.
@@ -60,20 +61,20 @@ impl Lab {
         kind != Kind::Python || self.python.is_some()
     }
 
-    /// How to start a worker with one thread.
+    /// How to start a worker on the current-thread runtime.
     pub fn start(&self, kind: Kind, server: &RedisServer) -> Start {
         Start {
             kind,
-            url: server.url(),
+            url: format!("redis://127.0.0.1:{}", server.port()), // a user who may do what any subject does
             entries: ENTRIES,
-            threads: 1,
+            runtime: Runtime::CurrentThread,
             under: Under::Plain,
             python: self.python.clone(),
             workers: None,
         }
     }
 
-    /// Starts a worker with one thread.
+    /// Starts a worker on the current-thread runtime.
     pub fn worker(&self, kind: Kind, server: &RedisServer) -> Worker {
         self.start(kind, server).spawn()
     }

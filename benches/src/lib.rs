@@ -11,6 +11,7 @@ pub mod lab;
 pub mod loader;
 pub mod protocol;
 pub mod report;
+pub mod runtime;
 pub mod scenario;
 pub mod statistics;
 pub mod subject;

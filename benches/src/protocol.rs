@@ -169,6 +169,12 @@ pub struct HitFigures {
     pub bytes: Option<f64>,
 }
 
+impl AsRef<Self> for HitFigures {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// The figures of a burst.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct BurstFigures {

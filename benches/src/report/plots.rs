@@ -37,9 +37,12 @@ fn ratio_bars(table: &Table, title: &str) -> Group {
 
 fn hits(report: &Report) -> Option<String> {
     let tables = [
-        ("hits-one-task-200 B", "1 task: p50 (less is better)"),
-        ("hits-one-key-200 B", "64 tasks on one key: calls/s (more is better)"),
-        ("hits-many-keys-200 B", "64 tasks over many keys: calls/s (more is better)"),
+        ("hits-multi-thread-1-one-task-200 B", "1 task: p50 (less is better)"),
+        ("hits-multi-thread-1-one-key-200 B", "64 tasks on one key: calls/s (more is better)"),
+        (
+            "hits-multi-thread-1-many-keys-200 B",
+            "64 tasks over many keys: calls/s (more is better)",
+        ),
     ];
     let groups: Option<Vec<_>> = tables
         .into_iter()
@@ -49,11 +52,17 @@ fn hits(report: &Report) -> Option<String> {
         title: "times the floor in the same round (median, p25 - p75; log scale)".to_owned(),
         scale: Scale::Log,
     };
-    Some(svg::bars("Hot hits on Redis, values of 200 B, one core", &axis, &groups?, Some(1.0)))
+    Some(svg::bars(
+        "Hot hits on Redis, 200 B, multi-thread runtime, one core",
+        &axis,
+        &groups?,
+        Some(1.0),
+    ))
 }
 
 fn memory(report: &Report) -> Option<String> {
-    let group = ratio_bars(report.table("memory")?, "1 thread: a call (less is better)");
+    let group =
+        ratio_bars(report.table("memory-multi-thread-1")?, "1 thread: a call (less is better)");
     let axis = Axis {
         title: "times the floor: quick_cache get + serde_json decode (median, p25 - p75)"
             .to_owned(),

@@ -7,7 +7,7 @@ use crate::report::{Figure, Limit, Line, Report, Table};
 use crate::statistics::{Spread, median};
 use crate::subject::Kind;
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Floor,
     Kind::Ours,
     Kind::Cached,
@@ -15,6 +15,7 @@ const KINDS: [Kind; 8] = [
     Kind::Python,
     Kind::OursMemory,
     Kind::Quick,
+    Kind::CachedMemory,
     Kind::Moka,
 ];
 
@@ -128,7 +129,15 @@ fn weigh(lab: &Lab, kind: Kind, callers: u32) -> f64 {
 
 /// What one process pays for one cold key as its callers grow.
 fn growth(lab: &Lab, report: &mut Report) {
-    let kinds = [Kind::Floor, Kind::Ours, Kind::Cached, Kind::Hitbox, Kind::OursMemory, Kind::Moka];
+    let kinds = [
+        Kind::Floor,
+        Kind::Ours,
+        Kind::Cached,
+        Kind::Hitbox,
+        Kind::OursMemory,
+        Kind::CachedMemory,
+        Kind::Moka,
+    ];
     let mut lines = Vec::new();
     let crowds: &[u32] = lab.either(&[10, 1_000], &[10, 100, 1_000, 10_000]);
     for &callers in crowds {

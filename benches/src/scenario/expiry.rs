@@ -5,7 +5,7 @@ use crate::protocol::{Expiry, Lives};
 use crate::report::{Figure, Limit, Line, Report, Table};
 use crate::subject::Kind;
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Floor,
     Kind::Ours,
     Kind::OursBackground,
@@ -13,6 +13,7 @@ const KINDS: [Kind; 8] = [
     Kind::Hitbox,
     Kind::Python,
     Kind::OursMemory,
+    Kind::CachedMemory,
     Kind::Moka,
 ];
 

@@ -85,6 +85,7 @@ fn failing(lab: &Lab, report: &mut Report) {
         Kind::Python,
         Kind::OursMemory,
         Kind::Quick,
+        Kind::CachedMemory,
         Kind::Moka,
     ];
     let lines = kinds

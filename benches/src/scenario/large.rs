@@ -5,6 +5,7 @@ use crate::driver::Worker;
 use crate::lab::Lab;
 use crate::protocol::{Beside, Choice, HitFigures, Hits, Keys};
 use crate::report::{Figure, Limit, Line, Report, Table};
+use crate::runtime::Runtime;
 use crate::statistics::Spread;
 use crate::subject::Kind;
 
@@ -14,17 +15,23 @@ const LARGE: Keys = Keys { count: 4, bytes: 1 << 20 };
 
 pub(super) fn run(lab: &Lab, report: &mut Report) {
     lab.on_one_core();
-    measure(lab, report, 25, 1, "each rests 25 ms between two reads, one core");
+    measure(
+        lab,
+        report,
+        25,
+        Runtime::CurrentThread,
+        "each rests 25 ms between two reads, one core",
+    );
     // With two threads, one decodes a large value while the other reads small ones.
     lab.on_all_cores();
-    measure(lab, report, 0, 2, "without a rest, two threads, all cores");
+    measure(lab, report, 0, Runtime::MultiThread(2), "without a rest, two threads, all cores");
 }
 
-fn measure(lab: &Lab, report: &mut Report, rest_ms: u64, threads: usize, how: &str) {
+fn measure(lab: &Lab, report: &mut Report, rest_ms: u64, runtime: Runtime, how: &str) {
     let server = lab.server();
     let start = |kind| {
         let mut start = lab.start(kind, &server);
-        start.threads = threads;
+        start.runtime = runtime;
         start
     };
     let kinds = KINDS.into_iter().filter(|kind| lab.has(*kind));
@@ -66,7 +73,7 @@ fn measure(lab: &Lab, report: &mut Report, rest_ms: u64, threads: usize, how: &s
         Limit::AtMost(2.0),
     );
     report.add(Table {
-        name: format!("large-{threads}"),
+        name: if rest_ms == 0 { "large-2" } else { "large-1" }.to_owned(),
         title: format!("Small hits beside four readers of 1 MiB: {how}"),
         ratio_of: "beside / alone".to_owned(),
         lines,

@@ -1,14 +1,16 @@
 //! Hits in memory: what a call costs, and how many more calls two threads make than one.
 
 use super::rounds::{Often, Turn, take_turns};
-use crate::driver::Worker;
+use crate::driver::{Start, Worker};
 use crate::lab::Lab;
 use crate::protocol::{Choice, HitFigures, Hits, Keys};
 use crate::report::{Figure, Limit, Line, Report, Table};
+use crate::runtime::Runtime;
 use crate::statistics::{Spread, median};
 use crate::subject::Kind;
 
-const KINDS: [Kind; 4] = [Kind::Quick, Kind::OursMemory, Kind::OursMemoryAttribute, Kind::Moka];
+const KINDS: [Kind; 5] =
+    [Kind::Quick, Kind::OursMemory, Kind::OursMemoryAttribute, Kind::CachedMemory, Kind::Moka];
 const KEYS: Keys = Keys { count: 1_000, bytes: 200 };
 
 pub(super) fn run(lab: &Lab, report: &mut Report) {
@@ -31,11 +33,12 @@ fn plan(lab: &Lab, threads: u32) -> Hits {
     }
 }
 
-fn turns<R>(lab: &Lab) -> Vec<Turn<R>> {
+/// The kinds and the floor again, on a runtime.
+fn turns<R>(lab: &Lab, runtime: Runtime) -> Vec<Turn<R>> {
     let server = lab.server(); // a worker has to be given a URL, although nothing here connects to it
-    let mut turns: Vec<_> =
-        KINDS.into_iter().map(|kind| Turn::new(lab.start(kind, &server))).collect();
-    turns.push(Turn::noise(lab.start(Kind::Quick, &server)));
+    let start = |kind| Start { runtime, ..lab.start(kind, &server) };
+    let mut turns: Vec<_> = KINDS.into_iter().map(|kind| Turn::new(start(kind))).collect();
+    turns.push(Turn::noise(start(Kind::Quick)));
     turns
 }
 
@@ -50,9 +53,19 @@ fn prepare(worker: &mut Worker) {
 
 fn one_thread(lab: &Lab, report: &mut Report) {
     lab.on_one_core();
-    let mut turns = turns(lab);
+    let mut turns = [Runtime::MultiThread(1), Runtime::CurrentThread]
+        .map(|runtime| turns(lab, runtime))
+        .concat();
     take_turns(&mut turns, often(lab), prepare, |worker, _| worker.hits(plan(lab, 1)));
+    for turns in turns.chunk_by(|one, next| one.runtime() == next.runtime()) {
+        tell(report, turns);
+    }
+}
+
+/// Adds the table of one runtime.
+fn tell(report: &mut Report, turns: &[Turn]) {
     let floor = &turns[0];
+    let runtime = floor.runtime();
     let lines = turns
         .iter()
         .enumerate()
@@ -68,17 +81,21 @@ fn one_thread(lab: &Lab, report: &mut Report) {
         })
         .collect();
     report.target(
-        "memory hit against quick_cache get + decode",
+        format!("memory hit against quick_cache get + decode, {}", runtime.title()),
         turns[1].ratio(floor, |figures| figures.p50_ns).median,
         Limit::AtMost(1.3),
     );
     let (engine, attribute) = (turns[1].all(|f| f.p50_ns), turns[2].all(|f| f.p50_ns));
     let added: Vec<_> =
         attribute.iter().zip(&engine).map(|(with, without)| with - without).collect();
-    report.target("the attribute adds to a memory hit, ns", median(&added), Limit::AtMost(100.0));
+    report.target(
+        format!("the attribute adds to a memory hit, ns, {}", runtime.title()),
+        median(&added),
+        Limit::AtMost(100.0),
+    );
     report.add(Table {
-        name: "memory".to_owned(),
-        title: "Hits in memory, 200 B, 1,000 keys, one core".to_owned(),
+        name: format!("memory-{}", runtime.name()),
+        title: format!("Hits in memory, 200 B, 1,000 keys, {}, one core", runtime.title()),
         ratio_of: "a call / floor".to_owned(),
         lines,
     });
@@ -86,7 +103,7 @@ fn one_thread(lab: &Lab, report: &mut Report) {
 
 fn two_threads(lab: &Lab, report: &mut Report) {
     lab.on_all_cores();
-    let mut turns: Vec<Turn<(HitFigures, HitFigures)>> = turns(lab);
+    let mut turns: Vec<Turn<(HitFigures, HitFigures)>> = turns(lab, Runtime::CurrentThread);
     take_turns(&mut turns, often(lab), prepare, |worker, _| {
         (worker.hits(plan(lab, 1)), worker.hits(plan(lab, 2)))
     });

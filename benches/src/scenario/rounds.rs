@@ -2,10 +2,12 @@
 
 use crate::driver::{Start, Worker};
 use crate::protocol::HitFigures;
+use crate::runtime::Runtime;
 use crate::statistics::{Spread, median};
 use crate::subject::Kind;
 
 /// A subject and the figures of each of its rounds.
+#[derive(Clone)]
 pub(super) struct Turn<R = HitFigures> {
     pub(super) kind: Kind,
     pub(super) title: String,
@@ -22,6 +24,11 @@ impl<R> Turn<R> {
     /// The floor once more. Its ratio to the floor would be 1 if the machine made no noise.
     pub(super) fn noise(start: Start) -> Self {
         Self { title: "the floor again (noise)".to_owned(), ..Self::new(start) }
+    }
+
+    /// The runtime of this subject.
+    pub(super) fn runtime(&self) -> Runtime {
+        self.start.runtime
     }
 
     /// The note of the line of this subject.
@@ -45,10 +52,10 @@ impl<R> Turn<R> {
     }
 }
 
-impl Turn {
+impl<R: AsRef<HitFigures>> Turn<R> {
     /// The note of a line of hits, which says how many calls were no hits if there were any.
     pub(super) fn note_of_hits(&self) -> String {
-        let loads: u64 = self.rounds.iter().map(|figures| figures.loads).sum();
+        let loads: u64 = self.rounds.iter().map(|round| round.as_ref().loads).sum();
         match loads {
             0 => self.note().to_owned(),
             _ => format!("{loads} loads or failures where hits were measured"),

@@ -23,13 +23,15 @@ pub enum Kind {
     OursMemory,
     /// cachefence in memory, by the attribute.
     OursMemoryAttribute,
+    /// `cached`'s attribute in memory, one load at a time for each key.
+    CachedMemory,
     /// `moka` in memory.
     Moka,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Floor,
         Self::Ours,
         Self::OursAttribute,
@@ -40,6 +42,7 @@ impl Kind {
         Self::Quick,
         Self::OursMemory,
         Self::OursMemoryAttribute,
+        Self::CachedMemory,
         Self::Moka,
     ];
 
@@ -56,6 +59,7 @@ impl Kind {
             Self::Quick => "quick",
             Self::OursMemory => "ours-memory",
             Self::OursMemoryAttribute => "ours-memory-attribute",
+            Self::CachedMemory => "cached-memory",
             Self::Moka => "moka",
         }
     }
@@ -78,6 +82,7 @@ impl Kind {
             Self::Quick => "quick_cache + serde_json",
             Self::OursMemory => "cachefence, memory",
             Self::OursMemoryAttribute => "cachefence, memory, attribute",
+            Self::CachedMemory => "cached, memory attribute",
             Self::Moka => "moka try_get_with",
         }
     }
@@ -86,10 +91,13 @@ impl Kind {
     pub fn note(self) -> &'static str {
         match self {
             Self::Floor => "naive cache-aside: nothing beside GET, load, SET",
-            Self::Cached => "MessagePack (its only codec), no stampede protection on Redis",
+            Self::Cached => {
+                "MessagePack (its only codec); on Redis the attribute refuses `sync_writes`"
+            }
             Self::Hitbox => "JsonFormat, BroadcastConcurrencyManager; one load per process",
             Self::Python => "asyncio, redis-py, json",
             Self::Quick => "bytes, decoded at every hit; no ttl",
+            Self::CachedMemory => "`sync_writes = \"by_key\"`; clones the value, decodes nothing",
             Self::Moka => "clones the value, decodes nothing",
             _ => "",
         }
@@ -97,11 +105,18 @@ impl Kind {
 
     /// Whether this subject is a peer: neither cachefence nor a floor.
     pub fn is_a_peer(self) -> bool {
-        matches!(self, Self::Cached | Self::Hitbox | Self::Python | Self::Moka)
+        matches!(self, Self::Cached | Self::Hitbox | Self::Python | Self::CachedMemory | Self::Moka)
     }
 
     /// Whether this subject keeps its values in Redis.
     pub fn on_redis(self) -> bool {
-        !matches!(self, Self::Quick | Self::OursMemory | Self::OursMemoryAttribute | Self::Moka)
+        !matches!(
+            self,
+            Self::Quick
+                | Self::OursMemory
+                | Self::OursMemoryAttribute
+                | Self::CachedMemory
+                | Self::Moka
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! What is measured: cachefence and its peers, all behind one trait.
 
 mod cached_attribute;
+mod cached_memory;
 mod floor;
 mod hitbox_function;
 mod kind;
@@ -11,6 +12,7 @@ mod ours_background;
 mod quick;
 
 pub use cached_attribute::CachedAttribute;
+pub use cached_memory::CachedMemory;
 pub use floor::Floor;
 pub use hitbox_function::HitboxFunction;
 pub use kind::Kind;

@@ -29,9 +29,8 @@ pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Beside) -> HitFigure
             })
         })
         .collect();
-    let (subject, small) = (Arc::clone(subject), plan.small);
     // The small hits are a task as well, so that the threads that poll the readers poll it too.
-    let figures = tokio::spawn(async move { hits::run(&subject, small).await }).await;
+    let figures = tokio::spawn(hits::run(Arc::clone(subject), plan.small)).await;
     for reader in readers {
         reader.abort();
         let _ = reader.await;

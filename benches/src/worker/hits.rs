@@ -17,7 +17,7 @@ use crate::value::Profile;
 pub const WARM_UP: usize = 20;
 
 /// Runs a batch on the current runtime.
-pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Hits) -> HitFigures {
+pub(super) async fn run<S: Subject>(subject: Arc<S>, plan: Hits) -> HitFigures {
     let loader = Arc::new(Loader::new(plan.keys.bytes, Duration::ZERO));
     let calls = plan.calls as usize;
     let orders: Vec<_> = (0..plan.tasks)
@@ -32,12 +32,12 @@ pub(super) async fn run<S: Subject>(subject: &Arc<S>, plan: Hits) -> HitFigures 
     let before = counts();
     let begun = Instant::now();
     if let [order] = orders.as_slice() {
-        one_task(&**subject, &loader, order, plan, &mut times).await;
+        one_task(&*subject, &loader, order, plan, &mut times).await;
     } else {
         let tasks: Vec<_> = orders
             .into_iter()
             .map(|order| {
-                let (subject, loader) = (Arc::clone(subject), Arc::clone(&loader));
+                let (subject, loader) = (Arc::clone(&subject), Arc::clone(&loader));
                 tokio::spawn(async move {
                     let mut times = Vec::with_capacity(if plan.each { calls } else { 0 });
                     one_task(&*subject, &loader, &order, plan, &mut times).await;
@@ -110,7 +110,7 @@ pub(super) fn on_threads<S: Subject>(subject: &Arc<S>, plan: Hits) -> HitFigures
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime.expect("a runtime starts");
                 together.wait();
-                runtime.block_on(run(&subject, plan))
+                runtime.block_on(run(subject, plan))
             })
         })
         .collect();

@@ -9,8 +9,8 @@ use super::{beside, burst, expiry, hits};
 use crate::loader::Loader;
 use crate::protocol::{Command, Keys, Lives, Said};
 use crate::subject::{
-    CachedAttribute, Floor, HitboxFunction, Kind, Moka, Ours, OursAttribute, OursBackground, Quick,
-    Subject,
+    CachedAttribute, CachedMemory, Floor, HitboxFunction, Kind, Moka, Ours, OursAttribute,
+    OursBackground, Quick, Subject,
 };
 
 /// Runs a worker until its standard input ends.
@@ -21,14 +21,8 @@ pub fn run() {
     )
     .expect("the first one");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let setup = Setup::of_arguments(&arguments).expect("<kind> <url> <entries> <threads>");
-    let runtime = match setup.threads {
-        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        threads => {
-            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
-        }
-    };
-    let runtime = runtime.expect("a runtime starts");
+    let setup = Setup::of_arguments(&arguments).expect("<kind> <url> <entries> <runtime>");
+    let runtime = setup.runtime.start().expect("a runtime starts");
     let Setup { kind, url, entries, .. } = setup;
     match kind {
         Kind::Floor => serve(&runtime, runtime.block_on(Floor::connect(&url))),
@@ -41,6 +35,7 @@ pub fn run() {
         Kind::Quick => serve(&runtime, Quick::with_entries(entries)),
         Kind::OursMemory => serve(&runtime, Ours::in_memory(entries)),
         Kind::OursMemoryAttribute => serve(&runtime, OursAttribute::in_memory(entries)),
+        Kind::CachedMemory => serve(&runtime, CachedMemory),
         Kind::Moka => serve(&runtime, Moka::with_entries(entries)),
     }
 }
@@ -58,7 +53,13 @@ fn serve<S: Subject>(runtime: &tokio::runtime::Runtime, subject: S) {
                 Said::Filled
             }
             Command::Hits(plan) if plan.threads > 1 => Said::Hits(hits::on_threads(&subject, plan)),
-            Command::Hits(plan) => Said::Hits(runtime.block_on(hits::run(&subject, plan))),
+            Command::Hits(plan) => {
+                let subject = Arc::clone(&subject);
+                // A service handles its requests in tasks. What `block_on` itself polls runs outside of the worker
+                // threads, and each of its wake-ups is a system call.
+                let hits = async move { tokio::spawn(hits::run(subject, plan)).await };
+                Said::Hits(runtime.block_on(hits).expect("no panic"))
+            }
             Command::Beside(plan) => Said::Hits(runtime.block_on(beside::run(&subject, plan))),
             Command::Burst(plan) => Said::Burst(runtime.block_on(burst::run(&subject, plan))),
             Command::Expiry(plan) => Said::Expiry(runtime.block_on(expiry::run(&subject, plan))),

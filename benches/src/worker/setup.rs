@@ -1,5 +1,6 @@
 //! The command line of a worker.
 
+use crate::runtime::Runtime;
 use crate::subject::Kind;
 
 /// What a worker's command line says.
@@ -11,19 +12,19 @@ pub struct Setup {
     pub url: String,
     /// How many entries a cache in memory has.
     pub entries: usize,
-    /// How many threads the runtime has.
-    pub threads: usize,
+    /// The runtime.
+    pub runtime: Runtime,
 }
 
 impl Setup {
-    /// Reads `<kind> <url> <entries> <threads>`.
+    /// Reads `<kind> <url> <entries> <runtime>`.
     pub fn of_arguments(arguments: &[String]) -> Option<Self> {
-        let [kind, url, entries, threads] = arguments else { return None };
+        let [kind, url, entries, runtime] = arguments else { return None };
         Some(Self {
             kind: Kind::of_argument(kind)?,
             url: url.clone(),
             entries: entries.parse().ok()?,
-            threads: threads.parse().ok()?,
+            runtime: Runtime::of_argument(runtime)?,
         })
     }
 }
