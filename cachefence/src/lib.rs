@@ -242,8 +242,3 @@ pub use cachefence_macros::{KeyPart, cachefence};
 
 #[doc(hidden)]
 pub use self::attribute as __private;
-
-/// The README's examples compile and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

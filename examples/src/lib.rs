@@ -6,3 +6,8 @@ pub mod times;
 
 /// Any error, for programs that only show it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The README's examples compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
