@@ -34,14 +34,13 @@
 //!
 //! # Said no to
 //!
-//! - **WebAssembly.** A module in a browser or at an edge has no TCP connection to Redis and no tokio runtime with timers. Of the promises
-//!   few would be left there.
-//! - **Runtimes other than tokio.** Leases are renewed and released by tasks and timers, which have to work when a caller has gone, and
-//!   the Redis client has its own. A second runtime is a second set of all that is tested about dropped callers and ended runtimes.
+//! - **WebAssembly.** Outside of WASI tokio has neither sockets nor timers there, so neither Redis nor a lease would work.
+//! - **Runtimes other than tokio.** Leases are renewed and released by tasks and timers, also when their caller has gone. Each further runtime
+//!   would need all the tests of dropped callers and of runtimes that end once more.
 //! - **HTTP caching.** `Cache-Control`, `Vary` and `ETag` are a contract with clients and proxies; a cache of responses in the service
 //!   answers another question. Cache the function that makes the response, and leave the headers to a layer or a CDN.
-//! - **Sliding expiration**, a ttl that each hit extends. A hot key would never expire, so one invalidation that was missed would be
-//!   served for ever, and each hit would be a write. A session, which wants this, is no cache: keep it in Redis, with `GETEX`.
+//! - **Sliding expiration**, a ttl that each hit extends. A hot key would never expire, so what one missed invalidation left behind would be
+//!   served for ever, and each hit would be a write. A session, which wants this, is no cache: keep it in Redis, and read it with `GETEX`.
 //!
 //! Not yet, which is another thing: Redis Cluster and Sentinel; tags and invalidation by prefix, for which there is
 //! [a revision in the key](invalidation#all-pages-of-a-list-a-revision-in-the-key).
