@@ -70,8 +70,8 @@ use proc_macro2::TokenStream;
 ///
 /// # Options
 ///
-/// The most needed come first. A table names them, and a section each has the details. Where a default is *the cache's*, it is that of the
-/// option of the same name of `Builder`, whose own default follows.
+/// The most needed come first. A default that is *the cache's* is set by the option of the same name of `Builder`; the figure beside it is
+/// the one of `Builder`.
 ///
 /// | option | meaning | default |
 /// |---|---|---|

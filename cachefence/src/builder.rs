@@ -26,21 +26,77 @@ use crate::store::{MemoryStore, Store, timed};
 ///
 /// # Examples
 ///
+/// A service that was started on Redis needs few options:
+///
 /// ```no_run
 /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
 /// use cachefence::CacheFence;
-/// use std::time::Duration;
 ///
 /// let cache = CacheFence::builder()
 ///     .redis("redis://127.0.0.1:6379")
-///     .namespace("app")
-///     .beta(1.0)
-///     .lock_timeout(Duration::from_secs(2))
-///     .wait_for_lock(Duration::from_secs(5))
+///     .namespace("shop")
 ///     .build()
 ///     .await?;
+/// cache.install()?;
 /// # Ok(()) }
 /// ```
+///
+/// All the others, with their defaults:
+///
+/// ```
+/// use cachefence::{CacheFence, Event, Json};
+/// use std::time::Duration;
+///
+/// let cache = CacheFence::builder()
+///     .in_memory()
+///     .name("")
+///     .codec(Json)
+///     .observe(|event: &Event<'_>| drop(event.trouble()))
+///     // When values expire, and what is served then:
+///     .beta(1.0)
+///     .jitter(0.0)
+///     .stale_while_revalidate(Duration::ZERO)
+///     .stale_if_error(Duration::ZERO)
+///     .retry_after(Duration::from_secs(1))
+///     // How long calls wait:
+///     .op_timeout(Duration::from_millis(250))
+///     .wait_for_lock(Duration::from_secs(5))
+///     .recompute_timeout(Duration::from_secs(3600)) // by default there is no limit
+///     // Loads:
+///     .lock_timeout(Duration::from_secs(2))
+///     .load_timeout(Duration::from_secs(3600))
+///     .max_bypass(usize::MAX)
+///     .max_value_bytes(64 << 20)
+///     .build_lazy()?;
+/// # Ok::<(), cachefence::Error>(())
+/// ```
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+#[cfg_attr(
+    feature = "redis",
+    doc = "| [`redis`](Self::redis) | entries live in a Redis server | one store is required |"
+)]
+/// | [`in_memory`](Self::in_memory) | up to 10,000 entries live in this process | |
+/// | [`store`](Self::store) | entries live in a [`MemoryStore`] of another size, or in a store of your own | |
+/// | [`namespace`](Self::namespace) | a prefix of every key | none |
+/// | [`name`](Self::name) | the cache's name in logs and metrics | none |
+/// | [`codec`](Self::codec) | how values become bytes | [`Json`](crate::Json) |
+/// | [`observe`](Self::observe) | who is told of each event | nobody |
+/// | [`beta`](Self::beta) | how eagerly a value is refreshed before it expires | 1 |
+/// | [`jitter`](Self::jitter) | by which share a ttl is shortened at most, at random | 0 |
+/// | [`stale_while_revalidate`](Self::stale_while_revalidate) | for how long after its ttl a value is served while one call loads | 0 |
+/// | [`stale_if_error`](Self::stale_if_error) | for how long after its ttl a value is served when the recompute fails | 0 |
+/// | [`retry_after`](Self::retry_after) | for how long nobody tries again after that | 1 s |
+/// | [`op_timeout`](Self::op_timeout) | the most that one call waits for Redis | 250 ms |
+/// | [`wait_for_lock`](Self::wait_for_lock) | how long a load keeps others waiting | 5 s |
+/// | [`recompute_timeout`](Self::recompute_timeout) | how long a call that has a value to serve waits for a recompute | no limit |
+/// | [`lock_timeout`](Self::lock_timeout) | how long a lease lasts between renewals | 2 s |
+/// | [`load_timeout`](Self::load_timeout) | how long one load may take | 1 h |
+/// | [`max_bypass`](Self::max_bypass) | how many recomputes run at a time while Redis is down | no bound |
+/// | [`max_value_bytes`](Self::max_value_bytes) | the largest value that is stored | 64 MiB |
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     store: Option<Choice>,
@@ -58,6 +114,19 @@ impl CacheFence {
     /// A cache inside this process, of up to 10,000 entries, with every option at its default.
     ///
     /// It needs no server. For other bounds see [`MemoryStore`](crate::MemoryStore).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
+    /// use cachefence::CacheFence;
+    /// use std::time::Duration;
+    ///
+    /// let entry = CacheFence::in_memory().entry("answer").ttl(Duration::from_secs(60));
+    /// entry.set(&42).await?;
+    /// assert_eq!(entry.peek().await?, Some(42));
+    /// # Ok(()) }
+    /// ```
     pub fn in_memory() -> Self {
         let observers = Arc::new(Observers::new(String::new(), Vec::new()));
         let store = timed(Arc::new(MemoryStore::default()), &observers);
@@ -72,12 +141,22 @@ impl CacheFence {
     ///
     /// [`Error::Option`] for a URL that cannot be used, [`Error::Store`] for a server that cannot be reached or read:
     /// at once, and saying what is wrong with it. [`Builder::build`] has the details, and what is only a warning.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
+    /// use cachefence::CacheFence;
+    ///
+    /// CacheFence::connect("redis://127.0.0.1:6379").await?.install()?;
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "redis")]
     pub async fn connect(redis: impl Into<Redis>) -> Result<Self, Error> {
         Self::builder().redis(redis).build().await
     }
 
-    /// Begins a cache with options.
+    /// Begins a cache with options; [`Builder`] has examples.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -129,11 +208,30 @@ impl Builder {
 
     /// Keeps up to 10,000 entries inside this process. For other bounds give a
     /// [`MemoryStore`] to [`store`](Self::store).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::CacheFence;
+    ///
+    /// let cache = CacheFence::builder().in_memory().name("users").build_lazy()?;
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
     pub fn in_memory(self) -> Self {
         self.store(MemoryStore::default())
     }
 
-    /// Keeps entries in a store of your own.
+    /// Keeps entries in this store: a [`MemoryStore`] of another size, or a store of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::{CacheFence, MemoryStore};
+    ///
+    /// let large = MemoryStore::with_bytes(1 << 30);
+    /// let cache = CacheFence::builder().store(large).build_lazy()?;
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Choice::Given(Arc::new(store)));
         self
@@ -143,6 +241,16 @@ impl Builder {
     ///
     /// Two namespaces never share a key, whatever the keys are: the namespace is escaped like an
     /// interpolated part of a key, so that its `:` is the first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::CacheFence;
+    ///
+    /// let cache = CacheFence::builder().in_memory().namespace("shop").build_lazy()?;
+    /// assert_eq!(cache.entry::<u32>("user:42").key(), "shop:user:42");
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
     pub fn namespace(mut self, namespace: impl AsRef<str>) -> Self {
         self.prefix = key::prefix(namespace.as_ref());
         self
@@ -157,7 +265,21 @@ impl Builder {
     /// Tells `observer` what happens in this cache: an [`Observe`] or any `Fn(&Event<'_>)`. May be called
     /// several times; each observer is told everything.
     ///
-    /// Without an observer, and without the feature `metrics`, a hit makes no event and adds to two counters.
+    /// Nobody by default. Without an observer, and without the feature `metrics`, a hit makes no event and adds to two counters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::{CacheFence, Event};
+    ///
+    /// let observer = |event: &Event<'_>| {
+    ///     if event.trouble().is_some() {
+    ///         eprintln!("{event}");
+    ///     }
+    /// };
+    /// let cache = CacheFence::builder().in_memory().observe(observer).build_lazy()?;
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
     pub fn observe(mut self, observer: impl Observe) -> Self {
         self.observers.push(Box::new(observer));
         self
@@ -232,7 +354,7 @@ impl Builder {
     /// How values become bytes. [`Json`](crate::Json) by default; the feature `messagepack` has another,
     /// `MessagePack`.
     ///
-    /// Entries in Redis that a codec of another name wrote count as missing.
+    /// Entries in Redis that a codec of another name wrote count as missing. [`Codec`] shows a codec of your own.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.codec = AnyCodec::other(codec);
         self

@@ -55,7 +55,7 @@ impl CacheFence {
 
     /// The numbers of this cache, counted since it was built.
     ///
-    /// The counters are always on. Reading them takes no lock and stops nobody.
+    /// The counters are always on. Reading them takes no lock and stops nobody. [`Stats`] has an example.
     pub fn stats(&self) -> Stats {
         let engine = self.engine();
         engine.observers.stats(engine.invalidations.pending_count())

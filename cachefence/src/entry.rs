@@ -50,6 +50,34 @@ use crate::verify::compare::Unknown;
 /// assert_eq!(greeting_entry("ann").peek().await?, None);
 /// # Ok(()) }
 /// ```
+///
+/// An entry has the options of one call. Those that it does not set are the cache's:
+///
+/// ```
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cache = cachefence::CacheFence::in_memory();
+/// use std::time::Duration;
+///
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let user = cache
+///     .entry::<Option<String>>("user:42")
+///     .ttl(minute)
+///     .negative_ttl(second) // of a `None`
+///     .jitter(0.1)
+///     .beta(2.0)
+///     .stale_while_revalidate(5 * minute)
+///     .stale_if_error(60 * minute)
+///     .recompute_timeout(second)
+///     .lock_timeout(2 * second)
+///     .wait_for_lock(5 * second);
+/// user.set(&None).await?;
+/// assert_eq!(user.peek().await?, Some(None));
+///
+/// // The ttl that a value decides goes before a fixed one:
+/// let seconds = cache.entry::<u64>("seconds").ttl(minute).ttl_of(|value| Duration::from_secs(*value));
+/// seconds.set(&1).await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "an entry does nothing until one of its methods is called"]
 pub struct Entry<T> {
     cache: CacheFence,
@@ -88,6 +116,21 @@ impl CacheFence {
     ///
     /// The future may be dropped at any time. If it was running its `recompute`, another caller
     /// takes over with its own, under the same lease; if there is no other, the lease is released.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn load_user(id: u64) -> Result<String, std::io::Error> { Ok(format!("user {id}")) }
+    /// use cachefence::CacheFence;
+    /// use std::time::Duration;
+    ///
+    /// let cache = CacheFence::in_memory();
+    /// let minute = Duration::from_secs(60);
+    /// let user: String = cache.get_or_set("user:42", minute, || load_user(42)).await?;
+    /// assert_eq!(user, "user 42");
+    /// # Ok(()) }
+    /// ```
     pub fn get_or_set<T, E, F, Fut>(
         &self,
         key: impl AsRef<str>,
@@ -144,6 +187,21 @@ impl CacheFence {
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, the key may or may not have been removed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
+    /// # let cache = cachefence::CacheFence::in_memory();
+    /// use std::time::Duration;
+    ///
+    /// let user = cache.entry("user:42").ttl(Duration::from_secs(60));
+    /// user.set(&"ann".to_owned()).await?;
+    /// // After the commit of what has changed:
+    /// cache.invalidate("user:42").await?;
+    /// assert_eq!(user.peek().await?, None);
+    /// # Ok(()) }
+    /// ```
     pub async fn invalidate(&self, key: impl AsRef<str>) -> Result<(), Error> {
         self.entry::<()>(key).invalidate().await
     }
@@ -213,6 +271,18 @@ impl CacheFence {
     ///
     /// If the future is dropped before it is ready, the key may or may not have been removed, and the
     /// invalidation is not sent again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
+    /// # let cache = cachefence::CacheFence::in_memory();
+    /// // After the commit of what has changed:
+    /// if !cache.invalidate_eventually("user:42").await? {
+    ///     println!("Redis cannot be reached; the invalidation is sent when it can");
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub async fn invalidate_eventually(&self, key: impl AsRef<str>) -> Result<bool, Error> {
         self.entry::<()>(key).invalidate_eventually().await
     }
@@ -238,11 +308,16 @@ impl<T> Entry<T> {
         EntryKey::taken(self.cache, self.request.into_checked_key())
     }
 
-    /// Returns the value, running `recompute` if there is none; see [`CacheFence::get_or_set`].
+    /// Returns the value, running `recompute` if there is none; see [`CacheFence::get_or_set`], and [`CacheFence::entry`] for an
+    /// example with options.
     ///
     /// # Errors
     ///
     /// As [`CacheFence::get_or_set`]; also [`Error::Option`] if no ttl was given.
+    ///
+    /// # Panics
+    ///
+    /// As [`CacheFence::get_or_set`].
     ///
     /// # Cancel safety
     ///
@@ -370,6 +445,7 @@ impl<T> Entry<T> {
     /// if let Some(found) = entry.inspect().await? {
     ///     assert_eq!(found.value, 1);
     ///     assert_eq!(found.age + found.remaining_ttl, Duration::from_secs(60));
+    ///     assert!(!found.is_stale());
     /// }
     /// # Ok(()) }
     /// ```
@@ -419,9 +495,13 @@ impl<T> Entry<T> {
         Ok(engine::set(engine, key, policy, value).await?)
     }
 
-    /// Removes the entry, later if need be; see [`CacheFence::invalidate_eventually`].
+    /// Removes the entry, later if need be; see [`CacheFence::invalidate_eventually`], which has an example.
     ///
     /// # Errors
+    ///
+    /// As [`CacheFence::invalidate_eventually`].
+    ///
+    /// # Cancel safety
     ///
     /// As [`CacheFence::invalidate_eventually`].
     pub async fn invalidate_eventually(&self) -> Result<bool, Error> {
@@ -436,6 +516,10 @@ impl<T> Entry<T> {
     /// Removes the entry; see [`CacheFence::invalidate`].
     ///
     /// # Errors
+    ///
+    /// As [`CacheFence::invalidate`].
+    ///
+    /// # Cancel safety
     ///
     /// As [`CacheFence::invalidate`].
     pub async fn invalidate(&self) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use crate::key::Key;
 /// The key of an entry: a string, or taken from an [`Entry`](crate::Entry) by
 /// [`into_key`](crate::Entry::into_key).
 ///
-/// A string is a key of the cache that it is given to, without the namespace. A key that was taken from an entry
+/// [`CacheFence::invalidate_many`] takes such keys, and has an example. A string is a key of the cache that it is given to, without the namespace. A key that was taken from an entry
 /// knows its cache, and no other cache takes it; so it always names the entry that it comes from. The `Debug` output shows
 /// the template, never the key itself.
 #[derive(Clone)]

@@ -7,12 +7,31 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Any error, in a box.
+/// Any error, in a box, as a [`Codec`](crate::Codec) returns it; there is an example.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why a call to the cache failed.
 ///
-/// `E` is the error of the recompute; operations that run none have `E = Infallible`.
+/// `E` is the error of the recompute; operations that run none have `E = Infallible`. An annotated function returns none of these: its
+/// error is its own.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// use cachefence::{CacheFence, Error};
+/// use std::io;
+/// use std::time::Duration;
+///
+/// let minute = Duration::from_secs(60);
+/// let load = || async { Err::<u32, _>(io::Error::from(io::ErrorKind::NotFound)) };
+/// match CacheFence::in_memory().get_or_set("answer", minute, load).await {
+///     Ok(answer) => println!("{answer}"),
+///     Err(Error::Recompute(cause)) => assert_eq!(cause.kind(), io::ErrorKind::NotFound),
+///     Err(error) => panic!("{error}"), // a key or an option that cannot be used
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error<E = Infallible> {
@@ -37,6 +56,21 @@ pub enum Error<E = Infallible> {
 
 impl<E> Error<E> {
     /// The recompute's error; `None` for any other error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::Error;
+    /// use std::io;
+    ///
+    /// fn status(error: &Error<io::Error>) -> u16 {
+    ///     match error.recompute() {
+    ///         Some(cause) if cause.kind() == io::ErrorKind::NotFound => 404,
+    ///         _ => 500,
+    ///     }
+    /// }
+    /// # assert_eq!(status(&Error::Recursive), 500);
+    /// ```
     pub fn recompute(&self) -> Option<&E> {
         match self {
             Self::Recompute(cause) => Some(cause),
@@ -95,6 +129,17 @@ impl<E> From<StoreError> for Error<E> {
 }
 
 /// A key that cannot be used.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// use cachefence::{CacheFence, Error};
+///
+/// match CacheFence::in_memory().invalidate("").await {
+///     Err(Error::Key(invalid)) => assert_eq!(invalid.to_string(), "the key is empty"),
+///     other => panic!("{other:?}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidKey {
     template: Option<&'static str>,
@@ -129,6 +174,15 @@ impl fmt::Display for InvalidKey {
 impl StdError for InvalidKey {}
 
 /// An option whose value cannot be used.
+///
+/// ```
+/// use cachefence::{CacheFence, Error};
+///
+/// match CacheFence::builder().in_memory().beta(-1.0).build_lazy() {
+///     Err(Error::Option(invalid)) => assert_eq!(invalid.option(), "beta"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidOption {
     option: &'static str,
@@ -160,6 +214,24 @@ impl fmt::Display for InvalidOption {
 impl StdError for InvalidOption {}
 
 /// A store that did not do what it was asked.
+///
+/// # Examples
+///
+/// A store of your own says what happened and what to do, and whether the connection was lost:
+///
+/// ```
+/// use cachefence::store::StoreError;
+/// use std::io;
+///
+/// fn failed(error: io::Error) -> StoreError {
+///     let message = "the file cache cannot be read; look at its volume";
+///     match error.kind() {
+///         io::ErrorKind::ConnectionReset => StoreError::lost(message).with_source(error),
+///         _ => StoreError::new(message).with_source(error),
+///     }
+/// }
+/// # assert!(failed(io::Error::other("full")).to_string().contains("its volume"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct StoreError {
     message: Arc<str>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::store::Snapshot;
 
 /// A value that is in a cache, with its age and what is left of its ttl; from
-/// [`Entry::inspect`](crate::Entry::inspect).
+/// [`Entry::inspect`](crate::Entry::inspect), which has an example.
 ///
 /// The times are by the store's clock, at the moment of the read. No worker's wall clock has a part in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

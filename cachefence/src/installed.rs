@@ -20,6 +20,24 @@ impl CacheFence {
     ///
     /// [`Error::AlreadyInstalled`] if there is a default already. That may be the cache in memory
     /// which takes this place when an annotated function is called before `install`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
+    /// use cachefence::{CacheFence, cachefence};
+    ///
+    /// #[cachefence(key = "answer", ttl = 60)]
+    /// async fn answer() -> u32 {
+    ///     42
+    /// }
+    ///
+    /// let cache = CacheFence::in_memory();
+    /// cache.install()?; // once, when the program starts
+    /// answer().await;
+    /// assert_eq!(cache.stats().requests.loaded, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn install(&self) -> Result<(), Error> {
         INSTALLED.set(self.clone()).map_err(|_| Error::AlreadyInstalled)
     }

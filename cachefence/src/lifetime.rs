@@ -40,7 +40,14 @@ impl<T> Lifetime<T> {
     }
 }
 
-/// A type one of whose values says that there is nothing.
+/// A type one of whose values says that there is nothing: `Option<T>`. `negative_ttl` asks for it.
+///
+/// ```
+/// use cachefence::Negative;
+///
+/// assert!(None::<u32>.is_negative());
+/// assert!(!Some(42).is_negative());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`negative_ttl` is the ttl of a `None`, and `{Self}` has none",
     label = "a function with `negative_ttl` returns `Option<T>` or `Result<Option<T>, E>`"

@@ -11,7 +11,8 @@ use super::lost::{DEEPEST, Lost, TOO_DEEP};
 use super::nulls::Walk;
 use crate::error::BoxError;
 
-/// JSON, the default: readable with `redis-cli`, and tolerant of added fields.
+/// JSON, the default: readable with `redis-cli`, and tolerant of added fields. [`Builder::codec`](crate::Builder::codec) chooses
+/// another [`Codec`], which shows how one is written.
 ///
 /// JSON has one `null`, and only finite numbers. So encoding fails for a value that would be decoded as
 /// another one, wherever in the value that is: `Some(None)` and `Some(())` would become `None`; NaN and the

@@ -21,6 +21,15 @@ use super::names::hash_tag;
 /// The longest key, in bytes, namespace included, that is stored under its own name. A longer key is stored
 /// under its first 512 bytes and the SHA-256 of the whole, 584 bytes in all.
 ///
+/// ```
+/// use cachefence::{CacheFence, MAX_WHOLE_KEY_BYTES};
+///
+/// let url = "x".repeat(MAX_WHOLE_KEY_BYTES + 1);
+/// let entry = CacheFence::in_memory().entry::<String>(&url);
+/// assert_ne!(entry.key(), url);
+/// assert_eq!(entry.key().len(), 584);
+/// ```
+///
 /// Redis would take names of 512 MiB, but it holds each in memory beside its value, and every
 /// command sends it. 512 bytes leave room for nearly all that is worth reading in `redis-cli`, a
 /// URL for instance, and bound what a name costs by what a small value does.

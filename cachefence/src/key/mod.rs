@@ -24,6 +24,18 @@ use crate::error::InvalidKey;
 ///
 /// Any text but the empty one is a key. The `Debug` output shows the template that the key was rendered
 /// from, never the key itself, because keys hold users' data.
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// use cachefence::testing::key;
+///
+/// let key = key("user:42"); // a store is given its keys; a test makes them
+/// assert_eq!(key.as_str(), "user:42");
+/// assert_eq!(key.template(), None);
+/// assert_ne!(key.lease_name(), key.hedge_name());
+/// println!("{:016x}", key.fingerprint());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Key {
     name: String,

@@ -140,7 +140,7 @@ pub trait KeyPart {
     fn write_part(&self, part: &mut PartWriter<'_>);
 }
 
-/// Where a [`KeyPart`] writes itself. Escapes whatever it is given.
+/// Where a [`KeyPart`] writes itself, as the examples there show. Escapes whatever it is given.
 #[derive(Debug)]
 pub struct PartWriter<'a> {
     out: &'a mut String,

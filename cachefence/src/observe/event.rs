@@ -15,6 +15,23 @@ use crate::error::StoreError;
 ///
 /// The first four variants are for those who count. The others tell of trouble, and of its end. Most of it
 /// costs no call its result, so nobody else would tell of it.
+///
+/// # Examples
+///
+/// ```
+/// use cachefence::{CacheFence, Event};
+///
+/// fn report(event: &Event<'_>) {
+///     match event {
+///         Event::Load { template, took, .. } => println!("{template} took {took:?}"),
+///         event if event.trouble().is_some() => eprintln!("{event}"),
+///         _ => {}
+///     }
+/// }
+///
+/// let cache = CacheFence::builder().in_memory().observe(report).build_lazy()?;
+/// # Ok::<(), cachefence::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -174,7 +191,7 @@ pub enum Event<'a> {
     },
 }
 
-/// How a lease was lost.
+/// How a lease was lost: a part of an [`Event`], which has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeaseLoss {

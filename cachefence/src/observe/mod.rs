@@ -55,6 +55,30 @@ pub use self::stats::{
 /// Events come from the task or thread that meets them, in the middle of a call. So an observer should
 /// return soon, and must not wait. One that panics harms no call: the panic ends there, and the panic hook
 /// tells of it.
+///
+/// # Examples
+///
+/// ```
+/// use cachefence::{CacheFence, Event, Observe};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[derive(Clone, Default)]
+/// struct Troubles(Arc<AtomicU64>);
+///
+/// impl Observe for Troubles {
+///     fn on_event(&self, event: &Event<'_>) {
+///         if event.trouble().is_some() {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let troubles = Troubles::default();
+/// let cache = CacheFence::builder().in_memory().observe(troubles.clone()).build_lazy()?;
+/// assert_eq!(troubles.0.load(Ordering::Relaxed), 0);
+/// # Ok::<(), cachefence::Error>(())
+/// ```
 pub trait Observe: Send + Sync + 'static {
     /// Takes in one event.
     fn on_event(&self, event: &Event<'_>);

@@ -11,6 +11,8 @@ macro_rules! counted {
         $(#[$counts_doc:meta])* $counts:ident: { $($(#[$doc:meta])* $variant:ident = $field:ident,)* }
     ) => {
         $(#[$kind_doc])*
+        ///
+        /// [`Stats`] counts each, and has an example.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum $kind {
@@ -35,6 +37,8 @@ macro_rules! counted {
         }
 
         $(#[$counts_doc])*
+        ///
+        /// A part of [`Stats`], which has an example.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[non_exhaustive]
         pub struct $counts {
@@ -227,6 +231,29 @@ counted! {
 ///
 /// All but the last two only grow. The counts are read one after another while calls go on, so sums may
 /// be apart by the calls of that moment.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use cachefence::CacheFence;
+/// use cachefence::observe::RequestResult;
+/// use std::time::Duration;
+///
+/// let cache = CacheFence::in_memory();
+/// for _ in 0..4 {
+///     let load = || async { Ok::<_, std::io::Error>(1) };
+///     cache.get_or_set("one", Duration::from_secs(60), load).await?;
+/// }
+///
+/// let stats = cache.stats();
+/// assert_eq!((stats.requests.loaded, stats.requests.hit), (1, 3));
+/// assert_eq!(stats.requests.total(), 4);
+/// assert_eq!(stats.requests.of(RequestResult::Hit), 3);
+/// assert_eq!(RequestResult::Hit.as_str(), "hit"); // as logs and metrics have it
+/// assert_eq!(stats.bypasses.store_down, 0); // no body ran because the store was down
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Revision, Snapshot, Token, Watch};
 
-/// A flight's request for the right to load an entry.
+/// A flight's request for the right to load an entry; [`Store`](super::Store) has an example.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Acquire<'a> {
@@ -26,7 +26,7 @@ pub struct Acquire<'a> {
     pub watch: Option<&'a Watch>,
 }
 
-/// Which slot is taken.
+/// Which slot is taken by an [`Acquire`]; [`Store`](super::Store) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Take {
@@ -66,7 +66,7 @@ impl<'a> Acquire<'a> {
     }
 }
 
-/// The answer to [`Store::acquire`](super::Store::acquire).
+/// The answer to [`Store::acquire`](super::Store::acquire); [`Store`](super::Store) has an example.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Acquired {
@@ -79,6 +79,17 @@ pub enum Acquired {
 }
 
 /// Who holds the slots of a key; free ones are `None`.
+///
+/// ```
+/// use cachefence::store::{Held, Holder, Token};
+/// use std::time::Duration;
+///
+/// let token: Token = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse()?;
+/// let left = Duration::from_secs(2);
+/// let held = Held::new(Some(Holder::new(token, left)), None);
+/// assert_eq!(held.remaining(), left);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Held {
@@ -101,7 +112,7 @@ impl Held {
     }
 }
 
-/// The holder of a slot.
+/// The holder of a slot: a part of [`Held`], which has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {

@@ -12,6 +12,23 @@ use bytes::Bytes;
 use super::Timestamp;
 
 /// An entry as the store held it at one moment.
+///
+/// ```
+/// use cachefence::store::{Kind, NewValue, Revision, Snapshot, Timestamp};
+/// use std::time::Duration;
+///
+/// let [second, minute] = [1, 60].map(Duration::from_secs);
+/// let written = Timestamp::from_micros(5_000_000);
+/// let now = written.after(second);
+///
+/// let value = NewValue::new("ann", minute);
+/// let entry = Snapshot::new(value, Revision(1), written, now).retry_at(None);
+/// assert_eq!(entry.kind, Kind::Value);
+/// assert_eq!(entry.expiry.since(now), Some(minute - second));
+///
+/// let mark = Snapshot::uncacheable(second, Revision(2), written, now);
+/// assert_eq!(mark.kind, Kind::Uncacheable);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -72,7 +89,7 @@ impl Snapshot {
     }
 }
 
-/// What an entry stands for.
+/// What an entry stands for: a part of a [`Snapshot`], which has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -84,11 +101,20 @@ pub enum Kind {
 }
 
 /// Tells an entry from the one that was there before it: any number that changes whenever the entry
-/// does.
+/// does. [`Snapshot`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(pub u64);
 
 /// A value to be written.
+///
+/// ```
+/// use cachefence::store::NewValue;
+/// use std::time::Duration;
+///
+/// let minute = Duration::from_secs(60);
+/// let value = NewValue::new("ann", minute).delta(Duration::from_millis(30)).stale(60 * minute);
+/// assert_eq!(value.clone().ttl(2 * minute).payload, value.payload);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewValue {
@@ -129,7 +155,7 @@ impl NewValue {
     }
 }
 
-/// How a load ended.
+/// How a load ended; [`Store`](super::Store) has an example.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {

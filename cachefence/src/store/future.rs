@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::error::StoreError;
 
-/// The result of a store operation.
+/// The result of a store operation; [`Store`](super::Store) has an example.
 pub type StoreResult<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
 
 /// The future that a [`Store`](super::Store) returns.

@@ -35,6 +35,104 @@ use super::{
 ///
 /// An error means that the store could not do what it was asked, or that nobody knows whether it did. The
 /// engine then serves the caller by running the recompute.
+///
+/// # Examples
+///
+/// The steps of a load, and of an invalidation that voids another one:
+///
+/// ```
+/// # #[cfg(not(feature = "testing"))] fn main() {}
+/// # #[cfg(feature = "testing")] #[tokio::main] async fn main() -> Result<(), cachefence::store::StoreError> {
+/// use cachefence::MemoryStore;
+/// use cachefence::store::{Acquire, Acquired, Held, NewValue, Outcome, Store, Take};
+/// use cachefence::testing::{key, token};
+/// use std::time::Duration;
+///
+/// let (store, key) = (MemoryStore::default(), key("user:42"));
+/// let term = Duration::from_secs(2);
+/// let ann = NewValue::new("ann", Duration::from_secs(60));
+///
+/// // One flight is given the lease, and another one is told who holds it.
+/// let [one, other] = [token(), token()];
+/// assert!(matches!(store.acquire(&key, &Acquire::new(one, term)).await?, Acquired::Lease));
+/// match store.acquire(&key, &Acquire::new(other, term)).await? {
+///     Acquired::Held(Held { lease: Some(holder), .. }) => assert_eq!(holder.token, one),
+///     answer => panic!("{answer:?}"),
+/// }
+/// // The holder renews the lease, and ends its load with a value. That frees the lease.
+/// assert!(store.renew(&key, one, term).await?);
+/// assert!(store.finish(&key, &[one], &Outcome::Store(ann.clone())).await?);
+/// let found = store.read(&key).await?.expect("the value");
+/// assert_eq!(found.payload, "ann");
+///
+/// // A refresh says which entry it has seen. An invalidation voids it, so its value is refused.
+/// let request = Acquire::new(other, term).take(Take::IfFree).seen(Some(found.revision)).watch(None);
+/// assert!(matches!(store.acquire(&key, &request).await?, Acquired::Lease));
+/// store.invalidate(std::slice::from_ref(&key)).await?;
+/// assert!(!store.finish(&key, &[other], &Outcome::Store(ann)).await?);
+/// assert!(store.read(&key).await?.is_none());
+/// # Ok(()) }
+/// ```
+///
+/// A store that wraps another one, here to count its reads:
+///
+/// ```
+/// use cachefence::store::{
+///     Acquire, Acquired, Key, Outcome, Snapshot, Status, Store, StoreFuture, StoreResult, Token, Traits,
+/// };
+/// use cachefence::{CacheFence, MemoryStore};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// struct Counted<S> {
+///     store: S,
+///     reads: AtomicU64,
+/// }
+///
+/// impl<S: Store> Store for Counted<S> {
+///     fn check(&self) -> StoreResult<'_, ()> {
+///         self.store.check()
+///     }
+///
+///     fn traits(&self) -> Traits {
+///         // Reads are not ready at once any more.
+///         let mut traits = self.store.traits();
+///         traits.answers_at_once = false;
+///         traits
+///     }
+///
+///     fn status(&self) -> Status {
+///         self.store.status()
+///     }
+///
+///     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
+///         StoreFuture::new(async move {
+///             self.reads.fetch_add(1, Ordering::Relaxed);
+///             self.store.read(key).await
+///         })
+///     }
+///
+///     fn acquire<'a>(&'a self, key: &'a Key, request: &'a Acquire<'a>) -> StoreResult<'a, Acquired> {
+///         self.store.acquire(key, request)
+///     }
+///
+///     fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
+///         self.store.renew(key, token, lease)
+///     }
+///
+///     fn finish<'a>(&'a self, key: &'a Key, tokens: &'a [Token], outcome: &'a Outcome) -> StoreResult<'a, bool> {
+///         self.store.finish(key, tokens, outcome)
+///     }
+///
+///     fn invalidate<'a>(&'a self, keys: &'a [Key]) -> StoreResult<'a, ()> {
+///         if keys.is_empty() { StoreFuture::ready(Ok(())) } else { self.store.invalidate(keys) }
+///     }
+/// }
+///
+/// let store = Counted { store: MemoryStore::default(), reads: AtomicU64::new(0) };
+/// let cache = CacheFence::builder().store(store).build_lazy()?;
+/// # Ok::<(), cachefence::Error>(())
+/// ```
 pub trait Store: Send + Sync + 'static {
     /// Whether the store can be used; called once by [`build`](crate::Builder::build).
     fn check(&self) -> StoreResult<'_, ()> {

@@ -5,6 +5,17 @@ use std::time::Duration;
 /// A moment of the store's own clock, in microseconds since an epoch of its choice.
 ///
 /// Only moments of the same store can be compared. A worker's wall clock never gives one.
+///
+/// ```
+/// use cachefence::store::Timestamp;
+/// use std::time::Duration;
+///
+/// let written = Timestamp::from_micros(5_000_000);
+/// let expiry = written.after(Duration::from_secs(60));
+/// assert_eq!(expiry.as_micros(), 65_000_000);
+/// assert_eq!(expiry.since(written), Some(Duration::from_secs(60)));
+/// assert_eq!(written.since(expiry), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 

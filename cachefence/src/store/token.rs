@@ -9,6 +9,14 @@ use crate::chance::Chance;
 
 /// Names one flight as the holder of a slot: a UUID of version 4. The token's text is the UUID's,
 /// hyphenated and in lower case.
+///
+/// ```
+/// use cachefence::store::Token;
+///
+/// let token: Token = "67E55044-10B1-426F-9247-BB680E5FE0C8".parse()?;
+/// assert_eq!(token.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(Uuid);
 

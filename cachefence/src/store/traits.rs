@@ -33,7 +33,7 @@ pub struct Traits {
 }
 
 /// How a store is at one moment, as far as its own operations have shown. By default the store does all that it is
-/// asked.
+/// asked. [`CacheFence::status`](crate::CacheFence::status) returns one, and has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
@@ -56,7 +56,7 @@ pub struct Status {
     pub near: bool,
 }
 
-/// Whether a store can be used.
+/// Whether a store can be used: a part of its [`Status`]. [`CacheFence::status`](crate::CacheFence::status) has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {

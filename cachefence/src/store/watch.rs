@@ -12,10 +12,46 @@ use tokio::sync::Notify;
 /// the entry or a slot changes [arms](Self::arm) the watch before it looks at them, and wakes it after a
 /// change: once or more often, and for no reason if it likes. A waiter whose watch is not armed asks again
 /// and again.
+///
+/// # Examples
+///
+/// The waiters of one key, in a store to which arming costs nothing. A store that asks a server to be told of changes leaves a
+/// watch that [is new](Self::is_new) unarmed.
+///
+/// ```
+/// use cachefence::store::{Wake, Watch};
+///
+/// #[derive(Default)]
+/// struct Waiters(Vec<Wake>);
+///
+/// impl Waiters {
+///     fn add(&mut self, watch: &Watch) {
+///         self.0.retain(|waiter| !waiter.is_abandoned());
+///         self.0.push(watch.arm());
+///     }
+///
+///     fn changed(&mut self) {
+///         self.0.drain(..).for_each(|waiter| waiter.wake());
+///     }
+///
+///     /// Nobody can be woken any more, so waiters are to ask by themselves.
+///     fn lost(&mut self) {
+///         self.0.drain(..).for_each(|waiter| waiter.disarm());
+///     }
+/// }
+///
+/// let (mut waiters, watch) = (Waiters::default(), Watch::default());
+/// assert!(watch.is_new());
+/// waiters.add(&watch);
+/// assert!(watch.is_armed() && waiters.0[0].is(&watch.arm()));
+/// waiters.lost();
+/// assert!(!watch.is_armed());
+/// # waiters.changed();
+/// ```
 #[derive(Default)]
 pub struct Watch(Arc<State>);
 
-/// A store's handle to a watch, by which it wakes the waiter.
+/// A store's handle to a [`Watch`], by which it wakes the waiter; there is an example.
 #[derive(Clone)]
 pub struct Wake(Weak<State>);
 
