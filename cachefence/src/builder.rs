@@ -20,7 +20,7 @@ use crate::store::{MemoryStore, Store, timed};
 
 /// The options of a cache.
 ///
-/// Every option has a default but the store: choose one of [`redis`](Self::redis),
+/// Every option has a default but the store: choose one of `redis`,
 /// [`in_memory`](Self::in_memory) and [`store`](Self::store). If more than one is chosen, the last one
 /// counts. Values are checked once, by [`build`](Self::build) and [`build_lazy`](Self::build_lazy).
 ///
@@ -141,6 +141,10 @@ impl CacheFence {
     ///
     /// [`Error::Option`] for a URL that cannot be used, [`Error::Store`] for a server that cannot be reached or read:
     /// at once, and saying what is wrong with it. [`Builder::build`] has the details, and what is only a warning.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Builder::build`].
     ///
     /// # Examples
     ///
@@ -385,6 +389,10 @@ impl Builder {
     /// [`Error::Option`] for an option out of bounds or a missing store. [`Error::Store`] for a Redis that cannot be
     /// reached, refuses the credentials or the database, does not let this user read, or is a node of a Redis Cluster.
     /// The message quotes what the server said, unless that may hold a key or a password, and says what to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time. What the check has written by then is gone after 5 seconds.
     ///
     /// [`Event::StoreDegraded`]: crate::Event::StoreDegraded
     pub async fn build(self) -> Result<CacheFence, Error> {

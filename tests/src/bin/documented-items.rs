@@ -9,7 +9,7 @@
 //!
 //! - an example;
 //! - if the item is a method, an example of its type or trait that names the method, there or behind a link of that doc;
-//! - a link to an item that has an example, as in "from [`Entry::inspect`], which has an example". The link says why there
+//! - a link to an item that has an example, as in "from `Entry::inspect`, which has an example". The link says why there
 //!   is none here.
 //!
 //! An example is a fenced block of Rust. Fields and variants belong to their type, and implementations of a trait to the
