@@ -26,7 +26,7 @@ use crate::store::{MemoryStore, Store, timed};
 ///
 /// # Examples
 ///
-/// A service that was started on Redis needs few options:
+/// Most services need two options:
 ///
 /// ```no_run
 /// # #[tokio::main] async fn main() -> Result<(), cachefence::Error> {
@@ -41,7 +41,7 @@ use crate::store::{MemoryStore, Store, timed};
 /// # Ok(()) }
 /// ```
 ///
-/// All the others, with their defaults:
+/// The others. Each figure is the default, but for `recompute_timeout`, which has none:
 ///
 /// ```
 /// use cachefence::{CacheFence, Event, Json};
@@ -49,9 +49,9 @@ use crate::store::{MemoryStore, Store, timed};
 ///
 /// let cache = CacheFence::builder()
 ///     .in_memory()
-///     .name("")
+///     .name("users")
 ///     .codec(Json)
-///     .observe(|event: &Event<'_>| drop(event.trouble()))
+///     .observe(|event: &Event<'_>| println!("{event}"))
 ///     // When values expire, and what is served then:
 ///     .beta(1.0)
 ///     .jitter(0.0)
@@ -61,7 +61,7 @@ use crate::store::{MemoryStore, Store, timed};
 ///     // How long calls wait:
 ///     .op_timeout(Duration::from_millis(250))
 ///     .wait_for_lock(Duration::from_secs(5))
-///     .recompute_timeout(Duration::from_secs(3600)) // by default there is no limit
+///     .recompute_timeout(Duration::from_millis(500))
 ///     // Loads:
 ///     .lock_timeout(Duration::from_secs(2))
 ///     .load_timeout(Duration::from_secs(3600))
