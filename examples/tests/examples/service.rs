@@ -91,7 +91,13 @@ impl Service {
 
     /// Waits until the service ends; `None` if it died by a signal.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
-        self.process.wait().expect("the service ends").code()
+        let mut status = None;
+        until("the service ends", || {
+            thread::yield_now();
+            status = self.process.try_wait().expect("the status can be read");
+            status.is_some()
+        });
+        status?.code()
     }
 }
 
