@@ -1,0 +1,152 @@
+//! Figures over the last seconds, in buckets of a quarter second.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use cachefence_examples::times::{milliseconds, percentile};
+use serde::Serialize;
+
+/// The length of a bucket.
+pub(crate) const BUCKET: Duration = Duration::from_millis(250);
+/// How many buckets figures are over.
+const BUCKETS: usize = 40;
+
+/// What one side did of late, and in all.
+#[derive(Default)]
+pub(super) struct Window {
+    current: Bucket,
+    closed: VecDeque<Bucket>,
+    pub(super) totals: Totals,
+}
+
+#[derive(Default)]
+struct Bucket {
+    queries: u64,
+    errors: u64,
+    latencies: Vec<Duration>,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) queries: u64,
+    pub(super) requests: u64,
+    pub(super) errors: u64,
+    pub(super) old_answers: u64,
+}
+
+/// One bucket, as charts show it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Closed {
+    pub(super) queries: u64,
+    pub(super) p99: f64,
+    pub(super) errors: u64,
+    pub(super) waiting: usize,
+}
+
+/// Figures per second, and the 99th percentile of all answers, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Figures {
+    pub(super) qps: f64,
+    pub(super) rps: f64,
+    pub(super) errors: f64,
+    pub(super) p99: f64,
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Right,
+    /// A value that had been invalidated before the request began.
+    Old,
+    Error,
+}
+
+impl Window {
+    pub(super) fn queries(&mut self, queries: u64) {
+        self.current.queries += queries;
+        self.totals.queries += queries;
+    }
+
+    pub(super) fn answered(&mut self, latency: Duration, answer: Answer) {
+        self.current.latencies.push(latency);
+        self.totals.requests += 1;
+        match answer {
+            Answer::Right => {}
+            Answer::Old => self.totals.old_answers += 1,
+            Answer::Error => {
+                self.current.errors += 1;
+                self.totals.errors += 1;
+            }
+        }
+    }
+
+    /// Begins the next bucket; returns the one that is over.
+    pub(super) fn close(&mut self, waiting: usize) -> Closed {
+        let mut bucket = std::mem::take(&mut self.current);
+        bucket.latencies.sort_unstable();
+        let p99 = milliseconds(percentile(&bucket.latencies, 99));
+        let closed = Closed { queries: bucket.queries, p99, errors: bucket.errors, waiting };
+        if self.closed.len() == BUCKETS {
+            self.closed.pop_front();
+        }
+        self.closed.push_back(bucket);
+        closed
+    }
+
+    /// Over the buckets that are over.
+    pub(super) fn figures(&self) -> Figures {
+        let mut latencies: Vec<Duration> =
+            self.closed.iter().flat_map(|bucket| &bucket.latencies).copied().collect();
+        latencies.sort_unstable();
+        Figures {
+            qps: self.per_second(|bucket| bucket.queries),
+            rps: self.per_second(|bucket| bucket.latencies.len() as u64),
+            errors: self.per_second(|bucket| bucket.errors),
+            p99: milliseconds(percentile(&latencies, 99)),
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)] // counts of seconds
+    fn per_second(&self, count: impl Fn(&Bucket) -> u64) -> f64 {
+        let sum: u64 = self.closed.iter().map(count).sum();
+        sum as f64 / (BUCKET.as_secs_f64() * self.closed.len().max(1) as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Answer, Closed, Figures, Window};
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn figures_are_per_second() {
+        let mut window = Window::default();
+        assert_eq!(window.figures(), Figures::default());
+        window.queries(3);
+        window.answered(7 * MS, Answer::Right);
+        window.answered(9 * MS, Answer::Error);
+        assert_eq!(window.close(5), Closed { queries: 3, p99: 9.0, errors: 1, waiting: 5 });
+        window.queries(1);
+        assert_eq!(window.close(0), Closed { queries: 1, ..Closed::default() });
+        // Half a second is over.
+        assert_eq!(window.figures(), Figures { qps: 8.0, rps: 4.0, errors: 2.0, p99: 9.0 });
+    }
+
+    #[test]
+    fn figures_forget_and_totals_do_not() {
+        let mut window = Window::default();
+        window.queries(80);
+        window.answered(9 * MS, Answer::Old);
+        for _ in 0..40 {
+            window.close(0);
+        }
+        assert_eq!(window.figures(), Figures { qps: 8.0, rps: 0.1, errors: 0.0, p99: 9.0 });
+        window.close(0);
+        assert_eq!(window.figures(), Figures::default());
+        let totals = window.totals;
+        assert_eq!((totals.queries, totals.requests, totals.old_answers), (80, 1, 1));
+    }
+}

@@ -1,0 +1,81 @@
+//! What is known of one worker process.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::message::Counts;
+
+/// A place in the fleet, and the process that has it now.
+#[derive(Default)]
+pub(super) struct Worker {
+    pub(super) pid: Option<u32>,
+    pub(super) port: Option<u16>,
+    /// How many processes have had the place.
+    pub(super) started: u32,
+    /// Since when this worker has led the load of the fenced side.
+    pub(super) leads_since: Option<Instant>,
+    /// Whether that load refreshes a value that is still valid.
+    pub(super) early: bool,
+    pub(super) counts: Counts,
+}
+
+/// The same for the page.
+#[derive(Serialize)]
+pub(super) struct WorkerView {
+    slot: usize,
+    pid: Option<u32>,
+    up: bool,
+    leads: bool,
+    waiting: PerSide<usize>,
+    querying: PerSide<usize>,
+    started: u32,
+    store: String,
+}
+
+/// One of each side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct PerSide<T> {
+    pub(crate) naive: T,
+    pub(crate) fenced: T,
+}
+
+impl Worker {
+    pub(super) fn is_up(&self) -> bool {
+        self.pid.is_some() && self.port.is_some()
+    }
+
+    pub(super) fn start(&mut self, pid: u32) {
+        *self = Self { pid: Some(pid), started: self.started + 1, ..Self::default() };
+    }
+
+    pub(super) fn die(&mut self) {
+        *self = Self { started: self.started, ..Self::default() };
+    }
+
+    /// Takes in the counts of the worker; returns how many queries came to them on each side.
+    pub(super) fn count(&mut self, counts: Counts) -> PerSide<u64> {
+        let new = PerSide {
+            naive: counts.naive_queries - self.counts.naive_queries,
+            fenced: counts.fenced_queries - self.counts.fenced_queries,
+        };
+        self.counts = counts;
+        new
+    }
+
+    pub(super) fn view(&self, slot: usize, waiting: PerSide<usize>) -> WorkerView {
+        WorkerView {
+            slot,
+            pid: self.pid,
+            up: self.is_up(),
+            leads: self.leads_since.is_some(),
+            waiting,
+            querying: PerSide {
+                naive: self.counts.naive_running,
+                fenced: self.counts.fenced_running,
+            },
+            started: self.started,
+            store: self.counts.store.clone(),
+        }
+    }
+}

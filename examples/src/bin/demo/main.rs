@@ -1,0 +1,193 @@
+//! A live page: two worker processes over one database, and the same load on a naive cache and on a fenced one.
+//!
+//! ```text
+//! cargo run --release --bin demo
+//! ```
+//!
+//! This process serves the page, makes the load and starts the others, which are this program too: the workers, a Redis
+//! unless one is named, and one that removes the temporary directory in the end.
+
+mod args;
+mod board;
+mod buttons;
+mod child;
+mod fleet;
+mod front;
+mod message;
+mod redis;
+mod trouble;
+mod visitors;
+mod worker;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cachefence_examples::BoxError;
+use cachefence_examples::database;
+use cachefence_examples::times::milliseconds;
+
+use crate::args::{Args, CacheChoice, Command, USAGE, WorkerArgs};
+use crate::board::{BUCKET, Board, DatabaseView, StoreInfo};
+use crate::buttons::Controls;
+use crate::child::Part;
+use crate::fleet::Fleet;
+use crate::redis::OwnRedis;
+use crate::trouble::{PAUSE, Switches};
+use crate::visitors::Visitors;
+
+/// What every visitor asks for.
+const REGION: &str = "north";
+
+/// How long an answer is valid on the naive side; the fenced side's stands in its attribute.
+const TTL: Duration = Duration::from_secs(5);
+
+/// How long the query works, beside its pause.
+const QUERY_TIME: Duration = Duration::from_millis(5);
+
+/// How long the workers may take to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Command::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Help) => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Ok(Command::Demo(args)) => demo(args).await,
+        Ok(Command::Worker(args)) => worker::run(args).await,
+        Ok(Command::Redis(args)) => redis::hold(&args).await,
+        Ok(Command::Cleanup(dir)) => {
+            child::cleanup(&dir).await;
+            Ok(())
+        }
+        Err(error) => {
+            eprint!("demo: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let code = match result {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            1
+        }
+    };
+    // Not by return: a read of standard input that is under way would hold the process.
+    std::process::exit(code)
+}
+
+/// Runs the demo until it is asked to end, then ends what it has started.
+async fn demo(args: Args) -> Result<(), BoxError> {
+    let stop = stop_signal()?;
+    let listener = front::listen(args.port).await?;
+    let dir = tempfile::Builder::new().prefix("cachefence-demo-").tempdir()?;
+    let cleanup = Part::cleanup(dir.path())?;
+    let dir = dir.keep();
+
+    let result = async {
+        let controls = Arc::new(start(args.cache, &dir).await?);
+        println!("listening on http://{}", listener.local_addr()?);
+        let served = axum::serve(listener, front::router(Arc::clone(&controls)));
+        tokio::select! {
+            served = served => served?,
+            () = tick(&controls) => {}
+            () = stop => {}
+        }
+        controls.end().await;
+        Ok(())
+    };
+    let result = result.await;
+    cleanup.end().await;
+    result
+}
+
+/// Starts everything but the page.
+async fn start(cache: CacheChoice, dir: &Path) -> Result<Controls, BoxError> {
+    let path = dir.join("orders.sqlite");
+    let generate = {
+        let path = path.clone();
+        move || database::generate(&path, QUERY_TIME, |_| {})
+    };
+    let (rows, query_time) = cachefence::blocking(generate).await?;
+    let switches = Switches::new(&path)?;
+    let query_ms = milliseconds(query_time + PAUSE);
+    let database = DatabaseView { rows, query_ms, ..DatabaseView::default() };
+
+    let (redis, url, store) = choose(cache, dir).await?;
+    println!("cache: {}", store.note);
+    let visitors = Visitors::new();
+    let board = Arc::new(Board::new(store, database, visitors.clone()));
+    let namespace = format!("cachefence-demo-{}", std::process::id());
+    let fleet = Fleet::start(&WorkerArgs { database: path, namespace, redis: url }, &board);
+    tokio::time::timeout(PATIENCE, board.all_serve()).await.map_err(|_| "no worker serves")?;
+    let pids: Vec<String> = board.pids().iter().map(u32::to_string).collect();
+    println!("workers: {}", pids.join(", "));
+    visitors.start(&board);
+    Ok(Controls::new(board, fleet, redis, switches))
+}
+
+/// Returns the Redis that was started, the one to use, and the same in words.
+async fn choose(
+    cache: CacheChoice,
+    dir: &Path,
+) -> Result<(Option<OwnRedis>, Option<String>, StoreInfo), BoxError> {
+    let memory = |reason| StoreInfo {
+        kind: "memory",
+        note: format!("memory of each worker ({reason})"),
+        ..StoreInfo::default()
+    };
+    match cache {
+        CacheChoice::Memory => Ok((None, None, memory("as asked by --memory"))),
+        CacheChoice::Redis(url) => {
+            let client = ::redis::Client::open(url.as_str())?;
+            let address = client.get_connection_info().addr().to_string();
+            client.get_multiplexed_async_connection().await?;
+            let note = format!("Redis at {address}");
+            let info = StoreInfo { kind: "redis", owned: false, address: Some(address), note };
+            Ok((None, Some(url), info))
+        }
+        CacheChoice::Own if OwnRedis::is_installed().await => {
+            let redis = OwnRedis::start(dir).await?;
+            let address = redis.address();
+            let note = format!("Redis that this program started, {address}");
+            let info = StoreInfo { kind: "redis", owned: true, address: Some(address), note };
+            let url = redis.url();
+            Ok((Some(redis), Some(url), info))
+        }
+        CacheChoice::Own => Ok((None, None, memory("no redis-server on the PATH"))),
+    }
+}
+
+/// Closes a bucket of the figures each quarter of a second.
+async fn tick(controls: &Controls) {
+    let mut ticks = tokio::time::interval(BUCKET);
+    loop {
+        ticks.tick().await;
+        controls.look_after_redis();
+        controls.board.tick();
+    }
+}
+
+/// Resolves when the user or the system asks the program to end.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, BoxError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>, BoxError> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,114 @@
+//! The database's troubles. They stand in a table of the database itself, so that every process has them at once, and
+//! they happen inside of the query, so that a slow one keeps its connection.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, Error, Result};
+
+/// The query of the demo: as [`REVENUE`](cachefence_examples::database::REVENUE), less its speed.
+pub(crate) const TROUBLED_REVENUE: &str = "SELECT month, COUNT(*), SUM(cents)
+    FROM orders JOIN customers ON customers.id = orders.customer
+    WHERE region = ?1 AND (SELECT trouble(pause_ms, failing) FROM troubles)
+    GROUP BY month ORDER BY month";
+
+/// How long each query pauses: stands for the network and the disks of a database server.
+pub(crate) const PAUSE: Duration = Duration::from_millis(80);
+/// The same while the database is slow.
+pub(crate) const SLOW_PAUSE: Duration = Duration::from_millis(1_500);
+
+/// Teaches a connection the function `trouble`, which `SQLite` calls once for each query.
+pub(crate) fn teach(connection: &Connection) -> Result<()> {
+    connection.create_scalar_function("trouble", 2, FunctionFlags::SQLITE_UTF8, |context| {
+        std::thread::sleep(Duration::from_millis(context.get(0)?));
+        if context.get(1)? {
+            return Err(Error::UserFunctionError("the database fails, as was asked for".into()));
+        }
+        Ok(true)
+    })
+}
+
+/// The switches; the connection that writes to the database.
+pub(crate) struct Switches {
+    connection: Connection,
+}
+
+impl Switches {
+    /// Adds the troubles to a database, all of them off.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        // Readers and the writer do not wait for each other.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.execute_batch("CREATE TABLE troubles (pause_ms INTEGER, failing INTEGER);")?;
+        connection.execute("INSERT INTO troubles VALUES (?1, 0)", [milliseconds(PAUSE)])?;
+        Ok(Self { connection })
+    }
+
+    pub(crate) fn set_slow(&self, slow: bool) -> Result<()> {
+        let pause = if slow { SLOW_PAUSE } else { PAUSE };
+        self.connection.execute("UPDATE troubles SET pause_ms = ?1", [milliseconds(pause)])?;
+        Ok(())
+    }
+
+    pub(crate) fn set_failing(&self, failing: bool) -> Result<()> {
+        self.connection.execute("UPDATE troubles SET failing = ?1", [failing])?;
+        Ok(())
+    }
+
+    /// Adds an order to the region; returns how many it has now.
+    pub(crate) fn add_order(&self, region: &str) -> Result<u64> {
+        self.connection.execute(
+            "INSERT INTO orders (customer, month, cents)
+                SELECT id, '2025-12', 4200 FROM customers WHERE region = ?1 LIMIT 1",
+            [region],
+        )?;
+        self.connection.query_row(
+            "SELECT COUNT(*) FROM orders JOIN customers ON customers.id = orders.customer
+                WHERE region = ?1",
+            [region],
+            |row| row.get(0),
+        )
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use cachefence_examples::database::{Db, generate};
+
+    use super::{PAUSE, Switches, TROUBLED_REVENUE, teach};
+
+    #[tokio::test]
+    async fn a_query_pauses_once_fails_when_it_is_asked_to_and_is_counted() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("orders.sqlite");
+        generate(&path, Duration::ZERO, |_| {}).expect("a database");
+        let switches = Switches::new(&path).expect("switches");
+        let db = Db::open(&path, 1, TROUBLED_REVENUE, teach).expect("a connection");
+
+        let start = Instant::now();
+        let months = db.revenue("north").await.expect("an answer");
+        assert_eq!(months.len(), 12);
+        assert!(start.elapsed() >= PAUSE);
+        let orders: u64 = months.iter().map(|month| month.orders).sum();
+        assert!(orders > 100, "a pause for each of {orders} orders would take {:?}", PAUSE * 100);
+        assert!(start.elapsed() < PAUSE * 100);
+
+        switches.set_failing(true).expect("a write");
+        let error = db.revenue("north").await.unwrap_err().to_string();
+        assert!(error.contains("as was asked for"), "{error}");
+        assert_eq!(db.queries(), 2);
+
+        switches.set_failing(false).expect("a write");
+        assert_eq!(switches.add_order("north"), Ok(orders + 1));
+        let months = db.revenue("north").await.expect("an answer");
+        assert_eq!(months.iter().map(|month| month.orders).sum::<u64>(), orders + 1);
+    }
+}

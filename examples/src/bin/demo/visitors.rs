@@ -1,0 +1,174 @@
+//! The load: visitors who ask for the same report again and again, the same ones on both sides. Each waits for its answer,
+//! and then for a moment, so the load is bounded in number and in rate.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use cachefence_examples::BoxError;
+use cachefence_examples::database::Revenue;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::board::{Answer, Board, PerSide, Side};
+use crate::fleet::WORKERS;
+
+/// How many visitors each side has.
+pub(crate) const VISITORS: usize = 100;
+
+/// How long a visitor looks at an answer: between these.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(400));
+
+/// How long a visitor waits for an answer before it gives up.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// From when on a visitor counts as waiting: hits are answered sooner.
+const WAITS: Duration = Duration::from_millis(25);
+
+type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+
+/// Where each visitor is; a handle.
+#[derive(Clone)]
+pub(crate) struct Visitors(Arc<PerSide<Vec<Mutex<Visit>>>>);
+
+#[derive(Clone, Copy, Default)]
+struct Visit {
+    /// Since when the visitor has waited, and for which worker.
+    request: Option<(Instant, usize)>,
+    failed: bool,
+}
+
+impl Visitors {
+    pub(crate) fn new() -> Self {
+        let visits = || (0..VISITORS).map(|_| Mutex::default()).collect();
+        Self(Arc::new(PerSide { naive: visits(), fenced: visits() }))
+    }
+
+    /// Sends them off.
+    pub(crate) fn start(&self, board: &Arc<Board>) {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        for visitor in 0..VISITORS {
+            for side in Side::BOTH {
+                let visits = self.clone();
+                let (board, client) = (Arc::clone(board), client.clone());
+                tokio::spawn(async move { visits.visit(visitor, side, &board, &client).await });
+            }
+        }
+    }
+
+    async fn visit(&self, visitor: usize, side: Side, board: &Board, client: &HttpClient) {
+        for round in 0_u64.. {
+            tokio::time::sleep(pause(visitor, round)).await;
+            // A balancer in front of the workers would do the same.
+            let turn = visitor + usize::try_from(round).unwrap_or_default();
+            let Some((slot, port)) = board.worker(turn) else { continue };
+            let newest = board.orders();
+            let start = Instant::now();
+            self.set(side, visitor, Visit { request: Some((start, slot)), failed: false });
+            let asked = tokio::time::timeout(TIMEOUT, ask(client, side, port)).await;
+            let answer = match asked {
+                Ok(Ok(orders)) if orders < newest => Answer::Old,
+                Ok(Ok(_)) => Answer::Right,
+                Ok(Err(_)) | Err(_) => Answer::Error,
+            };
+            board.answered(side, start.elapsed(), answer);
+            self.set(side, visitor, Visit { request: None, failed: answer == Answer::Error });
+        }
+    }
+
+    fn set(&self, side: Side, visitor: usize, visit: Visit) {
+        *lock(&self.0.of(side)[visitor]) = visit;
+    }
+
+    /// One letter for each visitor of a side: `.` has its answer, `w` waits, `x` was given an error.
+    pub(crate) fn letters(&self, side: Side) -> String {
+        let now = Instant::now();
+        let letter = |visit: &Mutex<Visit>| match *lock(visit) {
+            visit if visit.waits(now).is_some() => 'w',
+            Visit { failed: true, .. } => 'x',
+            _ => '.',
+        };
+        self.0.of(side).iter().map(letter).collect()
+    }
+
+    /// How many visitors of a side wait for each worker.
+    pub(crate) fn waiting(&self, side: Side) -> [usize; WORKERS] {
+        let now = Instant::now();
+        let mut waiting = [0; WORKERS];
+        for slot in self.0.of(side).iter().filter_map(|visit| lock(visit).waits(now)) {
+            waiting[slot] += 1;
+        }
+        waiting
+    }
+}
+
+impl Visit {
+    /// The worker that the visitor waits for.
+    fn waits(self, now: Instant) -> Option<usize> {
+        let (since, slot) = self.request?;
+        (now.duration_since(since) >= WAITS).then_some(slot)
+    }
+}
+
+fn lock(visit: &Mutex<Visit>) -> std::sync::MutexGuard<'_, Visit> {
+    visit.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns how many orders the answer tells of.
+async fn ask(client: &HttpClient, side: Side, port: u16) -> Result<u64, BoxError> {
+    let uri = format!("http://127.0.0.1:{port}/{}", side.name()).parse()?;
+    let response = client.get(uri).await?;
+    if !response.status().is_success() {
+        return Err(response.status().to_string().into());
+    }
+    let body = response.into_body().collect().await?.to_bytes();
+    let months: Vec<Revenue> = serde_json::from_slice(&body)?;
+    Ok(months.iter().map(|month| month.orders).sum())
+}
+
+/// How long a visitor pauses before this round: the same on both sides.
+fn pause(visitor: usize, round: u64) -> Duration {
+    let (shortest, longest) = PAUSE;
+    // Steps of the golden ratio spread over the range, and repeat late.
+    #[allow(clippy::cast_precision_loss)]
+    let step = (visitor as f64 * 0.381_966 + round as f64 * 0.618_034).fract();
+    shortest + (longest - shortest).mul_f64(step)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{PAUSE, Visit, Visitors, WAITS, pause};
+    use crate::board::Side;
+
+    #[test]
+    fn pauses_are_within_bounds_and_spread() {
+        let pauses: Vec<Duration> = (0..100).map(|visitor| pause(visitor, 3)).collect();
+        assert!(pauses.iter().all(|pause| (PAUSE.0..=PAUSE.1).contains(pause)));
+        let early = pauses.iter().filter(|pause| **pause < Duration::from_millis(300)).count();
+        assert!((45..=55).contains(&early), "{early} of 100 in the first half");
+    }
+
+    #[test]
+    fn a_visitor_waits_from_a_while_after_it_asked() {
+        let now = Instant::now();
+        let visit = Visit { request: Some((now, 1)), failed: false };
+        assert_eq!(visit.waits(now), None);
+        assert_eq!(visit.waits(now + WAITS), Some(1));
+        assert_eq!(Visit::default().waits(now), None);
+    }
+
+    #[test]
+    fn each_visitor_has_a_letter() {
+        let visitors = Visitors::new();
+        let long_ago = Instant::now().checked_sub(WAITS).expect("the clock has run for a while");
+        visitors.set(Side::Naive, 0, Visit { request: Some((long_ago, 1)), failed: false });
+        visitors.set(Side::Naive, 2, Visit { request: None, failed: true });
+        assert_eq!(&visitors.letters(Side::Naive)[..4], "w.x.");
+        assert_eq!(visitors.letters(Side::Fenced), ".".repeat(100));
+        assert_eq!(visitors.waiting(Side::Naive), [0, 1]);
+    }
+}
