@@ -277,7 +277,7 @@ impl Board {
                 naive: state.sides.naive.close(waiting(Side::Naive)),
                 fenced: state.sides.fenced.close(waiting(Side::Fenced)),
             },
-            ttl: std::array::from_fn(|slot| state.workers[slot].counts.ttl),
+            ttl: std::array::from_fn(|slot| state.workers[slot].ttl()),
         };
         if state.samples.len() == SAMPLES {
             state.samples.pop_front();

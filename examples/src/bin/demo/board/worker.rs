@@ -18,6 +18,7 @@ pub(super) struct Worker {
     /// Whether that load refreshes a value that is still valid.
     pub(super) early: bool,
     pub(super) counts: Counts,
+    counted: Option<Instant>,
 }
 
 /// The same for the page.
@@ -59,8 +60,14 @@ impl Worker {
             naive: counts.naive_queries - self.counts.naive_queries,
             fenced: counts.fenced_queries - self.counts.fenced_queries,
         };
-        self.counts = counts;
+        (self.counts, self.counted) = (counts, Some(Instant::now()));
         new
+    }
+
+    /// For how long the value is still valid now, in seconds.
+    pub(super) fn ttl(&self) -> Option<f64> {
+        let since = self.counted?.elapsed().as_secs_f64();
+        self.counts.ttl.map(|ttl| (ttl - since).max(0.0))
     }
 
     pub(super) fn view(&self, slot: usize, waiting: PerSide<usize>) -> WorkerView {
