@@ -1,6 +1,6 @@
 //! Medians, and ratios of what was measured together.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The value below which a share of the sorted `values` lies; NaN if there are none.
 pub fn percentile(sorted: &[f64], share: f64) -> f64 {
@@ -26,7 +26,7 @@ pub fn median(values: &[f64]) -> f64 {
 }
 
 /// A median, and the two values between which half of all values lie.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// A quarter of the values are below this.
     pub p25: f64,

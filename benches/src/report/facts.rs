@@ -1,11 +1,12 @@
 //! The machine and the versions.
 
+use std::borrow::Cow;
 use std::process::Command;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The facts about machine, versions and form that a reader needs to compare figures.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Facts {
     /// The processor.
     pub processor: String,
@@ -18,7 +19,7 @@ pub struct Facts {
     /// The versions of the crates and of the Python package.
     pub packages: Vec<String>,
     /// Which form was run: `quick` or `full`.
-    pub form: &'static str,
+    pub form: Cow<'static, str>,
 }
 
 /// The crates whose versions matter.
@@ -64,7 +65,7 @@ impl Facts {
                 .to_owned(),
             rustc: said_by("rustc", &["--version"]),
             packages,
-            form: if quick { "quick" } else { "full" },
+            form: if quick { "quick" } else { "full" }.into(),
         }
     }
 }

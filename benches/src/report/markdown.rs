@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::number::number;
-use super::{Limit, Report};
+use super::Report;
 
 /// The whole report: the facts, the targets and every table.
 pub fn markdown(report: &Report) -> String {
@@ -25,13 +24,7 @@ pub fn markdown(report: &Report) -> String {
     }
     text += "\n## Targets\n\n| target | measured | promised | |\n|---|--:|--:|---|\n";
     for target in &report.targets {
-        let limit = match target.limit {
-            Limit::AtMost(most) => format!("<= {}", number(most)),
-            Limit::AtLeast(least) => format!(">= {}", number(least)),
-        };
-        let holds = if target.holds { "holds" } else { "**missed**" };
-        let _ =
-            writeln!(text, "| {} | {} | {limit} | {holds} |", target.what, number(target.measured));
+        let _ = writeln!(text, "{}", target.row());
     }
     for table in &report.tables {
         text += "\n";

@@ -4,6 +4,7 @@ mod axis;
 mod facts;
 mod markdown;
 mod number;
+pub mod page;
 pub mod plots;
 mod svg;
 mod table;
@@ -15,10 +16,10 @@ pub use number::grouped;
 pub use table::{Figure, Line, Table};
 pub use target::{Limit, Target};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that one run found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The machine and the versions.
     pub facts: Facts,

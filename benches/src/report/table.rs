@@ -1,14 +1,15 @@
 //! A table of subjects and their figures.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::number::number;
 use crate::statistics::Spread;
 
 /// A table: some subjects under the same conditions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Table {
     /// The name by which the plots find this table.
     pub name: String,
@@ -21,7 +22,7 @@ pub struct Table {
 }
 
 /// The figures of one subject.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Line {
     /// The subject's name.
     pub subject: String,
@@ -34,10 +35,10 @@ pub struct Line {
 }
 
 /// A number.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Figure {
     /// The name of the figure, with its unit: `p50, us`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The number, or `None` where a subject has none.
     pub value: Option<f64>,
 }
@@ -115,6 +116,6 @@ impl Line {
 impl Figure {
     /// A number and what it says.
     pub fn new(name: &'static str, value: impl Into<Option<f64>>) -> Self {
-        Self { name, value: value.into().filter(|value| value.is_finite()) }
+        Self { name: name.into(), value: value.into().filter(|value| value.is_finite()) }
     }
 }

@@ -1,9 +1,11 @@
 //! Targets: the bound that was promised of a figure.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::number::number;
 
 /// A promise about one figure, and whether it holds.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Target {
     /// What the figure says.
     pub what: String,
@@ -16,7 +18,7 @@ pub struct Target {
 }
 
 /// A bound of a figure.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub enum Limit {
     /// The figure is no more than this.
     AtMost(f64),
@@ -25,6 +27,16 @@ pub enum Limit {
 }
 
 impl Target {
+    /// The target as a row of a table in Markdown.
+    pub fn row(&self) -> String {
+        let promised = match self.limit {
+            Limit::AtMost(most) => format!("≤ {}", number(most)),
+            Limit::AtLeast(least) => format!("≥ {}", number(least)),
+        };
+        let verdict = if self.holds { "reached" } else { "**missed**" };
+        format!("| {} | {} | {promised} | {verdict} |", self.what, number(self.measured))
+    }
+
     /// Compares a figure with its bound.
     pub fn new(what: impl Into<String>, measured: f64, limit: Limit) -> Self {
         let holds = match limit {

@@ -53,7 +53,7 @@ fn measure(lab: &Lab, kinds: &[Kind], callers: u32, rounds: usize) -> Vec<(Kind,
 }
 
 fn stampede(lab: &Lab, report: &mut Report, callers: u32) {
-    let all = measure(lab, &KINDS, callers, lab.either(1, 15));
+    let all = measure(lab, &KINDS, callers, lab.either(1, 10));
     let lines = all
         .iter()
         .map(|(kind, costs)| {

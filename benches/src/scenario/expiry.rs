@@ -19,7 +19,7 @@ const KINDS: [Kind; 9] = [
 
 pub(super) fn run(lab: &Lab, report: &mut Report) {
     lab.on_one_core();
-    let seconds = lab.either(1.6, 20.0);
+    let seconds = lab.either(1.6, 10.0);
     let expires = Expiry { tasks: 64, seconds, load_ms: 50, lives: Lives::ASecond };
     let mut lines: Vec<_> = KINDS
         .into_iter()

@@ -75,7 +75,7 @@ fn kill_the_holder(lab: &Lab, kind: Kind, round: usize) -> (f64, f64, f64) {
 }
 
 fn failing(lab: &Lab, report: &mut Report) {
-    let callers = lab.either(50, 500);
+    let callers = lab.either(20, 200);
     let kinds = [
         Kind::Floor,
         Kind::Ours,

@@ -34,7 +34,7 @@ fn measure(lab: &Lab, report: &mut Report, place: &str, kinds: &[Kind], counts: 
         }
         let calls =
             if kinds[0].on_redis() { lab.either(500, 2_000) } else { lab.either(10_000, 50_000) };
-        let (generations, rounds) = lab.either((1, 3), (3, 6));
+        let (generations, rounds) = lab.either((1, 3), (2, 8));
         let prepare = |worker: &mut Worker| worker.fill(keys);
         take_turns(&mut turns, Often { generations, rounds }, prepare, |worker, _| {
             worker.hits(Hits {

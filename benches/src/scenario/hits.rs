@@ -136,8 +136,8 @@ fn take(
         turn.rounds.clear();
     }
     let (generations, rounds) = match bytes {
-        0..100_000 => lab.either((2, 2), (8, 8)),
-        _ => lab.either((1, 2), (8, 3)),
+        0..100_000 => lab.either((2, 2), (6, 6)),
+        _ => lab.either((1, 2), (5, 3)),
     };
     let prepare = |worker: &mut Worker| worker.fill(keys);
     take_turns(turns, Often { generations, rounds }, prepare, |worker, kind| {

@@ -43,7 +43,7 @@ fn turns<R>(lab: &Lab, runtime: Runtime) -> Vec<Turn<R>> {
 }
 
 fn often(lab: &Lab) -> Often {
-    let (generations, rounds) = lab.either((2, 5), (10, 8));
+    let (generations, rounds) = lab.either((2, 5), (8, 6));
     Often { generations, rounds }
 }
 

@@ -1,0 +1,282 @@
+//! The tables of a page that are taken from a report, so that no figure is copied by hand.
+//!
+//! A page has `<!-- figures: NAME -->` before such a table and `<!-- end -->` after it.
+
+use super::number::number;
+use super::{Line, Report, Target};
+
+/// The page with its tables made anew from `report`.
+///
+/// # Errors
+///
+/// When a mark names no table, or has no end.
+pub fn fill(page: &str, report: &Report) -> Result<String, String> {
+    const BEGIN: &str = "<!-- figures: ";
+    const END: &str = "<!-- end -->";
+    let mut parts = page.split(BEGIN);
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(" -->").ok_or("a mark is not closed")?;
+        let (_, rest) = rest.split_once(END).ok_or_else(|| format!("`{name}` has no end"))?;
+        let rows = block(name, report).ok_or_else(|| format!("there are no figures `{name}`"))?;
+        filled += &format!("{BEGIN}{name} -->\n{}\n{END}{rest}", rows.join("\n"));
+    }
+    Ok(filled)
+}
+
+/// The lines of the table with this name.
+fn block(name: &str, report: &Report) -> Option<Vec<String>> {
+    match name {
+        "machine" => Some(vec![machine(report)]),
+        "summary" => Some(summary(report)),
+        "hits" => Some(hits(report)),
+        "batching" => Some(vec![batching(report)]),
+        "killed" => Some(vec![killed(report)]),
+        "missing" => Some(missing(report)),
+        "memory" => Some(memory(report)),
+        "cost" => Some(cost(report)),
+        "targets" => Some(targets(report)),
+        _ => None,
+    }
+}
+
+const FLOOR: &str = "redis-rs, GET + serde_json";
+const OURS: &str = "cachefence, Redis";
+const ATTRIBUTE: &str = "cachefence, Redis, attribute";
+const CACHED: &str = "cached, Redis attribute";
+const HITBOX: &str = "hitbox, Redis";
+const PYTHON: &str = "cachefence 0.1.0 (Python)";
+
+fn row(cells: impl IntoIterator<Item = String>) -> String {
+    let cells: Vec<_> = cells.into_iter().collect();
+    format!("| {} |", cells.join(" | "))
+}
+
+fn machine(report: &Report) -> String {
+    let facts = &report.facts;
+    format!(
+        "{} cores of an {}; Redis {}; {}; {}.",
+        facts.cores,
+        facts.processor,
+        facts.redis,
+        facts.rustc.split(" (").next().unwrap_or_default(),
+        facts.packages.join(", ")
+    )
+}
+
+fn line<'a>(report: &'a Report, table: &str, subject: &str) -> Option<&'a Line> {
+    report.table(table)?.lines.iter().find(|line| line.subject == subject)
+}
+
+/// A figure of a subject, or a dash where there is none.
+fn figure(report: &Report, table: &str, subject: &str, name: &str) -> String {
+    let value = line(report, table, subject).and_then(|line| line.figure(name));
+    value.map_or_else(|| "-".to_owned(), number)
+}
+
+/// The ratio of a subject to its floor.
+fn ratio(report: &Report, table: &str, subject: &str) -> String {
+    let ratio = line(report, table, subject).and_then(|line| line.ratio);
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.2} ×", ratio.median))
+}
+
+/// The few figures that decide.
+fn summary(report: &Report) -> Vec<String> {
+    let mut rows = vec![
+        "| | hits, 64 tasks on 1 key | the same, current-thread runtime | loads, 10,000 callers of 1 cold key | loads, 4 processes × 50 callers | loads per ttl, 64 tasks |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    for (hits, subject, title) in [
+        (FLOOR, FLOOR, "`redis`, by hand"),
+        (ATTRIBUTE, OURS, "**cachefence**"),
+        (CACHED, CACHED, "`cached`"),
+        (HITBOX, HITBOX, "`hitbox`"),
+    ] {
+        let mut cells = vec![title.to_owned()];
+        for table in ["hits-multi-thread-1-one-key-200 B", "hits-current-thread-one-key-200 B"] {
+            cells.push(if hits == FLOOR { "1 ×".to_owned() } else { ratio(report, table, hits) });
+        }
+        for (table, name) in
+            [("cold-10000", "loads"), ("fleet-4", "loads"), ("expiry", "loads per ttl")]
+        {
+            cells.push(figure(report, table, subject, name));
+        }
+        rows.push(row(cells));
+    }
+    rows
+}
+
+/// Why a client makes more hits on one runtime than on the other.
+fn batching(report: &Report) -> String {
+    let of = |runtime: &str, subject: &str, name: &str| {
+        line(report, &format!("hits-{runtime}-one-key-200 B"), subject)
+            .and_then(|line| line.figure(name))
+    };
+    let at_once = |runtime| {
+        let commands = of(runtime, FLOOR, "commands per read of the server");
+        commands.map_or_else(|| "-".to_owned(), number)
+    };
+    let shared = |runtime| {
+        let commands = of(runtime, ATTRIBUTE, "commands per call");
+        commands.map_or_else(|| "-".to_owned(), |commands| number((1.0 / commands).round()))
+    };
+    let (multi, current, two) = ("multi-thread-1", "current-thread", "multi-thread-2");
+    format!(
+        "In the rows of one key, the server read {} commands of the bare client at a time with one worker, {} on the \
+         current-thread runtime and {} with two workers; cachefence sent one command for {}, {} and {} calls.",
+        at_once(multi),
+        at_once(current),
+        at_once(two),
+        shared(multi),
+        shared(current),
+        shared(two)
+    )
+}
+
+/// What the death of a process costs those that wait for it.
+fn killed(report: &Report) -> String {
+    format!(
+        "When the process that loads is killed, the callers of another one are served {} ms later, by {} load.",
+        figure(report, "killed", OURS, "longest wait after the kill, ms"),
+        figure(report, "killed", OURS, "loads of the others")
+    )
+}
+
+fn hits(report: &Report) -> Vec<String> {
+    let mut rows = vec![
+        "| | `redis`, by hand | `get_or_set` | **annotated function** | `cached` | `hitbox` | Python package |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    let runtimes = [
+        ("multi-thread-1", "200 B", "multi-thread runtime, 1 worker"),
+        ("current-thread", "200 B", "current-thread runtime"),
+        ("multi-thread-2", "200 B", "multi-thread runtime, 2 workers, 2 cores"),
+        ("multi-thread-1", "10 KiB", "10 KiB, multi-thread runtime, 1 worker"),
+    ];
+    for (runtime, size, title) in runtimes {
+        for (case, what) in [
+            ("one-task", "1 task, p50"),
+            ("one-key", "64 tasks, 1 key, calls/s"),
+            ("many-keys", "64 tasks, 10,000 keys, calls/s"),
+        ] {
+            let table = format!("hits-{runtime}-{case}-{size}");
+            let floor = match case {
+                "one-task" => format!("{} µs", figure(report, &table, FLOOR, "p50, us")),
+                _ => figure(report, &table, FLOOR, "calls/s"),
+            };
+            let mut cells = vec![format!("{title}: {what}"), floor];
+            for subject in [OURS, ATTRIBUTE, CACHED, HITBOX, PYTHON] {
+                cells.push(ratio(report, &table, subject));
+            }
+            rows.push(row(cells));
+        }
+    }
+    rows
+}
+
+fn missing(report: &Report) -> Vec<String> {
+    let mut rows = vec![
+        "| | cold: loads | commands | all served after the load, ms | bytes per waiting caller | fleet: loads | commands | p99 over the load, ms | expiry: loads per ttl | failing: loads |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    for (subject, title) in [
+        (FLOOR, "`redis`, by hand"),
+        (OURS, "**cachefence**"),
+        (CACHED, "`cached`"),
+        (HITBOX, "`hitbox`"),
+        (PYTHON, "Python package"),
+    ] {
+        let mut cells = vec![title.to_owned()];
+        for (table, name) in [
+            ("cold-10000", "loads"),
+            ("cold-10000", "commands"),
+            ("cold-10000", "all served after the load, ms"),
+            ("cold-10000", "bytes per waiting caller"),
+            ("fleet-4", "loads"),
+            ("fleet-4", "commands"),
+            ("fleet-4", "p99 over the load, ms"),
+            ("expiry", "loads per ttl"),
+            ("failing", "loads"),
+        ] {
+            cells.push(figure(report, table, subject, name));
+        }
+        rows.push(row(cells));
+    }
+    rows
+}
+
+fn memory(report: &Report) -> Vec<String> {
+    let mut rows = vec![
+        "| | a hit, ns | against the floor | cold: loads | all served after the load, ms | bytes per waiting caller | failing: loads |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    for (subject, title) in [
+        ("quick_cache + serde_json", "`quick_cache` and a decode"),
+        ("cachefence, memory", "**cachefence**, `get_or_set`"),
+        ("cachefence, memory, attribute", "**cachefence**, annotated function"),
+        ("cached, memory attribute", "`cached`, `sync_writes = \"by_key\"`"),
+        ("moka try_get_with", "`moka`, `try_get_with`"),
+    ] {
+        let mut cells = vec![title.to_owned()];
+        cells.push(figure(report, "memory-multi-thread-1", subject, "a call, ns"));
+        cells.push(ratio(report, "memory-multi-thread-1", subject));
+        for (table, name) in [
+            ("cold-10000", "loads"),
+            ("cold-10000", "all served after the load, ms"),
+            ("cold-10000", "bytes per waiting caller"),
+            ("failing", "loads"),
+        ] {
+            cells.push(figure(report, table, subject, name));
+        }
+        rows.push(row(cells));
+    }
+    rows
+}
+
+fn cost(report: &Report) -> Vec<String> {
+    let mut rows = vec![
+        "| a hit of 200 bytes | instructions | of them outside malloc and free | allocations | bytes allocated | commands |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    for line in report.table("cost").map_or(&[][..], |table| &table.lines) {
+        let mut cells = vec![line.subject.clone()];
+        for name in [
+            "instructions",
+            "of them outside malloc and free",
+            "allocations",
+            "bytes allocated",
+            "commands",
+        ] {
+            cells.push(figure(report, "cost", &line.subject, name));
+        }
+        rows.push(row(cells));
+    }
+    rows
+}
+
+fn targets(report: &Report) -> Vec<String> {
+    let mut rows = vec!["| | measured | promised | |".to_owned(), "|---|--:|--:|---|".to_owned()];
+    rows.extend(report.targets.iter().map(Target::row));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../cachefence/docs/performance.md");
+    const RESULTS: &str = include_str!("../../results/results.json");
+
+    #[test]
+    fn the_page_shows_the_results() {
+        let report = serde_json::from_str(RESULTS).expect("a report");
+        assert_eq!(PAGE, fill(PAGE, &report).expect("its marks are known"));
+    }
+
+    #[test]
+    fn a_mark_that_names_no_table_is_an_error() {
+        let report = serde_json::from_str(RESULTS).expect("a report");
+        assert!(fill("<!-- figures: none -->\n<!-- end -->", &report).is_err());
+        assert!(fill("<!-- figures: hits -->\n", &report).is_err());
+    }
+}
