@@ -55,6 +55,7 @@ macro_rules! page {
         #[doc = include_str!("../docs/links.md")]
         #[doc = include_str!("../docs/images/links.md")]
         #[doc = include_str!($file)]
+        #[cfg_attr(docsrs, doc(auto_cfg = false))] // a page is there whatever the features
         pub mod $name {}
     };
 }
