@@ -176,7 +176,6 @@
 //! right to load one entry for a limited time. *Delta* is how long a recompute took. A future is *cancelled* when it is
 //! dropped.
 #![cfg_attr(doc, doc = concat!("\n\n", include_str!("../docs/images/links.md"), "\n", include_str!("../docs/links.md")))]
-
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]

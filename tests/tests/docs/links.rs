@@ -197,3 +197,12 @@ fn every_link_of_the_guide_has_a_definition_for_rustdoc() {
     }
     assert_none(&problems);
 }
+
+#[test]
+fn the_readme_has_at_most_200_lines() {
+    let lines = read("README.md").lines().count();
+    assert!(
+        lines <= 200,
+        "README.md has {lines} lines; the guide and the reference of the options take the details"
+    );
+}
