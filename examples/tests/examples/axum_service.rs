@@ -1,5 +1,6 @@
 //! What the service does, in memory and on Redis.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use cachefence_tests::RedisServer;
@@ -17,9 +18,25 @@ fn user(name: &str) -> Answer {
 /// Runs a test on a service in memory, and on one with a Redis.
 fn on_both(test: impl Fn(&Service)) {
     test(&Service::start(None));
-    let server = RedisServer::start();
-    test(&Service::start(Some(&server.url())));
-    assert!(server.command_count("get") > 0, "the service has used the server");
+    on_redis(|server, service| {
+        test(service);
+        assert!(server.command_count("get") > 0, "the service has used the server");
+    });
+}
+
+/// Runs a test on a service with a Redis. A machine may be too busy for Redis to answer within `op_timeout`. The service
+/// then says so and does without, as it should, and the test is run again.
+fn on_redis(test: impl Fn(&RedisServer, &mut Service)) {
+    for _ in 0..5 {
+        let server = RedisServer::start();
+        let mut service = Service::start(Some(&server.url()));
+        match catch_unwind(AssertUnwindSafe(|| test(&server, &mut service))) {
+            Ok(()) => return,
+            Err(_) if service.log().contains("the store") => {}
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+    panic!("Redis was too slow, again and again");
 }
 
 #[test]
@@ -72,8 +89,7 @@ fn a_load_outlives_the_deadline_of_its_callers_and_is_cached() {
             }
         });
         drop(lock);
-        let stored = "cachefence_loads_total{cache=\"\",template=\"user:<id>\",outcome=\"stored\"}";
-        until("the load stores its value", || service.metric(stored) == 1);
+        until("the load ends", || service.metric(LOADS) > 0);
         let _lock = service.lock_database();
         assert_eq!(service.get("/users/1"), user("ann"), "no query is needed any more");
         assert_eq!(service.metric(LOADS), 1, "one load for all three requests");
@@ -100,19 +116,19 @@ fn the_service_works_while_redis_is_down() {
 
 #[test]
 fn sigterm_waits_for_a_detached_load() {
-    let server = RedisServer::start();
-    let service = Service::start(Some(&server.url()));
-    let lock = service.lock_database();
-    assert_eq!(service.get("/users/1").status, 504);
-    service.terminate();
-    drop(lock);
-    assert_eq!(service.exit_code(), Some(0));
-    assert_eq!(server.scan_keys(), ["axum-service:user:1"], "the value, and no lease");
+    on_redis(|server, service| {
+        let lock = service.lock_database();
+        assert_eq!(service.get("/users/1").status, 504);
+        service.terminate();
+        drop(lock);
+        assert_eq!(service.exit_code(), Some(0));
+        assert_eq!(server.scan_keys(), ["axum-service:user:1"], "the value, and no lease");
+    });
 }
 
 #[test]
 fn sigterm_ends_a_service_in_memory() {
-    let service = Service::start(None);
+    let mut service = Service::start(None);
     assert_eq!(service.get("/users/1"), user("ann"));
     service.terminate();
     assert_eq!(service.exit_code(), Some(0));

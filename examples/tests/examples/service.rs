@@ -84,13 +84,18 @@ impl Service {
         connection
     }
 
+    /// What the service has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.process), Signal::TERM).expect("the service runs");
     }
 
     /// Waits until the service ends; `None` if it died by a signal.
-    pub(crate) fn exit_code(mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let mut status = None;
         until("the service ends", || {
             thread::yield_now();
@@ -106,7 +111,7 @@ impl Drop for Service {
         let _ = self.process.kill();
         let _ = self.process.wait();
         if thread::panicking() {
-            eprintln!("{}", fs::read_to_string(self.dir.path().join("log")).unwrap_or_default());
+            eprintln!("{}", self.log());
         }
     }
 }
