@@ -67,6 +67,7 @@ impl Db {
     }
 
     /// Runs the query, when a connection is free.
+    #[allow(clippy::missing_panics_doc)] // neither can happen
     pub async fn revenue(&self, region: &str) -> Result<Vec<Revenue>> {
         let pool = Arc::clone(&self.0);
         let region = region.to_owned();

@@ -60,19 +60,19 @@ async fn state(State(controls): Shared, Query(known): Query<Since>) -> Json<View
 }
 
 async fn expire(State(controls): Shared) -> Said {
-    said(&controls.board.buttons().expire.why, controls.expire()).await
+    said(controls.board.buttons().expire.why, controls.expire()).await
 }
 
 async fn invalidate(State(controls): Shared) -> Said {
-    said(&controls.board.buttons().invalidate.why, controls.invalidate()).await
+    said(controls.board.buttons().invalidate.why, controls.invalidate()).await
 }
 
 async fn kill_leader(State(controls): Shared) -> Said {
-    said(&controls.board.buttons().kill_leader.why, controls.kill_leader()).await
+    said(controls.board.buttons().kill_leader.why, controls.kill_leader()).await
 }
 
 async fn redis(State(controls): Shared) -> Said {
-    said(&controls.board.buttons().redis.why, controls.redis()).await
+    said(controls.board.buttons().redis.why, controls.redis()).await
 }
 
 async fn slow(State(controls): Shared) -> Said {
@@ -102,4 +102,28 @@ async fn said(why_not: &str, act: impl Future<Output = Result<String, BoxError>>
         (StatusCode::CONFLICT, why_not.to_owned())
     };
     (status, Json(Sentence { said }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PAGE;
+
+    #[test]
+    fn the_page_is_small_and_asks_nobody_else() {
+        assert!(PAGE.len() <= 60 * 1024, "{} bytes", PAGE.len());
+        for (at, _) in PAGE.match_indices("http") {
+            let address = &PAGE[at..];
+            assert!(address.starts_with("http://www.w3.org/2000/svg"), "{}", &address[..40]);
+        }
+    }
+
+    #[test]
+    fn the_page_shows_the_function_that_runs() {
+        let words = |text: &str| text.split_whitespace().collect::<String>();
+        let page = words(&PAGE.replace("&lt;", "<").replace("&amp;", "&"));
+        let source = include_str!("worker/fenced.rs");
+        let start = source.find("#[cachefence(").expect("an attribute");
+        let shown = words(&source[start..source[start..].find("}\n").expect("an end") + start]);
+        assert!(page.contains(&shown.replace("pub(crate)", "")), "{shown}");
+    }
 }

@@ -18,8 +18,9 @@ use crate::fleet::WORKERS;
 /// How many visitors each side has.
 pub(crate) const VISITORS: usize = 100;
 
-/// How long a visitor looks at an answer: between these.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(400));
+/// How long a visitor looks at an answer: at least, and how much longer at most.
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGER: Duration = Duration::from_millis(200);
 
 /// How long a visitor waits for an answer before it gives up.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -130,25 +131,24 @@ async fn ask(client: &HttpClient, side: Side, port: u16) -> Result<u64, BoxError
 
 /// How long a visitor pauses before this round: the same on both sides.
 fn pause(visitor: usize, round: u64) -> Duration {
-    let (shortest, longest) = PAUSE;
     // Steps of the golden ratio spread over the range, and repeat late.
     #[allow(clippy::cast_precision_loss)]
     let step = (visitor as f64 * 0.381_966 + round as f64 * 0.618_034).fract();
-    shortest + (longest - shortest).mul_f64(step)
+    PAUSE + LONGER.mul_f64(step)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{PAUSE, Visit, Visitors, WAITS, pause};
+    use super::{LONGER, PAUSE, Visit, Visitors, WAITS, pause};
     use crate::board::Side;
 
     #[test]
     fn pauses_are_within_bounds_and_spread() {
         let pauses: Vec<Duration> = (0..100).map(|visitor| pause(visitor, 3)).collect();
-        assert!(pauses.iter().all(|pause| (PAUSE.0..=PAUSE.1).contains(pause)));
-        let early = pauses.iter().filter(|pause| **pause < Duration::from_millis(300)).count();
+        assert!(pauses.iter().all(|pause| (PAUSE..=PAUSE + LONGER).contains(pause)));
+        let early = pauses.iter().filter(|pause| **pause < PAUSE + LONGER / 2).count();
         assert!((45..=55).contains(&early), "{early} of 100 in the first half");
     }
 

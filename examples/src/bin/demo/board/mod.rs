@@ -1,22 +1,19 @@
 //! Everything that is known about the demo, put together from what workers and visitors tell.
 
 mod log;
+mod state;
 mod view;
 mod window;
 mod worker;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cachefence_examples::times::milliseconds;
 use tokio::sync::watch;
 
-use self::log::Log;
-use self::view::{LastLeadView, Leader, SideView, StoreView};
-use self::window::Window;
-use self::worker::Worker;
+use self::state::{LastLead, State};
+use self::view::{SideView, StoreView};
 use crate::fleet::WORKERS;
 use crate::message::Message;
 use crate::visitors::Visitors;
@@ -25,9 +22,6 @@ pub(crate) use self::log::Kind;
 pub(crate) use self::view::{Buttons, DatabaseView, StoreInfo, View};
 pub(crate) use self::window::{Answer, BUCKET};
 pub(crate) use self::worker::PerSide;
-
-/// How many samples the page can ask for: those of a minute.
-const SAMPLES: usize = 240;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Side {
@@ -74,50 +68,15 @@ pub(crate) struct Board {
     state: Mutex<State>,
 }
 
-struct State {
-    store: StoreInfo,
-    redis_up: bool,
-    database: DatabaseView,
-    sides: PerSide<Window>,
-    workers: [Worker; WORKERS],
-    last_lead: Option<LastLead>,
-    early_total: u64,
-    stale_total: u64,
-    samples: VecDeque<view::Sample>,
-    samples_so_far: u64,
-    log: Log,
-}
-
-struct LastLead {
-    pid: u32,
-    ended: Instant,
-    took_ms: f64,
-    early: bool,
-    end: String,
-}
-
 impl Board {
     pub(crate) fn new(store: StoreInfo, database: DatabaseView, visitors: Visitors) -> Self {
-        let state = State {
-            redis_up: store.kind == "redis",
-            store,
-            database,
-            sides: PerSide::default(),
-            workers: Default::default(),
-            last_lead: None,
-            early_total: 0,
-            stale_total: 0,
-            samples: VecDeque::new(),
-            samples_so_far: 0,
-            log: Log::default(),
-        };
         Self {
             start: Instant::now(),
             visitors,
             orders: AtomicU64::new(0),
             leader: watch::Sender::new(None),
             serving: watch::Sender::new(0),
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(store, database)),
         }
     }
 
@@ -154,65 +113,20 @@ impl Board {
 
     pub(crate) fn worker_died(&self, slot: usize) {
         let mut state = self.state();
-        let pid = state.workers[slot].pid;
-        if state.workers[slot].leads_since.is_some() {
-            state.end_lead(slot, "died".to_owned(), None);
-        }
-        state.workers[slot].die();
-        if let Some(pid) = pid {
-            state.log.push(self.now(), Kind::Died, Some(pid), format!("Process {pid} is gone."));
-        }
-        self.leader.send_replace(state.leader());
+        state.worker_died(slot, self.now());
+        self.tell(&state);
     }
 
     pub(crate) fn message(&self, slot: usize, message: Message) {
         let mut state = self.state();
-        let now = self.now();
-        let pid = state.workers[slot].pid;
-        let name = pid.map_or_else(|| "?".to_owned(), |pid| pid.to_string());
-        match message {
-            Message::Listening { port } => {
-                state.workers[slot].port = Some(port);
-                state.log.push(now, Kind::Started, pid, format!("Process {name} serves."));
-                self.serving.send_replace(state.ports().count());
-            }
-            Message::LoadBegan { bypass: None } => {
-                let worker = &mut state.workers[slot];
-                (worker.leads_since, worker.early) = (Some(Instant::now()), false);
-            }
-            Message::LoadBegan { bypass: Some(reason) } => {
-                let text = format!("Process {name} queries without a lease: {}.", plain(&reason));
-                state.log.push(now, Kind::Bypass, pid, text);
-            }
-            Message::Early => {
-                state.workers[slot].early = true;
-                state.early_total += 1;
-                let text = format!("Process {name} was drawn to refresh the value early.");
-                state.log.push(now, Kind::Early, pid, text);
-            }
-            Message::LoadOver { outcome, bypass: None, took_ms } => {
-                let early = state.workers[slot].early;
-                if outcome != "stored" {
-                    let text = format!("The load of process {name} ended: {}.", plain(&outcome));
-                    state.log.push(now, Kind::Failed, pid, text);
-                } else if !early {
-                    let text =
-                        format!("Process {name} loaded the value in {took_ms:.0} ms, for all.");
-                    state.log.push(now, Kind::Miss, pid, text);
-                }
-                state.end_lead(slot, outcome, Some(took_ms));
-            }
-            Message::LoadOver { bypass: Some(_), .. } => {}
-            Message::Counts(counts) => {
-                let worker = &mut state.workers[slot];
-                let stale = counts.stale - worker.counts.stale;
-                let queries = worker.count(counts);
-                state.stale_total += stale;
-                state.sides.naive.queries(queries.naive);
-                state.sides.fenced.queries(queries.fenced);
-            }
-        }
-        let leader = state.leader();
+        state.message(slot, message, self.now());
+        self.tell(&state);
+    }
+
+    /// Tells those who wait for workers to serve or to lead.
+    fn tell(&self, state: &State) {
+        let (serving, leader) = (state.ports().count(), state.leader());
+        self.serving.send_if_modified(|known| std::mem::replace(known, serving) != serving);
         self.leader.send_if_modified(|known| std::mem::replace(known, leader) != leader);
     }
 
@@ -268,21 +182,8 @@ impl Board {
     /// Ends a quarter of a second.
     pub(crate) fn tick(&self) {
         let waiting = |side| self.visitors.waiting(side).iter().sum();
-        let mut state = self.state();
-        state.samples_so_far += 1;
-        let sample = view::Sample {
-            seq: state.samples_so_far,
-            t: self.now(),
-            sides: PerSide {
-                naive: state.sides.naive.close(waiting(Side::Naive)),
-                fenced: state.sides.fenced.close(waiting(Side::Fenced)),
-            },
-            ttl: std::array::from_fn(|slot| state.workers[slot].ttl()),
-        };
-        if state.samples.len() == SAMPLES {
-            state.samples.pop_front();
-        }
-        state.samples.push_back(sample);
+        let waiting = PerSide { naive: waiting(Side::Naive), fenced: waiting(Side::Fenced) };
+        self.state().sample(waiting, self.now());
     }
 
     /// Everything, less the samples and events up to these.
@@ -322,58 +223,4 @@ impl Board {
         }
         view
     }
-}
-
-impl State {
-    fn ports(&self) -> impl Iterator<Item = u16> {
-        self.workers.iter().filter_map(|worker| worker.port)
-    }
-
-    fn leader(&self) -> Option<usize> {
-        self.workers.iter().position(|worker| worker.leads_since.is_some())
-    }
-
-    fn leader_view(&self, slot: usize) -> Option<Leader> {
-        let Worker { pid, leads_since, .. } = &self.workers[slot];
-        Some(Leader { pid: (*pid)?, ms: milliseconds(leads_since.as_ref()?.elapsed()) })
-    }
-
-    fn end_lead(&mut self, slot: usize, end: String, took_ms: Option<f64>) {
-        let worker = &mut self.workers[slot];
-        let began = worker.leads_since.take();
-        let Some(pid) = worker.pid else { return };
-        let measured = || began.map_or(0.0, |began| milliseconds(began.elapsed()));
-        self.last_lead = Some(LastLead {
-            pid,
-            ended: Instant::now(),
-            took_ms: took_ms.unwrap_or_else(measured),
-            early: worker.early,
-            end,
-        });
-    }
-
-    fn store_up(&self) -> bool {
-        match (self.store.kind, self.store.owned) {
-            ("memory", _) => true,
-            (_, true) => self.redis_up,
-            (_, false) => !self.workers.iter().any(|worker| worker.counts.store == "down"),
-        }
-    }
-}
-
-impl LastLead {
-    fn view(&self) -> LastLeadView {
-        LastLeadView {
-            pid: self.pid,
-            ago: self.ended.elapsed().as_secs_f64(),
-            ms: self.took_ms,
-            why: if self.early { "early" } else { "miss" },
-            end: plain(&self.end),
-        }
-    }
-}
-
-/// A name of the library's counts, in words.
-fn plain(name: &str) -> String {
-    name.replace('_', " ")
 }
