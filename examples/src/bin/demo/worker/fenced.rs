@@ -10,7 +10,7 @@ use cachefence_examples::database::{Db, Revenue};
 #[cachefence(
     key = "revenue:<region>",
     ttl = "5s",
-    stale_if_error = "1m",
+    stale_if_error = "10m",
     lock_timeout = "1s",
     detached,
     skip(db)
