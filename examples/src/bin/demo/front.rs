@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_page_shows_the_function_that_runs() {
         let words = |text: &str| text.split_whitespace().collect::<String>();
-        let page = words(&PAGE.replace("&lt;", "<").replace("&amp;", "&"));
+        let page = words(&PAGE.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"));
         let source = include_str!("worker/fenced.rs");
         let start = source.find("#[cachefence(").expect("an attribute");
         let shown = words(&source[start..source[start..].find("}\n").expect("an end") + start]);
