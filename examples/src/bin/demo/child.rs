@@ -13,7 +13,7 @@ use crate::args::{RedisArgs, WorkerArgs};
 /// How long a child may take to end by itself.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A child and the end of the pipe that keeps it alive.
+/// A child and the end of the pipe that keeps it alive: the child ends when this is dropped.
 pub(crate) struct Part {
     pub(crate) process: Child,
     pub(crate) stdin: ChildStdin,
@@ -44,7 +44,7 @@ impl Part {
     }
 
     fn spawn(mut command: Command) -> Result<Self, BoxError> {
-        let mut process = command.stdin(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut process = command.stdin(Stdio::piped()).spawn()?;
         let stdin = process.stdin.take().expect("standard input is a pipe");
         Ok(Self { process, stdin })
     }

@@ -20,6 +20,7 @@ mod visitors;
 mod worker;
 
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,14 +82,17 @@ async fn main() -> ExitCode {
 
 /// Runs the demo until it is asked to end, then ends what it has started.
 async fn demo(args: Args) -> Result<(), BoxError> {
-    let stop = stop_signal()?;
+    let mut stop = pin!(stop_signal()?);
     let listener = front::listen(args.port).await?;
     let dir = tempfile::Builder::new().prefix("cachefence-demo-").tempdir()?;
     let cleanup = Part::cleanup(dir.path())?;
     let dir = dir.keep();
 
     let result = async {
-        let controls = Arc::new(start(args.cache, &dir).await?);
+        let controls = tokio::select! {
+            controls = start(args.cache, &dir) => Arc::new(controls?),
+            () = &mut stop => return Ok(()),
+        };
         println!("listening on http://{}", listener.local_addr()?);
         let served = axum::serve(listener, front::router(Arc::clone(&controls)));
         tokio::select! {
