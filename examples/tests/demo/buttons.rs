@@ -11,9 +11,9 @@ use crate::processes::{self, Process};
 use crate::service::Demo;
 use crate::visit::{Page, count, events, last_event, visit};
 
-/// Loads of the fenced side that began after an event, for the whole fleet.
+/// Loads of the fenced side that were told of after an event, for the whole fleet.
 fn loads(state: &Value, since: u64) -> usize {
-    ["miss", "early", "bypass"].map(|kind| events(state, kind, since).len()).iter().sum()
+    ["miss", "early", "bypass", "failed"].map(|kind| events(state, kind, since).len()).iter().sum()
 }
 
 /// Has the page press a button, and returns the state from before, the number of the event that tells of it, and a
@@ -41,44 +41,54 @@ fn until_answered(demo: &Demo, side: &str, more: u64, since: &Value) -> Value {
     })
 }
 
-fn expired_or_invalidated(button: &str) {
+/// Presses a button until the fleet is seen to load once because of it. On a busy machine Redis may answer too late, and
+/// a process then runs its own query; the page tells of that, and the button is pressed again.
+fn costs_one_load(button: &str) {
     visit(&[], |page| {
-        let (before, pressed, _) = press(page, button, button);
-        let loaded = page.demo.until("the fenced side loads because of a miss", |state| {
-            !events(state, "miss", pressed).is_empty()
+        let undisturbed = (0..5).any(|_| {
+            let (before, pressed, _) = press(page, button, button);
+            let loaded =
+                page.demo.until("the fenced side loads", |state| loads(state, pressed) > 0);
+            let after = until_answered(&page.demo, "fenced", 300, &loaded);
+            let queries =
+                |side| count(&after, side, "queries_total") - count(&before, side, "queries_total");
+            let told = loads(&after, last_event(&before));
+            // One query may run that is told of at its end.
+            assert!(
+                queries("fenced") <= 1 + told as u64,
+                "{} queries, {told} told",
+                queries("fenced")
+            );
+            for side in ["naive", "fenced"] {
+                assert_eq!(count(&after, side, "errors_total"), 0, "{side}");
+            }
+            assert_eq!(count(&after, "fenced", "old_answers_total"), 0);
+            let disturbed =
+                ["bypass", "failed"].map(|kind| events(&after, kind, last_event(&before)).len());
+            if disturbed != [0, 0] {
+                return false;
+            }
+            assert_eq!(events(&after, "miss", pressed).len(), 1, "one load for the whole fleet");
+            assert!(
+                queries("naive") > queries("fenced"),
+                "{} against {}",
+                queries("naive"),
+                queries("fenced")
+            );
+            true
         });
-        assert_eq!(events(&loaded, "miss", pressed).len(), 1, "one load for the whole fleet");
-        // Until the naive side has answered its crowd, and the fenced side everybody.
-        let after = until_answered(&page.demo, "fenced", 500, &loaded);
-        let queries =
-            |side| count(&after, side, "queries_total") - count(&before, side, "queries_total");
-        let told = loads(&after, last_event(&before));
-        assert!(
-            queries("fenced") <= told as u64,
-            "{} queries, {told} loads told of",
-            queries("fenced")
-        );
-        assert!(
-            queries("naive") > queries("fenced"),
-            "{} against {}",
-            queries("naive"),
-            queries("fenced")
-        );
-        for side in ["naive", "fenced"] {
-            assert_eq!(count(&after, side, "errors_total"), 0, "{side}");
-        }
-        assert_eq!(count(&after, "fenced", "old_answers_total"), 0);
+        assert!(undisturbed, "the machine is too busy");
     });
 }
 
 #[test]
 fn expire_costs_the_fleet_one_load() {
-    expired_or_invalidated("expire");
+    costs_one_load("expire");
 }
 
 #[test]
 fn invalidate_costs_the_fleet_one_load() {
-    expired_or_invalidated("invalidate");
+    costs_one_load("invalidate");
 }
 
 /// The process ids of the workers, as the page shows them.
@@ -96,9 +106,10 @@ fn kill_the_leader_kills_it_and_another_worker_serves() {
         for worker in &workers {
             assert!(children.iter().any(|child| child.pid == *worker), "{worker}: {children:#?}");
         }
-        let (_, killed, told) = press(page, "kill-leader", "kill");
-        let event = events(&told, "kill", killed - 1)[0];
-        let pid = u32::try_from(event["pid"].as_u64().expect("whom")).expect("a process id");
+        let (before, killed, told) = press(page, "kill-leader", "kill");
+        let died = events(&told, "died", last_event(&before));
+        let pid = died[0]["pid"].as_u64().expect("who");
+        let pid = u32::try_from(pid).expect("a process id");
         assert!(workers.contains(&pid), "{pid} is none of the workers {workers:?}");
         assert!(!processes::runs(pid), "the leader {pid} lives");
         page.browser.until(
@@ -157,24 +168,16 @@ fn stop_redis_stops_it_and_the_fenced_side_goes_on() {
         );
         assert!(!events(&after, "bypass", stopped).is_empty(), "bodies run without a lease");
 
-        let (_, started, _) = press(page, "redis", "redis-start");
+        press(page, "redis", "redis-start");
         page.until_attribute("btn-redis", "aria-pressed", "false");
-        page.demo.until("workers see Redis again", |state| {
-            let workers = state["workers"].as_array().expect("workers");
-            state["store"]["up"] == true && workers.iter().all(|worker| worker["store"] == "up")
-        });
         assert_eq!(redis(page).len(), 1);
-        let filled = page
-            .demo
-            .until("a value is stored again", |state| !events(state, "miss", started).is_empty());
-        let hits = || stats(&address, "keyspace_hits");
-        let before_hits = hits();
-        let after = until_answered(&page.demo, "fenced", 500, &filled);
-        assert!(hits() > before_hits, "Redis is asked and has the value");
-        assert!(
-            count(&after, "fenced", "queries_total") - count(&filled, "fenced", "queries_total")
-                < 50
-        );
+        let hit = page.demo.until("Redis has the value again", |state| {
+            state["store"]["up"] == true && stats(&address, "keyspace_hits") > 20
+        });
+        let after = until_answered(&page.demo, "fenced", 500, &hit);
+        let queries =
+            count(&after, "fenced", "queries_total") - count(&hit, "fenced", "queries_total");
+        assert!(queries < 50, "{queries} queries for 500 requests");
     });
 }
 
@@ -187,23 +190,23 @@ fn stats(address: &str, name: &str) -> u64 {
     info.get(name).expect("a count of Redis")
 }
 
+/// How many milliseconds longer each query of a slow database takes.
+const SLOWER: f64 = 1_500.0;
+
 #[test]
 fn slow_database_makes_loads_slow() {
     visit(&[], |page| {
-        let usual =
-            page.demo.until("a load has ended", |state| state["last_lead"]["ms"].is_number());
-        let usual = usual["last_lead"]["ms"].as_f64().expect("a number");
         let (_, switched, told) = press(page, "slow", "slow-on");
         assert_eq!(told["database"]["slow"], true);
         page.until_attribute("btn-slow", "aria-pressed", "true");
-        page.demo.until("a load takes longer", |state| {
-            loads(state, switched) > 0 && state["last_lead"]["ms"].as_f64() > Some(2.0 * usual)
+        page.demo.until("a load takes 1.5 s longer", |state| {
+            loads(state, switched) > 0 && state["last_lead"]["ms"].as_f64() >= Some(SLOWER)
         });
         let (_, _, told) = press(page, "slow", "slow-off");
         assert_eq!(told["database"]["slow"], false);
         page.until_attribute("btn-slow", "aria-pressed", "false");
         page.demo.until("a load is as fast as before", |state| {
-            state["last_lead"]["ms"].as_f64() < Some(2.0 * usual)
+            state["last_lead"]["ms"].as_f64() < Some(SLOWER)
         });
     });
 }

@@ -30,6 +30,7 @@ pub(crate) fn visit(args: &[&str], check: impl FnOnce(&mut Page)) {
         let mut page = Page { demo: Demo::start(args), browser };
         page.browser.open(&page.demo.url());
         page.browser.until("the page is live", "document.body.dataset.live === 'true'");
+        page.demo.until("a value is stored", |state| state["last_lead"]["end"] == "stored");
         check(&mut page);
         let Page { demo, mut browser } = page;
         let url = demo.url();
