@@ -4,7 +4,7 @@
 //! cargo run --bin attribute
 //! ```
 //!
-//! It prints each call's answer, and a line `query` whenever the body runs.
+//! The program prints each call's answer, and a line `query` whenever the body runs.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -8,7 +8,7 @@
 //! curl localhost:3000/health localhost:3000/metrics    # what the cache says, to people and to Prometheus
 //! ```
 //!
-//! It prints its address, stops on Ctrl-C or SIGTERM, and then finishes what is under way.
+//! The program prints its address, stops on Ctrl-C or SIGTERM, and then finishes what is under way.
 
 use std::{env, sync::Arc, time::Duration};
 
@@ -42,8 +42,8 @@ struct App {
 }
 
 impl App {
-    /// Reads a user. `detached`: a load outlives the request that began it, so a request that runs out of time leaves its
-    /// value to the next one. The error is an `Arc`, so that all requests that waited for one load can have it.
+    /// Reads a user. Loads are `detached`: one outlives the request that began it, so a request that runs out of time leaves
+    /// its value to the next. The error is an `Arc`, so that all requests which waited for one load can have it.
     #[cachefence(key = "user:<id>", ttl = "5m", negative_ttl = "10s", cache = self.cache, detached, skip(self))]
     async fn user(&self, id: u64) -> Result<Option<User>, Arc<rusqlite::Error>> {
         const READ: &str = "SELECT name FROM users WHERE id = ?1";

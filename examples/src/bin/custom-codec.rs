@@ -4,7 +4,7 @@
 //! cargo run --bin custom-codec
 //! ```
 //!
-//! It prints how small a value becomes, and that bytes which another codec wrote are a miss, and no error.
+//! The program prints how small a value becomes, and that bytes which another codec wrote are a miss, and no error.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;

@@ -1,10 +1,10 @@
-//! A repository behind a trait of `#[async_trait]`: one implementation reads a table, the other caches what any of them reads.
+//! A repository behind a trait of `#[async_trait]`: one implementation reads a table, another caches what any of them reads.
 //!
 //! ```sh
 //! cargo run --bin repository
 //! ```
 //!
-//! It prints each answer, and a line `query` whenever the inner repository is asked.
+//! The program prints each answer, and a line `query` whenever the inner repository is asked.
 
 use std::collections::BTreeMap;
 use std::io;
