@@ -57,7 +57,7 @@ use crate::error::BoxError;
 /// # Ok::<(), cachefence::Error>(())
 /// ```
 pub trait Codec: Send + Sync + 'static {
-    /// The name of the format. A hash of it stands in each entry, so that a cache with another codec takes
+    /// The name of the format. A hash of it stands in each entry in Redis, so that a cache with another codec takes
     /// the entry for a miss and does not try to decode it. A format that changes needs another name.
     fn name(&self) -> &'static str;
 
