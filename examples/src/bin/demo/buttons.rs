@@ -46,7 +46,7 @@ impl Controls {
     pub(crate) async fn expire(&self) -> Result<String, BoxError> {
         self.tell_workers("expire").await?;
         self.board.happened(Kind::Expire, "The value expired, on both sides.");
-        Ok("The value expired on both sides. The naive side queries for each visitor, the fenced side once.".to_owned())
+        Ok("The value expired on both sides. The naive side queries for each visitor, cachefence once.".to_owned())
     }
 
     /// Changes the data, and says so to the cache.
@@ -93,10 +93,8 @@ impl Controls {
             redis.stop().await;
             self.board.set_redis_up(false);
             self.board.happened(Kind::RedisStop, "Redis was stopped.");
-            return Ok(
-                "Redis is stopped. The fenced side runs one query at a time in each process."
-                    .to_owned(),
-            );
+            return Ok("Redis is stopped. With cachefence, each process runs one query at a time."
+                .to_owned());
         }
         redis.resume().await?;
         self.board.set_redis_up(true);
