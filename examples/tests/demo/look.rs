@@ -1,6 +1,7 @@
 //! What the page looks like: on a phone, in light and in dark.
 
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::browser::Browser;
 use crate::visit::visit;
@@ -25,25 +26,38 @@ fn texts(browser: &Browser) -> Vec<Text> {
     texts
 }
 
+/// The elements whose contents stick out of them, those left out that scroll by themselves.
+const OVERFULL: &str = "return [...document.querySelectorAll('body *')].filter(element =>
+    element instanceof HTMLElement && element.clientWidth > 0
+    && element.scrollWidth > element.clientWidth + 1
+    && !['auto', 'scroll'].includes(getComputedStyle(element).overflowX))
+    .map(element => `${element.tagName} ${element.id} ${element.className}`)";
+
+/// The buttons that are too low for a finger.
+const LOW: &str = "return [...document.querySelectorAll('button')]
+    .filter(button => button.getBoundingClientRect().height < 24).map(button => button.id)";
+
 #[test]
 fn the_page_can_be_read_on_a_phone() {
     visit(&["--memory"], |page| {
-        page.browser.become_a_phone(360);
-        page.browser.open(&page.demo.url());
-        page.browser.until("a sample is drawn", "document.body.dataset.seq > 0");
-        page.browser
-            .until("the window is a phone's", "document.documentElement.clientWidth === 360");
-        let widths =
-            "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]";
-        let widths = page.browser.run(widths);
-        assert!(widths[0].as_u64() <= widths[1].as_u64(), "the page scrolls sideways: {widths}");
-        for text in texts(&page.browser) {
-            assert!(text.left >= 0.0 && text.right <= 360.5, "outside of the window: {text:?}");
-            assert!(text.size >= 12.0, "too small to read: {text:?}");
+        for width in [360, 320] {
+            page.browser.become_a_phone(width);
+            page.browser.open(&page.demo.url());
+            page.browser.until("a sample is drawn", "document.body.dataset.seq > 0");
+            page.browser.until(
+                "the window is a phone's",
+                &format!("document.documentElement.clientWidth === {width}"),
+            );
+            let widest = page.browser.run("return document.documentElement.scrollWidth");
+            assert_eq!(widest, width, "the page scrolls sideways");
+            assert_eq!(page.browser.run(OVERFULL), json!([]), "something sticks out of its box");
+            assert_eq!(page.browser.run(LOW), json!([]), "buttons are too low");
+            for text in texts(&page.browser) {
+                let inside = text.left >= 0.0 && text.right <= f64::from(width) + 0.5;
+                assert!(inside, "outside of the window: {text:?}");
+                assert!(text.size >= 12.0, "too small to read: {text:?}");
+            }
         }
-        let low = "return [...document.querySelectorAll('button')].map(button => \
-            button.getBoundingClientRect().height).filter(height => height < 24)";
-        assert_eq!(page.browser.run(low), serde_json::json!([]), "buttons too low for a finger");
     });
 }
 
