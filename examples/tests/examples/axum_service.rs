@@ -82,11 +82,14 @@ fn requests_of_the_same_time_share_one_load() {
 fn a_load_outlives_the_deadline_of_its_callers_and_is_cached() {
     on_both(|service| {
         let lock = service.lock_database();
-        thread::scope(|scope| {
-            let callers = [(); 2].map(|()| scope.spawn(|| service.get("/users/1")));
-            for caller in callers {
-                assert_eq!(caller.join().expect("an answer").status, 504);
-            }
+        until("a load outlives its callers", || {
+            thread::scope(|scope| {
+                let callers = [(); 2].map(|()| scope.spawn(|| service.get_once("/users/1")));
+                for caller in callers {
+                    assert_eq!(caller.join().expect("an answer").status, 504);
+                }
+            });
+            service.metric(UNDER_WAY) == 1
         });
         drop(lock);
         until("the load ends", || service.metric(LOADS) > 0);
@@ -118,7 +121,10 @@ fn the_service_works_while_redis_is_down() {
 fn sigterm_waits_for_a_detached_load() {
     on_redis(|server, service| {
         let lock = service.lock_database();
-        assert_eq!(service.get("/users/1").status, 504);
+        until("a load outlives its caller", || {
+            assert_eq!(service.get_once("/users/1").status, 504);
+            service.metric(UNDER_WAY) == 1
+        });
         service.terminate();
         drop(lock);
         assert_eq!(service.exit_code(), Some(0));

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::iter;
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
@@ -47,12 +48,24 @@ impl Service {
         Self { process, _stdout: stdout, addr, dir }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    /// Asks once. The answer is 504 if the service does not have it within its deadline.
+    pub(crate) fn get_once(&self, path: &str) -> Answer {
         self.request("GET", path, "")
     }
 
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.answer("GET", path, "")
+    }
+
     pub(crate) fn put(&self, path: &str, body: &str) -> Answer {
-        self.request("PUT", path, body)
+        self.answer("PUT", path, body)
+    }
+
+    /// Asks again while the answer is 504, which on a busy machine means nothing.
+    fn answer(&self, method: &str, path: &str, body: &str) -> Answer {
+        let answers = iter::repeat_with(|| self.request(method, path, body)).take(60);
+        let mut answers = answers.skip_while(|answer| answer.status == 504);
+        answers.next().expect("the service answers in the end")
     }
 
     /// Sends a request of HTTP 1.0, to which the answer ends with the connection.
