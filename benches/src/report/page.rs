@@ -155,13 +155,13 @@ fn hits(report: &Report) -> Vec<String> {
     ];
     for (runtime, size, title) in runtimes {
         for (case, what) in [
-            ("one-task", "1 task, p50"),
+            ("one-task", "1 task, p50 in µs"),
             ("one-key", "64 tasks, 1 key, calls/s"),
             ("many-keys", "64 tasks, 10,000 keys, calls/s"),
         ] {
             let table = format!("hits-{runtime}-{case}-{size}");
             let floor = match case {
-                "one-task" => format!("{} µs", figure(report, &table, FLOOR, "p50, us")),
+                "one-task" => figure(report, &table, FLOOR, "p50, us"),
                 _ => figure(report, &table, FLOOR, "calls/s"),
             };
             let mut cells = vec![format!("{title}: {what}"), floor];
@@ -270,7 +270,10 @@ mod tests {
     #[test]
     fn the_page_shows_the_results() {
         let report = serde_json::from_str(RESULTS).expect("a report");
-        assert_eq!(PAGE, fill(PAGE, &report).expect("its marks are known"));
+        let filled = fill(PAGE, &report).expect("its marks are known");
+        let stale = PAGE.lines().zip(filled.lines()).find(|(shown, measured)| shown != measured);
+        assert_eq!(stale, None, "the bin `page` fills the page");
+        assert_eq!(PAGE.len(), filled.len());
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn take(
         turn.rounds.clear();
     }
     let (generations, rounds) = match bytes {
-        0..100_000 => lab.either((2, 2), (6, 6)),
+        0..100_000 => lab.either((2, 2), (5, 6)),
         _ => lab.either((1, 2), (5, 3)),
     };
     let prepare = |worker: &mut Worker| worker.fill(keys);

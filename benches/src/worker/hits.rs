@@ -20,8 +20,12 @@ pub const WARM_UP: usize = 20;
 pub(super) async fn run<S: Subject>(subject: Arc<S>, plan: Hits) -> HitFigures {
     let loader = Arc::new(Loader::new(plan.keys.bytes, Duration::ZERO));
     let calls = plan.calls as usize;
+    let names: Arc<[String]> = (0..plan.keys.count).map(|number| plan.keys.name(number)).collect();
     let orders: Vec<_> = (0..plan.tasks)
-        .map(|task| Order::new(plan.keys, plan.choice, calls.min(50_000), u64::from(task)))
+        .map(|task| {
+            let names = Arc::clone(&names);
+            Order::new(names, plan.keys, plan.choice, calls.min(50_000), u64::from(task))
+        })
         .collect();
     for call in 0..WARM_UP {
         let value = subject.get(orders[0].key(call), Lives::AnHour, &loader).await;

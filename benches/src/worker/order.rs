@@ -1,5 +1,7 @@
 //! The order in which keys are read.
 
+use std::sync::Arc;
+
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -7,15 +9,21 @@ use crate::protocol::{Choice, Keys};
 
 /// The names of the keys, and the numbers of the keys to read. Both are made before anything is timed.
 pub(super) struct Order {
-    names: Vec<String>,
+    names: Arc<[String]>,
     next: Vec<u32>,
 }
 
 impl Order {
-    /// Draws a key for each of `calls` calls; the same `seed` draws the same keys.
-    pub(super) fn new(keys: Keys, choice: Choice, calls: usize, seed: u64) -> Self {
+    /// Draws one of `keys` for each of `calls` calls; the same `seed` draws the same keys. The tasks of a batch share
+    /// their `names`.
+    pub(super) fn new(
+        names: Arc<[String]>,
+        keys: Keys,
+        choice: Choice,
+        calls: usize,
+        seed: u64,
+    ) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
-        let names = (0..keys.count).map(|number| keys.name(number)).collect();
         let next = match choice {
             Choice::Uniform => (0..calls).map(|_| random.random_range(0..keys.count)).collect(),
             Choice::Zipf => {
