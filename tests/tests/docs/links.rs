@@ -18,13 +18,12 @@ fn documents() -> Vec<PathBuf> {
     files(&["md"])
 }
 
+/// The pages of the guide. Its table of contents, which GitHub shows for the folder, is `guide.rs` in rustdoc.
 fn guide() -> Vec<PathBuf> {
-    documents()
+    let pages = documents()
         .into_iter()
-        .filter(|path| {
-            path.starts_with(GUIDE) && !RUSTDOC_LINKS.map(Path::new).contains(&path.as_path())
-        })
-        .collect()
+        .filter(|path| path.starts_with(GUIDE) && !path.ends_with("README.md"));
+    pages.filter(|path| !RUSTDOC_LINKS.map(Path::new).contains(&path.as_path())).collect()
 }
 
 /// The name of a page's module.
