@@ -94,11 +94,18 @@ impl Visitors {
         self.0.of(side).iter().map(letter).collect()
     }
 
+    /// How long each of those visitors of a side that wait has waited.
+    pub(crate) fn waits(&self, side: Side) -> Vec<Duration> {
+        let now = Instant::now();
+        let wait = |visit: &Mutex<Visit>| lock(visit).waits(now).map(|(time, _)| time);
+        self.0.of(side).iter().filter_map(wait).collect()
+    }
+
     /// How many visitors of a side wait for each worker.
     pub(crate) fn waiting(&self, side: Side) -> [usize; WORKERS] {
         let now = Instant::now();
         let mut waiting = [0; WORKERS];
-        for slot in self.0.of(side).iter().filter_map(|visit| lock(visit).waits(now)) {
+        for (_, slot) in self.0.of(side).iter().filter_map(|visit| lock(visit).waits(now)) {
             waiting[slot] += 1;
         }
         waiting
@@ -106,10 +113,11 @@ impl Visitors {
 }
 
 impl Visit {
-    /// The worker that the visitor waits for.
-    fn waits(self, now: Instant) -> Option<usize> {
+    /// How long the visitor has waited, and for which worker.
+    fn waits(self, now: Instant) -> Option<(Duration, usize)> {
         let (since, slot) = self.request?;
-        (now.duration_since(since) >= WAITS).then_some(slot)
+        let time = now.duration_since(since);
+        (time >= WAITS).then_some((time, slot))
     }
 }
 
@@ -157,7 +165,7 @@ mod tests {
         let now = Instant::now();
         let visit = Visit { request: Some((now, 1)), failed: false };
         assert_eq!(visit.waits(now), None);
-        assert_eq!(visit.waits(now + WAITS), Some(1));
+        assert_eq!(visit.waits(now + WAITS), Some((WAITS, 1)));
         assert_eq!(Visit::default().waits(now), None);
     }
 
@@ -170,5 +178,6 @@ mod tests {
         assert_eq!(&visitors.letters(Side::Naive)[..4], "w.x.");
         assert_eq!(visitors.letters(Side::Fenced), ".".repeat(100));
         assert_eq!(visitors.waiting(Side::Naive), [0, 1]);
+        assert!(matches!(visitors.waits(Side::Naive)[..], [time] if time >= WAITS));
     }
 }

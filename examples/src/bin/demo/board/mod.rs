@@ -181,9 +181,11 @@ impl Board {
 
     /// Ends a quarter of a second.
     pub(crate) fn tick(&self) {
-        let waiting = |side| self.visitors.waiting(side).iter().sum();
-        let waiting = PerSide { naive: waiting(Side::Naive), fenced: waiting(Side::Fenced) };
-        self.state().sample(waiting, self.now());
+        let waiting = PerSide {
+            naive: self.visitors.waits(Side::Naive),
+            fenced: self.visitors.waits(Side::Fenced),
+        };
+        self.state().sample(&waiting, self.now());
     }
 
     /// Everything, less the samples and events up to these.
@@ -212,7 +214,8 @@ impl Board {
 
     fn side(&self, state: &State, side: Side) -> SideView {
         let window = state.sides.of(side);
-        let mut view = SideView::new(window.figures(), window.totals, self.visitors.letters(side));
+        let figures = window.figures(&self.visitors.waits(side));
+        let mut view = SideView::new(figures, window.totals, self.visitors.letters(side));
         let counts = state.workers.iter().map(|worker| &worker.counts);
         match side {
             Side::Naive => view.querying = counts.map(|counts| counts.naive_running).sum(),

@@ -80,12 +80,16 @@ impl Window {
         }
     }
 
-    /// Begins the next bucket; returns the one that is over.
-    pub(super) fn close(&mut self, waiting: usize) -> Closed {
-        let mut bucket = std::mem::take(&mut self.current);
-        bucket.latencies.sort_unstable();
-        let p99 = milliseconds(percentile(&bucket.latencies, 99));
-        let closed = Closed { queries: bucket.queries, p99, errors: bucket.errors, waiting };
+    /// Begins the next bucket; returns the one that is over. `waiting` are the times of requests that are under way: no
+    /// answer tells of them yet, and least of all while nobody is answered.
+    pub(super) fn close(&mut self, waiting: &[Duration]) -> Closed {
+        let bucket = std::mem::take(&mut self.current);
+        let closed = Closed {
+            queries: bucket.queries,
+            p99: p99([&bucket.latencies[..], waiting].concat()),
+            errors: bucket.errors,
+            waiting: waiting.len(),
+        };
         if self.closed.len() == BUCKETS {
             self.closed.pop_front();
         }
@@ -93,16 +97,14 @@ impl Window {
         closed
     }
 
-    /// Over the buckets that are over.
-    pub(super) fn figures(&self) -> Figures {
-        let mut latencies: Vec<Duration> =
-            self.closed.iter().flat_map(|bucket| &bucket.latencies).copied().collect();
-        latencies.sort_unstable();
+    /// Over the buckets that are over, and those who wait.
+    pub(super) fn figures(&self, waiting: &[Duration]) -> Figures {
+        let answered = self.closed.iter().flat_map(|bucket| &bucket.latencies);
         Figures {
             qps: self.per_second(|bucket| bucket.queries),
             rps: self.per_second(|bucket| bucket.latencies.len() as u64),
             errors: self.per_second(|bucket| bucket.errors),
-            p99: milliseconds(percentile(&latencies, 99)),
+            p99: p99(answered.chain(waiting).copied().collect()),
         }
     }
 
@@ -111,6 +113,11 @@ impl Window {
         let sum: u64 = self.closed.iter().map(count).sum();
         sum as f64 / (BUCKET.as_secs_f64() * self.closed.len().max(1) as f64)
     }
+}
+
+fn p99(mut latencies: Vec<Duration>) -> f64 {
+    latencies.sort_unstable();
+    milliseconds(percentile(&latencies, 99))
 }
 
 #[cfg(test)]
@@ -124,15 +131,23 @@ mod tests {
     #[test]
     fn figures_are_per_second() {
         let mut window = Window::default();
-        assert_eq!(window.figures(), Figures::default());
+        assert_eq!(window.figures(&[]), Figures::default());
         window.queries(3);
         window.answered(7 * MS, Answer::Right);
         window.answered(9 * MS, Answer::Error);
-        assert_eq!(window.close(5), Closed { queries: 3, p99: 9.0, errors: 1, waiting: 5 });
+        assert_eq!(window.close(&[MS]), Closed { queries: 3, p99: 9.0, errors: 1, waiting: 1 });
         window.queries(1);
-        assert_eq!(window.close(0), Closed { queries: 1, ..Closed::default() });
+        assert_eq!(window.close(&[]), Closed { queries: 1, ..Closed::default() });
         // Half a second is over.
-        assert_eq!(window.figures(), Figures { qps: 8.0, rps: 4.0, errors: 2.0, p99: 9.0 });
+        assert_eq!(window.figures(&[]), Figures { qps: 8.0, rps: 4.0, errors: 2.0, p99: 9.0 });
+    }
+
+    #[test]
+    fn those_who_wait_count_before_they_are_answered() {
+        let mut window = Window::default();
+        assert_eq!(window.close(&[9 * MS]), Closed { p99: 9.0, waiting: 1, ..Closed::default() });
+        assert_eq!(window.figures(&[10 * MS]), Figures { p99: 10.0, ..Figures::default() });
+        assert_eq!(window.figures(&[]), Figures::default());
     }
 
     #[test]
@@ -141,11 +156,11 @@ mod tests {
         window.queries(80);
         window.answered(9 * MS, Answer::Old);
         for _ in 0..40 {
-            window.close(0);
+            window.close(&[]);
         }
-        assert_eq!(window.figures(), Figures { qps: 8.0, rps: 0.1, errors: 0.0, p99: 9.0 });
-        window.close(0);
-        assert_eq!(window.figures(), Figures::default());
+        assert_eq!(window.figures(&[]), Figures { qps: 8.0, rps: 0.1, errors: 0.0, p99: 9.0 });
+        window.close(&[]);
+        assert_eq!(window.figures(&[]), Figures::default());
         let totals = window.totals;
         assert_eq!((totals.queries, totals.requests, totals.old_answers), (80, 1, 1));
     }
