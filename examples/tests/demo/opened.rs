@@ -35,7 +35,7 @@ fn the_page_moves_within_5_s_in_memory() {
 #[test]
 fn the_page_loads_at_most_60_kb_in_one_request() {
     visit(&["--memory"], |page| {
-        let polled = format!("{}api/state", page.demo.url());
+        let polled = format!("{}api/state?", page.demo.url());
         page.browser.until(
             "the state is polled twice",
             "performance.getEntriesByType('resource').length > 1",

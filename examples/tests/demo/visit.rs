@@ -16,7 +16,7 @@ pub(crate) struct Page {
     pub(crate) browser: Browser,
 }
 
-/// Waits for the other tests.
+/// Runs the test while no other of this target runs.
 pub(crate) fn alone<T>(test: impl FnOnce() -> T) -> T {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     test()
