@@ -42,7 +42,8 @@ fn until_answered(demo: &Demo, side: &str, more: u64, since: &Value) -> Value {
 }
 
 /// Presses a button until the fleet is seen to load once because of it. On a busy machine Redis may answer too late, and
-/// a process then runs its own query; the page tells of that, and the button is pressed again.
+/// a process then runs its own query; or an early refresh that ran already stores its value after the button. The page
+/// tells of either, and the button is pressed again.
 fn costs_one_load(button: &str) {
     visit(&[], |page| {
         let undisturbed = (0..5).any(|_| {
@@ -65,10 +66,11 @@ fn costs_one_load(button: &str) {
             assert_eq!(count(&after, "fenced", "old_answers_total"), 0);
             let disturbed =
                 ["bypass", "failed"].map(|kind| events(&after, kind, last_event(&before)).len());
-            if disturbed != [0, 0] {
+            let misses = events(&after, "miss", pressed).len();
+            if disturbed != [0, 0] || misses == 0 {
                 return false;
             }
-            assert_eq!(events(&after, "miss", pressed).len(), 1, "one load for the whole fleet");
+            assert_eq!(misses, 1, "one load for the whole fleet");
             assert!(
                 queries("naive") > queries("fenced"),
                 "{} against {}",
@@ -77,7 +79,7 @@ fn costs_one_load(button: &str) {
             );
             true
         });
-        assert!(undisturbed, "the machine is too busy");
+        assert!(undisturbed, "the fleet is not seen to load once because of it");
     });
 }
 
