@@ -5,7 +5,7 @@
 //! batches, a ratio the median of the ratios of neighbouring batches.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -55,8 +55,8 @@ fn rows() -> Vec<Row> {
         name: format!("Article number {id}"),
         price: f64::from(id) * 1.37 + 0.99,
         stock: 3 * i32::try_from(id).expect("a hundred rows") - 40,
-        active: id % 3 != 0,
-        parent: (id % 4 == 0).then_some(u64::from(id / 4)),
+        active: !id.is_multiple_of(3),
+        parent: id.is_multiple_of(4).then_some(u64::from(id / 4)),
     };
     (0..100).map(row).collect()
 }
@@ -141,7 +141,7 @@ where
         || drop(black_box(Json.decode(black_box(&json), PhantomData::<T>))),
         || drop(black_box(MessagePack.decode(black_box(&messagepack), PhantomData::<T>))),
     );
-    tables[0].text += &format!("| {name} | {size} | {encode} | {decode} |\n");
+    let _ = writeln!(tables[0].text, "| {name} | {size} | {encode} | {decode} |");
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("it starts");
@@ -152,7 +152,7 @@ where
     let [json, messagepack] = caches.map(|cache| cache.expect("its options are right"));
     let set = in_turns(|| set(&runtime, &json, value), || set(&runtime, &messagepack, value));
     let hit = in_turns(|| hit::<T>(&runtime, &json), || hit::<T>(&runtime, &messagepack));
-    tables[1].text += &format!("| {name} | {size} | {set} | {hit} |\n");
+    let _ = writeln!(tables[1].text, "| {name} | {size} | {set} | {hit} |");
 }
 
 /// The bytes of `value`, from which it comes back.

@@ -2,6 +2,8 @@
 //!
 //! A page has `<!-- figures: NAME -->` before such a table and `<!-- end -->` after it.
 
+use std::fmt::Write as _;
+
 use super::number::number;
 use super::{Line, Report, Target};
 
@@ -19,7 +21,7 @@ pub fn fill(page: &str, report: &Report) -> Result<String, String> {
         let (name, rest) = part.split_once(" -->").ok_or("a mark is not closed")?;
         let (_, rest) = rest.split_once(END).ok_or_else(|| format!("`{name}` has no end"))?;
         let rows = block(name, report).ok_or_else(|| format!("there are no figures `{name}`"))?;
-        filled += &format!("{BEGIN}{name} -->\n{}\n{END}{rest}", rows.join("\n"));
+        let _ = write!(filled, "{BEGIN}{name} -->\n{}\n{END}{rest}", rows.join("\n"));
     }
     Ok(filled)
 }
