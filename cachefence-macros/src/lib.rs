@@ -98,15 +98,8 @@ use proc_macro2::TokenStream;
 ///
 /// Required: a string literal in which placeholders stand for arguments.
 ///
-/// | in the template | in the key |
-/// |---|---|
-/// | `<arg>` | the argument |
-/// | `<arg.field>`, `<arg.0>`, `<self.tenant>` | a field of it |
-/// | `<arg.method()>` | what the method returns; fields and methods may be chained |
-/// | `<N>` | a const parameter |
-/// | `<T::NAME>`, `<Self::NAME>` | a constant of a type parameter, of the function or its `impl`; fields and methods may follow |
-/// | `<<` and `>>` | a literal `<` and `>` |
-/// | all else | itself: braces too, so that Redis Cluster hash tags can be written |
+/// `<arg>` stands for an argument, `<arg.field>` or `<arg.method()>` for a part of it, `<N>` and `<T::NAME>` for what belongs to a
+/// parameter; all other text stands for itself. [Keys](guide/keys/index.html#placeholders) has all forms, and how values are written.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -184,8 +177,8 @@ use proc_macro2::TokenStream;
 /// ## `detached`
 ///
 /// Loads run in tasks of their own and outlive their callers: a deadline, or a caller that is not polled any more, neither stops
-/// a load nor holds up those who wait for it. A call that holds a value which can be served never waits for a body and never
-/// fails by one. Default: a body runs in its caller.
+/// a load nor holds up those who wait for it. A call that holds a value, valid or within `stale_while_revalidate`, waits for no body
+/// and does not fail by one; within `stale_if_error` alone a call waits for the body, at most for `recompute_timeout`. Default: a body runs in its caller.
 ///
 /// Borrowed arguments are copied, `&self` too if the body reads it: once by the call that begins a load, never by one that waits
 /// and never on a hit. So they have to be `Clone` (`ToOwned`), `Send` and `Sync`; other arguments, value and error have to be
@@ -326,17 +319,9 @@ use proc_macro2::TokenStream;
 /// A whole number, part of the key: `~v2` follows the template, before the hash of a type if there is one. Default: none, and then
 /// nothing is added, so the first version may be any number.
 ///
-/// Raise it in the release that changes what is cached in a way that the last release, or this one, cannot read or would read
-/// wrongly:
-///
-/// - the type changed, so that one release cannot decode the other's values. During a rollout the two would load each other's
-///   entries anew all the time;
-/// - a field was added with `#[serde(default)]`. The last release's entries decode, with the default in the place of what the
-///   database holds, until they expire;
-/// - the body computes something else than before.
-///
-/// **Entries of another version are other entries.** While two releases run, an `invalidate` in one does not remove the entry of
-/// the other, which lives until its ttl and stale window are over, and each release loads for itself.
+/// Raise it in the release that changes what is cached in a way that the last release, or this one, cannot read or would read wrongly.
+/// Entries of another version are other entries, which an `invalidate` does not remove.
+/// [Keys](guide/keys/index.html#versions-and-two-releases-side-by-side) has each change, and a rolling deploy.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -429,8 +414,8 @@ use proc_macro2::TokenStream;
 ///
 /// Whether there is a companion, see [below](#the-companion), and what its entry holds. `false` leaves it out, as is needed in an
 /// `impl Trait for ..`. `true` asks for it where it is left out by default. A type asks for it too, and names what is stored, where
-/// the signature does not tell: a type that is not what the function stores does not compile. Default: a companion, but not below
-/// `#[async_trait]`, unless it shows there that a trait provides the function.
+/// the signature does not tell: a type that is not what the function stores does not compile. Default: a companion, but in
+/// `#[async_trait]` traits and impls only where it shows that a trait provides the function.
 ///
 /// ```
 /// # use cachefence::cachefence;
@@ -577,7 +562,7 @@ use proc_macro2::TokenStream;
 /// }
 /// ```
 ///
-/// Below `#[async_trait]` the attribute decides: no companion in an `impl Trait for ..`; in a trait, a companion with
+/// In `#[async_trait]` traits and impls the attribute decides: no companion in an `impl Trait for ..`; in a trait, a companion with
 /// `where Self: Sized`, so that the trait keeps its objects. It does not recognise a provided method if the trait has the supertrait
 /// `Send` or `Sync`, or is `#[async_trait(?Send)]`: write `entry = true` there.
 ///
@@ -591,16 +576,18 @@ use proc_macro2::TokenStream;
 /// Nothing else is converted: of `anyhow::Error` or `Box<dyn Error>` each of these callers gets its own, of its own type, by
 /// running its own body. Sixteen of a key run at once, the rest together after as long again as the first body took.
 ///
-/// A result that is cloned has to be `'static`. So nothing is cloned where the return type has a lifetime, written or not (`Page` for
-/// `Page<'_>`), or names `Self`, a path such as `Db::Row`, a parameter of the function, or a type of one capital letter. A parameter of an enclosing `impl` that has a longer name must be `'static` if it stands in the return type.
+/// A result that is cloned has to be `'static`. So nothing is cloned where the return type
+///
+/// - has a lifetime, written or not (`Page` for `Page<'_>`);
+/// - names `Self`, or a path such as `Db::Row`;
+/// - names a parameter of the function, or a type of one capital letter.
+///
+/// A parameter of an enclosing `impl` that has a longer name must be `'static` if it stands in the return type.
 ///
 /// # A hit equals its miss
 ///
-/// A hit returns what the body returned. A type may encode and decode to another value, because of
-/// `#[serde(skip)]` for example, or not decode at all. So the first value of each function, and then one in 64 at random, is
-/// decoded before it is stored and compared: by `PartialEq` where the type has it, else by what its `Debug` prints. A value that
-/// does not come back as it was is served and not stored; an event and the log name the function and the field. From then on each
-/// value of that function is verified. If the type has neither trait, only that the value decodes is verified.
+/// A value that would be read back as another one, because of `#[serde(skip)]` for example, is served and not stored, and a warning names the
+/// field. The first value of each function is verified so, and then one in 64: [Values](guide/values/index.html#a-hit-equals-its-miss).
 ///
 /// # Recursion
 ///
@@ -612,35 +599,23 @@ use proc_macro2::TokenStream;
 /// # Where it can stand
 ///
 /// On free functions, also inside functions, and on methods and associated functions, also of a trait's `impl`; with generics,
-/// lifetimes, borrowed arguments, `impl Trait` arguments, patterns and `where` clauses. The methods of an `impl` below
-/// `#[async_trait]` too, which makes functions of them that return a boxed future; an argument with a pattern is called
+/// lifetimes, borrowed arguments, `impl Trait` arguments, patterns and `where` clauses. Methods in `#[async_trait]` traits and
+/// impls too, which become functions that return a boxed future; an argument with a pattern is called
 /// `__arg1` there (the receiver counts as the first, from 0). The future of a call is `Send` where the plain one is; it is neither
 /// `Sync` nor `UnwindSafe`.
 ///
 /// # Errors
 ///
-/// Whatever is wrong is a compile error, and all mistakes of an attribute are reported at once. The ones worth knowing:
+/// Whatever is wrong is a compile error, and all mistakes of an attribute are reported at once, most of them with the fix:
 ///
 /// ```text
 /// error: argument `tenant` stands neither in the key nor in `skip(..)`
 ///        help: `#[cachefence(key = "user:<id>:<tenant>", ttl = 60)]` if it changes the result,
 ///           or `#[cachefence(key = "user:<id>", ttl = 60, skip(tenant))]` if it does not
-/// error: no argument named `tenat` fills `<tenat>`; the function takes `tenant`, `id`
-///        user:<tenat>:<id>
-///             ^^^^^^^
-///        did you mean `tenant`?
-/// error: nothing separates `<tenant>` from `<id>`, so different values could give one key: put a character between them that
-///        values escape, such as `:` or `/`
-/// error: write `<id>`: braces are literal
-/// error: no argument determines `T`, so calls that differ only in it would share one entry
-/// error: missing `ttl`, as in `ttl = 60`
-/// error: unknown option `stale_on_error`; did you mean `stale_if_error`?
-/// error[E0277]: a cached function cannot return `User`, which cannot be written to the cache
-/// error[E0277]: `f64` cannot stand in a cache key
-/// error[E0277]: `detached` runs the body in a task of its own, for which `Db` has to be copied
 /// ```
 ///
-/// Others: anything but an `async fn` with a body, a returned `impl Trait` or reference, an option that is given twice or
+/// [Keys](guide/keys/index.html#what-does-not-compile) shows more of them.
+/// Refused are also anything but an `async fn` with a body, a returned `impl Trait` or reference, an option that is given twice or
 /// malformed, a template that breaks the rules above, with the place inside it. The function is emitted all the same, so that its
 /// callers are no further mistakes.
 ///

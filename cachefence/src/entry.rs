@@ -336,8 +336,8 @@ impl<T> Entry<T> {
     /// callers.
     ///
     /// A caller that is dropped, by a deadline for example, or that is not polled any more neither stops the load nor holds
-    /// up those who wait for it. A caller that holds a value which may be served never waits: one that is valid, or within
-    /// [`stale_while_revalidate`](Self::stale_while_revalidate). Within [`stale_if_error`](Self::stale_if_error) only,
+    /// up those who wait for it. A caller that holds a value, valid or within
+    /// [`stale_while_revalidate`](Self::stale_while_revalidate), does not wait for a load. Within [`stale_if_error`](Self::stale_if_error) only,
     /// it waits for the load, but no longer than [`recompute_timeout`](Self::recompute_timeout).
     ///
     /// `recompute` is called by the caller that begins the load, *before* the load has its lease, so what it borrows can be

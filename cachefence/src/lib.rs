@@ -5,9 +5,9 @@
 //! # Ten lines
 //!
 //! ```sh
-//! cargo add cachefence --path ../cachefence   # not published yet; or `--git`
-//! cargo add serde --features derive           # for the types that are cached
-//! cargo add tokio --features macros,rt-multi-thread
+//! cargo add --git <url> cachefence    # `cargo add cachefence`, once it is published
+//! cargo add serde --features derive   # for the types that you cache
+//! cargo add tokio --features macros,net,rt-multi-thread
 //! ```
 //!
 //! ```
@@ -59,14 +59,14 @@
 //!
 //! [`install`](CacheFence::install) makes a cache the default of the process. Without it, annotated functions cache in
 //! memory, with a warning. [`scope`](CacheFence::scope) gives one future another default, and `cache = self.cache`
-//! names a cache in the attribute. [`Builder`] has a cache's options; [Redis as it is run][redis] has addresses, TLS,
+//! names a cache in the attribute. [`Builder`] has a cache's options; [Redis in production][redis] has addresses, TLS,
 //! users and rights.
 //!
 //! # A service with deadlines
 //!
 //! By default the body runs in the call that needs it, and a call that is dropped takes its load along. Where requests
-//! have deadlines, write `detached`: the load then runs in a task of its own, and outlives its callers. A stale window
-//! keeps callers from waiting, and from errors:
+//! have deadlines, write `detached`: the load then runs in a task of its own, and outlives its callers. Within
+//! `stale_while_revalidate` callers do not wait, and within `stale_if_error` the body's error reaches nobody:
 //!
 //! ```
 //! # use cachefence::cachefence;
@@ -121,11 +121,11 @@
 //!
 //! An `Err` is never cached, and each caller is given an error of the function's own type. Callers that wait for a body
 //! that fails share its error if the type is `Clone`, is `std::io::Error` or is copied by `clone_error`; otherwise each
-//! runs its own body. No wait is without an end: [Errors and deadlines][errors] says how long each can be.
+//! runs its own body. Every wait is bounded: [Errors and deadlines][errors] says how long each can be.
 //!
 //! A Redis that is down fails no call: bodies run, one at a time per key and process. Redis in trouble adds at most
-//! `op_timeout` to a call, 250 ms by default, and almost nothing once a circuit breaker has opened. The log says so
-//! once, and once that it is over; [Faults][faults] has each fault, as measured.
+//! `op_timeout` to a call, 250 ms by default, and almost nothing once a circuit breaker has opened. The log reports the
+//! start and the end of an outage; [Faults][faults] has each fault, as measured.
 //!
 //! # Tests and figures
 //!
