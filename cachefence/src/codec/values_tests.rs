@@ -126,7 +126,7 @@ fn numbers_and_text() -> Vec<String> {
         row!("integers of up to 64 bits, `bool`", i64::MIN, u64::MAX, -1i8, true),
         row!("`u128`, `i128`", u128::MAX, i128::MIN, 1u128),
         below_whatever!(
-            "`u128`, `i128` below `flatten`, `untagged` or `tag`, however small",
+            "`u128`, `i128` inside `flatten`, `untagged` or `tag`, however small",
             1u128
         ),
         row!("`f32` and `f64` that are finite, `-0.0`", 0.1f32, f32::MAX, 0.1 + 0.2, -0.0),
@@ -139,7 +139,7 @@ fn numbers_and_text() -> Vec<String> {
             Duration::from_nanos(1),
         ),
         below_whatever!(
-            "the same below `flatten`, `untagged` or `tag`",
+            "the same inside `flatten`, `untagged` or `tag`",
             (IpAddr::from([127, 0, 0, 1]), Duration::from_nanos(1))
         ),
     ]
@@ -170,7 +170,7 @@ fn bytes() -> Vec<String> {
             format!("{}, {}", fate(codec, &buffer), times(codec.encode(&buffer).unwrap().len()))
         }),
         below_whatever!(
-            "`serde_bytes` below `flatten`, `untagged` or `tag`",
+            "`serde_bytes` inside `flatten`, `untagged` or `tag`",
             ByteBuf::from([0, 255])
         ),
     ]
@@ -202,7 +202,7 @@ fn maps() -> Vec<String> {
             BTreeMap::from([((), 1)]),
         ),
         below_whatever!(
-            "maps with numbers for keys below `flatten`, `untagged` or `tag`",
+            "maps with numbers for keys inside `flatten`, `untagged` or `tag`",
             BTreeMap::from([(1, 2)])
         ),
     ]

@@ -129,11 +129,11 @@ counted! {
         StoreSlow = store_slow,
         /// An invalidation of the key had not reached the store yet.
         InvalidationPending = invalidation_pending,
-        /// The call had waited for other callers' loads for twice `wait_for_lock`, or for 16 loads that gave it
-        /// nothing.
+        /// The call had waited for other callers' loads for twice `wait_for_lock`, or for 16 loads that had no result
+        /// to share.
         WaitedTooLong = waited_too_long,
-        /// The load that the call waited for ended in nothing that can be shared, such as an error that
-        /// cannot be cloned, or a panic, or ended in nothing in another process.
+        /// The load that the call waited for had no result to share: a panic, an error that cannot be cloned, or
+        /// a failure in another process.
         NotShared = not_shared,
         /// The value of the last load was not to be cached, so the call did not wait for the load of another process.
         Uncacheable = uncacheable,

@@ -52,7 +52,7 @@ impl Codec for MessagePack {
 
     fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Vec<u8>, BoxError> {
         let mut bytes = Vec::with_capacity(128);
-        // The value is written as for a person, because below `flatten`, `tag` and `untagged` serde reads every
+        // The value is written as for a person, because inside `flatten`, `tag` and `untagged` serde reads every
         // format as one for persons.
         value
             .serialize(&mut Serializer::new(&mut bytes).with_struct_map().with_human_readable())?;
