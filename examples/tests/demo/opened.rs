@@ -5,20 +5,23 @@ use crate::visit::visit;
 /// What the page may weigh.
 const MOST_BYTES: u64 = 60_000;
 
-/// The figures and charts that move whatever the visitors do.
-const MOVING: &str = "['naive-qps', 'naive-queries-total', 'chart-queries', 'chart-ttl'].map(id => \
-    document.getElementById(id).innerHTML)";
+/// The figures, and two charts.
+const MOVING: &str = "[[...document.querySelectorAll('[data-value]')].map(figure => figure.textContent).join(), \
+    document.getElementById('chart-queries').innerHTML, document.getElementById('chart-ttl').innerHTML]";
 
 fn moves_within_5_s(args: &[&str]) {
     visit(args, |page| {
-        let first = page.browser.run(&format!("return {MOVING}"));
-        page.browser.run_with("window.first = arguments[0]", &serde_json::json!([first]));
+        // Once more, because the first time begins with the demo.
+        page.browser.open(&page.demo.url());
+        page.browser.until("figures are shown", &format!("{MOVING}[0]"));
+        page.browser.run(&format!("window.first = {MOVING}"));
         page.browser.until(
             "figures and charts move",
             &format!("{MOVING}.every((now, i) => now !== window.first[i])"),
         );
         let millis = page.browser.run("return performance.now()");
         assert!(millis.as_f64() < Some(5_000.0), "the page moved after {millis} ms");
+        println!("the page moved after {millis} ms");
     });
 }
 
