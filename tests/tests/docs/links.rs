@@ -42,7 +42,7 @@ fn follow(page: &Path, to: &str) -> Result<Option<(PathBuf, Option<String>)>, &'
     };
     let target = if let Some(name) = to.strip_prefix("crate::guide::") {
         Path::new(GUIDE).join(name).with_extension("md")
-    } else if to.contains("crate::") || to.starts_with("data:") {
+    } else if to == "crate" || to.contains("crate::") || to.starts_with("data:") {
         return Ok(None); // rustdoc knows the item, and the browser the image
     } else if to.contains("://") {
         match place(to) {
