@@ -188,6 +188,8 @@ impl Invalidations {
         if pending.numbers.get(key) == Some(&number) {
             pending.numbers.remove(key);
             self.count.store(pending.numbers.len(), Ordering::Release);
+            drop(pending);
+            self.observers.pending_changed(-1.0);
         }
     }
 
@@ -198,8 +200,12 @@ impl Invalidations {
             return false;
         }
         let number = pending.next_number();
-        pending.numbers.insert(key.clone(), number);
+        let is_new = pending.numbers.insert(key.clone(), number).is_none();
         self.count.store(pending.numbers.len(), Ordering::Release);
+        drop(pending);
+        if is_new {
+            self.observers.pending_changed(1.0);
+        }
         true
     }
 
@@ -234,6 +240,15 @@ impl Invalidations {
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
         lock(&self.pending)
+    }
+}
+
+impl Drop for Invalidations {
+    /// The process sends them no more, so they are pending no more.
+    fn drop(&mut self) {
+        for _ in 0..self.pending_count() {
+            self.observers.pending_changed(-1.0);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ impl Metrics {
         describe();
         let cache: metrics::SharedString = name.to_owned().into();
         gauge!("cachefence_breaker_open", "cache" => cache.clone()).set(0);
+        pending_changed(name, 0.0);
         Self { cache }
     }
 }
@@ -77,6 +78,11 @@ impl Observe for Metrics {
     }
 }
 
+/// Changes the number of pending invalidations of the cache with this `name`. Events do not tell of them.
+pub(super) fn pending_changed(name: &str, by: f64) {
+    gauge!("cachefence_pending_invalidations", "cache" => name.to_owned()).increment(by);
+}
+
 /// Tells the recorder what the metrics are. A recorder that is installed later does without.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -86,6 +92,7 @@ fn describe() {
     describe_counter!("cachefence_store_failures_total", "Store operations that failed.");
     describe_counter!("cachefence_troubles_total", "Troubles that cost no call its result.");
     describe_gauge!("cachefence_loads_under_way", "Bodies that run now.");
+    describe_gauge!("cachefence_pending_invalidations", "Invalidations that wait for the store.");
     describe_gauge!("cachefence_breaker_open", "1 while the circuit breaker is open.");
     describe_histogram!("cachefence_load_seconds", Unit::Seconds, "How long bodies ran.");
     describe_histogram!(

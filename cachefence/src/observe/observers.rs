@@ -145,6 +145,14 @@ impl Observers {
         }
     }
 
+    /// The number of pending invalidations has changed, for the metrics; [`stats`](Self::stats) is given it.
+    pub(crate) fn pending_changed(&self, by: f64) {
+        #[cfg(feature = "metrics")]
+        guarded(|| super::metrics::pending_changed(&self.name, by));
+        #[cfg(not(feature = "metrics"))]
+        let _ = (&self.name, by);
+    }
+
     /// The store took long for an operation.
     #[cfg(feature = "redis")]
     #[cold]

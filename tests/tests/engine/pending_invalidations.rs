@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cachefence::{CacheFence, Error, cachefence};
 use cachefence_tests::{Op, Phase, Staged, cache_on};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -75,6 +76,43 @@ async fn one_that_fails_is_made_up_for() {
         sleep(LATER).await;
         assert_eq!(staged.count(Op::Invalidate), tries, "nothing is owed any more");
     }
+}
+
+#[test]
+fn the_metric_is_how_many_are_owed() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let metric = || {
+        let text = recorder.handle().render();
+        let lines =
+            text.lines().filter(|line| line.starts_with("cachefence_pending_invalidations"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let test = async {
+        let staged = Arc::new(Staged::default());
+        let cache = cache_on(&staged, |builder| builder.name("users"));
+        let of =
+            |count: u32| [format!("cachefence_pending_invalidations{{cache=\"users\"}} {count}")];
+        assert_eq!(metric(), of(0));
+        staged.refuse(Op::Invalidate);
+        for key in ["a", "b", "a"] {
+            assert!(!cache.invalidate_eventually(key).await.unwrap());
+        }
+        assert_eq!(metric(), of(2));
+        staged.accept(Op::Invalidate);
+        cache.invalidate("a").await.unwrap();
+        assert_eq!(metric(), of(1));
+        sleep(LATER).await;
+        assert_eq!(metric(), of(0));
+
+        staged.refuse(Op::Invalidate);
+        assert!(!cache.invalidate_eventually("a").await.unwrap());
+        assert_eq!(metric(), of(1));
+        drop(cache);
+        sleep(LATER).await; // the task that retries ends
+        assert_eq!(metric(), of(0));
+    };
+    metrics::with_local_recorder(&recorder, || runtime.block_on(test));
 }
 
 #[tokio::test(start_paused = true)]
