@@ -1,5 +1,6 @@
 //! The traits of a store, which never change, and its status, which may.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What the engine may rely on. The traits of one store are always the same.
@@ -57,6 +58,8 @@ pub struct Status {
 }
 
 /// Whether a store can be used: a part of its [`Status`]. [`CacheFence::status`](crate::CacheFence::status) has an example.
+///
+/// A health endpoint shows it by its `Display`, which is [`as_str`](Self::as_str).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Health {
@@ -69,6 +72,27 @@ pub enum Health {
     /// The store has failed too often, and is not asked: neither hits are served nor values stored. Calls run their
     /// recomputes.
     Down,
+}
+
+impl Health {
+    /// `up`, `degraded` or `down`.
+    ///
+    /// ```
+    /// assert_eq!(cachefence::CacheFence::in_memory().status().health.as_str(), "up");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 impl Default for Status {

@@ -106,14 +106,14 @@ fn the_service_works_while_redis_is_down() {
     let service = Service::start(Some(&server.url()));
     until("the cache is reported as down", || {
         assert_eq!(service.get("/users/1"), user("ann"));
-        service.get("/health") == Answer { status: 200, body: "cache: Down\n".to_owned() }
+        service.get("/health") == Answer { status: 200, body: "cache: down\n".to_owned() }
     });
     assert_eq!(service.put("/users/1", "amy").status, 200);
     assert_eq!(service.get("/users/1"), user("amy"));
     server.restart();
     until("the cache is reported as up", || {
         assert_eq!(service.get("/users/1"), user("amy"));
-        service.get("/health") == Answer { status: 200, body: "cache: Up\n".to_owned() }
+        service.get("/health") == Answer { status: 200, body: "cache: up\n".to_owned() }
     });
 }
 
