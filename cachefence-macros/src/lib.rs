@@ -615,7 +615,7 @@ use proc_macro2::TokenStream;
 /// ```
 ///
 /// [Keys](guide/keys/index.html#what-does-not-compile) shows more of them.
-/// Refused are also anything but an `async fn` with a body, a returned `impl Trait` or reference, an option that is given twice or
+/// Also refused: anything but an `async fn` with a body, a returned `impl Trait` or reference, an option that is given twice or
 /// malformed, a template that breaks the rules above, with the place inside it. The function is emitted all the same, so that its
 /// callers are no further mistakes.
 ///
