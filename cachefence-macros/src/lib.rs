@@ -183,8 +183,8 @@ use proc_macro2::TokenStream;
 /// Borrowed arguments are copied, `&self` too if the body reads it: once by the call that begins a load, never by one that waits
 /// and never on a hit. So they have to be `Clone` (`ToOwned`), `Send` and `Sync`; other arguments, value and error have to be
 /// `Send`. `&mut` and `&dyn` arguments are refused. The task inherits the caller's `tracing` span; it runs on the caller's tokio
-/// runtime, and ends with it. What happens without a runtime, and how many loads run at a time, is said at
-/// `Entry::get_or_set_detached`.
+/// runtime, and ends with it. `Entry::get_or_set_detached` says what happens without a runtime, and how many
+/// loads run at a time.
 ///
 /// ```
 /// # use cachefence::cachefence;

@@ -3,7 +3,7 @@
 #![doc = include_str!("../docs/README.md")]
 
 /// A page of the guide. Its links are written twice: a page ends with those that lead from file to file, and
-/// `docs/links.md` has those that lead from module to module. Markdown takes the first definition, which is the latter here.
+/// `docs/links.md` has those that lead from module to module. Markdown takes the first definition, so `docs/links.md` stands before the page.
 macro_rules! page {
     ($(#[$attribute:meta])* $name:ident, $file:literal) => {
         $(#[$attribute])*

@@ -121,7 +121,7 @@
 //!
 //! An `Err` is never cached, and each caller is given an error of the function's own type. Callers that wait for a body
 //! that fails share its error if the type is `Clone`, is `std::io::Error` or is copied by `clone_error`; otherwise each
-//! runs its own body. Every wait is bounded: [Errors and deadlines][errors] says how long each can be.
+//! runs its own body. Every wait for another call, or for Redis, is bounded: [Errors and deadlines][errors] says how long each can be.
 //!
 //! A Redis that is down fails no call: bodies run, one at a time per key and process. Redis in trouble adds at most
 //! `op_timeout` to a call, 250 ms by default, and almost nothing once a circuit breaker has opened. The log reports the
@@ -167,6 +167,7 @@
 //!
 //! [The guide](guide): [keys], [values], [invalidation], [errors and deadlines][errors], [operating], [testing],
 //! [migrating] from another cache; to look up, [guarantees], [faults], [Redis][redis] and [performance].
+//! Beside it stand [examples and a live page][examples], [changes and policies][changelog], and [what a cache trusts][security].
 //! [`KeyPart`](trait@KeyPart) is what may stand in a key, [`Codec`] how values become bytes, [`Store`] where they live.
 //!
 //! # Words
@@ -196,8 +197,6 @@ mod force;
 mod freshness;
 #[cfg(doc)]
 pub mod guide;
-#[cfg(test)]
-mod images;
 mod inspected;
 mod installed;
 mod key;

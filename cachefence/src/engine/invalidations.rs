@@ -244,7 +244,7 @@ impl Invalidations {
 }
 
 impl Drop for Invalidations {
-    /// The process sends them no more, so they are pending no more.
+    /// A cache that is dropped sends no pending invalidations, so the gauge stops counting them.
     fn drop(&mut self) {
         for _ in 0..self.pending_count() {
             self.observers.pending_changed(-1.0);

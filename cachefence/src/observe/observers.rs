@@ -145,7 +145,7 @@ impl Observers {
         }
     }
 
-    /// The number of pending invalidations has changed, for the metrics; [`stats`](Self::stats) is given it.
+    /// Tells the metrics that the number of pending invalidations has changed. [`stats`](Self::stats) is given the number.
     pub(crate) fn pending_changed(&self, by: f64) {
         #[cfg(feature = "metrics")]
         guarded(|| super::metrics::pending_changed(&self.name, by));

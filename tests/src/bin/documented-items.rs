@@ -1,16 +1,15 @@
 //! Reads what rustdoc knows of a crate (its JSON) and fails if a public item shows nobody how it is used:
 //!
 //! ```sh
-//! cargo +nightly rustdoc -p cachefence --all-features --target-dir target/items -- -Z unstable-options --output-format json
-//! cargo run -p cachefence-tests --bin documented-items target/items/doc/cachefence.json
+//! tests/documented-items
 //! ```
 //!
 //! An item is a type, a trait, a function, a method, a constant or a macro. Its doc needs one of these:
 //!
 //! - an example;
 //! - if the item is a method, an example of its type or trait that names the method, there or behind a link of that doc;
-//! - a link to an item that has an example, as in "from `Entry::inspect`, which has an example". The link says why there
-//!   is none here.
+//! - a link to an item that has an example, as in "from `Entry::inspect`, which has an example". Nothing checks that this
+//!   example shows the item.
 //!
 //! An example is a fenced block of Rust. Fields and variants belong to their type, and implementations of a trait to the
 //! trait. Modules are not looked at: the pages of the guide are modules.

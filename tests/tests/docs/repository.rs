@@ -25,7 +25,11 @@ pub(crate) fn files(extensions: &[&str]) -> Vec<PathBuf> {
             let name = entry.file_name().into_string().unwrap();
             let path = folder.join(&name);
             if entry.file_type().unwrap().is_dir() {
-                if name != "target" && !name.starts_with('.') {
+                // What cargo or Python has made, whatever the folder's name.
+                let is_made = ["CACHEDIR.TAG", "pyvenv.cfg"]
+                    .iter()
+                    .any(|tag| root().join(&path).join(tag).exists());
+                if !is_made && name != "target" && !name.starts_with('.') {
                     folders.push(path);
                 }
             } else if path

@@ -2,11 +2,13 @@
 //!
 //! A page shows one as `![the life of a value][freshness.svg]`. The page ends with `[freshness.svg]: images/freshness.svg`, which
 //! is the file beside it. rustdoc copies no files, so there `docs/images/links.md` comes first, in which each name is the
-//! diagram itself, as a `data:` URI. The test keeps the two the same; `CACHEFENCE_BLESS=1` writes `links.md` anew.
+//! diagram itself, as a `data:` URI. A test keeps the two the same; `CACHEFENCE_BLESS=1` writes `links.md` anew.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
+
+use crate::repository::root;
 
 /// The definitions in Markdown of the diagrams in `folder`, in the order of their names.
 fn definitions(folder: &Path) -> String {
@@ -49,7 +51,7 @@ fn encoded(svg: &str) -> String {
 
 #[test]
 fn rustdoc_shows_the_diagrams_as_they_are() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+    let folder = root().join("cachefence/docs/images");
     let (links, definitions) = (folder.join("links.md"), definitions(&folder));
     if env::var_os("CACHEFENCE_BLESS").is_some() {
         fs::write(&links, &definitions).unwrap();
@@ -57,13 +59,13 @@ fn rustdoc_shows_the_diagrams_as_they_are() {
     let written = fs::read_to_string(&links).unwrap();
     assert!(
         written == definitions,
-        "docs/images/links.md is old: CACHEFENCE_BLESS=1 writes it anew"
+        "cachefence/docs/images/links.md is old: CACHEFENCE_BLESS=1 writes it anew"
     );
 }
 
 #[test]
 fn a_diagram_is_small_and_says_in_words_what_it_shows() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+    let folder = root().join("cachefence/docs/images");
     for line in definitions(&folder).lines() {
         let (name, _) = line.split_once(':').unwrap();
         let svg = fs::read_to_string(folder.join(name.trim_matches(['[', ']']))).unwrap();
