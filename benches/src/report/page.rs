@@ -277,15 +277,20 @@ mod tests {
     use super::*;
 
     const PAGE: &str = include_str!("../../../cachefence/docs/performance.md");
+    const README: &str = include_str!("../../../README.md");
     const RESULTS: &str = include_str!("../../results/results.json");
 
     #[test]
     fn the_page_shows_the_results() {
         let report = serde_json::from_str(RESULTS).expect("a report");
-        let filled = fill(PAGE, &report).expect("its marks are known");
-        let stale = PAGE.lines().zip(filled.lines()).find(|(shown, measured)| shown != measured);
-        assert_eq!(stale, None, "the bin `page` fills the page");
-        assert_eq!(PAGE.len(), filled.len());
+        for page in [PAGE, README] {
+            let filled = fill(page, &report).expect("its marks are known");
+            assert!(page.contains("<!-- figures: "), "the page has marks");
+            let stale =
+                page.lines().zip(filled.lines()).find(|(shown, measured)| shown != measured);
+            assert_eq!(stale, None, "the bin `page` fills the page");
+            assert_eq!(page.len(), filled.len());
+        }
     }
 
     #[test]
