@@ -16,9 +16,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 /// The directory goes first, so that whoever sees the child gone finds nothing left.
 const WATCH: &str = r#"read -r line; rm -rf "$2"; kill -KILL "$1""#;
 
-/// The child and its watcher.
+/// A child that is killed when it is dropped, and when this process ends, however that happens.
 #[derive(Debug)]
-pub(crate) struct GuardedChild {
+pub struct GuardedChild {
     child: Child,
     watcher: Child,
 }
@@ -28,7 +28,7 @@ impl GuardedChild {
     ///
     /// Both get process groups of their own, so that a Ctrl-C in the terminal ends the test process alone and the
     /// rest follows from that: a stopped child would never act on the signal.
-    pub(crate) fn spawn(command: &mut Command, dir: &Path) -> io::Result<Self> {
+    pub fn spawn(command: &mut Command, dir: &Path) -> io::Result<Self> {
         let mut child = command.current_dir(dir).process_group(0).spawn()?;
         let watcher = Command::new("sh")
             .args(["-c", WATCH, "watcher", &child.id().to_string()])
@@ -49,12 +49,25 @@ impl GuardedChild {
     }
 
     /// The child itself.
-    pub(crate) fn child(&mut self) -> &mut Child {
+    pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks the child to end, with SIGTERM.
+    pub fn terminate(&self) -> io::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+    }
+
+    /// Waits until the child ends, and returns its exit code; `None` if a signal ended it.
+    pub fn exit_code(&self) -> io::Result<Option<i32>> {
+        // NOWAIT leaves the child for `drop`, which reaps it after the watcher.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(Pid::from_child(&self.child)), options)?;
+        Ok(status.and_then(|status| status.exit_status()))
     }
 
     /// Stops the child with SIGSTOP and returns when it has stopped, or has exited.

@@ -41,6 +41,7 @@ pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
 pub use crowd::Crowd;
 pub use faketime::FakeClock;
+pub use guard::GuardedChild;
 pub use keys::{assert_no_locks, namespace};
 pub use loads::{Loads, Running};
 pub use log::{Line, Log, must_not_be_logged};
