@@ -10,7 +10,8 @@
 //!
 //! The program prints its address, stops on Ctrl-C or SIGTERM, and then finishes what is under way.
 
-use std::{env, sync::Arc, time::Duration};
+use std::env::{self, VarError};
+use std::{sync::Arc, time::Duration};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -96,17 +97,28 @@ async fn health(State(app): State<App>) -> String {
     format!("cache: {}\n", app.cache.status().health)
 }
 
+/// A setting, from the environment.
+fn setting(name: &str, default: &str) -> Result<String, VarError> {
+    match env::var(name) {
+        Err(VarError::NotPresent) => Ok(default.to_owned()),
+        value => value,
+    }
+}
+
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init(); // tells what goes wrong in the cache
     let metrics = PrometheusBuilder::new().install_recorder()?;
 
-    let cache = match env::var("REDIS_URL") {
-        Ok(url) => CacheFence::builder().redis(url).namespace("axum-service"),
-        Err(_) => CacheFence::builder().in_memory(),
+    let op_timeout = Duration::from_millis(setting("REDIS_TIMEOUT_MS", "250")?.parse()?);
+    let cache = CacheFence::builder().op_timeout(op_timeout);
+    let cache = match setting("REDIS_URL", "")?.as_str() {
+        "" => cache.in_memory(),
+        url => cache.redis(url).namespace("axum-service"),
     };
     let cache = cache.build_lazy()?; // without I/O: the service starts although Redis is down
-    let db = Connection::open(env::var("DATABASE").as_deref().unwrap_or(":memory:"))?;
+    let db = Connection::open(setting("DATABASE", ":memory:")?)?;
+    db.busy_timeout(Duration::from_secs(60))?; // for a lock that another process holds
     db.execute_batch(
         "CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
          INSERT OR IGNORE INTO users VALUES (1, 'ann');",
@@ -119,8 +131,7 @@ async fn main() -> Result<(), BoxError> {
         .route("/health", get(health))
         .route("/metrics", get(async move || metrics.render()))
         .with_state(app.clone());
-    let addr = env::var("ADDR");
-    let listener = TcpListener::bind(addr.as_deref().unwrap_or("127.0.0.1:3000")).await?;
+    let listener = TcpListener::bind(setting("ADDR", "127.0.0.1:3000")?).await?;
     println!("http://{}", listener.local_addr()?);
 
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;

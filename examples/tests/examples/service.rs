@@ -4,18 +4,17 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::iter;
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
-use cachefence_tests::DEADLINE;
+use cachefence_tests::{DEADLINE, GuardedChild};
 use rusqlite::Connection;
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A running service on a free port, with a database of its own.
 pub(crate) struct Service {
-    process: Child,
+    process: GuardedChild,
     /// Open for as long as the service runs, so that it can print.
     _stdout: BufReader<ChildStdout>,
     addr: String,
@@ -30,18 +29,17 @@ pub(crate) struct Answer {
 }
 
 impl Service {
-    /// Starts a service, which caches in memory unless it is given a Redis.
-    pub(crate) fn start(redis: Option<&str>) -> Self {
+    /// Starts a service with these settings. It caches in memory unless one of them is a Redis.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(env!("CARGO_BIN_EXE_axum-service"));
         command.env("ADDR", "127.0.0.1:0").env("DATABASE", dir.path().join("users.sqlite"));
-        match redis {
-            Some(url) => command.env("REDIS_URL", url),
-            None => command.env_remove("REDIS_URL"),
-        };
+        command.env_remove("REDIS_URL").env_remove("REDIS_TIMEOUT_MS");
+        command.envs(settings.iter().copied()).stdout(Stdio::piped());
         command.stderr(File::create(dir.path().join("log")).expect("a file"));
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("the service starts");
-        let mut stdout = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut process =
+            GuardedChild::spawn(&mut command, dir.path()).expect("the service starts");
+        let mut stdout = BufReader::new(process.child().stdout.take().expect("a pipe"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the service prints its address");
         let addr = line.trim().strip_prefix("http://").expect("an address").to_owned();
@@ -51,6 +49,10 @@ impl Service {
     /// Asks once. The answer is 504 if the service does not have it within its deadline.
     pub(crate) fn get_once(&self, path: &str) -> Answer {
         self.request("GET", path, "")
+    }
+
+    pub(crate) fn put_once(&self, path: &str, body: &str) -> Answer {
+        self.request("PUT", path, body)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -73,8 +75,8 @@ impl Service {
         let mut stream = TcpStream::connect(&self.addr).expect("the service listens");
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}")
-            .expect("the service reads");
+        let request = format!("{method} {path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).expect("the service reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("the service answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
@@ -89,42 +91,35 @@ impl Service {
         values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
-    /// Locks the database: from now on each query waits, for up to five seconds, until the connection is dropped.
+    /// The database, seen by another program.
+    pub(crate) fn database(&self) -> Connection {
+        Connection::open(self.dir.path().join("users.sqlite")).expect("a database")
+    }
+
+    /// Locks the database: from now on each query waits, for up to a minute, until the connection is dropped.
     pub(crate) fn lock_database(&self) -> Connection {
-        let connection =
-            Connection::open(self.dir.path().join("users.sqlite")).expect("a database");
+        let connection = self.database();
         connection.execute_batch("BEGIN EXCLUSIVE").expect("nobody else has locked it");
         connection
     }
 
-    /// What the service has logged.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
-    }
-
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        kill_process(Pid::from_child(&self.process), Signal::TERM).expect("the service runs");
+        self.process.terminate().expect("the service runs");
     }
 
     /// Waits until the service ends; `None` if it died by a signal.
-    pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        let mut status = None;
-        until("the service ends", || {
-            thread::yield_now();
-            status = self.process.try_wait().expect("the status can be read");
-            status.is_some()
-        });
-        status?.code()
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.process.exit_code().expect("the service is a child")
     }
 }
 
 impl Drop for Service {
+    /// Shows what the service has logged, if the test has failed.
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
         if thread::panicking() {
-            eprintln!("{}", self.log());
+            let log = fs::read_to_string(self.dir.path().join("log"));
+            eprintln!("{}", log.unwrap_or_default());
         }
     }
 }
