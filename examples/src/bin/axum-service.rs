@@ -31,7 +31,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Serialize, Deserialize)]
 struct User {
-    id: u64,
+    id: i64,
     name: String,
 }
 
@@ -46,7 +46,7 @@ impl App {
     /// Reads a user. Loads are `detached`: one outlives the request that began it, so a request that runs out of time leaves
     /// its value to the next. The error is an `Arc`, so that all requests which waited for one load can have it.
     #[cachefence(key = "user:<id>", ttl = "5m", negative_ttl = "10s", cache = self.cache, detached, skip(self))]
-    async fn user(&self, id: u64) -> Result<Option<User>, Arc<rusqlite::Error>> {
+    async fn user(&self, id: i64) -> Result<Option<User>, Arc<rusqlite::Error>> {
         const READ: &str = "SELECT name FROM users WHERE id = ?1";
         let name = self.query(move |db| db.query_row(READ, [id], |row| row.get(0)).optional());
         Ok(name.await?.map(|name| User { id, name }))
@@ -54,7 +54,7 @@ impl App {
 
     /// Saves a user: commits first, then invalidates what was read before. While Redis is down, the invalidation is sent
     /// again until it is up. If even that is refused, the write has been made all the same, so it does not fail.
-    async fn save(&self, id: u64, name: String) -> rusqlite::Result<()> {
+    async fn save(&self, id: i64, name: String) -> rusqlite::Result<()> {
         const SAVE: &str = "INSERT OR REPLACE INTO users VALUES (?1, ?2)";
         self.query(move |db| db.execute(SAVE, (id, name))).await?;
         if let Err(error) = self.user_entry(id).invalidate_eventually().await {
@@ -73,13 +73,13 @@ impl App {
     }
 }
 
-async fn read(State(app): State<App>, Path(id): Path<u64>) -> Result<Json<User>, StatusCode> {
+async fn read(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<User>, StatusCode> {
     app.user(id).await.map_err(failed)?.map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn write(
     State(app): State<App>,
-    Path(id): Path<u64>,
+    Path(id): Path<i64>,
     name: String,
 ) -> Result<(), StatusCode> {
     // In a task, so that neither the deadline nor a client that leaves comes between commit and invalidation.

@@ -53,6 +53,13 @@ fn a_user_who_does_not_exist_is_looked_for_once() {
 }
 
 #[test]
+fn an_id_that_no_row_can_have_is_a_bad_request() {
+    let service = Service::start(&[]);
+    assert_eq!(service.get("/users/9223372036854775807").status, 404);
+    assert_eq!(service.get("/users/9223372036854775808").status, 400);
+}
+
+#[test]
 fn requests_of_the_same_time_share_one_load() {
     on_both(|service| {
         let lock = service.lock_database();
