@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::{ctrl_c, unix};
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 use tower_http::timeout::TimeoutLayer;
 
 /// The longest that a request may take.
@@ -108,7 +109,15 @@ fn setting(name: &str, default: &str) -> Result<String, VarError> {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init(); // tells what goes wrong in the cache
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let buckets = [0.001, 0.005, 0.025, 0.1, 0.25, 1.0, 5.0]; // seconds
+    let metrics = PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?;
+    let upkeep = metrics.clone(); // else the recorder grows while nobody asks for the metrics
+    tokio::spawn(async move {
+        loop {
+            sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
 
     let op_timeout = Duration::from_millis(setting("REDIS_TIMEOUT_MS", "250")?.parse()?);
     let cache = CacheFence::builder().op_timeout(op_timeout);
