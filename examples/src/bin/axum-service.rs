@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::signal::{ctrl_c, unix};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
 use tower_http::timeout::TimeoutLayer;
 
 /// The longest that a request may take.
@@ -36,11 +37,12 @@ struct User {
     name: String,
 }
 
-/// The state of the service. Clones share the connection and the cache.
+/// The state of the service. Clones share the connection, the cache and the writes that are under way.
 #[derive(Clone)]
 struct App {
     db: Arc<Mutex<Connection>>,
     cache: CacheFence,
+    writes: TaskTracker,
 }
 
 impl App {
@@ -83,8 +85,9 @@ async fn write(
     Path(id): Path<i64>,
     name: String,
 ) -> Result<(), StatusCode> {
-    // In a task, so that neither the deadline nor a client that leaves comes between commit and invalidation.
-    let saved = tokio::spawn(async move { app.save(id, name).await });
+    // In a task, so that neither the deadline nor a client that leaves comes between commit and invalidation. The end of
+    // the program waits for the task.
+    let saved = app.writes.clone().spawn(async move { app.save(id, name).await });
     saved.await.map_err(failed)?.map_err(failed)
 }
 
@@ -132,7 +135,7 @@ async fn main() -> Result<(), BoxError> {
         "CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
          INSERT OR IGNORE INTO users VALUES (1, 'ann');",
     )?;
-    let app = App { db: Arc::new(Mutex::new(db)), cache };
+    let app = App { db: Arc::new(Mutex::new(db)), cache, writes: TaskTracker::new() };
 
     let router = Router::new()
         .route("/users/{id}", get(read).put(write))
@@ -148,5 +151,7 @@ async fn main() -> Result<(), BoxError> {
         tokio::select! { _ = ctrl_c() => {}, _ = terminate.recv() => {} }
     };
     axum::serve(listener, router).with_graceful_shutdown(stop).await?;
-    Ok(app.cache.shutdown().await?) // ends detached loads, sends pending invalidations
+    app.writes.close();
+    app.writes.wait().await; // those whose requests ran out of time
+    Ok(app.cache.shutdown().await?) // waits for detached loads, sends pending invalidations
 }

@@ -131,6 +131,22 @@ fn sigterm_waits_for_a_detached_load() {
 }
 
 #[test]
+fn sigterm_waits_for_a_write_and_its_invalidation() {
+    on_redis(|server, service| {
+        assert_eq!(service.get("/users/1"), user("ann"));
+        let lock = service.lock_database();
+        assert_eq!(service.put_once("/users/1", "amy").status, 504);
+        service.terminate();
+        drop(lock);
+        assert_eq!(service.exit_code(), Some(0));
+        let name = "SELECT name FROM users WHERE id = 1";
+        let name = service.database().query_row(name, (), |row| row.get::<_, String>(0));
+        assert_eq!(name.as_deref(), Ok("amy"));
+        assert!(server.scan_keys().is_empty(), "the old name is not cached any more");
+    });
+}
+
+#[test]
 fn sigterm_ends_a_service_in_memory() {
     let service = Service::start(&[]);
     assert_eq!(service.get("/users/1"), user("ann"));
