@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Mutex;
 
 use cachefence::{BoxError, CacheFence, cachefence};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct User {
@@ -25,13 +25,12 @@ impl Db {
     async fn select(&self, id: u64) -> io::Result<Option<User>> {
         println!("   query: user {id}");
         tokio::task::yield_now().await; // other calls come meanwhile
-        Ok(self.0.lock().await.get(&id).cloned())
+        Ok(self.0.lock().unwrap().get(&id).cloned())
     }
 
-    async fn update(&self, id: u64, name: &str) -> io::Result<()> {
+    fn update(&self, id: u64, name: &str) {
         let user = User { name: name.to_owned() };
-        self.0.lock().await.insert(id, user);
-        Ok(())
+        self.0.lock().unwrap().insert(id, user);
     }
 }
 
@@ -47,8 +46,8 @@ async fn main() -> Result<(), BoxError> {
     let cache = CacheFence::in_memory(); // or CacheFence::connect("redis://127.0.0.1:6379").await?
     cache.install()?; // for all functions that name no cache
     let db = Db(Mutex::default());
-    db.update(1, "ann").await?;
-    db.update(2, "bob").await?;
+    db.update(1, "ann");
+    db.update(2, "bob");
 
     println!("1. A miss runs the body. The next call is a hit.");
     println!("   {:?}", find_user(&db, 1).await?);
@@ -69,7 +68,7 @@ async fn main() -> Result<(), BoxError> {
     println!("   {} holds {:?}", entry.key(), entry.peek().await?.flatten());
 
     println!("5. After a write, `invalidate`: later calls see it.");
-    db.update(1, "amy").await?;
+    db.update(1, "amy");
     entry.invalidate().await?;
     println!("   {:?}", find_user(&db, 1).await?);
 
