@@ -15,7 +15,7 @@ use cachefence::{BoxError, CacheFence, cachefence, testing};
 
 use self::map_store::MapStore;
 
-#[cachefence(key = "answer", ttl = 60, cache = cache, skip(cache))]
+#[cachefence(key = "answer", ttl = "1m", cache = cache, skip(cache))]
 async fn answer(cache: &CacheFence) -> u32 {
     println!("   the body runs");
     42
