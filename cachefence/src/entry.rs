@@ -99,7 +99,9 @@ impl CacheFence {
     ///
     /// - [`Error::Recompute`] if `recompute` failed: an error is never cached, and always
     ///   propagates, also where a valid value was about to be refreshed. Callers that were waiting
-    ///   for the same recompute share its error.
+    ///   for the same recompute share its error. `?` converts it to a `Box<dyn Error>` or an `anyhow::Error`
+    ///   if `E` is a `std::error::Error`. Those two are none, so a recompute that returns one wraps it:
+    ///   `load().await.map_err(std::io::Error::other)`.
     /// - [`Error::Key`] and [`Error::Option`] for a key or a ttl that cannot be used, before
     ///   anything is read or run.
     /// - [`Error::Recursive`] if the call is made from inside the recompute of the same key.
@@ -409,6 +411,9 @@ impl<T> Entry<T> {
     }
 
     /// The value, if there is one that is valid; runs nothing.
+    ///
+    /// Where `T` is an `Option`, as for a function that returns one, a cached `None` is `Some(None)`, and an empty entry is `None`;
+    /// `flatten` makes both of them `None`.
     ///
     /// An entry that holds something else than a `T` counts as empty, and so does one that is past
     /// its ttl, even within a stale window. The future may be dropped at any time, to no effect.

@@ -155,7 +155,8 @@ impl NewValue {
     }
 }
 
-/// How a load ended; [`Store`](super::Store) has an example.
+/// How a load ended; [`Store`](super::Store) has an example. A store treats an outcome that it does not know as a
+/// [`Release`](Self::Release).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outcome {
