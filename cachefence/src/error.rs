@@ -92,8 +92,8 @@ impl<E> fmt::Display for Error<E> {
             ),
             Self::Encode(_) => f.write_str("the codec cannot encode the value"),
             Self::AlreadyInstalled => f.write_str(
-                "a default cache is in place already; call `install` once, before the first call \
-                 of an annotated function",
+                "a default cache is in place already: one that was installed, or one in memory, which the first call \
+                 of an annotated function makes; call `install` once, before that call",
             ),
         }
     }
@@ -302,6 +302,15 @@ impl StoreError {
         let Self { message, .. } = &self;
         let message = format!("{failed} of {all} entries may still be there: {message}").into();
         Self { message, ..self }
+    }
+
+    /// The error at the end of a process that has so many `pending` invalidations.
+    pub(crate) fn of_pending(self, pending: usize) -> Self {
+        let Self { message, .. } = &self;
+        let message = format!(
+            "invalidations that were not sent: {pending}; other processes may serve the old values: {message}"
+        );
+        Self { message: message.into(), ..self }
     }
 
     /// The error of a call that has waited for its store long enough.

@@ -205,6 +205,7 @@ impl Invalidations {
         drop(pending);
         if is_new {
             self.observers.pending_changed(1.0);
+            self.observers.invalidation_pending(key);
         }
         true
     }

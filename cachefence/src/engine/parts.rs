@@ -130,7 +130,8 @@ impl Engine {
         in_time(longest, pin!(self.tasks.close())).await;
         in_time(for_store, pin!(self.tasks.end())).await;
         let sent = in_time(for_store, pin!(self.invalidations.send_all())).await;
-        sent.unwrap_or_else(|| Err(StoreError::too_slow()))
+        let sent = sent.unwrap_or_else(|| Err(StoreError::too_slow()));
+        sent.map_err(|error| error.of_pending(self.invalidations.pending_count()))
     }
 
     /// A lease of `key` that has not been asked for yet.

@@ -175,6 +175,12 @@ pub enum Event<'a> {
         /// The template of the key.
         template: &'static str,
     },
+    /// The store did not take an invalidation that may be late, so a task sends the invalidation again.
+    #[non_exhaustive]
+    InvalidationPending {
+        /// The template of the key.
+        template: &'static str,
+    },
     /// A value was served that is due for a refresh in a task, and no further task may run.
     #[non_exhaustive]
     SkippedRefresh {
@@ -218,6 +224,7 @@ impl Event<'_> {
             Self::UnstorableValue { .. } => Trouble::UnstorableValue,
             Self::SwallowedError { .. } => Trouble::SwallowedError,
             Self::LoadDropped { .. } => Trouble::DroppedLoad,
+            Self::InvalidationPending { .. } => Trouble::PendingInvalidation,
             Self::SkippedRefresh { .. } => Trouble::SkippedRefresh,
             Self::UnusableCall { .. } => Trouble::UnusableCall,
             Self::Request { .. }
@@ -314,6 +321,10 @@ impl fmt::Display for Event<'_> {
                 "a load was dropped with its caller, mostly by a deadline, while others waited for it, and one of \
                  them begins again; where deadlines are near the time of a load, nothing is ever cached: use \
                  `detached`, or `get_or_set_detached`, so that loads outlive their callers",
+            ),
+            Self::InvalidationPending { .. } => f.write_str(
+                "an invalidation waits until the store takes it; until then this process loads the value anew, and \
+                 others may serve the old one",
             ),
             Self::SkippedRefresh { .. } => f.write_str(
                 "a value is served that is due for a refresh, which is left to a later call: as many loads run as may \

@@ -63,6 +63,7 @@ pub(super) fn write(cache: &str, flood: &Flood, event: &Event<'_>) {
         | Event::UnstorableValue { template, .. }
         | Event::SwallowedError { template, .. }
         | Event::LoadDropped { template }
+        | Event::InvalidationPending { template }
         | Event::SkippedRefresh { template }
         | Event::UnusableCall { template, .. } => {
             let trouble = event.trouble().map_or("", Trouble::as_str);

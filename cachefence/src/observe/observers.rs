@@ -269,6 +269,11 @@ impl Observers {
         }
     }
 
+    /// An invalidation is sent again until the store takes it.
+    pub(crate) fn invalidation_pending(&self, key: &Key) {
+        self.tell(&Event::InvalidationPending { template: template(key) });
+    }
+
     /// A refresh is left to a later call.
     pub(crate) fn skipped_refresh(&self, key: &Key) {
         self.tell(&Event::SkippedRefresh { template: template(key) });
@@ -321,7 +326,7 @@ pub(crate) fn not_installed() {
                            process only; call `CacheFence::install` at startup, or name a cache \
                            with `cache = ..`";
     #[cfg(feature = "tracing")]
-    tracing::warn!("{MESSAGE}");
+    tracing::warn!(target: "cachefence", "{MESSAGE}");
     #[cfg(not(feature = "tracing"))]
     eprintln!("cachefence: {MESSAGE}");
 }

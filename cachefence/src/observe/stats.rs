@@ -218,6 +218,8 @@ counted! {
         SwallowedError = swallowed_error,
         /// A load was dropped with its caller, while others waited for it.
         DroppedLoad = dropped_load,
+        /// An invalidation became pending, because the store did not take it.
+        PendingInvalidation = pending_invalidation,
         /// A refresh was left to a later call, because as many ran as may of which nobody waits for any, or there was no
         /// runtime.
         SkippedRefresh = skipped_refresh,

@@ -380,6 +380,20 @@ async fn a_refresh_for_which_there_is_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_invalidation_that_the_store_does_not_take() {
+    let (log, staged) = (Log::open(), Arc::new(Staged::default()));
+    let cache = cache_on(&staged, |options| options);
+    staged.refuse(Op::Invalidate);
+    for _ in 0..2 {
+        assert!(!cache.invalidate_eventually("k").await.unwrap());
+    }
+    assert_eq!(cache.stats().troubles, troubles(|troubles| troubles.pending_invalidation = 1));
+    let said = log.events(Level::WARN);
+    let waits = said.iter().filter(|line| line.message.contains("an invalidation waits"));
+    assert_eq!(waits.count(), 1, "the second one was pending already: {said:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_entry_that_does_not_decode() {
     #[derive(Debug, Clone, Serialize, Deserialize)]
     struct User {

@@ -220,7 +220,8 @@ async fn shutdown_sends_what_the_store_has_not_taken_and_says_if_it_cannot() {
     let fleet = Fleet::of(1);
     fleet.staged.refuse(cachefence_tests::Op::Invalidate);
     assert!(!fleet.caches[0].invalidate_eventually("k").await.unwrap());
-    assert!(fleet.caches[0].shutdown().await.is_err());
+    let error = fleet.caches[0].shutdown().await.unwrap_err().to_string();
+    assert!(error.contains("invalidations that were not sent: 1;"), "{error}");
     fleet.staged.accept(cachefence_tests::Op::Invalidate);
     fleet.caches[0].shutdown().await.unwrap();
     assert_eq!(fleet.caches[0].stats().pending_invalidations, 0);
