@@ -336,7 +336,7 @@ impl Builder {
     /// Making a connection has a limit of its own: one second, or four times `op_timeout` if that is more. No call waits
     /// for it longer than its `op_timeout`; the attempt goes on in a task, for the calls that follow.
     ///
-    /// After 5 failures in a row a circuit breaker opens: calls no longer contact Redis, and run their
+    /// After 5 failed attempts in a row a circuit breaker opens: calls no longer contact Redis, and run their
     /// recomputes without waiting, until Redis answers a probe. Writes have a breaker of their own: while that alone is
     /// open, hits go on, and values are not stored. This option does not concern a store of your own, which bounds its
     /// operations itself.
