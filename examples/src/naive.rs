@@ -1,14 +1,14 @@
 //! Cache-aside as it is usually written: every request that finds nothing goes to the database by itself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands as _, RedisResult};
 
-use crate::BoxError;
 use crate::database::{Db, Revenue};
+use crate::{BoxError, lock};
 
 /// A cache for revenues, and where it is stored.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ enum Store {
 }
 
 struct Entry {
-    value: Vec<u8>,
+    json: Vec<u8>,
     expires: Instant,
 }
 
@@ -47,13 +47,13 @@ impl Naive {
     }
 
     /// Returns the revenue of a region by month. A cache that does not answer is no reason to fail.
-    pub async fn revenue(&self, db: &Db, region: &str) -> Result<Vec<Revenue>, BoxError> {
+    pub async fn revenue(&self, db: &Db, region: &str) -> rusqlite::Result<Vec<Revenue>> {
         let key = self.key(region);
-        if let Ok(Some(cached)) = self.read(&key).await {
-            return Ok(serde_json::from_slice(&cached)?);
+        if let Ok(Some(revenue)) = self.read(&key).await {
+            return Ok(revenue);
         }
         let revenue = db.revenue(region).await?;
-        let _ = self.write(key, serde_json::to_vec(&revenue)?).await;
+        let _ = self.write(&key, &revenue).await;
         Ok(revenue)
     }
 
@@ -73,31 +73,30 @@ impl Naive {
         format!("{}:revenue:{region}", self.namespace)
     }
 
-    async fn read(&self, key: &str) -> RedisResult<Option<Vec<u8>>> {
-        match &self.store {
+    async fn read(&self, key: &str) -> Result<Option<Vec<Revenue>>, BoxError> {
+        let json: Option<Vec<u8>> = match &self.store {
             Store::Memory(map) => {
                 let map = lock(map);
                 let entry = map.get(key).filter(|entry| entry.expires > Instant::now());
-                Ok(entry.map(|entry| entry.value.clone()))
+                entry.map(|entry| entry.json.clone())
             }
-            Store::Redis(connection) => connection.clone().get(key).await,
-        }
+            Store::Redis(connection) => connection.clone().get(key).await?,
+        };
+        Ok(json.map(|json| serde_json::from_slice(&json)).transpose()?)
     }
 
-    async fn write(&self, key: String, value: Vec<u8>) -> RedisResult<()> {
+    async fn write(&self, key: &str, revenue: &[Revenue]) -> Result<(), BoxError> {
+        let json = serde_json::to_vec(revenue)?;
         match &self.store {
             Store::Memory(map) => {
                 let expires = Instant::now() + self.ttl;
-                lock(map).insert(key, Entry { value, expires });
+                lock(map).insert(key.to_owned(), Entry { json, expires });
                 Ok(())
             }
             Store::Redis(connection) => {
-                connection.clone().set_ex(key, value, self.ttl.as_secs()).await
+                let milliseconds = u64::try_from(self.ttl.as_millis())?;
+                Ok(connection.clone().pset_ex(key, json, milliseconds).await?)
             }
         }
     }
-}
-
-fn lock(map: &Mutex<HashMap<String, Entry>>) -> std::sync::MutexGuard<'_, HashMap<String, Entry>> {
-    map.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ mod orders;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use rusqlite::{Connection, OpenFlags, Result};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 pub use self::orders::generate;
+use crate::lock;
 
 /// The query: the revenue of a region, by month.
 ///
@@ -75,9 +76,9 @@ impl Db {
         cachefence::blocking(move || {
             // In here, so that it is held until the connection is back even if nobody waits any more.
             let _permit = permit.expect("the semaphore is never closed");
-            let connection = pool.lock().pop().expect("a permit stands for a connection");
+            let connection = lock(&pool.idle).pop().expect("a permit stands for a connection");
             let answer = query(&connection, pool.query, &region);
-            pool.lock().push(connection);
+            lock(&pool.idle).push(connection);
             answer
         })
         .await
@@ -91,12 +92,6 @@ impl Db {
     /// How many queries run now.
     pub fn running(&self) -> usize {
         self.0.connections - self.0.permits.available_permits()
-    }
-}
-
-impl Pool {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

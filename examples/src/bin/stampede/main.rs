@@ -11,13 +11,12 @@ mod load;
 mod progress;
 mod report;
 
-use std::error::Error;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use cachefence_examples::BoxError;
 use cachefence_examples::database::{self, Db, REVENUE, Revenue};
 use cachefence_examples::naive::Naive;
+use cachefence_examples::{BoxError, namespace, one_line};
 use tempfile::TempDir;
 
 use crate::args::{Args, Command, USAGE};
@@ -65,9 +64,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args, progress: Progress) -> Result<Report, BoxError> {
-    // No other run uses these names, so the key is cold.
-    let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
-    let namespace = format!("stampede-{}-{started}", std::process::id());
+    let namespace = namespace("stampede");
     let redis = args.redis.as_deref();
     cached::install(redis, &namespace).await?;
     let naive = Naive::new(redis, &format!("{namespace}:naive"), TTL)?;
@@ -161,18 +158,4 @@ where
         return Err(format!("{name}: an answer differs from the database's").into());
     }
     Ok(Side::new(db.queries() - before, run.latencies, run.total))
-}
-
-/// Joins an error and its sources, less those that it repeats itself.
-fn one_line(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        source = error.source();
-    }
-    line
 }
