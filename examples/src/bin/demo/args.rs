@@ -18,9 +18,15 @@ processes, a real database, and the same load on both sides. Ctrl-C ends it.
 
 pub(crate) const DEFAULT_PORT: u16 = 7878;
 
+/// The variable that holds a worker's Redis URL.
+pub(crate) const WORKER_REDIS: &str = "CACHEFENCE_DEMO_WORKER_REDIS";
+
+/// How the name of the demo's temporary directory begins.
+pub(crate) const DIR_PREFIX: &str = "cachefence-demo-";
+
 /// What this process is to be.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Command {
+pub(crate) enum Role {
     Help,
     Demo(Args),
     /// A process that serves requests.
@@ -51,7 +57,7 @@ pub(crate) enum CacheChoice {
 pub(crate) struct WorkerArgs {
     pub(crate) database: PathBuf,
     pub(crate) namespace: String,
-    /// `None` is memory.
+    /// From the environment, under the name [`WORKER_REDIS`]; `None` is memory.
     pub(crate) redis: Option<String>,
 }
 
@@ -61,7 +67,7 @@ pub(crate) struct RedisArgs {
     pub(crate) dir: PathBuf,
 }
 
-impl Command {
+impl Role {
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Self, lexopt::Error> {
         let mut args = Args { port: None, cache: CacheChoice::Own };
         let (mut redis, mut memory, mut first) = (None, false, true);
@@ -73,9 +79,7 @@ impl Command {
                 Long("help") | Short('h') => return Ok(Self::Help),
                 Value(part) if first && part == "worker" => return worker(parser),
                 Value(part) if first && part == "redis" => return own_redis(parser),
-                Value(part) if first && part == "cleanup" => {
-                    return Ok(Self::Cleanup(parser.value()?.into()));
-                }
+                Value(part) if first && part == "cleanup" => return cleanup(parser),
                 unknown => return Err(unknown.unexpected()),
             }
             first = false;
@@ -90,20 +94,20 @@ impl Command {
     }
 }
 
-fn worker(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
+fn worker(mut parser: lexopt::Parser) -> Result<Role, lexopt::Error> {
     let mut args = WorkerArgs::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("database") => args.database = parser.value()?.into(),
             Long("namespace") => args.namespace = parser.value()?.string()?,
-            Long("redis") => args.redis = Some(parser.value()?.string()?),
             unknown => return Err(unknown.unexpected()),
         }
     }
-    Ok(Command::Worker(args))
+    args.redis = std::env::var(WORKER_REDIS).ok();
+    Ok(Role::Worker(args))
 }
 
-fn own_redis(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
+fn own_redis(mut parser: lexopt::Parser) -> Result<Role, lexopt::Error> {
     let mut args = RedisArgs::default();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -112,26 +116,36 @@ fn own_redis(mut parser: lexopt::Parser) -> Result<Command, lexopt::Error> {
             unknown => return Err(unknown.unexpected()),
         }
     }
-    Ok(Command::Redis(args))
+    Ok(Role::Redis(args))
+}
+
+/// Accepts no directory but the demo's own, since it will be removed.
+fn cleanup(mut parser: lexopt::Parser) -> Result<Role, lexopt::Error> {
+    let dir = PathBuf::from(parser.value()?);
+    let name = dir.file_name().unwrap_or_default();
+    if name.as_encoded_bytes().starts_with(DIR_PREFIX.as_bytes()) {
+        return Ok(Role::Cleanup(dir));
+    }
+    Err(format!("{} is not a directory of the demo", dir.display()).into())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Args, CacheChoice, Command, RedisArgs, WorkerArgs};
+    use super::{Args, CacheChoice, RedisArgs, Role, WorkerArgs};
 
-    fn parse(args: &[&str]) -> Result<Command, String> {
-        Command::parse(lexopt::Parser::from_args(args)).map_err(|error| error.to_string())
+    fn parse(args: &[&str]) -> Result<Role, String> {
+        Role::parse(lexopt::Parser::from_args(args)).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_user_chooses_the_port_and_the_cache() {
-        let demo = |port, cache| Ok(Command::Demo(Args { port, cache }));
+        let demo = |port, cache| Ok(Role::Demo(Args { port, cache }));
         assert_eq!(parse(&[]), demo(None, CacheChoice::Own));
         assert_eq!(parse(&["--port", "0"]), demo(Some(0), CacheChoice::Own));
         assert_eq!(parse(&["--memory", "--port=80"]), demo(Some(80), CacheChoice::Memory));
         let redis = CacheChoice::Redis("redis://h:1".to_owned());
         assert_eq!(parse(&["--redis", "redis://h:1"]), demo(None, redis));
-        assert_eq!(parse(&["--port=1", "-h", "--nonsense"]), Ok(Command::Help));
+        assert_eq!(parse(&["--port=1", "-h", "--nonsense"]), Ok(Role::Help));
     }
 
     #[test]
@@ -143,6 +157,8 @@ mod tests {
             (&["--port"], "--port"),
             (&["--memory", "--redis=redis://h"], "exclude"),
             (&["--memory", "worker"], "worker"),
+            (&["cleanup", "/home"], "/home"),
+            (&["cleanup", "/cachefence-demo-x/.."], "is not"),
         ] {
             let error = parse(args).unwrap_err();
             assert!(error.contains(name), "{error}");
@@ -151,15 +167,12 @@ mod tests {
 
     #[test]
     fn parts_of_the_demo_are_told_what_they_need() {
-        let worker = WorkerArgs {
-            database: "/d/o".into(),
-            namespace: "n".to_owned(),
-            redis: Some("redis://h".to_owned()),
-        };
-        let args = ["worker", "--database=/d/o", "--namespace=n", "--redis=redis://h"];
-        assert_eq!(parse(&args), Ok(Command::Worker(worker)));
+        let worker = WorkerArgs { database: "/d/o".into(), namespace: "n".to_owned(), redis: None };
+        let args = ["worker", "--database=/d/o", "--namespace=n"];
+        assert_eq!(parse(&args), Ok(Role::Worker(worker)));
         let redis = RedisArgs { port: 7, dir: "/d".into() };
-        assert_eq!(parse(&["redis", "--port=7", "--dir=/d"]), Ok(Command::Redis(redis)));
-        assert_eq!(parse(&["cleanup", "/d"]), Ok(Command::Cleanup("/d".into())));
+        assert_eq!(parse(&["redis", "--port=7", "--dir=/d"]), Ok(Role::Redis(redis)));
+        let dir = "/tmp/cachefence-demo-x";
+        assert_eq!(parse(&["cleanup", dir]), Ok(Role::Cleanup(dir.into())));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence_examples::BoxError;
+use cachefence_examples::{BoxError, one_line};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -15,14 +15,21 @@ use crate::child::Part;
 pub(crate) const WORKERS: usize = 2;
 
 /// How long a place stays empty, so that a worker which cannot start is not started all the time.
-const PAUSE: Duration = Duration::from_millis(300);
+const REPLACE_AFTER: Duration = Duration::from_millis(300);
 
 pub(crate) struct Fleet {
-    /// Who is sent on here is told when the worker is dead.
-    kill: Vec<mpsc::Sender<oneshot::Sender<()>>>,
+    /// One for each place.
+    kill: Vec<mpsc::Sender<Kill>>,
     /// Whether the demo ends.
     end: watch::Sender<bool>,
     keepers: Mutex<JoinSet<()>>,
+}
+
+/// Asks for the death of a process; for nobody's if another has its place by now.
+struct Kill {
+    pid: u32,
+    /// Told when the process is dead and the board knows.
+    done: oneshot::Sender<()>,
 }
 
 impl Fleet {
@@ -30,21 +37,19 @@ impl Fleet {
         let mut keepers = JoinSet::new();
         let end = watch::Sender::new(false);
         let start = |slot| {
-            let (kill, orders) = mpsc::channel(1);
+            let (kill, kills) = mpsc::channel(1);
             let (args, board, end) = (args.clone(), Arc::clone(board), end.subscribe());
-            keepers.spawn(Keeper { slot, args, board, orders, end }.keep());
+            keepers.spawn(Keeper { slot, args, board, kills, end }.keep());
             kill
         };
         let kill = (0..WORKERS).map(start).collect();
         Self { kill, end, keepers: Mutex::new(keepers) }
     }
 
-    /// Kills the worker at a place; returns when it is dead.
-    pub(crate) async fn kill(&self, slot: usize) {
+    /// Kills the process if it still has this place. Returns when it is dead, or `false` if it was gone already.
+    pub(crate) async fn kill(&self, slot: usize, pid: u32) -> bool {
         let (done, dead) = oneshot::channel();
-        if self.kill[slot].send(done).await.is_ok() {
-            let _ = dead.await;
-        }
+        self.kill[slot].send(Kill { pid, done }).await.is_ok() && dead.await.is_ok()
     }
 
     /// Ends the workers; returns when they have ended.
@@ -59,56 +64,57 @@ struct Keeper {
     slot: usize,
     args: WorkerArgs,
     board: Arc<Board>,
-    orders: mpsc::Receiver<oneshot::Sender<()>>,
+    kills: mpsc::Receiver<Kill>,
     end: watch::Receiver<bool>,
 }
 
 impl Keeper {
     async fn keep(mut self) {
-        loop {
-            match self.run_one().await {
-                Ok(Next::Replace) => {}
-                Ok(Next::End) => return,
-                Err(error) => eprintln!("demo: worker {}: {error}", self.slot),
+        while !*self.end.borrow() {
+            if let Err(error) = self.run_one().await {
+                eprintln!("demo: worker {}: {}", self.slot, one_line(error.as_ref()));
             }
-            self.board.worker_died(self.slot);
-            tokio::time::sleep(PAUSE).await;
+            let _ = tokio::time::timeout(REPLACE_AFTER, ends(&mut self.end)).await;
         }
     }
 
     /// Runs a worker until it dies, or the demo ends.
-    async fn run_one(&mut self) -> Result<Next, BoxError> {
-        let mut part = Part::worker(&self.args)?;
-        let stdout = part.process.stdout.take().ok_or("no standard output")?;
+    async fn run_one(&mut self) -> Result<(), BoxError> {
+        let mut worker = Part::worker(&self.args)?;
+        let killed = self.follow(&mut worker).await;
+        worker.end().await;
+        self.board.worker_died(self.slot);
+        if let Some(kill) = killed? {
+            let _ = kill.done.send(());
+        }
+        Ok(())
+    }
+
+    /// Tells the board what the worker says, until it says no more, is killed, or is to end.
+    async fn follow(&mut self, worker: &mut Part) -> Result<Option<Kill>, BoxError> {
+        let pid = worker.process.id().ok_or("the worker ended at once")?;
+        let stdout = worker.process.stdout.take().ok_or("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
-        self.board.worker_started(self.slot, part.process.id().unwrap_or_default());
+        self.board.worker_started(self.slot, pid);
         loop {
             tokio::select! {
                 line = lines.next_line() => {
-                    let Some(line) = line? else { break };
+                    let Some(line) = line? else { return Ok(None) };
                     self.board.message(self.slot, serde_json::from_str(&line)?);
                 }
-                Some(dead) = self.orders.recv() => {
-                    part.process.kill().await?;
-                    let _ = dead.send(());
+                Some(kill) = self.kills.recv() => {
+                    if kill.pid == pid {
+                        worker.process.kill().await?;
+                        return Ok(Some(kill));
+                    }
                 }
-                () = ends(&mut self.end) => {
-                    part.end().await;
-                    return Ok(Next::End);
-                }
+                () = ends(&mut self.end) => return Ok(None),
             }
         }
-        part.process.wait().await?;
-        Ok(Next::Replace)
     }
 }
 
 /// Returns when the demo ends.
 async fn ends(end: &mut watch::Receiver<bool>) {
     let _ = end.wait_for(|end| *end).await;
-}
-
-enum Next {
-    Replace,
-    End,
 }

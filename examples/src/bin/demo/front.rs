@@ -3,18 +3,19 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Html;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use cachefence_examples::BoxError;
+use cachefence_examples::{BoxError, one_line};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::args::DEFAULT_PORT;
 use crate::board::View;
-use crate::buttons::Controls;
+use crate::buttons::{Controls, Press};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -35,12 +36,7 @@ pub(crate) fn router(controls: Arc<Controls>) -> Router {
     Router::new()
         .route("/", get(|| async { Html(PAGE) }))
         .route("/api/state", get(state))
-        .route("/api/expire", post(expire))
-        .route("/api/invalidate", post(invalidate))
-        .route("/api/kill-leader", post(kill_leader))
-        .route("/api/redis", post(redis))
-        .route("/api/slow", post(slow))
-        .route("/api/failing", post(failing))
+        .route("/api/{button}", post(press))
         .with_state(controls)
 }
 
@@ -59,58 +55,44 @@ async fn state(State(controls): Shared, Query(known): Query<Since>) -> Json<View
     Json(controls.board.view(known.since, known.events))
 }
 
-async fn expire(State(controls): Shared) -> Said {
-    said(controls.board.buttons().expire.why, controls.expire()).await
-}
-
-async fn invalidate(State(controls): Shared) -> Said {
-    said(controls.board.buttons().invalidate.why, controls.invalidate()).await
-}
-
-async fn kill_leader(State(controls): Shared) -> Said {
-    said(controls.board.buttons().kill_leader.why, controls.kill_leader()).await
-}
-
-async fn redis(State(controls): Shared) -> Said {
-    said(controls.board.buttons().redis.why, controls.redis()).await
-}
-
-async fn slow(State(controls): Shared) -> Said {
-    said("", async { controls.slow() }).await
-}
-
-async fn failing(State(controls): Shared) -> Said {
-    said("", async { controls.failing() }).await
-}
-
-/// The answer to a button: a sentence.
-type Said = (StatusCode, Json<Sentence>);
-
+/// The answer to a button.
 #[derive(Serialize)]
-struct Sentence {
+struct Said {
     said: String,
 }
 
-/// Does what a button is for, unless there is a reason `why_not`.
-async fn said(why_not: &str, act: impl Future<Output = Result<String, BoxError>>) -> Said {
-    let (status, said) = if why_not.is_empty() {
-        match act.await {
-            Ok(said) => (StatusCode::OK, said),
-            Err(error) => (StatusCode::CONFLICT, error.to_string()),
-        }
+async fn press(
+    State(controls): Shared,
+    Path(press): Path<Press>,
+    headers: HeaderMap,
+) -> (StatusCode, Json<Said>) {
+    let (status, said) = if is_foreign(&headers) {
+        (StatusCode::FORBIDDEN, "Only the demo's own page presses its buttons.".to_owned())
     } else {
-        (StatusCode::CONFLICT, why_not.to_owned())
+        match controls.press(press).await {
+            Ok(said) => (StatusCode::OK, said),
+            Err(error) => (StatusCode::CONFLICT, one_line(error.as_ref())),
+        }
     };
-    (status, Json(Sentence { said }))
+    (status, Json(Said { said }))
+}
+
+/// Whether a page of another site sends the request: browsers name the site of the page in `Origin`.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host = headers.get(HOST).map_or(&b""[..], |host| host.as_bytes());
+    origin.as_bytes().strip_prefix(b"http://") != Some(host)
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderMap;
+    use axum::http::header::{HOST, HeaderValue, ORIGIN};
+
     use super::PAGE;
 
     #[test]
-    fn the_page_is_small_and_asks_nobody_else() {
-        assert!(PAGE.len() <= 60 * 1024, "{} bytes", PAGE.len());
+    fn the_page_asks_nobody_else() {
         for (at, _) in PAGE.match_indices("http") {
             let address = &PAGE[at..];
             assert!(address.starts_with("http://www.w3.org/2000/svg"), "{}", &address[..40]);
@@ -118,12 +100,33 @@ mod tests {
     }
 
     #[test]
-    fn the_page_shows_the_function_that_runs() {
+    fn the_page_shows_the_functions_that_run() {
         let words = |text: &str| text.split_whitespace().collect::<String>();
         let page = words(&PAGE.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"));
-        let source = include_str!("worker/fenced.rs");
-        let start = source.find("#[cachefence(").expect("an attribute");
-        let shown = words(&source[start..source[start..].find("}\n").expect("an end") + start]);
-        assert!(page.contains(&shown.replace("pub(crate)", "")), "{shown}");
+        for (source, first, last) in [
+            (include_str!("../../naive.rs"), "async fn revenue(", "\n    }\n"),
+            (include_str!("worker/fenced.rs"), "#[cachefence(", "\n}\n"),
+        ] {
+            let function = &source[source.find(first).expect("a function")..];
+            let end = function.find(last).expect("an end") + last.len();
+            let shown = words(&function[..end].replace("pub(crate)", ""));
+            assert!(page.contains(&shown), "{shown}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_press_no_button() {
+        let is_foreign = |origin: &[&'static str], host: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            headers.extend(origin.iter().map(|it| (ORIGIN, HeaderValue::from_static(it))));
+            headers.extend(host.iter().map(|it| (HOST, HeaderValue::from_static(it))));
+            super::is_foreign(&headers)
+        };
+        assert!(!is_foreign(&["http://localhost:7878"], &["localhost:7878"]));
+        assert!(!is_foreign(&[], &["localhost:7878"]));
+        for origin in ["http://example.com", "http://localhost:80", "null"] {
+            assert!(is_foreign(&[origin], &["localhost:7878"]), "{origin}");
+        }
+        assert!(is_foreign(&["null"], &[]));
     }
 }

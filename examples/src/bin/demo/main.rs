@@ -11,6 +11,7 @@ mod args;
 mod board;
 mod buttons;
 mod child;
+mod client;
 mod fleet;
 mod front;
 mod message;
@@ -25,17 +26,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence_examples::BoxError;
-use cachefence_examples::database;
-use cachefence_examples::times::milliseconds;
+use cachefence_examples::{BoxError, database, namespace, one_line};
 
-use crate::args::{Args, CacheChoice, Command, USAGE, WorkerArgs};
+use crate::args::{Args, CacheChoice, DIR_PREFIX, Role, USAGE, WorkerArgs};
 use crate::board::{BUCKET, Board, DatabaseView, StoreInfo};
 use crate::buttons::Controls;
-use crate::child::Part;
+use crate::child::{Part, stop_signal};
+use crate::client::Client;
 use crate::fleet::Fleet;
 use crate::redis::OwnRedis;
-use crate::trouble::{PAUSE, Switches};
+use crate::trouble::{Troubles, pause};
 use crate::visitors::Visitors;
 
 /// What every visitor asks for.
@@ -48,22 +48,19 @@ const TTL: Duration = Duration::from_secs(5);
 const QUERY_TIME: Duration = Duration::from_millis(5);
 
 /// How long the workers may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let result = match Command::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Help) => {
+    let result = match Role::parse(lexopt::Parser::from_env()) {
+        Ok(Role::Help) => {
             print!("{USAGE}");
             Ok(())
         }
-        Ok(Command::Demo(args)) => demo(args).await,
-        Ok(Command::Worker(args)) => worker::run(args).await,
-        Ok(Command::Redis(args)) => redis::hold(&args).await,
-        Ok(Command::Cleanup(dir)) => {
-            child::cleanup(&dir).await;
-            Ok(())
-        }
+        Ok(Role::Demo(args)) => demo(args).await,
+        Ok(Role::Worker(args)) => worker::run(args).await,
+        Ok(Role::Redis(args)) => redis::hold(&args).await,
+        Ok(Role::Cleanup(dir)) => child::cleanup(&dir).await,
         Err(error) => {
             eprint!("demo: {error}\n\n{USAGE}");
             return ExitCode::from(2);
@@ -72,7 +69,7 @@ async fn main() -> ExitCode {
     let code = match result {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("demo: {error}");
+            eprintln!("demo: {}", one_line(error.as_ref()));
             1
         }
     };
@@ -84,7 +81,7 @@ async fn main() -> ExitCode {
 async fn demo(args: Args) -> Result<(), BoxError> {
     let mut stop = pin!(stop_signal()?);
     let listener = front::listen(args.port).await?;
-    let dir = tempfile::Builder::new().prefix("cachefence-demo-").tempdir()?;
+    let dir = tempfile::Builder::new().prefix(DIR_PREFIX).tempdir()?;
     let cleanup = Part::cleanup(dir.path())?;
     let dir = dir.keep();
 
@@ -113,24 +110,27 @@ async fn start(cache: CacheChoice, dir: &Path) -> Result<Controls, BoxError> {
     let path = dir.join("orders.sqlite");
     let generate = {
         let path = path.clone();
-        move || database::generate(&path, QUERY_TIME, |_| {})
+        move || -> Result<_, BoxError> {
+            let (rows, _) = database::generate(&path, QUERY_TIME, |_| {})?;
+            Ok((rows, Troubles::new(&path)?))
+        }
     };
-    let (rows, query_time) = cachefence::blocking(generate).await?;
-    let switches = Switches::new(&path)?;
-    let query_ms = milliseconds(query_time + PAUSE);
-    let database = DatabaseView { rows, query_ms, ..DatabaseView::default() };
+    let (rows, troubles) = cachefence::blocking(generate).await?;
+    let pause_ms = pause(false).as_millis();
+    let database = DatabaseView { rows, pause_ms, ..DatabaseView::default() };
 
     let (redis, url, store) = choose(cache, dir).await?;
     println!("cache: {}", store.note);
     let visitors = Visitors::new();
     let board = Arc::new(Board::new(store, database, visitors.clone()));
-    let namespace = format!("cachefence-demo-{}", std::process::id());
+    let namespace = namespace("cachefence-demo");
     let fleet = Fleet::start(&WorkerArgs { database: path, namespace, redis: url }, &board);
-    tokio::time::timeout(PATIENCE, board.all_serve()).await.map_err(|_| "no worker serves")?;
+    tokio::time::timeout(START_LIMIT, board.all_serve()).await.map_err(|_| "no worker serves")?;
     let pids: Vec<String> = board.pids().iter().map(u32::to_string).collect();
     println!("workers: {}", pids.join(", "));
-    visitors.start(&board);
-    Ok(Controls::new(board, fleet, redis, switches))
+    let client = Client::new();
+    visitors.start(&board, &client);
+    Ok(Controls::new(board, fleet, redis, troubles, client))
 }
 
 /// Returns the Redis that was started, the one to use, and the same in words.
@@ -173,25 +173,4 @@ async fn tick(controls: &Controls) {
         controls.look_after_redis();
         controls.board.tick();
     }
-}
-
-/// Resolves when the user or the system asks the program to end.
-#[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()>, BoxError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> Result<impl Future<Output = ()>, BoxError> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

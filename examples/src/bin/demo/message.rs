@@ -21,8 +21,6 @@ pub(crate) enum Message {
 pub(crate) struct Counts {
     pub(crate) naive_queries: u64,
     pub(crate) fenced_queries: u64,
-    /// Refreshes that came before the value expired.
-    pub(crate) early: u64,
     /// Answers with a value past its ttl.
     pub(crate) stale: u64,
     /// How many queries run now.

@@ -2,17 +2,22 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
 use cachefence_examples::BoxError;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::args::RedisArgs;
-use crate::child::{Part, stdin_ends};
+use crate::child::{Part, asked_to_end};
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(5);
+const READY_LIMIT: Duration = Duration::from_secs(5);
+
+/// How many ports are tried: another program may take a free one before the server does.
+const PORTS: usize = 3;
 
 pub(crate) struct OwnRedis {
     args: RedisArgs,
@@ -30,10 +35,16 @@ impl OwnRedis {
 
     /// Starts a server on a free port.
     pub(crate) async fn start(dir: &Path) -> Result<Self, BoxError> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut redis = Self { args: RedisArgs { port, dir: dir.to_owned() }, holder: None };
-        redis.resume().await?;
-        Ok(redis)
+        let mut tries = 1;
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let mut redis = Self { args: RedisArgs { port, dir: dir.to_owned() }, holder: None };
+            match redis.resume().await {
+                Ok(()) => return Ok(redis),
+                Err(error) if tries == PORTS => return Err(error),
+                Err(_) => tries += 1,
+            }
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -54,22 +65,16 @@ impl OwnRedis {
 
     /// Starts the server on its port; it is empty.
     pub(crate) async fn resume(&mut self) -> Result<(), BoxError> {
-        self.holder = Some(Part::redis(&self.args)?);
-        let client = redis::Client::open(self.url())?;
-        let answers = async {
-            while client.get_multiplexed_async_connection().await.is_err() {
-                if !self.is_up() {
-                    return Err("redis-server ended at once".into());
-                }
-                // A server that starts tells nobody when it listens.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        let mut holder = Part::redis(&self.args)?;
+        let ready = tokio::time::timeout(READY_LIMIT, ready(&mut holder)).await;
+        match ready.unwrap_or_else(|_| Err("redis-server does not start".into())) {
+            Ok(()) => self.holder = Some(holder),
+            Err(error) => {
+                holder.end().await;
+                return Err(error);
             }
-            Ok(())
-        };
-        match tokio::time::timeout(PATIENCE, answers).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("redis-server does not answer within {PATIENCE:?}").into()),
         }
+        Ok(())
     }
 
     /// Kills the server.
@@ -80,19 +85,33 @@ impl OwnRedis {
     }
 }
 
-/// In a child: holds a server until standard input ends.
+/// Returns when the server's log says that it listens.
+async fn ready(holder: &mut Part) -> Result<(), BoxError> {
+    let log = holder.process.stdout.take().ok_or("no standard output")?;
+    let mut lines = BufReader::new(log).lines();
+    while let Some(line) = lines.next_line().await? {
+        if line.contains("Ready to accept connections") {
+            // The rest is read too, because a server whose log nobody reads stands still when the pipe is full.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(());
+        }
+    }
+    Err("redis-server ended at once".into())
+}
+
+/// In a child: holds a server until it is asked to end. The server's log goes to standard output.
 pub(crate) async fn hold(args: &RedisArgs) -> Result<(), BoxError> {
+    let asked = pin!(asked_to_end()?);
     let mut server = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &args.port.to_string()])
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(&args.dir)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     tokio::select! {
         status = server.wait() => return Err(format!("redis-server ended: {}", status?).into()),
-        () = stdin_ends() => {}
+        () = asked => {}
     }
     Ok(server.kill().await?)
 }

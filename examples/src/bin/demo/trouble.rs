@@ -2,10 +2,12 @@
 //! they happen inside of the query, so that a slow one keeps its connection.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Error, Result};
+use tokio::sync::Mutex;
 
 /// The query of the demo: as [`REVENUE`](cachefence_examples::database::REVENUE), less its speed.
 pub(crate) const TROUBLED_REVENUE: &str = "SELECT month, COUNT(*), SUM(cents)
@@ -14,9 +16,13 @@ pub(crate) const TROUBLED_REVENUE: &str = "SELECT month, COUNT(*), SUM(cents)
     GROUP BY month ORDER BY month";
 
 /// How long each query pauses: stands for the network and the disks of a database server.
-pub(crate) const PAUSE: Duration = Duration::from_millis(80);
-/// The same while the database is slow.
-pub(crate) const SLOW_PAUSE: Duration = Duration::from_millis(1_500);
+pub(crate) const QUERY_PAUSE: Duration = Duration::from_millis(80);
+/// How much longer while the database is slow.
+const SLOWER: Duration = Duration::from_millis(1_500);
+
+pub(crate) fn pause(slow: bool) -> Duration {
+    if slow { QUERY_PAUSE + SLOWER } else { QUERY_PAUSE }
+}
 
 /// Teaches a connection the function `trouble`, which `SQLite` calls once for each query.
 pub(crate) fn teach(connection: &Connection) -> Result<()> {
@@ -29,47 +35,57 @@ pub(crate) fn teach(connection: &Connection) -> Result<()> {
     })
 }
 
-/// The switches; the connection that writes to the database.
-pub(crate) struct Switches {
-    connection: Connection,
-}
+/// What turns the troubles on and off; the connection that writes to the database.
+pub(crate) struct Troubles(Arc<Mutex<Connection>>);
 
-impl Switches {
-    /// Adds the troubles to a database, all of them off.
+impl Troubles {
+    /// Adds the troubles to a database, all of them off. Blocks.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(5))?;
         // Readers and the writer do not wait for each other.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.execute_batch("CREATE TABLE troubles (pause_ms INTEGER, failing INTEGER);")?;
-        connection.execute("INSERT INTO troubles VALUES (?1, 0)", [milliseconds(PAUSE)])?;
-        Ok(Self { connection })
+        connection.execute("INSERT INTO troubles VALUES (?1, 0)", [milliseconds(pause(false))])?;
+        Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    pub(crate) fn set_slow(&self, slow: bool) -> Result<()> {
-        let pause = if slow { SLOW_PAUSE } else { PAUSE };
-        self.connection.execute("UPDATE troubles SET pause_ms = ?1", [milliseconds(pause)])?;
+    pub(crate) async fn set_slow(&self, slow: bool) -> Result<()> {
+        let pause = milliseconds(pause(slow));
+        self.run(move |db| db.execute("UPDATE troubles SET pause_ms = ?1", [pause])).await?;
         Ok(())
     }
 
-    pub(crate) fn set_failing(&self, failing: bool) -> Result<()> {
-        self.connection.execute("UPDATE troubles SET failing = ?1", [failing])?;
+    pub(crate) async fn set_failing(&self, failing: bool) -> Result<()> {
+        self.run(move |db| db.execute("UPDATE troubles SET failing = ?1", [failing])).await?;
         Ok(())
     }
 
     /// Adds an order to the region; returns how many it has now.
-    pub(crate) fn add_order(&self, region: &str) -> Result<u64> {
-        self.connection.execute(
-            "INSERT INTO orders (customer, month, cents)
-                SELECT id, '2025-12', 4200 FROM customers WHERE region = ?1 LIMIT 1",
-            [region],
-        )?;
-        self.connection.query_row(
-            "SELECT COUNT(*) FROM orders JOIN customers ON customers.id = orders.customer
-                WHERE region = ?1",
-            [region],
-            |row| row.get(0),
-        )
+    pub(crate) async fn add_order(&self, region: &'static str) -> Result<u64> {
+        self.run(move |db| {
+            db.execute(
+                "INSERT INTO orders (customer, month, cents)
+                    SELECT id, '2025-12', 4200 FROM customers WHERE region = ?1 LIMIT 1",
+                [region],
+            )?;
+            db.query_row(
+                "SELECT COUNT(*) FROM orders JOIN customers ON customers.id = orders.customer
+                    WHERE region = ?1",
+                [region],
+                |row| row.get(0),
+            )
+        })
+        .await
+    }
+
+    /// Runs a statement on a thread that may block.
+    async fn run<T: Send + 'static>(
+        &self,
+        statement: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let connection = Arc::clone(&self.0).lock_owned().await;
+        cachefence::blocking(move || statement(&connection)).await
     }
 }
 
@@ -83,31 +99,35 @@ mod tests {
 
     use cachefence_examples::database::{Db, generate};
 
-    use super::{PAUSE, Switches, TROUBLED_REVENUE, teach};
+    use super::{QUERY_PAUSE, TROUBLED_REVENUE, Troubles, teach};
 
     #[tokio::test]
     async fn a_query_pauses_once_fails_when_it_is_asked_to_and_is_counted() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("orders.sqlite");
         generate(&path, Duration::ZERO, |_| {}).expect("a database");
-        let switches = Switches::new(&path).expect("switches");
+        let troubles = Troubles::new(&path).expect("troubles");
         let db = Db::open(&path, 1, TROUBLED_REVENUE, teach).expect("a connection");
 
         let start = Instant::now();
         let months = db.revenue("north").await.expect("an answer");
         assert_eq!(months.len(), 12);
-        assert!(start.elapsed() >= PAUSE);
+        assert!(start.elapsed() >= QUERY_PAUSE);
         let orders: u64 = months.iter().map(|month| month.orders).sum();
-        assert!(orders > 100, "a pause for each of {orders} orders would take {:?}", PAUSE * 100);
-        assert!(start.elapsed() < PAUSE * 100);
+        assert!(
+            orders > 100,
+            "a pause for each of {orders} orders would take {:?}",
+            QUERY_PAUSE * 100
+        );
+        assert!(start.elapsed() < QUERY_PAUSE * 100);
 
-        switches.set_failing(true).expect("a write");
+        troubles.set_failing(true).await.expect("a write");
         let error = db.revenue("north").await.unwrap_err().to_string();
         assert!(error.contains("as was asked for"), "{error}");
         assert_eq!(db.queries(), 2);
 
-        switches.set_failing(false).expect("a write");
-        assert_eq!(switches.add_order("north"), Ok(orders + 1));
+        troubles.set_failing(false).await.expect("a write");
+        assert_eq!(troubles.add_order("north").await, Ok(orders + 1));
         let months = db.revenue("north").await.expect("an answer");
         assert_eq!(months.iter().map(|month| month.orders).sum::<u64>(), orders + 1);
     }

@@ -1,25 +1,22 @@
 //! The load: visitors who ask for the same report again and again, the same ones on both sides. Each waits for its answer,
 //! and then for a moment, so the load is bounded in number and in rate.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
-use cachefence_examples::BoxError;
+use axum::http::Method;
 use cachefence_examples::database::Revenue;
-use http_body_util::{BodyExt as _, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use cachefence_examples::{BoxError, lock};
 
 use crate::board::{Answer, Board, PerSide, Side};
+use crate::client::Client;
 use crate::fleet::WORKERS;
 
 /// How many visitors each side has.
 pub(crate) const VISITORS: usize = 100;
 
-/// How long a visitor looks at an answer: at least, and how much longer at most.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long a visitor rests after an answer: at least, and how much longer at most.
+const REST: Duration = Duration::from_millis(200);
 const LONGER: Duration = Duration::from_millis(200);
 
 /// How long a visitor waits for an answer before it gives up.
@@ -27,8 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// From when on a visitor counts as waiting: hits are answered sooner.
 const WAITS: Duration = Duration::from_millis(25);
-
-type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 
 /// Where each visitor is; a handle.
 #[derive(Clone)]
@@ -48,8 +43,7 @@ impl Visitors {
     }
 
     /// Sends them off.
-    pub(crate) fn start(&self, board: &Arc<Board>) {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+    pub(crate) fn start(&self, board: &Arc<Board>, client: &Client) {
         for visitor in 0..VISITORS {
             for side in Side::BOTH {
                 let visits = self.clone();
@@ -59,13 +53,13 @@ impl Visitors {
         }
     }
 
-    async fn visit(&self, visitor: usize, side: Side, board: &Board, client: &HttpClient) {
+    async fn visit(&self, visitor: usize, side: Side, board: &Board, client: &Client) {
         for round in 0_u64.. {
-            tokio::time::sleep(pause(visitor, round)).await;
+            tokio::time::sleep(rest(visitor, round)).await;
             // A balancer in front of the workers would do the same.
             let turn = visitor + usize::try_from(round).unwrap_or_default();
             let Some((slot, port)) = board.worker(turn) else { continue };
-            let newest = board.orders();
+            let newest = board.expected_orders();
             let start = Instant::now();
             self.set(side, visitor, Visit { request: Some((start, slot)), failed: false });
             let asked = tokio::time::timeout(TIMEOUT, ask(client, side, port)).await;
@@ -121,42 +115,36 @@ impl Visit {
     }
 }
 
-fn lock(visit: &Mutex<Visit>) -> std::sync::MutexGuard<'_, Visit> {
-    visit.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Returns how many orders the answer tells of.
-async fn ask(client: &HttpClient, side: Side, port: u16) -> Result<u64, BoxError> {
-    let uri = format!("http://127.0.0.1:{port}/{}", side.name()).parse()?;
-    let response = client.get(uri).await?;
-    if !response.status().is_success() {
-        return Err(response.status().to_string().into());
+async fn ask(client: &Client, side: Side, port: u16) -> Result<u64, BoxError> {
+    let (status, body) = client.ask(Method::GET, port, side.name()).await?;
+    if !status.is_success() {
+        return Err(status.to_string().into());
     }
-    let body = response.into_body().collect().await?.to_bytes();
     let months: Vec<Revenue> = serde_json::from_slice(&body)?;
     Ok(months.iter().map(|month| month.orders).sum())
 }
 
-/// How long a visitor pauses before this round: the same on both sides.
-fn pause(visitor: usize, round: u64) -> Duration {
+/// How long a visitor rests before this round: the same on both sides.
+fn rest(visitor: usize, round: u64) -> Duration {
     // Steps of the golden ratio spread over the range, and repeat late.
     #[allow(clippy::cast_precision_loss)]
     let step = (visitor as f64 * 0.381_966 + round as f64 * 0.618_034).fract();
-    PAUSE + LONGER.mul_f64(step)
+    REST + LONGER.mul_f64(step)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{LONGER, PAUSE, Visit, Visitors, WAITS, pause};
+    use super::{LONGER, REST, Visit, Visitors, WAITS, rest};
     use crate::board::Side;
 
     #[test]
-    fn pauses_are_within_bounds_and_spread() {
-        let pauses: Vec<Duration> = (0..100).map(|visitor| pause(visitor, 3)).collect();
-        assert!(pauses.iter().all(|pause| (PAUSE..=PAUSE + LONGER).contains(pause)));
-        let early = pauses.iter().filter(|pause| **pause < PAUSE + LONGER / 2).count();
+    fn rests_are_within_bounds_and_spread() {
+        let rests: Vec<Duration> = (0..100).map(|visitor| rest(visitor, 3)).collect();
+        assert!(rests.iter().all(|rest| (REST..=REST + LONGER).contains(rest)));
+        let early = rests.iter().filter(|rest| **rest < REST + LONGER / 2).count();
         assert!((45..=55).contains(&early), "{early} of 100 in the first half");
     }
 

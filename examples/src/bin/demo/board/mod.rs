@@ -1,15 +1,16 @@
 //! Everything that is known about the demo, put together from what workers and visitors tell.
 
 mod log;
+mod place;
 mod state;
 mod view;
 mod window;
-mod worker;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use cachefence_examples::lock;
 use tokio::sync::watch;
 
 use self::state::{LastLead, State};
@@ -19,9 +20,9 @@ use crate::message::Message;
 use crate::visitors::Visitors;
 
 pub(crate) use self::log::Kind;
+pub(crate) use self::place::PerSide;
 pub(crate) use self::view::{Buttons, DatabaseView, StoreInfo, View};
 pub(crate) use self::window::{Answer, BUCKET};
-pub(crate) use self::worker::PerSide;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Side {
@@ -56,13 +57,20 @@ impl<T> PerSide<T> {
     }
 }
 
+/// The worker that leads a load of the fenced side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Leader {
+    pub(crate) slot: usize,
+    pub(crate) pid: u32,
+}
+
 pub(crate) struct Board {
     start: Instant,
     visitors: Visitors,
     /// How many orders a right answer tells of, at least.
-    orders: AtomicU64,
-    /// The worker that leads a load of the fenced side now.
-    leader: watch::Sender<Option<usize>>,
+    expected_orders: AtomicU64,
+    /// The one that leads now.
+    leader: watch::Sender<Option<Leader>>,
     /// How many workers serve.
     serving: watch::Sender<usize>,
     state: Mutex<State>,
@@ -73,7 +81,7 @@ impl Board {
         Self {
             start: Instant::now(),
             visitors,
-            orders: AtomicU64::new(0),
+            expected_orders: AtomicU64::new(0),
             leader: watch::Sender::new(None),
             serving: watch::Sender::new(0),
             state: Mutex::new(State::new(store, database)),
@@ -81,7 +89,7 @@ impl Board {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn now(&self) -> f64 {
@@ -97,8 +105,8 @@ impl Board {
         (0..WORKERS).find_map(|offset| running((turn + offset) % WORKERS))
     }
 
-    pub(crate) fn orders(&self) -> u64 {
-        self.orders.load(Ordering::Acquire)
+    pub(crate) fn expected_orders(&self) -> u64 {
+        self.expected_orders.load(Ordering::Acquire)
     }
 
     pub(crate) fn answered(&self, side: Side, latency: Duration, answer: Answer) {
@@ -132,17 +140,13 @@ impl Board {
 
     // What the buttons change and ask.
 
-    /// The place of the worker that leads now, and each that leads from now on.
-    pub(crate) fn leader(&self) -> watch::Receiver<Option<usize>> {
+    /// The worker that leads now, and each that leads from now on.
+    pub(crate) fn leader(&self) -> watch::Receiver<Option<Leader>> {
         self.leader.subscribe()
     }
 
     pub(crate) fn happened(&self, kind: Kind, text: impl Into<String>) {
         self.state().log.push(self.now(), kind, None, text.into());
-    }
-
-    pub(crate) fn pid(&self, slot: usize) -> Option<u32> {
-        self.state().workers[slot].pid
     }
 
     pub(crate) fn ports(&self) -> Vec<u16> {
@@ -167,8 +171,8 @@ impl Board {
         self.state().store.kind == "memory"
     }
 
-    pub(crate) fn set_orders(&self, orders: u64) {
-        self.orders.store(orders, Ordering::Release);
+    pub(crate) fn set_expected_orders(&self, orders: u64) {
+        self.expected_orders.store(orders, Ordering::Release);
     }
 
     pub(crate) fn set_database(&self, change: impl FnOnce(&mut DatabaseView)) {
@@ -204,7 +208,7 @@ impl Board {
                 naive: self.side(&state, Side::Naive),
                 fenced: self.side(&state, Side::Fenced),
             },
-            leader: state.leader().and_then(|slot| state.leader_view(slot)),
+            leader: state.leader_view(),
             last_lead: state.last_lead.as_ref().map(LastLead::view),
             workers: workers.collect(),
             samples: state.samples.iter().filter(|it| it.seq > samples_since).cloned().collect(),
@@ -216,13 +220,8 @@ impl Board {
         let window = state.sides.of(side);
         let figures = window.figures(&self.visitors.waits(side));
         let mut view = SideView::new(figures, window.totals, self.visitors.letters(side));
-        let counts = state.workers.iter().map(|worker| &worker.counts);
-        match side {
-            Side::Naive => view.querying = counts.map(|counts| counts.naive_running).sum(),
-            Side::Fenced => {
-                view.querying = counts.map(|counts| counts.fenced_running).sum();
-                (view.early_total, view.stale_total) = (state.early_total, state.stale_total);
-            }
+        if side == Side::Fenced {
+            (view.early_total, view.stale_total) = (state.early_total, state.stale_total);
         }
         view
     }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use cachefence_examples::times::milliseconds;
 
 use super::log::{Kind, Log};
-use super::view::{LastLeadView, Leader, Sample};
+use super::place::{PerSide, Place};
+use super::view::{LastLeadView, LeaderView, Sample};
 use super::window::Window;
-use super::worker::{PerSide, Worker};
-use super::{DatabaseView, StoreInfo};
+use super::{DatabaseView, Leader, StoreInfo};
 use crate::fleet::WORKERS;
 use crate::message::Message;
 
@@ -21,7 +21,7 @@ pub(super) struct State {
     pub(super) redis_up: bool,
     pub(super) database: DatabaseView,
     pub(super) sides: PerSide<Window>,
-    pub(super) workers: [Worker; WORKERS],
+    pub(super) workers: [Place; WORKERS],
     pub(super) last_lead: Option<LastLead>,
     pub(super) early_total: u64,
     pub(super) stale_total: u64,
@@ -91,16 +91,7 @@ impl State {
                 Some((Kind::Early, text))
             }
             Message::LoadOver { outcome, bypass: None, took_ms } => {
-                let happened = if outcome != "stored" {
-                    let text = format!("The load of process {pid} ended: {}.", plain(&outcome));
-                    Some((Kind::Failed, text))
-                } else if worker.early {
-                    None // told when it was drawn
-                } else {
-                    let text =
-                        format!("Process {pid} loaded the value in {took_ms:.0} ms, for all.");
-                    Some((Kind::Miss, text))
-                };
+                let happened = load_over(pid, &outcome, worker.early, took_ms);
                 self.end_lead(slot, outcome, Some(took_ms));
                 happened
             }
@@ -139,13 +130,15 @@ impl State {
         self.workers.iter().filter_map(|worker| worker.port)
     }
 
-    pub(super) fn leader(&self) -> Option<usize> {
-        self.workers.iter().position(|worker| worker.leads_since.is_some())
+    pub(super) fn leader(&self) -> Option<Leader> {
+        let leads = |worker: &Place| worker.leads_since.and(worker.pid);
+        let leader = |(slot, worker)| Some(Leader { slot, pid: leads(worker)? });
+        self.workers.iter().enumerate().find_map(leader)
     }
 
-    pub(super) fn leader_view(&self, slot: usize) -> Option<Leader> {
-        let Worker { pid, leads_since, .. } = &self.workers[slot];
-        Some(Leader { pid: (*pid)?, ms: milliseconds(leads_since.as_ref()?.elapsed()) })
+    pub(super) fn leader_view(&self) -> Option<LeaderView> {
+        let Leader { slot, pid } = self.leader()?;
+        Some(LeaderView { pid, ms: milliseconds(self.workers[slot].leads_since?.elapsed()) })
     }
 
     fn end_lead(&mut self, slot: usize, end: String, took_ms: Option<f64>) {
@@ -183,6 +176,17 @@ impl LastLead {
     }
 }
 
+/// What the log tells of a load under the lease that is over.
+fn load_over(pid: u32, outcome: &str, early: bool, took_ms: f64) -> Option<(Kind, String)> {
+    if outcome != "stored" {
+        let text = format!("The load of process {pid} ended: {}.", plain(outcome));
+        return Some((Kind::Failed, text));
+    }
+    // An early refresh was told of when it was drawn.
+    let text = || format!("Process {pid} loaded the value in {took_ms:.0} ms, for all.");
+    (!early).then(|| (Kind::Miss, text()))
+}
+
 /// A name of the library's counts, in words.
 fn plain(name: &str) -> String {
     name.replace('_', " ")
@@ -190,7 +194,7 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{DatabaseView, Kind, Message, PerSide, State, StoreInfo};
+    use super::{DatabaseView, Kind, Leader, Message, PerSide, State, StoreInfo};
     use crate::message::Counts;
 
     /// Two workers that run.
@@ -219,8 +223,8 @@ mod tests {
         let mut state = state();
         assert_eq!(state.leader(), None);
         state.message(1, BEGAN, 1.0);
-        assert_eq!(state.leader(), Some(1));
-        assert_eq!(state.leader_view(1).map(|leader| leader.pid), Some(11));
+        assert_eq!(state.leader(), Some(Leader { slot: 1, pid: 11 }));
+        assert_eq!(state.leader_view().map(|leader| leader.pid), Some(11));
         state.message(1, over("stored"), 1.1);
         assert_eq!(state.leader(), None);
         assert_eq!(kinds(&state), [Kind::Miss]);

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::log::Event;
+use super::place::{PerSide, WorkerView};
 use super::window::{Closed, Figures, Totals};
-use super::worker::{PerSide, WorkerView};
+
+use crate::buttons::Press;
 use crate::fleet::WORKERS;
 
 #[derive(Serialize)]
@@ -14,7 +16,7 @@ pub(crate) struct View {
     pub(super) database: DatabaseView,
     pub(super) buttons: Buttons,
     pub(super) sides: PerSide<SideView>,
-    pub(super) leader: Option<Leader>,
+    pub(super) leader: Option<LeaderView>,
     pub(super) last_lead: Option<LastLeadView>,
     pub(super) workers: Vec<WorkerView>,
     pub(super) samples: Vec<Sample>,
@@ -45,8 +47,8 @@ pub(crate) struct DatabaseView {
     pub(crate) slow: bool,
     pub(crate) failing: bool,
     pub(crate) rows: u64,
-    /// How long a query takes when nothing else runs.
-    pub(crate) query_ms: f64,
+    /// How long each query pauses now.
+    pub(crate) pause_ms: u128,
 }
 
 #[derive(Serialize)]
@@ -54,7 +56,6 @@ pub(super) struct SideView {
     #[serde(flatten)]
     pub(super) figures: Figures,
     pub(super) waiting: usize,
-    pub(super) querying: usize,
     pub(super) queries_total: u64,
     pub(super) requests_total: u64,
     pub(super) errors_total: u64,
@@ -69,7 +70,6 @@ impl SideView {
         Self {
             figures,
             waiting: visitors.matches('w').count(),
-            querying: 0,
             queries_total: totals.queries,
             requests_total: totals.requests,
             errors_total: totals.errors,
@@ -82,7 +82,7 @@ impl SideView {
 }
 
 #[derive(Serialize)]
-pub(super) struct Leader {
+pub(super) struct LeaderView {
     pub(super) pid: u32,
     pub(super) ms: f64,
 }
@@ -121,16 +121,9 @@ pub(crate) struct Buttons {
 
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Button {
-    pub(crate) enabled: bool,
     pub(crate) on: bool,
     /// Why the button cannot act; empty if it can.
     pub(crate) why: &'static str,
-}
-
-impl Button {
-    fn new(on: bool, why: &'static str) -> Self {
-        Self { enabled: why.is_empty(), on, why }
-    }
 }
 
 impl Buttons {
@@ -144,12 +137,23 @@ impl Buttons {
             (_, true) => "",
         };
         Self {
-            expire: Button::new(false, cached),
-            invalidate: Button::new(false, cached),
-            kill_leader: Button::new(false, leased),
-            redis: Button::new(stopped, redis),
-            slow: Button::new(database.slow, ""),
-            failing: Button::new(database.failing, ""),
+            expire: Button { on: false, why: cached },
+            invalidate: Button { on: false, why: cached },
+            kill_leader: Button { on: false, why: leased },
+            redis: Button { on: stopped, why: redis },
+            slow: Button { on: database.slow, why: "" },
+            failing: Button { on: database.failing, why: "" },
+        }
+    }
+
+    pub(crate) fn of(&self, press: Press) -> &Button {
+        match press {
+            Press::Expire => &self.expire,
+            Press::Invalidate => &self.invalidate,
+            Press::KillLeader => &self.kill_leader,
+            Press::Redis => &self.redis,
+            Press::Slow => &self.slow,
+            Press::Failing => &self.failing,
         }
     }
 }
@@ -167,25 +171,25 @@ mod tests {
     fn only_a_redis_of_its_own_can_be_stopped() {
         for (kind, owned) in [("memory", false), ("redis", false)] {
             let buttons = buttons(kind, owned, true);
-            assert!(!buttons.redis.enabled && !buttons.redis.why.is_empty());
-            assert!(buttons.expire.enabled && buttons.kill_leader.enabled);
+            assert_ne!(buttons.redis.why, "");
+            assert_eq!((buttons.expire.why, buttons.kill_leader.why), ("", ""));
         }
-        assert!(buttons("redis", true, true).redis.enabled);
+        assert_eq!(buttons("redis", true, true).redis.why, "");
     }
 
     #[test]
     fn nothing_is_cached_while_redis_is_stopped() {
         let buttons = buttons("redis", true, false);
-        assert!(buttons.redis.on && buttons.redis.enabled);
+        assert!(buttons.redis.on && buttons.redis.why.is_empty());
         for button in [buttons.expire, buttons.invalidate, buttons.kill_leader] {
-            assert!(!button.enabled && button.why.contains("stopped"));
+            assert!(button.why.contains("stopped"));
         }
-        assert!(buttons.slow.on && buttons.slow.enabled && !buttons.failing.on);
+        assert!(buttons.slow.on && !buttons.failing.on);
     }
 
     #[test]
     fn names_are_those_of_the_page() {
         let json = serde_json::json!(buttons("redis", true, true));
-        assert_eq!(json["kill-leader"]["enabled"], true);
+        assert_eq!(json["kill-leader"]["why"], "");
     }
 }

@@ -39,15 +39,14 @@ pub(super) struct Totals {
 pub(super) struct Closed {
     pub(super) queries: u64,
     pub(super) p99: f64,
-    pub(super) errors: u64,
-    pub(super) waiting: usize,
 }
 
-/// Figures per second, and the 99th percentile of all answers, in milliseconds.
+/// How many queries there were in how many seconds, figures per second, and the 99th percentile of all answers, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Figures {
+    pub(super) queries: u64,
+    pub(super) seconds: f64,
     pub(super) qps: f64,
-    pub(super) rps: f64,
     pub(super) errors: f64,
     pub(super) p99: f64,
 }
@@ -84,12 +83,8 @@ impl Window {
     /// answer tells of them yet, and least of all while nobody is answered.
     pub(super) fn close(&mut self, waiting: &[Duration]) -> Closed {
         let bucket = std::mem::take(&mut self.current);
-        let closed = Closed {
-            queries: bucket.queries,
-            p99: p99([&bucket.latencies[..], waiting].concat()),
-            errors: bucket.errors,
-            waiting: waiting.len(),
-        };
+        let closed =
+            Closed { queries: bucket.queries, p99: p99([&bucket.latencies[..], waiting].concat()) };
         if self.closed.len() == BUCKETS {
             self.closed.pop_front();
         }
@@ -100,19 +95,22 @@ impl Window {
     /// Over the buckets that are over, and those who wait.
     pub(super) fn figures(&self, waiting: &[Duration]) -> Figures {
         let answered = self.closed.iter().flat_map(|bucket| &bucket.latencies);
+        let sum = |count: fn(&Bucket) -> u64| self.closed.iter().map(count).sum::<u64>();
+        let queries = sum(|bucket| bucket.queries);
+        let seconds = (BUCKET * u32::try_from(self.closed.len()).unwrap_or(u32::MAX)).as_secs_f64();
         Figures {
-            qps: self.per_second(|bucket| bucket.queries),
-            rps: self.per_second(|bucket| bucket.latencies.len() as u64),
-            errors: self.per_second(|bucket| bucket.errors),
+            queries,
+            seconds,
+            qps: per_second(queries, seconds),
+            errors: per_second(sum(|bucket| bucket.errors), seconds),
             p99: p99(answered.chain(waiting).copied().collect()),
         }
     }
+}
 
-    #[allow(clippy::cast_precision_loss)] // counts of seconds
-    fn per_second(&self, count: impl Fn(&Bucket) -> u64) -> f64 {
-        let sum: u64 = self.closed.iter().map(count).sum();
-        sum as f64 / (BUCKET.as_secs_f64() * self.closed.len().max(1) as f64)
-    }
+#[allow(clippy::cast_precision_loss)] // counts of seconds
+fn per_second(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds.max(BUCKET.as_secs_f64())
 }
 
 fn p99(mut latencies: Vec<Duration>) -> f64 {
@@ -135,19 +133,20 @@ mod tests {
         window.queries(3);
         window.answered(7 * MS, Answer::Right);
         window.answered(9 * MS, Answer::Error);
-        assert_eq!(window.close(&[MS]), Closed { queries: 3, p99: 9.0, errors: 1, waiting: 1 });
+        assert_eq!(window.close(&[MS]), Closed { queries: 3, p99: 9.0 });
         window.queries(1);
         assert_eq!(window.close(&[]), Closed { queries: 1, ..Closed::default() });
-        // Half a second is over.
-        assert_eq!(window.figures(&[]), Figures { qps: 8.0, rps: 4.0, errors: 2.0, p99: 9.0 });
+        let half_a_second = Figures { queries: 4, seconds: 0.5, qps: 8.0, errors: 2.0, p99: 9.0 };
+        assert_eq!(window.figures(&[]), half_a_second);
     }
 
     #[test]
     fn those_who_wait_count_before_they_are_answered() {
         let mut window = Window::default();
-        assert_eq!(window.close(&[9 * MS]), Closed { p99: 9.0, waiting: 1, ..Closed::default() });
-        assert_eq!(window.figures(&[10 * MS]), Figures { p99: 10.0, ..Figures::default() });
-        assert_eq!(window.figures(&[]), Figures::default());
+        assert_eq!(window.close(&[9 * MS]), Closed { queries: 0, p99: 9.0 });
+        let quarter = Figures { seconds: 0.25, ..Figures::default() };
+        assert_eq!(window.figures(&[10 * MS]), Figures { p99: 10.0, ..quarter });
+        assert_eq!(window.figures(&[]), quarter);
     }
 
     #[test]
@@ -158,9 +157,10 @@ mod tests {
         for _ in 0..40 {
             window.close(&[]);
         }
-        assert_eq!(window.figures(&[]), Figures { qps: 8.0, rps: 0.1, errors: 0.0, p99: 9.0 });
+        let nothing = Figures { seconds: 10.0, ..Figures::default() };
+        assert_eq!(window.figures(&[]), Figures { queries: 80, qps: 8.0, p99: 9.0, ..nothing });
         window.close(&[]);
-        assert_eq!(window.figures(&[]), Figures::default());
+        assert_eq!(window.figures(&[]), nothing);
         let totals = window.totals;
         assert_eq!((totals.queries, totals.requests, totals.old_answers), (80, 1, 1));
     }

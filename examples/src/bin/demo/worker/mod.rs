@@ -3,7 +3,9 @@
 mod fenced;
 mod watch;
 
+use std::future::IntoFuture as _;
 use std::io::Write as _;
+use std::pin::pin;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -13,11 +15,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cachefence::CacheFence;
-use cachefence::store::Health;
 use cachefence_examples::BoxError;
 use cachefence_examples::database::Db;
 use cachefence_examples::naive::Naive;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use self::fenced::{revenue, revenue_entry};
 use self::watch::Watch;
@@ -40,19 +42,36 @@ struct Worker {
     cache: CacheFence,
 }
 
-/// Serves until standard input ends.
+/// How long requests and loads that run at the end may take.
+const FINISH_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long the values may take to be removed from the cache.
+const FORGET_LIMIT: Duration = Duration::from_millis(500);
+
+/// Serves until the worker is asked to end.
 pub(crate) async fn run(args: WorkerArgs) -> Result<(), BoxError> {
+    let asked = child::asked_to_end()?;
     let sender = Sender::to_stdout();
     let worker = Worker::new(&args, &sender)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     sender.send(Message::Listening { port: listener.local_addr()?.port() });
     tokio::spawn(worker.clone().tell_counts(sender));
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serve = axum::serve(listener, worker.clone().router())
+        .with_graceful_shutdown(async { stopped.await.unwrap_or_default() });
+    let mut serve = pin!(serve.into_future());
     tokio::select! {
-        served = axum::serve(listener, worker.clone().router()) => served?,
-        () = child::stdin_ends() => {}
+        served = &mut serve => return Ok(served?),
+        () = asked => drop(stop),
     }
-    // Nothing is to stay on a server that is not the demo's own.
-    let _ = tokio::time::timeout(Duration::from_secs(1), worker.forget()).await;
+    let finish = async {
+        serve.await?;
+        Ok::<_, BoxError>(worker.cache.shutdown().await?)
+    };
+    let _ = tokio::time::timeout(FINISH_LIMIT, finish).await;
+    // Last, when nothing stores any more: nothing is to stay on a server that is not the demo's own.
+    let _ = tokio::time::timeout(FORGET_LIMIT, worker.forget()).await;
     Ok(())
 }
 
@@ -91,17 +110,11 @@ impl Worker {
             sender.send(Message::Counts(Counts {
                 naive_queries: self.naive_db.queries(),
                 fenced_queries: self.fenced_db.queries(),
-                early: stats.requests.early,
                 stale: stats.requests.stale,
                 naive_running: self.naive_db.running(),
                 fenced_running: self.fenced_db.running(),
                 ttl: found.map(|found| found.remaining_ttl.as_secs_f64()),
-                store: match self.cache.status().health {
-                    Health::Up => "up",
-                    Health::Down => "down",
-                    _ => "degraded",
-                }
-                .to_owned(),
+                store: self.cache.status().health.as_str().to_owned(),
             }));
         }
     }

@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use cachefence::observe::RequestResult;
 use cachefence::{Event, Observe};
+use cachefence_examples::lock;
+use cachefence_examples::times::milliseconds;
 
 use super::Sender;
 use crate::message::Message;
 
-/// A draw and the load that it causes are told apart from others by this: either follows at once upon the other.
-const TOGETHER: Duration = Duration::from_millis(50);
+/// A draw and the load that it causes are at most this far apart: the lease is asked for in between, which may take the
+/// `op_timeout` of 250 ms.
+const TOGETHER: Duration = Duration::from_millis(250);
 
 pub(super) struct Watch {
     sender: Sender,
@@ -31,8 +34,7 @@ impl Watch {
     }
 
     fn change(&self, change: impl FnOnce(&mut Refresh) -> bool) {
-        let mut refresh = self.refresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if change(&mut refresh) {
+        if change(&mut lock(&self.refresh)) {
             self.sender.send(Message::Early);
         }
     }
@@ -80,7 +82,7 @@ impl Observe for Watch {
                 self.sender.send(Message::LoadOver {
                     outcome: outcome.to_string(),
                     bypass: bypass.map(|reason| reason.to_string()),
-                    took_ms: cachefence_examples::times::milliseconds(*took),
+                    took_ms: milliseconds(*took),
                 });
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! What is known of one worker process.
+//! A place in the fleet: what is known of the worker process that has it.
 
 use std::time::Instant;
 
@@ -8,11 +8,9 @@ use crate::message::Counts;
 
 /// A place in the fleet, and the process that has it now.
 #[derive(Default)]
-pub(super) struct Worker {
+pub(super) struct Place {
     pub(super) pid: Option<u32>,
     pub(super) port: Option<u16>,
-    /// How many processes have had the place.
-    pub(super) started: u32,
     /// Since when this worker has led the load of the fenced side.
     pub(super) leads_since: Option<Instant>,
     /// Whether that load refreshes a value that is still valid.
@@ -30,7 +28,6 @@ pub(super) struct WorkerView {
     leads: bool,
     waiting: PerSide<usize>,
     querying: PerSide<usize>,
-    started: u32,
     store: String,
 }
 
@@ -41,17 +38,17 @@ pub(crate) struct PerSide<T> {
     pub(crate) fenced: T,
 }
 
-impl Worker {
+impl Place {
     pub(super) fn is_up(&self) -> bool {
         self.pid.is_some() && self.port.is_some()
     }
 
     pub(super) fn start(&mut self, pid: u32) {
-        *self = Self { pid: Some(pid), started: self.started + 1, ..Self::default() };
+        *self = Self { pid: Some(pid), ..Self::default() };
     }
 
     pub(super) fn die(&mut self) {
-        *self = Self { started: self.started, ..Self::default() };
+        *self = Self::default();
     }
 
     /// Takes in the counts of the worker; returns how many queries came to them on each side.
@@ -81,7 +78,6 @@ impl Worker {
                 naive: self.counts.naive_running,
                 fenced: self.counts.fenced_running,
             },
-            started: self.started,
             store: self.counts.store.clone(),
         }
     }
