@@ -6,8 +6,9 @@
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tempfile::TempDir;
 
 /// `$1` is the group, `$2` its directory. Nothing is ever written to the pipe. A process that is being killed may still
@@ -46,6 +47,16 @@ impl Group {
 
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
+    }
+
+    /// Waits for the child to end.
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&self.child)), options)?;
+        // The watcher goes before the child is reaped: from then on another group may be given the id that it kills.
+        self.watcher.kill()?;
+        self.watcher.wait()?;
+        self.child.wait()
     }
 
     pub(crate) fn dir(&self) -> &std::path::Path {

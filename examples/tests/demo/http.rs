@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// How long one answer may take. Only a test that fails waits this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// The answer's status and body.
 pub(crate) fn request(
@@ -17,7 +17,7 @@ pub(crate) fn request(
     body: Option<&Value>,
 ) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT))?;
     let body = body.map(ToString::to_string).unwrap_or_default();
     write!(
         stream,

@@ -47,10 +47,11 @@ pub(crate) fn runs(pid: u32) -> bool {
     all().iter().any(|process| process.pid == pid)
 }
 
-/// Sends a signal, such as `TERM`.
-pub(crate) fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status();
-    assert!(sent.expect("there is a `kill`").success(), "kill -{name} {pid}");
+/// Sends a signal, such as `TERM`, to each.
+pub(crate) fn signal(name: &str, pids: &[u32]) {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}")).args(pids.iter().map(u32::to_string));
+    assert!(kill.status().expect("there is a `kill`").success(), "kill -{name} {pids:?}");
 }
 
 /// Waits until none of them runs.

@@ -78,13 +78,32 @@ impl Demo {
         processes::below(pid)
     }
 
+    /// Presses a button by its address; returns the status and the answer.
+    pub(crate) fn post(&self, path: &str) -> (u16, String) {
+        http::request(self.port, "POST", path, None).expect("the demo answers")
+    }
+
     /// Ends the demo alone, and waits until nothing of it is left.
     #[track_caller]
     pub(crate) fn end(mut self, signal: &str) -> ExitStatus {
         let (pid, started) = (self.pid(), self.processes());
-        processes::signal(signal, pid);
-        let status = self.group.child().wait().expect("it is a child");
-        processes::until_gone(&started);
+        processes::signal(signal, &[pid]);
+        self.until_nothing_is_left(&started)
+    }
+
+    /// Sends the signal to each process of the demo at once, and waits until nothing is left.
+    #[track_caller]
+    pub(crate) fn end_each(mut self, signal: &str) {
+        let started = self.processes();
+        let pids = [self.pid()].into_iter().chain(started.iter().map(|process| process.pid));
+        processes::signal(signal, &pids.collect::<Vec<_>>());
+        self.until_nothing_is_left(&started);
+    }
+
+    #[track_caller]
+    fn until_nothing_is_left(mut self, started: &[Process]) -> ExitStatus {
+        let status = self.group.wait().expect("it is a child");
+        processes::until_gone(started);
         let begun = Instant::now();
         while fs::read_dir(self.group.dir()).expect("it is a directory").next().is_some() {
             assert!(begun.elapsed() < DEADLINE, "a temporary directory is left");
