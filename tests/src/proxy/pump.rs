@@ -21,10 +21,12 @@ type Client = Arc<Mutex<OwnedWriteHalf>>;
 
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
+        // Before the connection is counted: a test that sees it may have the next one lead elsewhere.
+        let port = shared.server.load(Ordering::SeqCst);
         let number = shared.note_connection();
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let mut served = pin!(serve(client, &shared));
+            let mut served = pin!(serve(client, port, &shared));
             tokio::select! {
                 biased;
                 // Both ends stay open, and what they send is not read.
@@ -42,13 +44,12 @@ async fn is_silent(shared: &Shared, number: usize) {
     let _ = silent.wait_for(|silent| number < *silent).await;
 }
 
-async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn serve(client: TcpStream, port: u16, shared: &Shared) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut fault = shared.fault.subscribe();
     if *fault.borrow_and_update() == Fault::Reset {
         return reset(&client);
     }
-    let port = shared.server.load(Ordering::SeqCst);
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     server.set_nodelay(true)?;
     // Kept aside to be reset, whatever the two directions do.
