@@ -606,7 +606,7 @@ use proc_macro2::TokenStream;
 ///
 /// # Errors
 ///
-/// Whatever is wrong is a compile error, and all mistakes of an attribute are reported at once, most of them with the fix:
+/// Every mistake is a compile error, and all mistakes of an attribute are reported at once, most of them with the fix:
 ///
 /// ```text
 /// error: argument `tenant` stands neither in the key nor in `skip(..)`

@@ -145,7 +145,7 @@ fn batching(report: &Report) -> String {
     )
 }
 
-/// What the death of a process costs those that wait for it.
+/// The sentence on how long callers wait for a process that died.
 fn killed(report: &Report) -> String {
     format!(
         "When the process that loads is killed, the callers of another one are served {} ms later, by {} load.",

@@ -89,7 +89,7 @@ impl Snapshot {
     }
 }
 
-/// What an entry stands for: a part of a [`Snapshot`], which has an example.
+/// Whether an entry is a value or a mark: a part of a [`Snapshot`], which has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {

@@ -59,7 +59,7 @@ pub fn token() -> Token {
     Token::random(&Chance::default())
 }
 
-/// What the Redis store makes of the bytes under a key; [`encode_entry`] has an example.
+/// The bytes under a key, as the Redis store understands them; [`encode_entry`] has an example.
 #[cfg(feature = "redis")]
 #[derive(Debug)]
 pub enum Decoded {

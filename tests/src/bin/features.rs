@@ -1,28 +1,17 @@
 //! Reads `cargo metadata --format-version 1` and prints sets of features of `cachefence`, one a line: with the argument
 //! `each` none, each one alone, those of `default` and all; with `pairs` each pair. `tests/features` checks them.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::{env, io};
 
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    features: BTreeMap<String, Vec<String>>,
-}
+use cachefence_tests::features;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let metadata: Metadata = serde_json::from_reader(io::stdin().lock())?;
-    let library = metadata.packages.iter().find(|package| package.name == "cachefence");
-    let all: Vec<&str> =
-        library.ok_or("no package cachefence")?.features.keys().map(String::as_str).collect();
+    let features = features(&io::read_to_string(io::stdin())?)?;
+    if features.is_empty() {
+        return Err("no package cachefence".into());
+    }
+    let all: Vec<&str> = features.keys().map(String::as_str).collect();
     let single: Vec<&str> = all.iter().copied().filter(|&name| name != "default").collect();
     match env::args().nth(1).as_deref() {
         Some("each") => println!("\n{}\n{}", all.join("\n"), single.join(",")),

@@ -4,20 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::process::Command;
 
-use serde::Deserialize;
-
 use crate::repository::{read, root};
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    name: String,
-    features: BTreeMap<String, Vec<String>>,
-}
 
 fn cargo(arguments: &[&str]) -> String {
     let cargo = env::var_os("CARGO").expect("cargo names itself to its tests");
@@ -33,9 +20,7 @@ fn cargo(arguments: &[&str]) -> String {
 
 /// The features of the library, each with those that it turns on.
 fn features() -> BTreeMap<String, Vec<String>> {
-    let metadata: Metadata =
-        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).unwrap();
-    metadata.packages.into_iter().find(|package| package.name == "cachefence").unwrap().features
+    cachefence_tests::features(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).unwrap()
 }
 
 /// How many packages a user of the library compiles, build scripts, derive macros and the library included.

@@ -130,7 +130,7 @@ pub(super) enum Read {
 }
 
 impl FailureKind {
-    /// What each kind of failure means for the breaker, the link and the caller of a read.
+    /// Each kind of failure has its meaning for the breaker, the link and the caller of a read.
     #[rustfmt::skip]
     #[allow(clippy::match_same_arms)] // a row for each kind
     pub(super) const fn meaning(self) -> Meaning {

@@ -81,7 +81,7 @@ impl Lane {
 
     /// Has both lanes connect whenever one of them does.
     pub(super) fn pair(self: &Arc<Self>, other: &Arc<Self>) {
-        // Each lane is paired once, when its link is made.
+        // Every lane is paired once, by the link that is being made.
         let _ = self.twin.set(Arc::downgrade(other));
         let _ = other.twin.set(Arc::downgrade(self));
     }

@@ -24,7 +24,7 @@ use crate::key::Key;
 use crate::store::Snapshot;
 use crate::time::in_time;
 
-/// What was read, and the server's time.
+/// The reply to a read, and the server's time.
 type WithTime<T> = (RedisResult<T>, (u64, u64));
 
 /// Makes the error of a read that of the operation: a server that does not read, and yet tells its time, is in trouble.

@@ -18,7 +18,7 @@ pub(crate) struct MapStore {
     revisions: AtomicU64,
 }
 
-/// What there is for one key, each part with the moment at which its time is over.
+/// The entry and the slots of one key, each with the moment at which its time is over.
 #[derive(Default)]
 struct Place {
     entry: Option<(Snapshot, Timestamp)>,

@@ -24,7 +24,7 @@ pub(crate) const WORKER_REDIS: &str = "CACHEFENCE_DEMO_WORKER_REDIS";
 /// How the name of the demo's temporary directory begins.
 pub(crate) const DIR_PREFIX: &str = "cachefence-demo-";
 
-/// What this process is to be.
+/// The part that this process plays: the demo itself, or one of its children.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Role {
     Help,

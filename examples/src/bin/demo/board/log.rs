@@ -1,4 +1,4 @@
-//! What happened, for the timeline and the list below it.
+//! The events that the timeline marks, and that the list below it tells.
 
 use std::collections::VecDeque;
 
