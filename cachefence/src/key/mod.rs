@@ -9,6 +9,8 @@ mod provided;
 mod writer;
 
 pub use long::MAX_WHOLE_KEY_BYTES;
+#[cfg(feature = "redis")]
+pub(crate) use names::hash_tag;
 pub use part::{KeyPart, PartWriter, write_fields};
 pub use writer::KeyWriter;
 

@@ -50,7 +50,7 @@ pub(super) fn slot(kind: &str, prefix: &str, name: &str) -> String {
 
 /// The hash tag by the rule of the Redis Cluster specification: what stands between the first `{`
 /// and the first `}` after it, unless that is nothing.
-pub(super) fn hash_tag(name: &str) -> Option<&str> {
+pub(crate) fn hash_tag(name: &str) -> Option<&str> {
     let (_, after) = name.split_once('{')?;
     let (tag, _) = after.split_once('}')?;
     (!tag.is_empty()).then_some(tag)

@@ -113,8 +113,10 @@ pub enum Event<'a> {
         server: &'a str,
         /// How long the breaker was open.
         down_for: Duration,
-        /// How many bodies ran meanwhile because it was.
+        /// How many bodies ran meanwhile because the store was down.
         bypassed: u64,
+        /// Whether the server still does not answer, but other nodes of its cluster hold its slots now.
+        replaced: bool,
     },
     /// The store turned out not to do a part of what it is asked, or to be set up so that it will not do so.
     #[non_exhaustive]
@@ -280,7 +282,12 @@ impl fmt::Display for Event<'_> {
             Self::StoreStillDown { error } => {
                 write!(f, "the store does not answer a probe: {error}")
             }
-            Self::StoreUp { server, down_for, bypassed } => write!(
+            Self::StoreUp { server, down_for, bypassed, replaced: true } => write!(
+                f,
+                "other nodes of the cluster hold the slots of Redis at {server}, which was down for {down_for:.1?}; \
+                 {bypassed} bodies ran meanwhile"
+            ),
+            Self::StoreUp { server, down_for, bypassed, replaced: false } => write!(
                 f,
                 "Redis at {server} answers again after {down_for:.1?}; {bypassed} bodies ran meanwhile"
             ),

@@ -66,9 +66,11 @@ impl Observe for Metrics {
                 .increment(1);
             }
             Event::StoreDown { .. } => {
-                gauge!("cachefence_breaker_open", "cache" => cache()).set(1);
+                gauge!("cachefence_breaker_open", "cache" => cache()).increment(1);
             }
-            Event::StoreUp { .. } => gauge!("cachefence_breaker_open", "cache" => cache()).set(0),
+            Event::StoreUp { .. } => {
+                gauge!("cachefence_breaker_open", "cache" => cache()).decrement(1);
+            }
             _ => {}
         }
         if let Some(trouble) = event.trouble() {

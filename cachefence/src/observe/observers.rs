@@ -3,6 +3,8 @@
 //! Each method takes in one kind of event. The counters come first, because they are there always; the
 //! event itself is made only where somebody may want it.
 
+#[cfg(feature = "redis")]
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -32,11 +34,12 @@ pub(crate) struct Observers {
     dropped: Mutex<HashSet<&'static str>>,
     #[cfg(feature = "tracing")]
     flood: super::flood::Flood,
+    /// The outages of each server, by its address.
     #[cfg(feature = "redis")]
-    outages: Mutex<Outages>,
+    outages: Mutex<HashMap<String, Outages>>,
 }
 
-/// What is known of the times in which the circuit breaker was open. The threads that open and close it may
+/// What is known of the times in which the circuit breaker of a server was open. The threads that open and close it may
 /// tell of that in another order, so the openings are numbered.
 #[cfg(feature = "redis")]
 #[derive(Default)]
@@ -160,47 +163,53 @@ impl Observers {
         self.tell(&Event::StoreSlow { took, op_timeout });
     }
 
-    /// The circuit breaker has opened for the `opening`th time.
+    /// The circuit breaker of `server` has opened: the outage of number `opening`, higher than those before.
     #[cfg(feature = "redis")]
-    pub(crate) fn store_down(&self, opening: u64, error: &StoreError) {
+    pub(crate) fn store_down(&self, server: String, opening: u64, error: &StoreError) {
         let bypassed_before = self.counters.of(Count::Bypass(BypassReason::StoreDown));
-        let mut outages = lock(&self.outages);
+        let mut all = lock(&self.outages);
+        let outages = all.entry(server).or_default();
         // Its end may have been told first, by another thread.
         if opening <= outages.ended {
             return;
         }
         let (since, message) = (Instant::now(), error.to_string());
         outages.now = Some(Outage { opening, since, bypassed_before, message });
-        drop(outages);
+        drop(all);
         self.tell(&Event::StoreDown { error });
     }
 
-    /// The store does not answer a probe. That is told if it says something else than before.
+    /// `server` does not answer a probe. That is told if it says something else than before.
     #[cfg(feature = "redis")]
-    pub(crate) fn store_still_down(&self, error: &StoreError) {
+    pub(crate) fn store_still_down(&self, server: &str, error: &StoreError) {
         let message = error.to_string();
-        if let Some(outage) = &mut lock(&self.outages).now {
+        let mut all = lock(&self.outages);
+        if let Some(outage) = all.get_mut(server).and_then(|outages| outages.now.as_mut()) {
             if outage.message == message {
                 return;
             }
             outage.message = message;
         }
+        drop(all);
         self.tell(&Event::StoreStillDown { error });
     }
 
-    /// The circuit breaker has closed after its `opening`th opening.
+    /// The outage of `server` with the number `opening` is over: the server answers, or is `replaced` by other nodes of
+    /// its cluster.
     #[cfg(feature = "redis")]
-    pub(crate) fn store_up(&self, opening: u64, server: &str) {
-        let mut outages = lock(&self.outages);
+    pub(crate) fn store_up(&self, server: &str, opening: u64, replaced: bool) {
+        let mut all = lock(&self.outages);
+        let outages = all.entry(server.to_owned()).or_default();
         outages.ended = outages.ended.max(opening);
         let Some(outage) = outages.now.take_if(|now| now.opening <= opening) else { return };
-        drop(outages);
+        drop(all);
         let bypassed = self.counters.of(Count::Bypass(BypassReason::StoreDown));
         let bypassed = bypassed.saturating_sub(outage.bypassed_before);
         // The next outage is another one, however soon it comes.
         #[cfg(feature = "tracing")]
         self.flood.forget("store");
-        self.tell(&Event::StoreUp { server, down_for: outage.since.elapsed(), bypassed });
+        let down_for = outage.since.elapsed();
+        self.tell(&Event::StoreUp { server, down_for, bypassed, replaced });
     }
 
     /// The store turned out not to do a part of what it is asked.

@@ -10,11 +10,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::link::Link;
-use super::protocol::{Protocol, Reply};
+use super::protocol::{Reply, Target};
 use super::scripts::Tracked;
+use super::server::Server;
 use super::tracking::Connected;
-use super::{RedisStore, record, refusal, scripts};
+use super::{At, RedisStore, record, refusal, scripts};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::{Acquire, Acquired, Revision, Snapshot, Timestamp, Watch};
@@ -29,7 +29,7 @@ impl RedisStore {
         // A woken waiter mostly finds a value, and one GET is the cheapest way to fetch it.
         if let Some(watch) = request.watch
             && watch.is_armed()
-            && self.arms(watch)
+            && arms(&self.servers.of(key), watch)
             && let Some(entry) = self.changed(key, request.seen).await
         {
             return Ok(Acquired::Newer(entry));
@@ -42,12 +42,14 @@ impl RedisStore {
                 Reply::Held(held) => return Ok(Acquired::Held(held)),
                 Reply::Newer(bytes) => bytes,
             };
+            let server = self.servers.of(key);
             let now = match now {
                 Some(now) => now,
-                None => self.server.now().await?,
+                None => server.now().await?,
             };
             let revision = record::revision_of(key, self.codec, &bytes);
-            if let Some(newer) = self.found(&self.server.links.here()?, key, Some(bytes), now) {
+            if let Some(newer) = self.found((&server, &server.links.here()?), key, Some(bytes), now)
+            {
                 return Ok(Acquired::Newer(newer));
             }
             // The bytes begin as an entry does, but are none. With their revision as the one that was seen,
@@ -61,7 +63,7 @@ impl RedisStore {
 
     /// The entry, if it is not the one that the caller saw.
     async fn changed(&self, key: &Key, seen: Option<Revision>) -> Option<Snapshot> {
-        let found = in_time(self.server.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
+        let found = in_time(self.op_timeout / 2, pin!(self.get(key))).await?.ok()??;
         (Some(found.revision) != seen).then_some(found)
     }
 
@@ -70,20 +72,13 @@ impl RedisStore {
         key: &Key,
         request: &Acquire<'_>,
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
-        if let Some(watch) = request.watch.filter(|watch| self.arms(watch))
-            && let Some(reply) = self.acquire_tracked(key, request, watch).await
+        let server = self.servers.of(key);
+        if let Some(watch) = request.watch.filter(|watch| arms(&server, watch))
+            && let Some(reply) = self.acquire_tracked(&server, key, request, watch).await
         {
             return reply.map(|reply| (reply, None));
         }
         self.acquire_once(key, request).await
-    }
-
-    /// Whether an acquire is to arm its watch: if the tracking connection is there, so that this takes no
-    /// longer, or if an earlier acquire has shown that the caller has to wait.
-    fn arms(&self, watch: &Watch) -> bool {
-        let Ok(link) = self.server.links.here() else { return false };
-        let is_usable = self.server.may_push() && !link.writes.breaker.is_open();
-        is_usable && (!watch.is_new() || link.tracking.is_taken())
     }
 
     /// Asks for a slot over the lane of writes.
@@ -92,21 +87,20 @@ impl RedisStore {
         key: &Key,
         request: &Acquire<'_>,
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
-        let acquire = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            protocol.acquire(self.target(&link, key), request).await
-        };
-        self.step(acquire).await
+        let acquire =
+            |at: At| async move { at.protocol.acquire(at.target(key, self.codec), request).await };
+        self.step(key, acquire).await
     }
 
     /// As [`acquire_once`](Self::acquire_once), over the tracking connection. `None` if there is no such
     /// connection, or not yet, or if the server refuses: then nothing was done.
     pub(super) async fn acquire_tracked(
         &self,
+        server: &Arc<Server>,
         key: &Key,
         request: &Acquire<'_>,
         watch: &Watch,
     ) -> Option<Result<Reply, StoreError>> {
-        let server = &self.server;
         let link = match server.links.here() {
             Ok(link) => link,
             Err(error) => return Some(Err(error)),
@@ -127,9 +121,8 @@ impl RedisStore {
             // The watch is added before the script reads, so that no later change is missed.
             tracked.add(key, watch);
             let mut connection = tracked.connection();
-            scripts::acquire_tracked(&mut connection, self.target(&link, key), request)
-                .await
-                .map(Some)
+            let target = Target { server, link: &link, key, codec: self.codec };
+            scripts::acquire_tracked(&mut connection, target, request).await.map(Some)
         };
         // The tracking connection may fail by itself, which says nothing about the server. It is given half
         // of the time, and the rest is left for the lane of writes.
@@ -159,4 +152,12 @@ impl RedisStore {
         link.tracking.leave(tracked.number());
         Some(reply)
     }
+}
+
+/// Whether an acquire from `server` is to arm its watch: if the tracking connection is there, so that this takes no
+/// longer, or if an earlier acquire has shown that the caller has to wait.
+fn arms(server: &Server, watch: &Watch) -> bool {
+    let Ok(link) = server.links.here() else { return false };
+    let is_usable = server.may_push() && !link.writes.breaker.is_open();
+    is_usable && (!watch.is_new() || link.tracking.is_taken())
 }

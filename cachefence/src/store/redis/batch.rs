@@ -1,4 +1,5 @@
-//! Reads that come close together go together: one `MGET` for all of them.
+//! Reads that come close together go together: one `MGET` for all of them or, to a node of a cluster, their `GET`s at
+//! once.
 //!
 //! Where many reads are under way, most of what a read costs the client and the server is the command
 //! itself, to be queued, sent, parsed, answered and handed back. So beyond a few, reads gather until all
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, FromRedisValue as _, RedisError, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, FromRedisValue as _, Pipeline, RedisError, ServerErrorKind, Value};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ use tokio::time::Instant;
 use super::failure::{Answer, Unanswered};
 use super::feature::Feature;
 use super::lane::Lane;
+use super::link::Gathering;
+use super::multi::unjudged;
 use super::on_drop::OnDrop;
 use crate::sync::lock;
 use crate::time::{detach, in_time};
@@ -54,16 +57,25 @@ pub(super) struct ReadBatch {
     apart: AtomicUsize,
     /// `MGET`, which a server may refuse.
     mget: Feature,
+    how: Gathering,
     gathering: Mutex<Option<Batch>>,
 }
 
 /// Reads that have not been sent.
 struct Batch {
-    command: Cmd,
+    request: Request,
     /// When the first of the reads was asked for.
     since: Instant,
     /// The readers, in the order of their keys.
     readers: Vec<oneshot::Sender<Reply>>,
+}
+
+/// The reads of a batch, as they are sent.
+enum Request {
+    /// `MGET`.
+    OneCommand(Cmd),
+    /// A `GET` for each.
+    Pipeline(Pipeline),
 }
 
 /// The result of one read of a batch.
@@ -78,11 +90,11 @@ enum Reply {
 }
 
 impl ReadBatch {
-    pub(super) fn new(lane: Arc<Lane>) -> Self {
+    pub(super) fn new(lane: Arc<Lane>, how: Gathering) -> Self {
         // The first reads go by themselves, until it is known how large values are.
         let apart = AtomicUsize::new(APART);
         let (under_way, mget) = (AtomicUsize::new(0), Feature::new());
-        Self { lane, under_way, apart, mget, gathering: Mutex::default() }
+        Self { lane, under_way, apart, mget, how, gathering: Mutex::default() }
     }
 
     /// Reads what is at `key`, which was asked for at `asked`. The caller bounds its wait; `limit` is for a
@@ -99,7 +111,10 @@ impl ReadBatch {
             let _under_way = OnDrop(move || _ = count.fetch_sub(1, Ordering::Relaxed));
             if let Some(member) = self.gather(key, asked, limit) {
                 match member.await {
-                    Ok(Reply::Value(value)) => return Ok(Option::from_redis_value(value)?),
+                    // In a pipeline each read has a refusal of its own.
+                    Ok(Reply::Value(value)) => {
+                        return Ok(Option::from_redis_value(value.extract_error()?)?);
+                    }
                     Ok(Reply::Failed(error)) => return Err(error),
                     Ok(Reply::Late) => std::future::pending().await,
                     Ok(Reply::Refused) | Err(_) => {}
@@ -130,7 +145,7 @@ impl ReadBatch {
             return None;
         }
         let mut gathering = lock(&self.gathering);
-        let open = gathering.get_or_insert_with(|| Batch::new(asked));
+        let open = gathering.get_or_insert_with(|| Batch::new(self.how, asked));
         let found = open.join(key);
         let is_first = open.readers.len() == 1;
         let is_late = asked.saturating_duration_since(open.since) > GATHERING;
@@ -166,14 +181,19 @@ pub(super) fn get(key: &str) -> Cmd {
 }
 
 impl Batch {
-    fn new(since: Instant) -> Self {
-        let mut command = Cmd::new();
-        command.arg("MGET");
-        Self { command, since, readers: Vec::new() }
+    fn new(how: Gathering, since: Instant) -> Self {
+        let request = match how {
+            Gathering::OneCommand => Request::OneCommand(redis::cmd("MGET")),
+            Gathering::Pipeline => Request::Pipeline(unjudged()),
+        };
+        Self { request, since, readers: Vec::new() }
     }
 
     fn join(&mut self, key: &str) -> oneshot::Receiver<Reply> {
-        self.command.arg(key);
+        match &mut self.request {
+            Request::OneCommand(mget) => _ = mget.arg(key),
+            Request::Pipeline(gets) => _ = gets.add_command(get(key)),
+        }
         let (reader, found) = oneshot::channel();
         self.readers.push(reader);
         found
@@ -181,8 +201,8 @@ impl Batch {
 
     /// Sends the command, and gives each reader its value.
     async fn leave(self, reads: &ReadBatch, limit: Duration) {
-        let Self { command, readers, .. } = self;
-        let reply = in_time(limit, pin!(reads.lane.send(&command))).await;
+        let Self { request, readers, .. } = self;
+        let reply = in_time(limit, pin!(request.send(&reads.lane))).await;
         let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
                 reads.mget.note_works();
@@ -220,6 +240,16 @@ impl Batch {
         }
         for reader in readers {
             let _ = reader.send(others.clone());
+        }
+    }
+}
+
+impl Request {
+    /// Sends the reads. The reply is a list with the value of each.
+    async fn send(&self, lane: &Arc<Lane>) -> Answer<Value> {
+        match self {
+            Self::OneCommand(mget) => lane.send(mget).await,
+            Self::Pipeline(gets) => Ok(Value::Array(lane.send_all(gets).await?)),
         }
     }
 }

@@ -17,7 +17,7 @@
 //! but says nothing of the server that has just answered. A connection that is lost fails all
 //! operations under way on it, but counts as one failure.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const SHORT: Duration = Duration::from_millis(100);
 /// [`LONGEST`].
 const LONG: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// The number of the next outage, of whichever server.
+static OUTAGES: AtomicU64 = AtomicU64::new(1);
 
 /// The circuit breaker of one runtime and lane.
 pub(super) struct Breaker {
@@ -63,8 +66,8 @@ struct Schedule {
     under_way: Option<Instant>,
     /// Whether a breaker has opened since a probe was answered last.
     is_outage: bool,
-    /// How many outages there have been.
-    outages: u64,
+    /// The number of the last outage.
+    outage: u64,
 }
 
 impl Breaker {
@@ -157,7 +160,7 @@ impl Default for Probes {
             pause: LONG,
             under_way: None,
             is_outage: false,
-            outages: 0,
+            outage: 0,
         };
         Self(Mutex::new(schedule))
     }
@@ -171,7 +174,7 @@ impl Probes {
             return None;
         }
         schedule.is_outage = true;
-        schedule.outages += 1;
+        schedule.outage = OUTAGES.fetch_add(1, Ordering::Relaxed);
         schedule.pause = LONG;
         // After silence the first probe is due now: the connections may be all that is silent, because a NAT has
         // forgotten them, and a new one shows that within a round trip.
@@ -182,7 +185,7 @@ impl Probes {
             schedule.put_off(true, drawn);
             schedule.next = schedule.next.max(earliest);
         }
-        Some(schedule.outages)
+        Some(schedule.outage)
     }
 
     /// Whether to probe now, for a caller that has found its breaker open: the pause is over, and no probe is under
@@ -205,6 +208,12 @@ impl Probes {
         (schedule.is_outage, schedule.pause) = (false, LONG);
     }
 
+    /// Notes that the server is not asked any more. If that ended an outage, returns its number.
+    pub(super) fn give_up(&self) -> Option<u64> {
+        let mut schedule = self.schedule();
+        std::mem::take(&mut schedule.is_outage).then_some(schedule.outage)
+    }
+
     /// Notes how a probe ended. If that ended an outage, returns its number.
     pub(super) fn probed(&self, outcome: Probe, drawn: f64) -> Option<u64> {
         let mut schedule = self.schedule();
@@ -215,7 +224,7 @@ impl Probes {
                 schedule.pause = LONG;
                 schedule.put_off(false, drawn);
                 let was_outage = std::mem::take(&mut schedule.is_outage);
-                return was_outage.then_some(schedule.outages);
+                return was_outage.then_some(schedule.outage);
             }
             Probe::Failed { at_once } => schedule.put_off(at_once, drawn),
             Probe::Abandoned => {}

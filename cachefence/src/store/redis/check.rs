@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use uuid::Uuid;
 use super::failure::{Answer, Failure, FailureKind};
 use super::lane::LaneKind;
 use super::on_drop::OnDrop;
+use super::server::Server;
+use super::servers::Servers;
 use super::tracking::Connected;
 use super::words::{names_keys, said_with_code};
 use super::{RedisStore, scripts};
@@ -44,28 +47,73 @@ struct Refusal {
 #[derive(Default)]
 struct Fastest(Option<Duration>);
 
+/// The check of one server.
+struct Check<'a> {
+    store: &'a RedisStore,
+    server: &'a Arc<Server>,
+    /// A key on the server that no other check and no call has.
+    key: Key,
+}
+
 impl RedisStore {
-    /// Does what the cache will do. An error is that of a server that cannot be used.
-    pub(super) async fn check_server(&self) -> Result<(), StoreError> {
-        let key = &self.check_key();
-        let fastest = self.check_reads(key).await?;
+    /// Does what the cache will do, on every server. An error is that of a server that cannot be used.
+    ///
+    /// A node of a cluster that cannot be reached is a warning, as long as another can be read: its keys are loaded
+    /// without the cache until it is back or a replica is promoted, and the other nodes serve theirs.
+    pub(super) async fn check_servers(&self) -> Result<(), StoreError> {
+        if let Servers::Cluster(cluster) = &self.servers {
+            cluster.find_nodes(LIMIT).await?;
+        }
+        let mut unreachable = Vec::new();
+        let servers = self.servers.all();
+        for server in &servers {
+            let Some(key) = self.check_key(server) else { continue };
+            match (Check { store: self, server, key }).run().await {
+                Err(failure) if failure.is_unreachable() => unreachable.push((server, failure)),
+                checked => checked?,
+            }
+        }
+        let is_none_left = unreachable.len() == servers.len();
+        for (server, failure) in unreachable {
+            if is_none_left {
+                return Err(failure.error);
+            }
+            let problem = format!(
+                "cannot be used now, so the keys of its slots are loaded each time: {}",
+                failure.error
+            );
+            server.degraded(&problem);
+        }
+        Ok(())
+    }
+
+    /// A key of the cache's namespace that `server` holds, and that no other check and no call has. `None` if no key of
+    /// the namespace seems to be there.
+    fn check_key(&self, server: &Arc<Server>) -> Option<Key> {
+        /// A namespace with a hash tag lies in one slot.
+        const MOST: usize = 16 * 1_024;
+        let keys = std::iter::repeat_with(|| {
+            Key::given(&self.prefix, &format!("cachefence:check:{:016x}", rand::random::<u64>())).0
+        });
+        keys.take(MOST).find(|key| Arc::ptr_eq(&self.servers.of(key), server))
+    }
+}
+
+impl Check<'_> {
+    async fn run(&self) -> Result<(), Failure> {
+        let fastest = self.check_reads().await?;
         self.check_distance(&fastest);
         // A server whose answers come too late for a read is not asked to write.
         if fastest.0.is_none_or(|trip| trip < self.server.op_timeout) {
-            self.check_writes(key).await;
+            self.check_writes().await;
         }
         self.check_eviction().await;
         Ok(())
     }
 
-    /// A key of the cache's namespace that no other check and no call has.
-    fn check_key(&self) -> Key {
-        Key::given(&self.prefix, &format!("cachefence:check:{:016x}", rand::random::<u64>())).0
-    }
-
     /// Has the server tell its time, and reads.
-    async fn check_reads(&self, key: &Key) -> Result<Fastest, StoreError> {
-        let server = &self.server;
+    async fn check_reads(&self) -> Result<Fastest, Failure> {
+        let server = self.server;
         let mut fastest = Fastest::default();
         let (link, sent) = (server.links.here()?, Instant::now());
         let time = self.send(LaneKind::Reads, &redis::cmd("TIME"), &mut fastest).await;
@@ -74,38 +122,40 @@ impl RedisStore {
         let info: Result<String, _> =
             self.send(LaneKind::Reads, info.arg("cluster"), &mut fastest).await;
         // A server that does not tell is taken for a single one.
-        if info.is_ok_and(|info| info.contains("cluster_enabled:1")) {
-            return Err(StoreError::new(format!(
-                "Redis at {} is a node of a cluster, which holds a part of the keys only; Redis Cluster is not \
-                 supported yet: use a single primary",
+        let is_single = matches!(self.store.servers, Servers::One(_));
+        if is_single && info.is_ok_and(|info| info.contains("cluster_enabled:1")) {
+            let message = format!(
+                "Redis at {} is a node of a cluster, which holds a part of the keys only: use `Redis::cluster`",
                 server.address()
-            )));
+            );
+            return Err(StoreError::new(message).into());
         }
         let found: Result<Value, _> =
-            self.send(LaneKind::Reads, &Cmd::get(key.as_str()), &mut fastest).await;
+            self.send(LaneKind::Reads, &Cmd::get(self.key.as_str()), &mut fastest).await;
         found.map_err(|refusal| self.unusable("get", refusal))?;
         Ok(fastest)
     }
 
     /// The error of a server that does not answer the command of this `name`, without which nothing is read.
-    fn unusable(&self, name: &str, refusal: Refusal) -> StoreError {
+    fn unusable(&self, name: &str, refusal: Refusal) -> Failure {
         let Refusal { failure, words, is_forbidden } = refusal;
         let address = self.server.address();
         if is_forbidden {
             let add = self.rules(name, &words);
-            return StoreError::new(format!(
+            let message = format!(
                 "Redis at {address} does not let this user read: {words}; add {add} to the rules of the user \
                  (ACL SETUSER)"
-            ));
+            );
+            return StoreError::new(message).into();
         }
         let tells_nothing = matches!(
             failure.kind,
             FailureKind::NotReady | FailureKind::Unsupported | FailureKind::Failed
         );
         if tells_nothing && !words.is_empty() {
-            return StoreError::new(format!("Redis at {address} cannot be read: {words}"));
+            return StoreError::new(format!("Redis at {address} cannot be read: {words}")).into();
         }
-        failure.into()
+        failure
     }
 
     /// The rules of an ACL that a user lacks who was refused a command of this `name` with these `words`.
@@ -116,7 +166,7 @@ impl RedisStore {
     /// The pattern of an ACL that covers the names of this cache.
     fn pattern(&self) -> String {
         let mut pattern = "~".to_owned();
-        for character in self.prefix.chars() {
+        for character in self.store.prefix.chars() {
             if matches!(character, '*' | '?' | '[' | ']' | '\\') {
                 pattern.push('\\');
             }
@@ -126,8 +176,8 @@ impl RedisStore {
     }
 
     /// Takes a lease, asks to be told of changes, stores a value and removes it.
-    async fn check_writes(&self, key: &Key) {
-        let server = &self.server;
+    async fn check_writes(&self) {
+        let (server, key) = (self.server, &self.key);
         // The first two commands make the connection and load the scripts, within the limit of the check. A refusal of
         // theirs comes again below, where it is told.
         let deleted: Result<Value, _> =
@@ -143,21 +193,21 @@ impl RedisStore {
         let _checked = OnDrop(|| server.checking.store(false, Ordering::Relaxed));
         let written = async {
             let token = Token::from(Uuid::new_v4());
-            self.try_acquire(key, &Acquire::new(token, LIFE)).await?;
-            self.check_pushes(key).await;
+            self.store.try_acquire(key, &Acquire::new(token, LIFE)).await?;
+            self.check_pushes().await;
             let value = NewValue::new(Bytes::from_static(b"cachefence"), LIFE);
-            self.try_finish(key, &[token], &Outcome::Store(value)).await
+            self.store.try_finish(key, &[token], &Outcome::Store(value)).await
         };
         let written = written.await;
-        let removed = self.delete(std::slice::from_ref(key)).await;
+        let removed = self.store.delete(std::slice::from_ref(key)).await;
         if let Err(error) = written.and(removed) {
-            let reason = self.missing(key).await.unwrap_or_else(|| error.to_string());
+            let reason = self.missing().await.unwrap_or_else(|| error.to_string());
             server.without_writes(&reason);
         }
     }
 
     async fn check_scripts(&self) {
-        let server = &self.server;
+        let server = self.server;
         let Ok(link) = server.links.here() else { return };
         let load = pin!(async {
             let mut connection = link.writes.connection().await?;
@@ -172,8 +222,8 @@ impl RedisStore {
 
     /// Asks to be told of changes of a key whose lease is held. The connection for that is let go, because most
     /// processes never need it.
-    async fn check_pushes(&self, key: &Key) {
-        let server = &self.server;
+    async fn check_pushes(&self) {
+        let server = self.server;
         let Ok(link) = server.links.here() else { return };
         if !server.may_push() {
             return;
@@ -181,8 +231,9 @@ impl RedisStore {
         match in_time(LIMIT, pin!(link.tracking.connection(&server.links.dialer))).await {
             Some(Connected::Here(tracked)) => {
                 let token = Token::from(Uuid::new_v4());
-                let _ =
-                    self.acquire_tracked(key, &Acquire::new(token, LIFE), &Watch::default()).await;
+                let request = Acquire::new(token, LIFE);
+                let (store, watch) = (self.store, Watch::default());
+                let _ = store.acquire_tracked(server, &self.key, &request, &watch).await;
                 link.tracking.leave(tracked.number());
             }
             Some(Connected::Never) => server.without_pushes(),
@@ -194,7 +245,8 @@ impl RedisStore {
     ///
     /// Inside a script and a transaction some servers do not say which command they forbid, or which of the keys. So
     /// each is sent by itself.
-    async fn missing(&self, key: &Key) -> Option<String> {
+    async fn missing(&self) -> Option<String> {
+        let key = &self.key;
         let (mut add, mut words) = (Vec::new(), None);
         let (entry, lease, hedge) = (key.as_str(), &key.lease_name(), &key.hedge_name());
         let life = LIFE.as_millis().to_string();
@@ -270,7 +322,7 @@ impl RedisStore {
         command: &Cmd,
         fastest: &mut Fastest,
     ) -> Result<T, Refusal> {
-        let server = &self.server;
+        let server = self.server;
         let unanswered = |failure| Refusal { failure, words: String::new(), is_forbidden: false };
         // The link is asked for each time, because another runtime may be polling this future by now.
         let link = server.links.here().map_err(|error| unanswered(error.into()))?;

@@ -26,7 +26,7 @@ use super::failure::{Failure, FailureKind};
 use super::stream::{Received, Socket, Stream};
 use super::tls::Connector;
 use super::words::{holds, said};
-use crate::error::StoreError;
+use crate::error::{InvalidOption, StoreError};
 use crate::time::in_time_from;
 
 /// How many commands may queue for a connection before callers wait for their turn.
@@ -74,6 +74,18 @@ enum Step {
 }
 
 impl Dialer {
+    /// What makes connections to another node of the same cluster.
+    pub(super) fn to(&self, host: &str, port: u16) -> Result<Self, InvalidOption> {
+        let tls = self.tls.as_ref().map(|tls| tls.to(host)).transpose()?;
+        Ok(Self {
+            address: ConnectionAddr::Tcp(host.to_owned(), port),
+            login: self.login.clone(),
+            credentials: self.credentials.clone(),
+            tls,
+            limit: self.limit,
+        })
+    }
+
     pub(super) fn address(&self) -> &ConnectionAddr {
         &self.address
     }
@@ -260,7 +272,7 @@ impl Dialer {
     }
 
     fn failed(&self, kind: FailureKind, why: &str) -> Failure {
-        Failure { kind, error: StoreError::new(format!("Redis at {} {why}", self.address)) }
+        Failure::new(kind, format!("Redis at {} {why}", self.address))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
+use super::redirect::Redirect;
 use super::words;
 use crate::error::StoreError;
 
@@ -48,6 +49,8 @@ pub(super) struct Failure {
     pub(super) kind: FailureKind,
     /// The error that the store returns for this failure.
     pub(super) error: StoreError,
+    /// Where a node of a cluster says that the key is.
+    pub(super) redirect: Option<Box<Redirect>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +73,14 @@ pub(super) enum FailureKind {
     Late,
     /// No reply came in time, because a large value was still arriving.
     Congested,
+    /// The node of a cluster holds the key no more: another does, which it names.
+    Moved,
+    /// The node of a cluster is handing the key's slot to another, and does not hold the key itself.
+    Asked,
+    /// The node of a cluster is handing the key's slot to another, and the names of a step are not all on one side.
+    TryAgain,
+    /// The cluster serves no key of this slot now.
+    ClusterDown,
     /// The server does not let this user run the command.
     Forbidden,
     /// The server does not know the command, or does not speak the protocol.
@@ -125,6 +136,8 @@ pub(super) enum Read {
     Miss,
     /// The read is sent once more, on the next connection.
     Again,
+    /// The read is sent once more, to the node that was named.
+    Elsewhere,
     /// The read fails.
     Error,
 }
@@ -146,6 +159,10 @@ impl FailureKind {
             Self::Lost          => (Loss,             AtOnce, Read::Again),
             Self::Late          => (Counted::Failure, Kept,     Read::Error), // unless it is silent
             Self::Congested     => (Nothing,          OnceASecond,     Read::Again),
+            Self::Moved         => (Answer,           Kept,     Read::Elsewhere),
+            Self::Asked         => (Answer,           Kept,     Read::Elsewhere),
+            Self::TryAgain      => (Answer,           Kept,     Read::Error),
+            Self::ClusterDown   => (Counted::Failure, Kept,     Read::Error),
             Self::Forbidden     => (Counted::Failure, Kept,     Read::Error),
             Self::Unsupported   => (Counted::Failure, Kept,     Read::Error),
             Self::Failed        => (Counted::Failure, Kept,     Read::Error),
@@ -156,7 +173,7 @@ impl FailureKind {
 }
 
 impl From<Failure> for StoreError {
-    fn from(Failure { kind, error }: Failure) -> Self {
+    fn from(Failure { kind, error, .. }: Failure) -> Self {
         if kind == FailureKind::Lost { error.into_lost() } else { error }
     }
 }
@@ -164,13 +181,30 @@ impl From<Failure> for StoreError {
 /// An error of which nothing more is known, such as that of a call outside a runtime.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { kind: FailureKind::Failed, error }
+        Self { kind: FailureKind::Failed, error, redirect: None }
     }
 }
 
 impl Failure {
-    fn new(kind: FailureKind, message: String) -> Self {
-        Self { kind, error: StoreError::new(message) }
+    pub(super) fn new(kind: FailureKind, message: String) -> Self {
+        Self { kind, error: StoreError::new(message), redirect: None }
+    }
+
+    /// Whether the server could not be asked at all, because it is not there or does not serve yet.
+    pub(super) fn is_unreachable(&self) -> bool {
+        use FailureKind::{ClusterDown, Late, Lost, NotReady};
+        matches!(self.kind, ClusterDown | Late | Lost | NotReady)
+    }
+
+    /// Whether the failure may be a sign that keys are on other nodes of the cluster now.
+    pub(super) fn may_have_moved(&self) -> bool {
+        use FailureKind::{
+            BadConnection, ClusterDown, Late, LeftAlone, Lost, Moved, NotReady, Replica,
+        };
+        matches!(
+            self.kind,
+            BadConnection | ClusterDown | Late | LeftAlone | Lost | Moved | NotReady | Replica
+        )
     }
 
     pub(super) fn timeout(server: &ConnectionAddr, limit: Duration) -> Self {
@@ -181,6 +215,13 @@ impl Failure {
     /// The failure of an operation whose connection is gone.
     pub(super) fn lost(server: &ConnectionAddr) -> Self {
         Self::new(FailureKind::Lost, format!("the connection to Redis at {server} was lost"))
+    }
+
+    /// The failure of an operation that a node of a cluster has sent to another, which was not answered within `limit`.
+    pub(super) fn redirected(limit: Duration) -> Self {
+        let message =
+            format!("the node of the cluster that another named did not answer within {limit:?}");
+        Self::new(FailureKind::Late, message)
     }
 
     /// The failure of an operation that has to wait until a large value has arrived.
@@ -202,7 +243,7 @@ impl Failure {
     /// The failure of an operation that is not sent, because its lane is left alone, with the `problem`.
     pub(super) fn left_alone(problem: String) -> Self {
         let error = StoreError::down(problem);
-        Self { kind: FailureKind::LeftAlone, error }
+        Self { kind: FailureKind::LeftAlone, error, redirect: None }
     }
 
     /// Sorts an error by its kind and code. The text of a server's error may quote the command, and
@@ -212,11 +253,12 @@ impl Failure {
             AuthenticationFailed, InvalidClientConfig, Io, Parse, UnexpectedReturnType,
         };
         use FailureKind::{
-            BadConnection, Failed, Forbidden, Full, Late, Lost, NoScripting, NotReady, Replica,
-            Unsupported, WrongType,
+            Asked, BadConnection, ClusterDown, Failed, Forbidden, Full, Late, Lost, Moved,
+            NoScripting, NotReady, Replica, TryAgain, Unsupported, WrongType,
         };
         use ServerErrorKind::{NoPerm, ResponseError};
         let detail = error.detail().unwrap_or_default();
+        let redirect = Redirect::of(&error);
         let refuses_scripts = match error.kind() {
             ErrorKind::Server(NoPerm) => names_scripting(detail),
             ErrorKind::Server(ResponseError) => {
@@ -230,7 +272,8 @@ impl Failure {
                 let message = format!(
                     "cannot reach Redis at {server}; is it running, and is the address right?"
                 );
-                return Self { kind, error: StoreError::new(message).with_source(error) };
+                let error = StoreError::new(message).with_source(error);
+                return Self { kind, error, redirect: None };
             }
             (InvalidClientConfig, _) => (
                 BadConnection,
@@ -273,6 +316,10 @@ impl Failure {
                     "OOM" | "MISCONF" | "NOREPLICAS" | "EXECABORT" => Full,
                     "READONLY" => Replica,
                     "MASTERDOWN" | "LOADING" => NotReady,
+                    "MOVED" => Moved,
+                    "ASK" => Asked,
+                    "TRYAGAIN" => TryAgain,
+                    "CLUSTERDOWN" => ClusterDown,
                     "NOPROTO" => Unsupported,
                     _ if is_unknown(detail) => Unsupported,
                     _ => Failed,
@@ -283,7 +330,8 @@ impl Failure {
                 (kind, format!("Redis at {server} answered {said}{}", words::advice(code)))
             }
         };
-        Self::new(kind, message)
+        let redirect = redirect.map(Box::new);
+        Self { redirect, ..Self::new(kind, message) }
     }
 }
 

@@ -43,6 +43,19 @@ impl Server {
         Status { health, scripts, pushes, writes, near }
     }
 
+    /// Whether no runtime reads from the server, because it has failed too often.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.links.open_breakers(LaneKind::Reads).all
+    }
+
+    /// Notes that the server holds no keys any more, because its slots have moved. If it was down, its outage is over:
+    /// others serve its keys.
+    pub(super) fn left_cluster(&self) {
+        if let Some(outage) = self.links.probes(LaneKind::Reads).give_up() {
+            self.observers.store_up(&self.address().to_string(), outage, true);
+        }
+    }
+
     /// Whether a caller that waits may ask to be woken. This takes scripts too, because the server tells of changes
     /// only of what a script has read.
     pub(super) fn may_push(&self) -> bool {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use redis::aio::ConnectionLike as _;
-use redis::{Cmd, Value};
+use redis::{Cmd, Pipeline, Value};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -97,6 +97,14 @@ impl Lane {
         let reply = connection.req_packed_command(command).await?;
         self.replies.fetch_add(1, Ordering::Relaxed);
         Ok(reply)
+    }
+
+    /// Sends several commands at once. A command that the server refuses gives its error as its value.
+    pub(super) async fn send_all(self: &Arc<Self>, commands: &Pipeline) -> Answer<Vec<Value>> {
+        let mut connection = self.connection().await?;
+        let replies = connection.req_packed_commands(commands, 0, commands.len()).await?;
+        self.replies.fetch_add(1, Ordering::Relaxed);
+        Ok(replies)
     }
 
     /// The connection, for several commands.

@@ -1,6 +1,6 @@
-//! Links: the connections of a store.
+//! Links: the connections to one server.
 //!
-//! A link is all the connections from one tokio runtime to one node, with the clock of the server at their
+//! A link is all the connections from one tokio runtime to the server, with the clock of the server at their
 //! other end. It belongs to a runtime, because a connection's tasks die with the runtime that they run on,
 //! while a cache in a static outlives it. Its connections are made when a call first needs them, and let go
 //! when the runtime shuts down:
@@ -41,10 +41,20 @@ const MOST_WATCHED: usize = 4;
 /// How long a link is kept at least that is replaced although its connections work.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
-/// All the links of one store.
+/// How reads go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathering {
+    /// As one command for all of their keys.
+    OneCommand,
+    /// As several commands at once, because a node of a cluster refuses one whose keys are in several slots.
+    Pipeline,
+}
+
+/// The links to one server.
 pub(super) struct Links {
     pub(super) dialer: Arc<Dialer>,
-    /// When the node is probed, for each lane.
+    gathering: Gathering,
+    /// When the server is probed, for each lane.
     reads: Arc<Probes>,
     writes: Arc<Probes>,
     places: Arc<Mutex<Vec<Place>>>,
@@ -52,7 +62,7 @@ pub(super) struct Links {
 
 /// A place that has a link.
 struct Place {
-    address: Address,
+    runtime: Id,
     link: Arc<Link>,
     /// When the link was last replaced although its connections worked.
     renewed: Option<Instant>,
@@ -60,20 +70,9 @@ struct Place {
     _watched: oneshot::Sender<()>,
 }
 
-/// Which connections a call needs: those of its runtime to the node that holds its key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Address {
-    runtime: Id,
-    node: Node,
-}
-
-/// A server of a store. There is one, which holds all keys.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Node;
-
 /// The connections to use at one place.
 pub(super) struct Link {
-    address: Address,
+    gathering: Gathering,
     pub(super) reads: Arc<Lane>,
     pub(super) writes: Arc<Lane>,
     /// The reads over the lane of reads that gather.
@@ -94,7 +93,7 @@ pub(super) struct Open {
 
 impl Link {
     fn new(
-        address: Address,
+        gathering: Gathering,
         dialer: &Arc<Dialer>,
         reads: &Arc<Breaker>,
         writes: &Arc<Breaker>,
@@ -102,8 +101,8 @@ impl Link {
         let (reads, writes) = (Lane::new(dialer, reads), Lane::new(dialer, writes));
         reads.pair(&writes);
         Arc::new(Self {
-            address,
-            batch: Arc::new(ReadBatch::new(Arc::clone(&reads))),
+            gathering,
+            batch: Arc::new(ReadBatch::new(Arc::clone(&reads), gathering)),
             reads,
             writes,
             tracking: Arc::default(),
@@ -114,7 +113,7 @@ impl Link {
 
     /// A link to the same place, whose connections are not made yet.
     fn successor(&self, dialer: &Arc<Dialer>) -> Arc<Self> {
-        Self::new(self.address, dialer, &self.reads.breaker, &self.writes.breaker)
+        Self::new(self.gathering, dialer, &self.reads.breaker, &self.writes.breaker)
     }
 
     pub(super) fn lane(&self, kind: LaneKind) -> &Arc<Lane> {
@@ -126,9 +125,10 @@ impl Link {
 }
 
 impl Links {
-    pub(super) fn new(dialer: Dialer) -> Self {
+    pub(super) fn new(dialer: Dialer, gathering: Gathering) -> Self {
         Self {
             dialer: Arc::new(dialer),
+            gathering,
             reads: Arc::default(),
             writes: Arc::default(),
             places: Arc::default(),
@@ -140,23 +140,25 @@ impl Links {
         let runtime = Handle::try_current().map_err(|_| {
             StoreError::new("Redis is used outside a tokio runtime; call from inside one")
         })?;
-        let address = Address { runtime: runtime.id(), node: Node };
+        let id = runtime.id();
         let mut places = self.places();
-        if let Some(here) = places.iter().find(|place| place.address == address) {
+        if let Some(here) = places.iter().find(|place| place.runtime == id) {
             return Ok(Arc::clone(&here.link));
         }
         let breaker = |probes: &Arc<Probes>| Arc::new(Breaker::new(Arc::clone(probes)));
         let (reads, writes) = (breaker(&self.reads), breaker(&self.writes));
-        let link = Link::new(address, &self.dialer, &reads, &writes);
+        let link = Link::new(self.gathering, &self.dialer, &reads, &writes);
         let (watched, dropped) = oneshot::channel();
-        places.push(Place { address, link: Arc::clone(&link), renewed: None, _watched: watched });
+        let place =
+            Place { runtime: id, link: Arc::clone(&link), renewed: None, _watched: watched };
+        places.push(place);
         drop(places);
         let places = Arc::downgrade(&self.places);
         let probes = [Arc::clone(&self.reads), Arc::clone(&self.writes)];
         let leave = OnDrop(move || {
             let Some(places) = places.upgrade() else { return };
             let mut places = lock(&places);
-            let index = places.iter().position(|place| place.address == address);
+            let index = places.iter().position(|place| place.runtime == id);
             let gone = index.map(|index| places.swap_remove(index));
             for (lane, probes) in [LaneKind::Reads, LaneKind::Writes].into_iter().zip(&probes) {
                 if !places.iter().any(|place| place.link.lane(lane).breaker.is_open()) {
@@ -247,7 +249,15 @@ impl Links {
         Open { any: open > 0, all: open > 0 && open == places.len() }
     }
 
-    /// When the node is probed over a lane.
+    /// Has the waiters ask by themselves that wait for names of which `moved` is true: the server holds them no more.
+    pub(super) fn disarm(&self, moved: impl Fn(&str) -> bool) {
+        let links: Vec<_> = self.places().iter().map(|place| Arc::clone(&place.link)).collect();
+        for link in links {
+            link.tracking.disarm(&moved);
+        }
+    }
+
+    /// When the server is probed over a lane.
     pub(super) fn probes(&self, lane: LaneKind) -> &Arc<Probes> {
         match lane {
             LaneKind::Reads => &self.reads,

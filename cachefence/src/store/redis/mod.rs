@@ -1,9 +1,9 @@
-//! The store on a Redis server.
+//! The store on Redis: one server, or the nodes of a cluster.
 //!
-//! An operation is read straight down: [`RedisStore`] turns it into bytes (`record`), a `protocol`
-//! (`scripts`, or `transactions` where those are refused) sends it over a `link`, and `server` judges what
-//! comes back (`failure`, `breaker`, `clock`). Reads go by themselves or in a `batch`; waiters are woken by
-//! `tracking`.
+//! An operation is read straight down: [`RedisStore`] turns it into bytes (`record`) and chooses the server of its key
+//! (`servers`, `cluster`), a `protocol` (`scripts`, or `transactions` where those are refused) sends it over a `link`
+//! to that server, and `server` judges the reply (`failure`, `breaker`, `clock`). Reads go by themselves or in a
+//! `batch`; waiters are woken by `tracking`.
 
 mod acquire;
 mod address;
@@ -11,7 +11,9 @@ mod batch;
 mod breaker;
 mod check;
 mod clock;
+mod cluster;
 mod credentials;
+mod delete;
 mod dial;
 mod failure;
 mod feature;
@@ -27,9 +29,12 @@ mod probe;
 mod protocol;
 mod read;
 pub(crate) mod record;
+mod redirect;
 mod refusal;
 mod scripts;
 mod server;
+mod servers;
+mod slots;
 mod stream;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -43,17 +48,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::RedisResult;
 
 pub use self::credentials::Credentials;
-use self::failure::{Answer, Failure, FailureKind};
-use self::lane::LaneKind;
+use self::failure::{Failure, FailureKind};
 use self::link::Link;
 pub use self::options::Redis;
 use self::protocol::{Ending, How, Protocol, Target};
 use self::record::Record;
 use self::scripts::Scripts;
 use self::server::Server;
+use self::servers::{Common, Hop, Servers};
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
 use self::transactions::Transactions;
@@ -68,12 +72,13 @@ use crate::key::Key;
 use crate::observe::Observers;
 use crate::time::in_time;
 
-/// How long an attempt to connect may take at least; more where an operation may take long.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many nodes are asked that another node has named, before a call goes on without the store.
+const MOST_HOPS: usize = 2;
 
-/// Entries and slots on one Redis server.
+/// Entries and slots on one Redis server, or on the nodes of a cluster.
 pub(crate) struct RedisStore {
-    server: Arc<Server>,
+    servers: Servers,
+    op_timeout: Duration,
     /// The codec by which the store's values are encoded.
     codec: CodecId,
     /// What every name of the cache begins with.
@@ -90,33 +95,28 @@ impl RedisStore {
         codec: CodecId,
         observers: Arc<Observers>,
     ) -> Result<Self, InvalidOption> {
-        let dialer = redis.dialer(op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT))?;
-        let server = Arc::new(Server::new(dialer, &prefix, op_timeout, observers));
-        Ok(Self { server, codec, prefix })
+        let common = Common { prefix: prefix.clone(), op_timeout, observers };
+        Ok(Self { servers: redis.servers(common)?, op_timeout, codec, prefix })
     }
 
-    /// The entry in `bytes`, which `link` has brought, if they hold one of `key`.
+    /// The entry in `bytes`, which `link` has brought from `server`, if they hold one of `key`.
     fn found(
         &self,
-        link: &Arc<Link>,
+        (server, link): (&Server, &Arc<Link>),
         key: &Key,
         bytes: Option<Vec<u8>>,
         now: Timestamp,
     ) -> Option<Snapshot> {
         let bytes = bytes?;
-        self.server.large.learn(key, bytes.len());
+        server.large.learn(key, bytes.len());
         match Record::decode(key, self.codec, bytes.into(), now) {
             Record::Entry(entry) => Some(entry),
             Record::Foreign => None,
             Record::Stray => {
-                self.server.strayed(link, key);
+                server.strayed(link, key);
                 None
             }
         }
-    }
-
-    fn target<'a>(&'a self, link: &'a Arc<Link>, key: &'a Key) -> Target<'a> {
-        Target { server: &self.server, link, key, codec: self.codec }
     }
 
     /// The outcome of a load, in bytes.
@@ -124,7 +124,7 @@ impl RedisStore {
         let revision = Revision(rand::random());
         let now = match outcome {
             Outcome::Release => Timestamp::from_micros(0), // which needs no round trip for the time
-            _ => self.server.now().await?,
+            _ => self.servers.of(key).now().await?,
         };
         let encode =
             |kind, value: &NewValue| record::encode(key, self.codec, revision, kind, value, now);
@@ -144,28 +144,52 @@ impl RedisStore {
         Ok(Ending { how, entry, life, revision, retry_at, now })
     }
 
-    /// Takes a step of the protocol by a script, unless scripts are refused here: then by a transaction.
-    async fn step<T, S>(
+    /// Has the server of `key` take a step of the protocol. If the node of a cluster names another that holds the key
+    /// now, that one is asked.
+    async fn step<T, S>(&self, key: &Key, step: impl Fn(At) -> S) -> Result<T, StoreError>
+    where
+        S: Future<Output = Result<T, Failure>>,
+    {
+        let server = self.servers.of(key);
+        let failure = match step_at(&server, &step).await {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let Some(hop) = self.servers.elsewhere(&server, &failure) else {
+            return Err(failure.into());
+        };
+        let elsewhere = pin!(self.step_elsewhere(hop, step, failure));
+        let late = || Err(Failure::redirected(self.op_timeout / 2).into());
+        in_time(self.op_timeout / 2, elsewhere).await.unwrap_or_else(late)
+    }
+
+    /// Has the node of `hop` take a step, to which another has sent it by `failure`, and after that one node more at the
+    /// most.
+    async fn step_elsewhere<T, S>(
         &self,
-        step: impl Fn(&'static dyn Protocol, Arc<Link>) -> S,
+        mut hop: Hop,
+        step: impl Fn(At) -> S,
+        mut failure: Failure,
     ) -> Result<T, StoreError>
     where
         S: Future<Output = Result<T, Failure>>,
     {
-        if self.server.scripts.claim() {
-            match step(&Scripts, self.server.links.here()?).await {
-                Err(failure) if failure.kind == FailureKind::NoScripting => {
-                    self.server.without_scripts();
-                }
-                result => {
-                    if result.is_ok() && self.server.scripts.note_works() {
-                        self.server.restored("runs scripts again");
-                    }
-                    return Ok(result?);
-                }
+        for _ in 0..MOST_HOPS {
+            // A node that a slot is being handed to takes no step on names that it does not hold all, and mostly one of
+            // the three does not exist.
+            if hop.asking {
+                break;
+            }
+            failure = match step_at(&hop.server, &step).await {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure,
+            };
+            match self.servers.elsewhere(&hop.server, &failure) {
+                Some(next) => hop = next,
+                None => break,
             }
         }
-        Ok(step(&Transactions, self.server.links.here()?).await?)
+        Err(failure.into())
     }
 
     async fn try_finish(
@@ -174,17 +198,17 @@ impl RedisStore {
         tokens: &[Token],
         outcome: &Outcome,
     ) -> Result<bool, StoreError> {
-        let server = &self.server;
         let ending = &self.ending(key, outcome).await?;
         let finished = match self.finish_once(key, tokens, ending).await {
             Err(lost) if lost.kind() == StoreErrorKind::Lost => {
                 let again = pin!(self.finish_again(key, tokens, ending));
-                in_time(server.op_timeout / 2, again).await.unwrap_or(Err(lost))?
+                in_time(self.op_timeout / 2, again).await.unwrap_or(Err(lost))?
             }
             finished => finished?,
         };
         // A release writes no entry, and a full server takes it.
         if finished && !ending.entry.is_empty() {
+            let server = self.servers.of(key);
             server.wrote();
             server.large.learn(key, ending.entry.len());
         }
@@ -214,64 +238,61 @@ impl RedisStore {
         tokens: &[Token],
         ending: &Ending,
     ) -> Result<bool, StoreError> {
-        let finish = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-            protocol.finish(self.target(&link, key), tokens, ending).await
+        let finish = |at: At| async move {
+            at.protocol.finish(at.target(key, self.codec), tokens, ending).await
         };
-        self.step(finish).await
+        self.step(key, finish).await
     }
+}
 
-    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
-        match self.delete_once(keys).await {
-            // Deleting twice does no harm.
-            Err(lost) if lost.kind() == StoreErrorKind::Lost => {
-                let again = pin!(self.delete_once(keys));
-                in_time(self.server.op_timeout / 2, again).await.unwrap_or(Err(lost))
-            }
-            deleted => deleted,
-        }
+/// Where, over what and by which protocol a step is taken.
+struct At {
+    server: Arc<Server>,
+    link: Arc<Link>,
+    protocol: &'static dyn Protocol,
+}
+
+impl At {
+    fn target<'a>(&'a self, key: &'a Key, codec: CodecId) -> Target<'a> {
+        Target { server: &self.server, link: &self.link, key, codec }
     }
+}
 
-    async fn delete_once(&self, keys: &[Key]) -> Result<(), StoreError> {
-        let server = &self.server;
+/// Has `server` take a step by a script, unless scripts are refused there: then by a transaction.
+async fn step_at<T, S>(server: &Arc<Server>, step: &impl Fn(At) -> S) -> Result<T, Failure>
+where
+    S: Future<Output = Result<T, Failure>>,
+{
+    let at = |protocol| {
         let link = server.links.here()?;
-        let names = |key: &Key| [key.lease_name(), key.hedge_name(), key.as_str().to_owned()];
-        let mut failed = keys.len();
-        // Each reply has to be a count. On a connection whose replies have slipped, any other reply belongs
-        // to another command, and the entry may still be there.
-        let all = async {
-            let mut connection = link.writes.connection().await?;
-            let mut pipeline = redis::pipe();
-            pipeline.ignore_errors();
-            for key in keys {
-                pipeline.cmd("DEL").arg(&names(key)[..]);
+        Ok::<_, Failure>(At { server: Arc::clone(server), link, protocol })
+    };
+    if server.scripts.claim() {
+        match step(at(&Scripts)?).await {
+            Err(failure) if failure.kind == FailureKind::NoScripting => server.without_scripts(),
+            result => {
+                if result.is_ok() && server.scripts.note_works() {
+                    server.restored("runs scripts again");
+                }
+                return result;
             }
-            let all: Vec<RedisResult<u64>> = pipeline.query_async(&mut *connection).await?;
-            failed = all.iter().filter(|deleted| deleted.is_err()).count();
-            Answer::Ok(all.into_iter().try_for_each(|deleted| deleted.map(drop))?)
-        };
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let deleted = server.ask(&link, LaneKind::Writes, all).await.map_err(StoreError::from);
-        match keys {
-            [_] => deleted,
-            _ => deleted.map_err(|error| error.of_entries(failed, keys.len())),
         }
     }
+    step(at(&Transactions)?).await
 }
 
 impl Store for RedisStore {
     fn check(&self) -> StoreResult<'_, ()> {
-        StoreFuture::new(self.check_server())
+        StoreFuture::new(self.check_servers())
     }
 
     fn traits(&self) -> Traits {
-        let call_budget = Some(self.server.op_timeout);
+        let call_budget = Some(self.op_timeout);
         Traits { call_budget, wakes: true, ..Traits::default() }
     }
 
     fn status(&self) -> Status {
-        self.server.status()
+        self.servers.status()
     }
 
     fn read<'a>(&'a self, key: &'a Key) -> StoreResult<'a, Option<Snapshot>> {
@@ -284,10 +305,10 @@ impl Store for RedisStore {
 
     fn renew<'a>(&'a self, key: &'a Key, token: Token, lease: Duration) -> StoreResult<'a, bool> {
         StoreFuture::new(async move {
-            let renew = |protocol: &'static dyn Protocol, link: Arc<Link>| async move {
-                protocol.renew(self.target(&link, key), token, lease).await
+            let renew = |at: At| async move {
+                at.protocol.renew(at.target(key, self.codec), token, lease).await
             };
-            self.step(renew).await
+            self.step(key, renew).await
         })
     }
 

@@ -3,11 +3,16 @@
 use std::io;
 
 use super::stream::{Socket, Stream};
+use crate::error::InvalidOption;
 
 pub(super) enum Connector {}
 
 #[allow(clippy::unused_async)] // as with the feature
 impl Connector {
+    pub(super) fn to(&self, _: &str) -> Result<Self, InvalidOption> {
+        match *self {}
+    }
+
     pub(super) async fn connect(&self, _: Socket) -> Result<Stream, String> {
         match *self {}
     }

@@ -1,4 +1,4 @@
-//! The public options of a Redis store: which server, over what, as whom.
+//! The public options of a Redis store: which servers, over what, as whom.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::credentials::{Credentials, Provider};
 use super::dial::Dialer;
+use super::servers::{Common, Servers};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::error::{BoxError, InvalidOption};
@@ -44,17 +45,86 @@ use crate::error::{BoxError, InvalidOption};
 #[derive(Clone)]
 #[must_use = "a server does nothing until a cache is built on it"]
 pub struct Redis {
-    url: String,
+    topology: Topology,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
     credentials: Option<Provider>,
 }
 
+/// Which servers hold the entries.
+#[derive(Clone)]
+enum Topology {
+    /// The one at this URL.
+    Server(String),
+    /// The nodes of the cluster that those at these URLs belong to.
+    Cluster(Vec<String>),
+    /// The one that these sentinels name as the primary of this name.
+    Sentinel { name: String, sentinels: Vec<Redis> },
+}
+
 impl Redis {
     /// The server at `url`.
     pub fn server(url: impl Into<String>) -> Self {
+        Self::of(Topology::Server(url.into()))
+    }
+
+    /// The Redis Cluster that the nodes at `urls` belong to. Name several nodes, because a cache that starts asks them,
+    /// one after the other, which nodes there are. After that the nodes themselves say so.
+    ///
+    /// Every node has the scheme, the user and the password of the URLs, which are therefore the same in all of them. A
+    /// cluster has database 0 only, and cannot be reached by a socket.
+    ///
+    /// An entry and its leases are on the node that holds their slot. Every process knows which slots each node holds;
+    /// a node that is asked for a slot that has moved names the other (`MOVED`, `ASK`), which is then asked. A node that
+    /// is down costs the keys of its slots their cache, and no others, until a replica is promoted. Replicas are never
+    /// asked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::{CacheFence, Redis};
+    ///
+    /// let redis = Redis::cluster(["redis://10.0.0.1:7000", "redis://10.0.0.2:7000"]);
+    /// let cache = CacheFence::builder().redis(redis).namespace("app").build_lazy()?;
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
+    pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
+        Self::of(Topology::Cluster(urls.into_iter().map(Into::into).collect()))
+    }
+
+    /// The primary that Redis Sentinel knows by this `name`. Name all the `sentinels`: each of them may be the first to
+    /// tell of a failover.
+    ///
+    /// A sentinel is a [`Redis::server`], or just a URL, and has a user, a password and TLS of its own. The
+    /// [`credentials`](Self::credentials) and [`tls`](Self::tls) of the whole are those of the primary, which speaks TLS
+    /// if `tls` is called. A database in the URLs of the sentinels is that of the primary.
+    ///
+    /// The sentinels are asked for the primary before a connection is made, and each connection is checked to lead to a
+    /// primary (`ROLE`). When a sentinel tells that another server was promoted (`+switch-master`), every connection
+    /// to the one before is closed, because that one goes on to take writes for a while, which are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cachefence::{CacheFence, Credentials, Redis};
+    ///
+    /// let sentinels = ["redis://10.0.0.1:26379", "redis://10.0.0.2:26379", "redis://10.0.0.3:26379"];
+    /// let redis = Redis::sentinel("main", sentinels)
+    ///     .credentials(|| async { Ok(Credentials::new("app", "secret")) });
+    /// let cache = CacheFence::builder().redis(redis).namespace("app").build_lazy()?;
+    /// # Ok::<(), cachefence::Error>(())
+    /// ```
+    pub fn sentinel<S: Into<Self>>(
+        name: impl Into<String>,
+        sentinels: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let sentinels = sentinels.into_iter().map(Into::into).collect();
+        Self::of(Topology::Sentinel { name: name.into(), sentinels })
+    }
+
+    fn of(topology: Topology) -> Self {
         Self {
-            url: url.into(),
+            topology,
             #[cfg(feature = "tls")]
             tls: None,
             credentials: None,
@@ -87,22 +157,36 @@ impl Redis {
         self
     }
 
-    /// What makes connections to the server, each within `limit`; does no I/O.
-    pub(super) fn dialer(self, limit: Duration) -> Result<Dialer, InvalidOption> {
-        let address = Address::parse(&self.url)?;
+    /// The servers of a store; does no I/O.
+    pub(super) fn servers(self, common: Common) -> Result<Servers, InvalidOption> {
+        match self.topology.clone() {
+            Topology::Server(url) => {
+                let dialer = self.dialer(&url, common.limit())?;
+                Ok(Servers::one(dialer, &common))
+            }
+            Topology::Cluster(urls) => {
+                let seeds: Result<Vec<Dialer>, _> =
+                    urls.iter().map(|url| self.clone().dialer(url, common.limit())).collect();
+                Servers::cluster(seeds?, common)
+            }
+            Topology::Sentinel { .. } => Err(invalid("names sentinels")),
+        }
+    }
+
+    /// What makes connections to the server at `url`, each within `limit`; does no I/O.
+    fn dialer(self, url: &str, limit: Duration) -> Result<Dialer, InvalidOption> {
+        let address = Address::parse(url)?;
         let login = &address.login;
         let has_login = login.username().is_some() || login.password().is_some();
         if self.credentials.is_some() && has_login {
-            return Err(InvalidOption::new(
-                "redis",
+            return Err(invalid(
                 "has a user or password in its URL, and `credentials(..)` beside it: leave one of them out",
             ));
         }
         #[cfg(feature = "tls")]
         let tls = match (self.tls, address.tls) {
             (Some(_), false) => {
-                return Err(InvalidOption::new(
-                    "redis",
+                return Err(invalid(
                     "has `tls(..)`, and a URL that does not ask for TLS: write `rediss://`",
                 ));
             }
@@ -111,8 +195,7 @@ impl Redis {
         };
         #[cfg(not(feature = "tls"))]
         let tls = if address.tls {
-            return Err(InvalidOption::new(
-                "redis",
+            return Err(invalid(
                 "asks for TLS (`rediss://`), which takes the feature `tls` of `cachefence`: write \
                  `features = [\"tls\"]` for it in Cargo.toml",
             ));
@@ -127,6 +210,10 @@ impl Redis {
             limit,
         })
     }
+}
+
+fn invalid(problem: &'static str) -> InvalidOption {
+    InvalidOption::new("redis", problem)
 }
 
 impl fmt::Debug for Redis {

@@ -49,7 +49,7 @@ impl Server {
             None => Failure::timeout(self.address(), self.longest_probe()),
         };
         if lane == LaneKind::Reads {
-            self.observers.store_still_down(&failure.error);
+            self.observers.store_still_down(&self.address().to_string(), &failure.error);
         }
         Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
     }
@@ -57,7 +57,8 @@ impl Server {
     /// Sends what shows whether the server takes the commands of a lane: a server that is loading its data says so, and
     /// so does a replica that has lost its primary.
     async fn try_lane(&self, lane: LaneKind, connection: &mut Dialed) -> RedisResult<()> {
-        use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
+        use ServerErrorKind::{Ask, Moved, NoPerm, ReadOnly, ResponseError, TryAgain};
+        let probed_key = self.probed_key();
         let mut send = async |command: &Cmd| command.query_async::<Value>(&mut **connection).await;
         let answered = match lane {
             LaneKind::Reads => {
@@ -66,14 +67,15 @@ impl Server {
                     Ok(_) | Err((ErrorKind::Server(NoPerm | ResponseError), _)) => {}
                     Err((_, error)) => return Err(error),
                 }
-                send(&Cmd::get(&self.probed_key)).await
+                send(&Cmd::get(&probed_key)).await
             }
             // A server whose writes are paused answers all but a write.
-            LaneKind::Writes => send(&Cmd::del(&self.probed_key)).await,
+            LaneKind::Writes => send(&Cmd::del(&probed_key)).await,
         };
         match answered.map_err(|error| (error.kind(), error)) {
             Err((ErrorKind::Server(NoPerm | ReadOnly), _)) if lane == LaneKind::Writes => Ok(()),
-            Ok(_) => Ok(()),
+            // A node of a cluster answers so whose slots have moved.
+            Err((ErrorKind::Server(Ask | Moved | TryAgain), _)) | Ok(_) => Ok(()),
             Err((_, error)) => Err(error),
         }
     }
@@ -95,7 +97,8 @@ impl Drop for Probing {
         let ended = server.links.probes(*lane).probed(*outcome, chance::fraction(rand::random()));
         match (ended, lane) {
             (Some(outage), LaneKind::Reads) => {
-                server.observers.store_up(outage, &server.address().to_string());
+                let address = server.address().to_string();
+                server.observers.store_up(&address, outage, false);
             }
             (Some(_), LaneKind::Writes) => server.restored("takes writes again"),
             (None, _) => {}

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use redis::RedisResult;
 use tokio::time::Instant;
 
-use super::RedisStore;
 use super::batch::get;
 use super::failure::{Answer, Failure, FailureKind, Read};
 use super::lane::LaneKind;
 use super::large::LARGE;
 use super::link::Link;
+use super::server::Server;
+use super::servers::Hop;
+use super::{MOST_HOPS, RedisStore};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::Snapshot;
@@ -38,13 +40,13 @@ fn judge<T>(reply: WithTime<T>) -> RedisResult<WithTime<T>> {
 
 impl RedisStore {
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
-        let server = &self.server;
+        let server = self.servers.of(key);
         let asked = Instant::now();
         let link = server.links.here()?;
         let begun = link.clock.moment(asked);
         if !link.clock.is_known(begun) || server.large.contains(key) {
             // Boxed, because this is rare, and a hit's future should be small.
-            return Box::pin(self.get_with_time(link, key)).await;
+            return Box::pin(self.get_with_time(&server, link, key)).await;
         }
         let reply = link.batch.read(key.as_str(), asked, server.op_timeout);
         let answer = server.ask_at(&link, LaneKind::Reads, asked, pin!(reply)).await;
@@ -53,28 +55,35 @@ impl RedisStore {
                 let answered = link.clock.moment(Instant::now());
                 server.took(answered.micros_since(begun));
                 match link.clock.at(answered) {
-                    Some(now) => Ok(self.found(&link, key, entry, now)),
-                    None => Box::pin(self.get_with_time(link, key)).await,
+                    Some(now) => Ok(self.found((&server, &link), key, entry, now)),
+                    None => Box::pin(self.get_with_time(&server, link, key)).await,
                 }
             }
-            Err(failure) => Box::pin(self.after_failure(key, failure)).await,
+            Err(failure) => Box::pin(self.after_failure(&server, key, failure)).await,
         }
     }
 
     /// As [`get`](Self::get), where the time has to be asked for, or the value is large.
     async fn get_with_time(
         &self,
+        server: &Arc<Server>,
         link: Arc<Link>,
         key: &Key,
     ) -> Result<Option<Snapshot>, StoreError> {
-        match self.ask_with_time(link, key).await {
+        match self.ask_with_time(server, link, key, false).await {
             Ok(found) => Ok(found),
-            Err(failure) => self.after_failure(key, failure).await,
+            Err(failure) => self.after_failure(server, key, failure).await,
         }
     }
 
-    async fn ask_with_time(&self, link: Arc<Link>, key: &Key) -> Result<Option<Snapshot>, Failure> {
-        let server = &self.server;
+    /// Reads the entry, and asks for the server's time. A node that was named by `ASK` is told so (`asking`).
+    async fn ask_with_time(
+        &self,
+        server: &Arc<Server>,
+        link: Arc<Link>,
+        key: &Key,
+        asking: bool,
+    ) -> Result<Option<Snapshot>, Failure> {
         // While writes are left alone, a large value may hold up hits: better than not to be read.
         let beside = server.large.contains(key) && !link.writes.breaker.is_open();
         let lane = if beside { LaneKind::Writes } else { LaneKind::Reads };
@@ -82,7 +91,11 @@ impl RedisStore {
         let both = async {
             let mut connection = link.lane(lane).connection().await?;
             let mut pipeline = redis::pipe();
-            pipeline.ignore_errors().add_command(get(key.as_str())).cmd("TIME");
+            pipeline.ignore_errors();
+            if asking {
+                pipeline.cmd("ASKING").ignore();
+            }
+            pipeline.add_command(get(key.as_str())).cmd("TIME");
             Answer::Ok(judge(pipeline.query_async(&mut *connection).await?)?)
         };
         let both = pin!(both);
@@ -93,17 +106,17 @@ impl RedisStore {
         };
         let now = server.learn(&link, sent, time);
         let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
-        Ok(self.found(&link, key, entry, now))
+        Ok(self.found((server, &link), key, entry, now))
     }
 
     /// Reads the value of a key behind which a large value was arriving, if it was not that of this very key: the
     /// beginning of the value shows.
     async fn ask_for_the_beginning(
         &self,
+        server: &Arc<Server>,
         link: Arc<Link>,
         key: &Key,
     ) -> Result<Option<Snapshot>, Failure> {
-        let server = &self.server;
         let sent = Instant::now();
         let both = async {
             let mut connection = link.reads.connection().await?;
@@ -119,42 +132,70 @@ impl RedisStore {
         if beginning.len() < LARGE {
             // The server gives nothing for a key that is not there.
             let whole = Some(beginning).filter(|bytes| !bytes.is_empty());
-            return Ok(self.found(&link, key, whole, now));
+            return Ok(self.found((server, &link), key, whole, now));
         }
         server.large.insert(key);
-        self.ask_with_time(link, key).await
+        self.ask_with_time(server, link, key, false).await
     }
 
-    /// The result of a read that ended in `failure`: a miss, the result of a second try, or an error.
+    /// The result of a read that `server` answered by `failure`: a miss, the result of a second try, or an error.
     async fn after_failure(
         &self,
+        server: &Arc<Server>,
         key: &Key,
         failure: Failure,
     ) -> Result<Option<Snapshot>, StoreError> {
-        let server = &self.server;
-        match failure.kind.meaning().read {
-            Read::Miss => Ok(None),
-            Read::Error => Err(failure.into()),
-            Read::Again => {
+        let elsewhere = self.servers.elsewhere(server, &failure);
+        match (failure.kind.meaning().read, elsewhere) {
+            (Read::Miss, _) => Ok(None),
+            (Read::Error, _) | (Read::Elsewhere, None) => Err(failure.into()),
+            (Read::Elsewhere, Some(hop)) => {
+                let there = pin!(self.get_elsewhere(hop, key));
+                let late = || Err(Failure::redirected(self.op_timeout / 2).into());
+                in_time(self.op_timeout / 2, there).await.unwrap_or_else(late)
+            }
+            (Read::Again, _) => {
                 let is_congested = failure.kind == FailureKind::Congested;
+                let server = self.servers.of(key);
                 if is_congested && server.large.contains(key) {
                     return Err(failure.into()); // it is this very value that takes long to arrive
                 }
                 let link = server.links.here()?;
                 let again = async {
                     if is_congested {
-                        self.ask_for_the_beginning(link, key).await
+                        self.ask_for_the_beginning(&server, link, key).await
                     } else {
-                        self.ask_with_time(link, key).await
+                        self.ask_with_time(&server, link, key, false).await
                     }
                 };
-                match in_time(server.op_timeout / 2, pin!(again)).await {
+                match in_time(self.op_timeout / 2, pin!(again)).await {
                     Some(Ok(found)) => Ok(found),
                     Some(Err(again)) if again.kind.meaning().read == Read::Miss => Ok(None),
                     Some(Err(again)) => Err(again.error),
                     None => Err(failure.error),
                 }
             }
+        }
+    }
+
+    /// Reads the entry from the node of `hop`, to which another has sent the read, and after that from one node more at
+    /// the most.
+    async fn get_elsewhere(&self, mut hop: Hop, key: &Key) -> Result<Option<Snapshot>, StoreError> {
+        let mut hops = 1;
+        loop {
+            let link = hop.server.links.here()?;
+            let failure = match self.ask_with_time(&hop.server, link, key, hop.asking).await {
+                Ok(found) => return Ok(found),
+                Err(failure) => failure,
+            };
+            if failure.kind.meaning().read == Read::Miss {
+                return Ok(None);
+            }
+            match self.servers.elsewhere(&hop.server, &failure) {
+                Some(next) if hops < MOST_HOPS => hop = next,
+                _ => return Err(failure.into()),
+            }
+            hops += 1;
         }
     }
 }

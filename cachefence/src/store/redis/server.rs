@@ -7,8 +7,8 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::ConnectionAddr;
@@ -21,12 +21,14 @@ use super::failure::{Answer, Counted, Failure, FailureKind, Fate, Unanswered};
 use super::feature::Feature;
 use super::lane::{Arrived, LaneKind};
 use super::large::LargeKeys;
-use super::link::{Link, Links};
+use super::link::{Gathering, Link, Links};
+use super::servers::Common;
 use crate::chance;
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::observe::Observers;
 use crate::store::Timestamp;
+use crate::sync::lock;
 use crate::time::in_time_from;
 
 /// How many round trips have to find time within `op_timeout`.
@@ -36,7 +38,7 @@ pub(super) struct Server {
     pub(super) links: Arc<Links>,
     pub(super) large: LargeKeys,
     /// A key of the cache's namespace that holds nothing.
-    pub(super) probed_key: String,
+    probed_key: Mutex<String>,
     /// Pushes, by which waiters are woken.
     pub(super) pushes: Feature,
     /// Scripts, by which a step takes one round trip.
@@ -54,17 +56,13 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// A server whose cache has keys that begin with `prefix`.
-    pub(super) fn new(
-        dialer: Dialer,
-        prefix: &str,
-        op_timeout: Duration,
-        observers: Arc<Observers>,
-    ) -> Self {
+    /// A server that `dialer` connects to.
+    pub(super) fn new(dialer: Dialer, common: &Common, gathering: Gathering) -> Self {
+        let op_timeout = common.op_timeout;
         Self {
-            links: Arc::new(Links::new(dialer)),
+            links: Arc::new(Links::new(dialer, gathering)),
             large: LargeKeys::new(),
-            probed_key: format!("{prefix}cachefence:probe"),
+            probed_key: Mutex::new(format!("{}cachefence:probe", common.prefix)),
             pushes: Feature::new(),
             scripts: Feature::new(),
             checking: AtomicBool::new(false),
@@ -72,8 +70,16 @@ impl Server {
             far: AtomicBool::new(false),
             op_timeout,
             slow_micros: u64::try_from(op_timeout.as_micros() / 3).unwrap_or(u64::MAX),
-            observers,
+            observers: Arc::clone(&common.observers),
         }
+    }
+
+    pub(super) fn probed_key(&self) -> String {
+        lock(&self.probed_key).clone()
+    }
+
+    pub(super) fn set_probed_key(&self, key: String) {
+        *lock(&self.probed_key) = key;
     }
 
     pub(super) fn address(&self) -> &ConnectionAddr {
@@ -211,7 +217,9 @@ impl Server {
         let how = How { lost, at_once: !was_slow };
         if let Some(outage) = breaker.failed(asked, how, chance::fraction(rand::random())) {
             match lane {
-                LaneKind::Reads => self.observers.store_down(outage, &failure.error),
+                LaneKind::Reads => {
+                    self.observers.store_down(self.address().to_string(), outage, &failure.error);
+                }
                 // An outage is told by its reads.
                 LaneKind::Writes if link.reads.breaker.is_open() => {}
                 LaneKind::Writes => {

@@ -77,23 +77,22 @@ impl Tls {
 
     /// What makes TLS connections to `server`; does no I/O.
     pub(super) fn connector(self, server: &ConnectionAddr) -> Result<Connector, InvalidOption> {
+        let is_given = self.server_name.is_some();
         let name = match (self.server_name, server) {
             (Some(name), _) => name,
             (None, ConnectionAddr::Tcp(host, _)) => host.clone(),
             (None, _) => return Err(invalid("is not for sockets on this machine")),
         };
-        let name = ServerName::try_from(name).map_err(|_| {
-            invalid("has a server name that no certificate can be for: give a host name or an IP address")
-        })?;
+        let name = server_name(name)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let client = self.client.map(|(certificates, key)| client(&provider, &certificates, &key));
-        let mut connector =
-            Connector { name, provider, client: client.transpose()?, config: OnceCell::new() };
+        let client = client.transpose()?;
+        let mut connector = Connector { name, is_given, provider, client, config: Arc::default() };
         if let Some(pem) = self.ca {
             let config = connector
                 .config(authorities(&pem)?)
                 .map_err(|error| invalid(format!("cannot be spoken as it is set: {error}")))?;
-            connector.config = OnceCell::new_with(Some(config));
+            connector.config = Arc::new(OnceCell::new_with(Some(config)));
         }
         Ok(connector)
     }
@@ -157,17 +156,36 @@ fn invalid(problem: impl Into<std::borrow::Cow<'static, str>>) -> InvalidOption 
 /// What makes TLS connections to one server.
 pub(super) struct Connector {
     name: ServerName<'static>,
+    /// Whether the name is the one of [`Tls::server_name`], and not the server's host.
+    is_given: bool,
     /// Ours, and not the one of the process, of which there may be none, or two.
     provider: Arc<CryptoProvider>,
     client: Option<Arc<CertifiedKey>>,
     /// Made with the first connection where the system's authorities count, because reading them is I/O.
-    config: OnceCell<Arc<ClientConfig>>,
+    config: Arc<OnceCell<Arc<ClientConfig>>>,
+}
+
+/// The name or IP address that a certificate is for.
+fn server_name(name: String) -> Result<ServerName<'static>, InvalidOption> {
+    ServerName::try_from(name).map_err(|_| {
+        invalid(
+            "has a server name that no certificate can be for: give a host name or an IP address",
+        )
+    })
 }
 
 /// Why there is no TLS connection, as the end of a sentence about the server.
 pub(super) type Refused = String;
 
 impl Connector {
+    /// What makes connections to the node of the same cluster at `host`.
+    pub(super) fn to(&self, host: &str) -> Result<Self, InvalidOption> {
+        let name = if self.is_given { self.name.clone() } else { server_name(host.to_owned())? };
+        let (provider, config) = (Arc::clone(&self.provider), Arc::clone(&self.config));
+        let (is_given, client) = (self.is_given, self.client.clone());
+        Ok(Self { name, is_given, provider, client, config })
+    }
+
     /// Speaks TLS over `socket`.
     pub(super) async fn connect(&self, socket: Socket) -> Result<Stream, Refused> {
         let received = socket.received();

@@ -93,6 +93,15 @@ impl<C> Tracking<C> {
         }
     }
 
+    /// Has the waiters ask by themselves that wait for names of which `moved` is true.
+    pub(super) fn disarm(&self, moved: impl Fn(&str) -> bool) {
+        let tracked = match &self.state().place {
+            Place::Taken(tracked) => Arc::clone(tracked),
+            Place::Empty | Place::Connecting => return,
+        };
+        tracked.waiters.disarm_if(moved);
+    }
+
     fn state(&self) -> MutexGuard<'_, State<C>> {
         lock(&self.0)
     }
@@ -251,6 +260,12 @@ impl Waiters {
     /// Has all waiters ask by themselves, because there will be no more pushes.
     fn disarm(&self) {
         self.take().iter().for_each(Wake::disarm);
+    }
+
+    /// As [`disarm`](Self::disarm), for the names of which `moved` is true.
+    fn disarm_if(&self, moved: impl Fn(&str) -> bool) {
+        let gone: Vec<_> = self.lock().extract_if(|name, _| moved(name)).collect();
+        gone.iter().flat_map(|(_, waiters)| waiters).for_each(Wake::disarm);
     }
 
     fn take(&self) -> Vec<Wake> {

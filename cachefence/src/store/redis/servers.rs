@@ -1,0 +1,118 @@
+//! The servers of a store: one, or the nodes of a cluster.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cluster::Cluster;
+use super::dial::Dialer;
+use super::failure::Failure;
+use super::link::Gathering;
+use super::server::Server;
+use crate::error::InvalidOption;
+use crate::key::Key;
+use crate::observe::Observers;
+use crate::store::{Health, Status};
+
+/// How long an attempt to connect may take at least; more where an operation may take long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What all servers of a store have in common.
+pub(super) struct Common {
+    /// What every name of the cache begins with.
+    pub(super) prefix: String,
+    pub(super) op_timeout: Duration,
+    pub(super) observers: Arc<Observers>,
+}
+
+impl Common {
+    /// How long an attempt to connect may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT)
+    }
+}
+
+/// The servers of a store.
+pub(super) enum Servers {
+    One(Arc<Server>),
+    Cluster(Arc<Cluster>),
+}
+
+/// The node to which another has sent an operation.
+pub(super) struct Hop {
+    pub(super) server: Arc<Server>,
+    /// Whether the node has to be told that it was named by `ASK`.
+    pub(super) asking: bool,
+}
+
+impl Servers {
+    pub(super) fn one(dialer: Dialer, common: &Common) -> Self {
+        Self::One(Arc::new(Server::new(dialer, common, Gathering::OneCommand)))
+    }
+
+    /// The nodes of the cluster that the `seeds` belong to.
+    pub(super) fn cluster(seeds: Vec<Dialer>, common: Common) -> Result<Self, InvalidOption> {
+        Ok(Self::Cluster(Arc::new(Cluster::new(seeds, common)?)))
+    }
+
+    /// The server that holds `key`, as far as is known; does no I/O.
+    pub(super) fn of(&self, key: &Key) -> Cow<'_, Arc<Server>> {
+        match self {
+            Self::One(server) => Cow::Borrowed(server),
+            Self::Cluster(cluster) => Cow::Owned(cluster.of(key)),
+        }
+    }
+
+    /// Every server that is known.
+    pub(super) fn all(&self) -> Vec<Arc<Server>> {
+        match self {
+            Self::One(server) => vec![Arc::clone(server)],
+            Self::Cluster(cluster) => cluster.nodes(),
+        }
+    }
+
+    /// The keys, each with its place in `keys`, by the server that holds them.
+    pub(super) fn by_server<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Key>,
+    ) -> Vec<(Arc<Server>, Vec<&'a Key>)> {
+        let mut groups: Vec<(Arc<Server>, Vec<&Key>)> = Vec::new();
+        for key in keys {
+            let server = self.of(key);
+            match groups.iter_mut().find(|(other, _)| Arc::ptr_eq(other, &server)) {
+                Some((_, of_server)) => of_server.push(key),
+                None => groups.push((server.into_owned(), vec![key])),
+            }
+        }
+        groups
+    }
+
+    /// Takes in the `failure` of an operation that `asked` was asked, and returns the node that it names, if it names
+    /// one.
+    pub(super) fn elsewhere(&self, asked: &Arc<Server>, failure: &Failure) -> Option<Hop> {
+        match self {
+            Self::One(_) => None,
+            Self::Cluster(cluster) => cluster.elsewhere(asked, failure),
+        }
+    }
+
+    /// The status of all servers together: a store whose servers are all down is down.
+    pub(super) fn status(&self) -> Status {
+        let each: Vec<Status> = self.all().iter().map(|server| server.status()).collect();
+        let all = |is_so: fn(&Status) -> bool| each.iter().all(is_so);
+        let health = if all(|one| one.health == Health::Down) {
+            Health::Down
+        } else if all(|one| one.health == Health::Up) {
+            Health::Up
+        } else {
+            Health::Degraded
+        };
+        Status {
+            health,
+            scripts: all(|one| one.scripts),
+            pushes: all(|one| one.pushes),
+            writes: all(|one| one.writes),
+            near: all(|one| one.near),
+        }
+    }
+}
