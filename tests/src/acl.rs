@@ -14,6 +14,12 @@ pub const RULES: &str = "+get +mget +set +del +pttl +getrange +setrange +time +p
 pub const RULES_WITHOUT_SCRIPTS: &str = "+get +mget +set +del +pttl +getrange +setrange +time +ping +multi +exec \
                                          +watch +discard +info";
 
+/// The rules that a cache needs on the nodes of a cluster, besides [`RULES`].
+pub const CLUSTER_RULES: &str = "+cluster|slots +cluster|info +asking";
+
+/// The rules that a cache needs on a primary that sentinels watch, besides [`RULES`].
+pub const WATCHED_RULES: &str = "+role";
+
 /// The name of the user.
 pub const USER: &str = "cachefence";
 

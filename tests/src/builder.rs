@@ -14,7 +14,10 @@ pub struct RedisServerBuilder {
     pub(crate) args: Vec<String>,
     pub(crate) password: Option<String>,
     pub(crate) faketime: bool,
+    /// Whether the port that is 10,000 above the server's has to be free too: a node of a cluster takes it.
+    pub(crate) cluster: bool,
     rules: Option<String>,
+    more_rules: Option<String>,
 }
 
 impl RedisServerBuilder {
@@ -44,6 +47,12 @@ impl RedisServerBuilder {
         self
     }
 
+    /// Gives the user of [`RedisServer::url`] these rules besides those that it has otherwise.
+    pub fn more_rules(mut self, rules: impl Into<String>) -> Self {
+        self.more_rules = Some(rules.into());
+        self
+    }
+
     /// The command line that makes the user of [`RedisServer::url`].
     pub(crate) fn user(&self) -> Vec<String> {
         let refuses_scripts =
@@ -51,7 +60,8 @@ impl RedisServerBuilder {
         let rules = if refuses_scripts { RULES_WITHOUT_SCRIPTS } else { RULES };
         let rules = self.rules.clone().unwrap_or_else(|| format!("~* {rules}"));
         let login = ["--user", USER, "on", &format!(">{}", *PASSWORD)].map(str::to_owned);
-        login.into_iter().chain(rules.split(' ').map(str::to_owned)).collect()
+        let more = self.more_rules.iter().flat_map(|rules| rules.split(' '));
+        login.into_iter().chain(rules.split(' ').chain(more).map(str::to_owned)).collect()
     }
 
     /// Has the server go by a wall clock that [`RedisServer::set_clock`] sets. `None` where libfaketime is missing, or

@@ -17,6 +17,7 @@
 mod acl;
 mod builder;
 mod caches;
+mod cluster;
 mod crowd;
 mod faketime;
 mod features;
@@ -37,9 +38,10 @@ mod tls;
 mod twins;
 mod wait;
 
-pub use acl::{RULES, RULES_WITHOUT_SCRIPTS, USER};
+pub use acl::{CLUSTER_RULES, RULES, RULES_WITHOUT_SCRIPTS, USER, WATCHED_RULES};
 pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
+pub use cluster::{RedisCluster, RedisClusterBuilder, slot_of};
 pub use crowd::Crowd;
 pub use faketime::FakeClock;
 pub use features::features;

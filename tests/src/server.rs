@@ -70,7 +70,7 @@ impl RedisServer {
         let clock = options.faketime.then(|| FakeClock::new(dir.path().join("clock")));
         let clock = clock.flatten();
         for _ in 0..PORTS_TRIED {
-            let port = port::free();
+            let port = if options.cluster { port::free_for_a_node() } else { port::free() };
             match launch(dir.path(), port, clock.as_ref(), &options) {
                 Ok(process) => {
                     return Ok(Self { process: Some(process), dir, port, clock, options });
@@ -285,6 +285,16 @@ impl RedisServer {
             }
             Err(Failure::Other(reason)) => panic!("{reason}"),
         }
+    }
+
+    /// Whether it has not been killed.
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// The password of the default user, as whom the harness logs in.
+    pub(crate) fn password(&self) -> Option<&str> {
+        self.options.password.as_deref()
     }
 
     #[track_caller]

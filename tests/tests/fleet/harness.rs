@@ -1,5 +1,7 @@
 //! The harness does what the other tests take for granted.
 
+mod cluster;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
