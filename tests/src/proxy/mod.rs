@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
+pub(crate) use self::resp::{take_message, words};
 use self::road::Road;
 use crate::acl;
 

@@ -3,7 +3,7 @@
 use std::mem;
 
 /// Takes off the message that `bytes` begin with, if all of it is there.
-pub(super) fn take_message(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn take_message(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
     let rest = bytes.split_off(message(bytes)?);
     Some(mem::replace(bytes, rest))
 }
@@ -33,6 +33,18 @@ fn messages(bytes: &[u8], start: usize, count: usize) -> Option<usize> {
 pub(super) fn name(command: &[u8]) -> String {
     let name = command.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();
     String::from_utf8_lossy(name).trim_end().to_ascii_uppercase()
+}
+
+/// The words of a command, which is an array of strings.
+pub(crate) fn words(command: &[u8]) -> Vec<Vec<u8>> {
+    let line = |bytes: &[u8]| bytes.windows(2).position(|pair| pair == b"\r\n").map(|at| at + 2);
+    let mut rest = &command[line(command).unwrap_or(command.len())..];
+    let mut words = Vec::new();
+    while let (Some(start), Some(end)) = (line(rest), message(rest)) {
+        words.push(rest[start..end - 2].to_vec());
+        rest = &rest[end..];
+    }
+    words
 }
 
 #[cfg(test)]
@@ -66,5 +78,11 @@ mod tests {
     fn a_command_is_named_by_its_first_word() {
         assert_eq!(name(b"*2\r\n$3\r\nget\r\n$1\r\nk\r\n"), "GET");
         assert_eq!(name(b"*1\r\n$4\r\nTIME\r\n"), "TIME");
+    }
+
+    #[test]
+    fn the_words_of_a_command_may_be_any_bytes() {
+        let command = b"*3\r\n$3\r\nSET\r\n$4\r\na\r\n\xff\r\n$0\r\n\r\n";
+        assert_eq!(words(command), [&b"SET"[..], b"a\r\n\xff", b""]);
     }
 }

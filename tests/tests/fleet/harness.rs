@@ -1,6 +1,7 @@
 //! The harness does what the other tests take for granted.
 
 mod cluster;
+mod scripted;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpStream};
