@@ -20,16 +20,28 @@ pub const CLUSTER_RULES: &str = "+cluster|slots +cluster|info +asking";
 /// The rules that a cache needs on a primary that sentinels watch, besides [`RULES`].
 pub const WATCHED_RULES: &str = "+role";
 
+/// The rules that a cache needs at a sentinel: it asks for the primary, and is told of another one.
+pub const SENTINEL_RULES: &str =
+    "&+switch-master +sentinel|get-master-addr-by-name +subscribe +ping";
+
 /// The name of the user.
 pub const USER: &str = "cachefence";
 
 /// The user's password, on all servers of this process.
-pub(crate) static PASSWORD: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static PASSWORD: LazyLock<String> = LazyLock::new(random_password);
+
+/// A password that must not be logged.
+pub(crate) fn random_password() -> String {
     let random = || RandomState::new().hash_one(());
     let password = format!("{:016x}{:016x}", random(), random());
     must_not_be_logged(&password);
     password
-});
+}
+
+/// The name and the password of the user, which [`RedisServer::url`](crate::RedisServer::url) holds.
+pub fn login() -> (&'static str, &'static str) {
+    (USER, &PASSWORD)
+}
 
 /// The URL of a server, or of a proxy before one, at which the user logs in.
 pub(crate) fn url(address: &str) -> String {

@@ -16,6 +16,8 @@ pub struct RedisServerBuilder {
     pub(crate) faketime: bool,
     /// Whether the port that is 10,000 above the server's has to be free too: a node of a cluster takes it.
     pub(crate) cluster: bool,
+    /// The configuration of a sentinel, if it is to be one.
+    pub(crate) sentinel: Option<String>,
     rules: Option<String>,
     more_rules: Option<String>,
 }
@@ -53,8 +55,17 @@ impl RedisServerBuilder {
         self
     }
 
-    /// The command line that makes the user of [`RedisServer::url`].
+    /// Has it be a sentinel with this configuration, which it rewrites.
+    pub(crate) fn sentinel(mut self, config: String) -> Self {
+        self.sentinel = Some(config);
+        self
+    }
+
+    /// The command line that makes the user of [`RedisServer::url`], whom a sentinel does not have.
     pub(crate) fn user(&self) -> Vec<String> {
+        if self.sentinel.is_some() {
+            return Vec::new();
+        }
         let refuses_scripts =
             self.args.windows(NO_SCRIPTS.len() / 2).any(|args| args == &NO_SCRIPTS[..3]);
         let rules = if refuses_scripts { RULES_WITHOUT_SCRIPTS } else { RULES };

@@ -1,6 +1,7 @@
 //! Starts the process of a server.
 
 use std::env;
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
@@ -17,6 +18,15 @@ const VARIABLE: &str = "CACHEFENCE_REDIS_SERVER";
 
 /// The binary where nothing names one.
 const DEFAULT: &str = "redis-server";
+
+/// What a server says when it is ready.
+const READY: &str = "Ready to accept connections";
+
+/// What a sentinel says, which listens by then.
+const READY_SENTINEL: &str = "Sentinel ID is";
+
+/// The file that a sentinel rewrites, in its directory.
+const SENTINEL_CONFIG: &str = "sentinel.conf";
 
 /// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
@@ -36,6 +46,14 @@ pub(crate) fn launch(
 ) -> Result<GuardedChild, Failure> {
     let binary = env::var_os(VARIABLE).unwrap_or_else(|| DEFAULT.into());
     let mut command = Command::new(&binary);
+    if let Some(config) = &options.sentinel {
+        let file = dir.join(SENTINEL_CONFIG);
+        // A sentinel that starts again goes on from what it has written.
+        if !file.exists() {
+            fs::write(file, config).map_err(|error| Failure::Other(error.to_string()))?;
+        }
+        command.args([SENTINEL_CONFIG, "--sentinel"]);
+    }
     command
         .envs(clock.map(FakeClock::env).unwrap_or_default())
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
@@ -54,11 +72,12 @@ pub(crate) fn launch(
         ))
     })?;
     let stdout = process.child().stdout.take().expect("stdout is a pipe");
-    await_ready(stdout).map(|()| process)
+    let is_ready = if options.sentinel.is_some() { READY_SENTINEL } else { READY };
+    await_ready(stdout, is_ready).map(|()| process)
 }
 
 /// Reads the server's log up to the line that says it is ready, and goes on reading so that it is never blocked.
-fn await_ready(stdout: ChildStdout) -> Result<(), Failure> {
+fn await_ready(stdout: ChildStdout, is_ready: &str) -> Result<(), Failure> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -70,7 +89,7 @@ fn await_ready(stdout: ChildStdout) -> Result<(), Failure> {
     let mut log = String::new();
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) if line.contains("Ready to accept connections") => return Ok(()),
+            Ok(line) if line.contains(is_ready) => return Ok(()),
             Ok(line) if line.contains("Address already in use") => return Err(Failure::PortTaken),
             Ok(line) => log.extend([line.as_str(), "\n"]),
             Err(RecvTimeoutError::Timeout) => {

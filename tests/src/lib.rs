@@ -31,6 +31,7 @@ mod long;
 mod port;
 mod proxy;
 mod scripted;
+mod sentinel;
 mod server;
 mod staged;
 mod stats;
@@ -39,7 +40,9 @@ mod tls;
 mod twins;
 mod wait;
 
-pub use acl::{CLUSTER_RULES, RULES, RULES_WITHOUT_SCRIPTS, USER, WATCHED_RULES};
+pub use acl::{
+    CLUSTER_RULES, RULES, RULES_WITHOUT_SCRIPTS, SENTINEL_RULES, USER, WATCHED_RULES, login,
+};
 pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
 pub use cluster::{RedisCluster, RedisClusterBuilder, slot_of};
@@ -53,6 +56,7 @@ pub use log::{Line, Log, must_not_be_logged};
 pub use long::{chosen_seed, is_long};
 pub use proxy::{Fault, Proxy};
 pub use scripted::{Answer, Command, ScriptedNode};
+pub use sentinel::{RedisSentinels, RedisSentinelsBuilder};
 pub use server::RedisServer;
 pub use staged::{Network, Op, Phase, Staged};
 pub use stop::Stop;

@@ -1,11 +1,15 @@
 //! Waiting for something to happen, without a clock that decides how the test ends.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::task::yield_now;
 
 /// How long anything may take on the slowest machine. Only a test that has failed waits this long.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long other processes are left alone before they are asked once more.
+const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Lets the other tasks of this thread run until none of them can go on by itself.
 ///
@@ -27,5 +31,20 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(begun.elapsed() < DEADLINE, "it did not happen that {what}");
         yield_now().await;
+    }
+}
+
+/// Asks other processes again and again until there is an answer that is no error, which says what is missing.
+#[track_caller]
+pub(crate) fn until_ok<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(missing) => {
+                assert!(begun.elapsed() < DEADLINE, "it did not happen that {what}: {missing}");
+            }
+        }
+        thread::sleep(INTERVAL);
     }
 }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use super::{Node, PRIMARIES, RedisCluster, SLOTS, command, until};
+use super::{Node, PRIMARIES, RedisCluster, SLOTS, command};
+use crate::wait::until_ok;
 use crate::{CLUSTER_RULES, RedisServer, RedisServerBuilder};
 
 /// The options of a cluster that is about to start; see [`RedisCluster::builder`].
@@ -101,7 +102,7 @@ impl RedisCluster {
         }
         for replica in PRIMARIES..self.nodes.len() {
             let replicate = command(&["CLUSTER", "REPLICATE", &self.nodes[replica - PRIMARIES].id]);
-            until("a replica follows its primary", || {
+            until_ok("a replica follows its primary", || {
                 // A primary that it has not met is an unknown node.
                 self.ask::<()>(replica, &replicate).map_err(|error| error.to_string())
             });

@@ -2,7 +2,8 @@
 
 use std::sync::PoisonError;
 
-use super::{PRIMARIES, RedisCluster, until};
+use super::{PRIMARIES, RedisCluster};
+use crate::wait::until_ok;
 
 impl RedisCluster {
     /// Kills a primary with SIGKILL.
@@ -28,7 +29,7 @@ impl RedisCluster {
     pub fn await_promotion(&self, i: usize) -> usize {
         assert!(self.nodes.len() > PRIMARIES, "there are no replicas");
         let promoted = (i + PRIMARIES) % self.nodes.len();
-        until("a replica is promoted", || match self.disagreement() {
+        until_ok("a replica is promoted", || match self.disagreement() {
             None if self.is_primary(promoted) => Ok(promoted),
             None => Err(format!("node {promoted} is a replica")),
             Some(why) => Err(why),

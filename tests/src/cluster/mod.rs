@@ -22,8 +22,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, RedisResult};
 
@@ -31,13 +29,11 @@ pub use self::builder::RedisClusterBuilder;
 pub use self::slots::slot_of;
 
 use self::slots::{SLOTS, Told, parse};
-use crate::{DEADLINE, RedisServer};
+use crate::RedisServer;
+use crate::wait::until_ok;
 
 /// How many primaries there are.
 const PRIMARIES: usize = 3;
-
-/// How long to wait before a state is asked for once more.
-const INTERVAL: Duration = Duration::from_millis(10);
 
 /// A running cluster of 3 primaries, the nodes 0 to 2, and their replicas, the nodes 3 to 5: node 3 is the replica of
 /// node 0. A failover changes which of the two is the primary.
@@ -202,7 +198,7 @@ impl RedisCluster {
     /// Waits until all nodes that are awake are well, and agree on who has which slots.
     #[track_caller]
     fn await_agreement(&self) {
-        until("the nodes agree", || self.disagreement().map_or(Ok(()), Err));
+        until_ok("the nodes agree", || self.disagreement().map_or(Ok(()), Err));
     }
 
     /// Why the nodes are not yet one cluster.
@@ -260,19 +256,4 @@ fn command(words: &[&str]) -> Cmd {
     let mut command = redis::cmd(name);
     command.arg(args);
     command
-}
-
-/// Asks again and again until there is an answer that is no error, which says what is missing.
-#[track_caller]
-fn until<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let begun = Instant::now();
-    loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(missing) => {
-                assert!(begun.elapsed() < DEADLINE, "it did not happen that {what}: {missing}");
-            }
-        }
-        thread::sleep(INTERVAL);
-    }
 }

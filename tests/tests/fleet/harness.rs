@@ -2,6 +2,7 @@
 
 mod cluster;
 mod scripted;
+mod sentinel;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpStream};
