@@ -14,7 +14,7 @@ pub struct RedisServerBuilder {
     pub(crate) args: Vec<String>,
     pub(crate) password: Option<String>,
     pub(crate) faketime: bool,
-    /// Whether the port that is 10,000 above the server's has to be free too: a node of a cluster takes it.
+    /// Whether it is a node of a cluster, which takes a second port.
     pub(crate) cluster: bool,
     /// The configuration of a sentinel, if it is to be one.
     pub(crate) sentinel: Option<String>,
@@ -53,6 +53,13 @@ impl RedisServerBuilder {
     pub fn more_rules(mut self, rules: impl Into<String>) -> Self {
         self.more_rules = Some(rules.into());
         self
+    }
+
+    /// Has it be a node of a cluster, in which it is alone and has no slots: [`RedisCluster`](crate::RedisCluster) is a
+    /// whole one.
+    pub fn cluster_node(mut self) -> Self {
+        self.cluster = true;
+        self.args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"])
     }
 
     /// Has it be a sentinel with this configuration, which it rewrites.

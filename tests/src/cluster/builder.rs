@@ -60,7 +60,7 @@ impl RedisClusterBuilder {
     pub fn start(self) -> RedisCluster {
         let mut server = self
             .server
-            .args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"])
+            .cluster_node()
             .args(["--cluster-node-timeout", &self.node_timeout.to_string()])
             .args(["--cluster-announce-ip", "127.0.0.1"])
             // A replica is promoted however long ago its link broke, and does not wait for a second one to be served.
@@ -68,7 +68,6 @@ impl RedisClusterBuilder {
         if let Some(password) = server.password.clone() {
             server = server.args(["--masterauth", &password]);
         }
-        server.cluster = true;
         let nodes = (0..PRIMARIES * (1 + self.replicas)).map(|_| {
             let server = server.clone().start();
             let id = server.cli(&["CLUSTER", "MYID"]);

@@ -20,6 +20,7 @@ mod long_keys;
 mod own;
 mod read;
 mod shapes;
+mod slots;
 mod spelling;
 mod text;
 mod times;
