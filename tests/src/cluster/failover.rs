@@ -6,6 +6,18 @@ use super::{PRIMARIES, RedisCluster};
 use crate::wait::until_ok;
 
 impl RedisCluster {
+    /// Has the replica of a primary take its place, as an operator does: the two agree, and no write is lost. Returns the
+    /// number of the new primary when all nodes know it.
+    ///
+    /// # Panics
+    ///
+    /// When that does not happen in a minute.
+    #[track_caller]
+    pub fn failover(&self, i: usize) -> usize {
+        self.tell::<()>(self.other(i), &["CLUSTER", "FAILOVER"]);
+        self.await_promotion(i)
+    }
+
     /// Kills a primary with SIGKILL.
     ///
     /// # Panics
@@ -19,16 +31,15 @@ impl RedisCluster {
         node.server.kill();
     }
 
-    /// Waits until the other node of the two, of which `i` was the primary, has its slots, and all nodes that run know
-    /// it. Returns its number.
+    /// Waits until the replica of `i`, or the node that `i` was a replica of, has its slots, and all nodes that run know
+    /// it. Returns its number. For a primary that was killed or paused.
     ///
     /// # Panics
     ///
     /// When that does not happen in a minute.
     #[track_caller]
     pub fn await_promotion(&self, i: usize) -> usize {
-        assert!(self.nodes.len() > PRIMARIES, "there are no replicas");
-        let promoted = (i + PRIMARIES) % self.nodes.len();
+        let promoted = self.other(i);
         until_ok("a replica is promoted", || match self.disagreement() {
             None if self.is_primary(promoted) => Ok(promoted),
             None => Err(format!("node {promoted} is a replica")),
@@ -55,5 +66,12 @@ impl RedisCluster {
     pub fn is_primary(&self, i: usize) -> bool {
         self.tell::<Vec<redis::Value>>(i, &["ROLE"]).first()
             == Some(&redis::Value::BulkString(b"master".to_vec()))
+    }
+
+    /// The other node of a primary and its replica.
+    #[track_caller]
+    fn other(&self, i: usize) -> usize {
+        assert!(self.nodes.len() > PRIMARIES, "there are no replicas");
+        (i + PRIMARIES) % self.nodes.len()
     }
 }

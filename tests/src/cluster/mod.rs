@@ -195,9 +195,14 @@ impl RedisCluster {
         Ok(parse(&nodes))
     }
 
-    /// Waits until all nodes that are awake are well, and agree on who has which slots.
+    /// Waits until all nodes that run are well and agree on who has which slots, and replicas have their primaries' data:
+    /// after [`resume`](Self::resume), or after slots were moved.
+    ///
+    /// # Panics
+    ///
+    /// When that does not happen in a minute.
     #[track_caller]
-    fn await_agreement(&self) {
+    pub fn await_agreement(&self) {
         until_ok("the nodes agree", || self.disagreement().map_or(Ok(()), Err));
     }
 

@@ -98,6 +98,20 @@ fn a_killed_primary_is_replaced_and_comes_back_as_a_replica() {
 }
 
 #[test]
+fn a_paused_primary_is_replaced_and_a_failover_gives_its_slots_back() {
+    let cluster = RedisCluster::builder().node_timeout(1_000).start();
+    let owner = cluster.owner_of("k");
+    cluster.pause(owner);
+    let promoted = cluster.await_promotion(owner);
+    assert_eq!(cluster.owner_of("k"), promoted);
+    cluster.resume(owner);
+    cluster.await_agreement();
+    assert!(!cluster.is_primary(owner));
+    assert_eq!(cluster.failover(promoted), owner);
+    assert_eq!(cluster.owner_of("k"), owner);
+}
+
+#[test]
 fn a_slot_with_keys_left_does_not_change_hands() {
     let cluster = RedisCluster::builder().replicas(0).start();
     set(&cluster, "k");
