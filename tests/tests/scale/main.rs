@@ -1,0 +1,5 @@
+//! Redis as it is run at scale: a cluster.
+//!
+//! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
+
+mod serves;
