@@ -2,4 +2,5 @@
 //!
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
+mod moves;
 mod serves;
