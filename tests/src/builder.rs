@@ -1,11 +1,18 @@
 //! The options with which a server is started.
 
 use crate::acl::{PASSWORD, RULES, RULES_WITHOUT_SCRIPTS, USER};
-use crate::{FakeClock, RedisServer, must_not_be_logged};
+use crate::{FakeClock, Identity, RedisServer, must_not_be_logged};
 
 /// Has a server refuse scripts, as some hosts do: `RedisServer::builder().args(NO_SCRIPTS)`.
 pub const NO_SCRIPTS: [&str; 6] =
     ["--rename-command", "EVALSHA", "", "--rename-command", "EVAL", ""];
+
+/// The files of a server that speaks TLS: it shows `identity`, and trusts what `authorities` have signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificates {
+    pub(crate) identity: Identity,
+    pub(crate) authorities: String,
+}
 
 /// The options of a server that is about to start; see [`RedisServer::builder`].
 #[derive(Clone, Debug, Default)]
@@ -16,6 +23,8 @@ pub struct RedisServerBuilder {
     pub(crate) faketime: bool,
     /// Whether it is a node of a cluster, which takes a second port.
     pub(crate) cluster: bool,
+    /// What it shows, if it speaks TLS on a second port.
+    pub(crate) tls: Option<Certificates>,
     /// The configuration of a sentinel, if it is to be one.
     pub(crate) sentinel: Option<String>,
     rules: Option<String>,
@@ -60,6 +69,12 @@ impl RedisServerBuilder {
     pub fn cluster_node(mut self) -> Self {
         self.cluster = true;
         self.args(["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"])
+    }
+
+    /// Has it speak TLS on a second port, [`RedisServer::tls_port`], and to other nodes and sentinels.
+    pub(crate) fn tls(mut self, certificates: Certificates) -> Self {
+        self.tls = Some(certificates);
+        self.args(["--tls-replication", "yes", "--tls-auth-clients", "no"])
     }
 
     /// Has it be a sentinel with this configuration, which it rewrites.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::builder::RedisServerBuilder;
 use crate::faketime::FakeClock;
 use crate::guard::GuardedChild;
+use crate::{Identity, port};
 
 /// Names the binary of every server.
 const VARIABLE: &str = "CACHEFENCE_REDIS_SERVER";
@@ -31,6 +32,24 @@ const SENTINEL_CONFIG: &str = "sentinel.conf";
 /// How long a server may take to become ready. It takes about 10 ms; a loaded machine takes longer.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
 
+/// The ports of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) plain: u16,
+    pub(crate) tls: Option<u16>,
+}
+
+impl Ports {
+    /// Ports that nobody listens on at the moment. A cluster's node has its bus 10,000 above that of TLS, if it has one.
+    pub(crate) fn free(options: &RedisServerBuilder) -> Self {
+        let of_a_node = || if options.cluster { port::free_for_a_node() } else { port::free() };
+        match options.tls {
+            Some(_) => Self { plain: port::free(), tls: Some(of_a_node()) },
+            None => Self { plain: of_a_node(), tls: None },
+        }
+    }
+}
+
 /// Why a server did not start.
 pub(crate) enum Failure {
     PortTaken,
@@ -40,7 +59,7 @@ pub(crate) enum Failure {
 /// Starts the process and waits until it says that it accepts connections.
 pub(crate) fn launch(
     dir: &Path,
-    port: u16,
+    ports: Ports,
     clock: Option<&FakeClock>,
     options: &RedisServerBuilder,
 ) -> Result<GuardedChild, Failure> {
@@ -56,9 +75,21 @@ pub(crate) fn launch(
     }
     command
         .envs(clock.map(FakeClock::env).unwrap_or_default())
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--bind", "127.0.0.1", "--port", &ports.plain.to_string()])
         .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
         .args(["--pidfile", "redis.pid"]); // `tests/run` looks for these
+    if let (Some(port), Some(certificates)) = (ports.tls, &options.tls) {
+        let Identity { certificate, key } = &certificates.identity;
+        command.args(["--tls-port", &port.to_string()]);
+        for (option, name, pem) in [
+            ("--tls-cert-file", "server.pem", certificate),
+            ("--tls-key-file", "server.key", key),
+            ("--tls-ca-cert-file", "authorities.pem", &certificates.authorities),
+        ] {
+            fs::write(dir.join(name), pem).map_err(|error| Failure::Other(error.to_string()))?;
+            command.args([option, name]);
+        }
+    }
     if let Some(password) = &options.password {
         command.args(["--requirepass", password]);
     }

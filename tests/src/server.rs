@@ -9,9 +9,9 @@ use tempfile::TempDir;
 
 use crate::builder::{NO_SCRIPTS, RedisServerBuilder};
 use crate::guard::GuardedChild;
-use crate::launch::{Failure, launch};
+use crate::launch::{Failure, Ports, launch};
 use crate::log::watch;
-use crate::{FakeClock, acl, port, stats};
+use crate::{FakeClock, acl, stats};
 
 /// How long the harness waits for an answer to a command of its own, say from a server that a test has paused.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub struct RedisServer {
     /// `None` between [`kill`](Self::kill) and [`restart`](Self::restart). Declared before `dir`: dropped before it.
     process: Option<GuardedChild>,
     dir: TempDir,
-    port: u16,
+    ports: Ports,
     /// The server's wall clock, if the test sets it.
     clock: Option<FakeClock>,
     options: RedisServerBuilder,
@@ -70,10 +70,10 @@ impl RedisServer {
         let clock = options.faketime.then(|| FakeClock::new(dir.path().join("clock")));
         let clock = clock.flatten();
         for _ in 0..PORTS_TRIED {
-            let port = if options.cluster { port::free_for_a_node() } else { port::free() };
-            match launch(dir.path(), port, clock.as_ref(), &options) {
+            let ports = Ports::free(&options);
+            match launch(dir.path(), ports, clock.as_ref(), &options) {
                 Ok(process) => {
-                    return Ok(Self { process: Some(process), dir, port, clock, options });
+                    return Ok(Self { process: Some(process), dir, ports, clock, options });
                 }
                 Err(Failure::PortTaken) => {}
                 Err(Failure::Other(reason)) => return Err(reason),
@@ -85,12 +85,33 @@ impl RedisServer {
     /// The URL of the server, for a cache: its user may do what a cache needs, and nothing else. The harness itself
     /// ([`cli`](Self::cli), [`connection`](Self::connection)) may do everything.
     pub fn url(&self) -> String {
-        acl::url(&format!("127.0.0.1:{}", self.port))
+        acl::url(&format!("127.0.0.1:{}", self.ports.plain))
+    }
+
+    /// As [`url`](Self::url), of the port for TLS.
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
+    #[track_caller]
+    pub fn tls_url(&self) -> String {
+        let port = self.tls_port().expect("a port for TLS");
+        acl::url(&format!("127.0.0.1:{port}")).replacen("redis://", "rediss://", 1)
     }
 
     /// The port, on 127.0.0.1. It stays the same through [`restart`](Self::restart).
     pub fn port(&self) -> u16 {
-        self.port
+        self.ports.plain
+    }
+
+    /// The port for TLS, on 127.0.0.1, of a node of a cluster or a sentinel that speaks it.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.ports.tls
+    }
+
+    /// The port by which nodes of a cluster and sentinels know it: that for TLS if it has one.
+    pub(crate) fn announced_port(&self) -> u16 {
+        self.ports.tls.unwrap_or(self.ports.plain)
     }
 
     /// The process id.
@@ -119,13 +140,13 @@ impl RedisServer {
         if let Some(password) = &self.options.password {
             login = login.set_password(password);
         }
-        let connection = ConnectionAddr::Tcp("127.0.0.1".to_owned(), self.port)
+        let connection = ConnectionAddr::Tcp("127.0.0.1".to_owned(), self.ports.plain)
             .into_connection_info()
             .map(|info| info.set_redis_settings(login))
             .and_then(redis::Client::open)
             .and_then(|client| client.get_connection_with_timeout(ANSWER_DEADLINE));
-        let connection =
-            connection.unwrap_or_else(|error| panic!("connecting to port {}: {error}", self.port));
+        let connection = connection
+            .unwrap_or_else(|error| panic!("connecting to port {}: {error}", self.ports.plain));
         connection.set_read_timeout(Some(ANSWER_DEADLINE)).expect("a timeout above zero");
         connection
     }
@@ -278,10 +299,10 @@ impl RedisServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        match launch(self.dir.path(), self.port, self.clock.as_ref(), &self.options) {
+        match launch(self.dir.path(), self.ports, self.clock.as_ref(), &self.options) {
             Ok(process) => self.process = Some(process),
             Err(Failure::PortTaken) => {
-                panic!("port {} was taken while the server was down", self.port)
+                panic!("port {} was taken while the server was down", self.ports.plain)
             }
             Err(Failure::Other(reason)) => panic!("{reason}"),
         }

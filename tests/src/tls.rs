@@ -8,6 +8,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
+use crate::builder::Certificates;
 use crate::{RedisServer, RedisServerBuilder, port};
 
 /// An authority that signs certificates, for this test alone.
@@ -69,7 +70,10 @@ impl Authority {
 
     fn params(names: &[&str]) -> CertificateParams {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        CertificateParams::new(names).expect("names for a certificate")
+        let mut params = CertificateParams::new(names).expect("names for a certificate");
+        // All authorities have one name, so who trusts two of them has to be told which one this is of.
+        params.use_authority_key_identifier_extension = true;
+        params
     }
 
     fn sign_params(&self, params: &CertificateParams) -> Identity {
@@ -107,8 +111,7 @@ impl TlsServer {
         identity: &Identity,
         clients: Option<&Authority>,
     ) -> Option<Self> {
-        // Redis 6.2 has the parameter only if it was built with TLS; later ones do not start.
-        if RedisServer::start().cli(&["CONFIG", "GET", "tls-port"]).is_empty() {
+        if lacks_parameter() {
             return not_run();
         }
         let files = tempfile::Builder::new().prefix("cachefence-tls-").tempdir();
@@ -131,7 +134,7 @@ impl TlsServer {
         };
         match RedisServer::start_with(builder) {
             Ok(server) => Some(Self { server, port, _files: files }),
-            Err(reason) if reason.contains("Failed finding TLS support") => not_run(),
+            Err(reason) if reason.contains(UNSUPPORTED) => not_run(),
             Err(reason) => panic!("{reason}"),
         }
     }
@@ -143,7 +146,29 @@ impl TlsServer {
     }
 }
 
-fn not_run() -> Option<TlsServer> {
+/// The files of servers that show a certificate of `authority` for 127.0.0.1, and trust those of `others` too. `None`
+/// where servers are built without TLS; a line then says that the test is left out.
+pub(crate) fn certificates(authority: &Authority, others: &[&Authority]) -> Option<Certificates> {
+    let authorities = others.iter().fold(authority.pem.clone(), |pems, other| pems + &other.pem);
+    let certificates = Certificates { identity: authority.sign(&["127.0.0.1"]), authorities };
+    if lacks_parameter() {
+        return not_run();
+    }
+    match RedisServer::start_with(RedisServer::builder().tls(certificates.clone())) {
+        Err(reason) if reason.contains(UNSUPPORTED) => not_run(),
+        _ => Some(certificates),
+    }
+}
+
+/// What Redis 7 and later says if it was built without TLS, and is to speak it.
+const UNSUPPORTED: &str = "Failed finding TLS support";
+
+/// Whether this is a Redis 6.2 that was built without TLS.
+fn lacks_parameter() -> bool {
+    RedisServer::start().cli(&["CONFIG", "GET", "tls-port"]).is_empty()
+}
+
+fn not_run<T>() -> Option<T> {
     println!("NOT RUN: the server was built without TLS");
     None
 }

@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::{Node, PRIMARIES, RedisCluster, SLOTS, command};
+use crate::tls::certificates;
 use crate::wait::until_ok;
-use crate::{CLUSTER_RULES, RedisServer, RedisServerBuilder};
+use crate::{Authority, CLUSTER_RULES, RedisServer, RedisServerBuilder};
 
 /// The options of a cluster that is about to start; see [`RedisCluster::builder`].
 #[derive(Clone, Debug)]
@@ -43,6 +44,15 @@ impl RedisClusterBuilder {
     pub fn node_timeout(mut self, millis: u32) -> Self {
         self.node_timeout = millis;
         self
+    }
+
+    /// Has all nodes speak TLS, among one another too, with certificates of `authority`: [`RedisCluster::urls`] are those
+    /// of the ports for TLS, and so are the addresses that a client learns over TLS. `None` where the server was built
+    /// without it; a line then says that the test is left out.
+    pub fn tls(mut self, authority: &Authority) -> Option<Self> {
+        let certificates = certificates(authority, &[])?;
+        self.server = self.server.tls(certificates).args(["--tls-cluster", "yes"]);
+        Some(self)
     }
 
     /// Sets other options of each node.
@@ -95,7 +105,7 @@ impl RedisCluster {
         for i in 0..self.nodes.len() {
             // Each meets each, which is faster than hearing of one another.
             for other in i + 1..self.nodes.len() {
-                let port = self.node(other).port().to_string();
+                let port = self.node(other).announced_port().to_string();
                 self.tell::<()>(i, &["CLUSTER", "MEET", "127.0.0.1", &port]);
             }
         }

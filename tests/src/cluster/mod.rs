@@ -77,7 +77,9 @@ impl RedisCluster {
 
     /// The URL of each node, for a cache: see [`RedisServer::url`].
     pub fn urls(&self) -> Vec<String> {
-        self.nodes().map(RedisServer::url).collect()
+        let url =
+            |node: &RedisServer| node.tls_port().map_or_else(|| node.url(), |_| node.tls_url());
+        self.nodes().map(url).collect()
     }
 
     /// The nodes: the first primaries, then their replicas.

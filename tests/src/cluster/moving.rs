@@ -59,7 +59,7 @@ impl RedisCluster {
     /// When a node refuses.
     #[track_caller]
     pub fn migrate(&self, keys: &[impl AsRef<[u8]>], from: usize, to: usize) {
-        let port = self.node(to).port().to_string();
+        let port = self.node(to).announced_port().to_string();
         let mut migrate = command(&["MIGRATE", "127.0.0.1", &port, "", "0", LIMIT]);
         if let Some(password) = self.node(to).password() {
             migrate.arg("AUTH").arg(password);

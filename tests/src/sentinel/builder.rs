@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicUsize;
 
 use super::{NAME, RedisSentinels};
 use crate::acl::random_password;
-use crate::{RedisServer, RedisServerBuilder, SENTINEL_RULES, WATCHED_RULES};
+use crate::builder::Certificates;
+use crate::tls::certificates;
+use crate::{Authority, RedisServer, RedisServerBuilder, SENTINEL_RULES, WATCHED_RULES};
 
 /// How many sentinels there are.
 const SENTINELS: usize = 3;
@@ -36,6 +38,8 @@ pub struct RedisSentinelsBuilder {
     replicas: usize,
     down_after: u32,
     has_login: bool,
+    /// Those of the sentinels.
+    tls: Option<Certificates>,
     node: RedisServerBuilder,
 }
 
@@ -45,6 +49,7 @@ impl Default for RedisSentinelsBuilder {
             replicas: 1,
             down_after: 500,
             has_login: false,
+            tls: None,
             node: RedisServer::builder().more_rules(WATCHED_RULES),
         }
     }
@@ -68,6 +73,14 @@ impl RedisSentinelsBuilder {
     pub fn login(mut self) -> Self {
         self.has_login = true;
         self
+    }
+
+    /// Has the sentinels speak TLS with certificates of one authority, and the nodes with those of another. `None` where the
+    /// server was built without it; a line then says that the test is left out.
+    pub fn tls(mut self, of_sentinels: &Authority, of_nodes: &Authority) -> Option<Self> {
+        self.tls = Some(certificates(of_sentinels, &[of_nodes])?);
+        self.node = self.node.tls(certificates(of_nodes, &[of_sentinels])?);
+        Some(self)
     }
 
     /// Sets other options of the primary and the replicas.
@@ -94,7 +107,7 @@ impl RedisSentinelsBuilder {
             None => node,
         };
         let mut nodes = vec![node.clone().start()];
-        let primary = nodes[0].port();
+        let primary = nodes[0].announced_port();
         for _ in 0..self.replicas {
             nodes.push(
                 node.clone().args(["--replicaof", "127.0.0.1", &primary.to_string()]).start(),
@@ -111,6 +124,9 @@ impl RedisSentinelsBuilder {
             self.down_after, WATCHER[0],
         );
         let mut sentinel = RedisServer::builder();
+        if let Some(certificates) = self.tls.clone() {
+            sentinel = sentinel.tls(certificates);
+        }
         if let Some([ours, theirs]) = &login {
             let _ = writeln!(
                 config,
@@ -120,13 +136,17 @@ impl RedisSentinelsBuilder {
         }
         // Sentinels hear of one another and of replicas in seconds, and one that reads of them knows them.
         for replica in &nodes[1..] {
-            let _ = writeln!(config, "sentinel known-replica {NAME} 127.0.0.1 {}", replica.port());
+            let _ = writeln!(
+                config,
+                "sentinel known-replica {NAME} 127.0.0.1 {}",
+                replica.announced_port()
+            );
         }
         let mut sentinels: Vec<RedisServer> = Vec::new();
         for i in 0..SENTINELS {
             let mut config = format!("{config}sentinel myid {i:040x}\n");
             for (other, known) in sentinels.iter().enumerate() {
-                let port = known.port();
+                let port = known.announced_port();
                 let _ = writeln!(
                     config,
                     "sentinel known-sentinel {NAME} 127.0.0.1 {port} {other:040x}"
@@ -134,12 +154,13 @@ impl RedisSentinelsBuilder {
             }
             sentinels.push(sentinel.clone().sentinel(config).start());
         }
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
         let login = login.map_or_else(String::new, |[ours, _]| format!("asker:{ours}@"));
         let all = RedisSentinels {
             sentinels,
             nodes,
             primary: AtomicUsize::new(0),
-            login: format!("redis://{login}"),
+            login: format!("{scheme}://{login}"),
         };
         all.await_replicas();
         all.await_acquaintance();

@@ -65,7 +65,9 @@ impl RedisSentinels {
     /// The URL of each sentinel, for a cache, with the login that [`RedisSentinelsBuilder::login`] asks for.
     /// The login of the primary is [`login`](crate::login).
     pub fn sentinel_urls(&self) -> Vec<String> {
-        let url = |sentinel: &RedisServer| format!("{}127.0.0.1:{}", self.login, sentinel.port());
+        let url = |sentinel: &RedisServer| {
+            format!("{}127.0.0.1:{}", self.login, sentinel.announced_port())
+        };
         self.sentinels.iter().map(url).collect()
     }
 
@@ -143,7 +145,8 @@ impl RedisSentinels {
     pub fn await_promotion(&self) {
         let promoted = until_ok("all sentinels name another primary", || {
             let ports: Vec<u16> = self.running().map(primary_of).collect();
-            let is_named = |node: &&RedisServer| ports.iter().all(|port| *port == node.port());
+            let is_named =
+                |node: &&RedisServer| ports.iter().all(|port| *port == node.announced_port());
             let promoted = self.others().find(is_named).map(RedisServer::port);
             promoted.ok_or_else(|| format!("they name the ports {ports:?}"))
         });
@@ -173,7 +176,7 @@ impl RedisSentinels {
     /// When that does not happen in a minute.
     #[track_caller]
     pub fn await_replicas(&self) {
-        let primary = format!("slave\n127.0.0.1\n{}\nconnected", self.primary().port());
+        let primary = format!("slave\n127.0.0.1\n{}\nconnected", self.primary().announced_port());
         until_ok("the others follow the primary", || {
             let stray = self.others().map(role).find(|role| !role.starts_with(&primary));
             stray.map_or(Ok(()), Err)

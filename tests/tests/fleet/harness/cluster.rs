@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use cachefence_tests::{RedisCluster, RedisServer, USER, slot_of};
+use cachefence_tests::{Authority, RedisCluster, RedisServer, USER, slot_of};
 
 /// Gets `key` where it is, in the name of a cache; `None` if there is nothing.
 fn get(cluster: &RedisCluster, key: &str) -> Option<String> {
@@ -147,4 +147,23 @@ fn the_user_of_a_cluster_may_learn_its_slots() {
         assert!(refused(&single, command), "the user of a single server may not");
     }
     assert!(refused(cluster.node(0), &["CLUSTER", "RESET"]));
+}
+
+#[test]
+fn a_cluster_speaks_tls_and_tells_the_ports_for_it() {
+    let Some(builder) = RedisCluster::builder().tls(&Authority::new()) else { return };
+    let cluster = builder.start();
+    assert!(cluster.urls().iter().all(|url| url.starts_with("rediss://")));
+    set(&cluster, "k");
+    let from = cluster.owner_of("k");
+    let to = (from + 1) % cluster.primaries();
+    cluster.move_slot(slot_of("k"), from, to);
+    assert_eq!(get(&cluster, "k").as_deref(), Some("v"));
+    // Over a plain connection a client learns plain ports. A server names a replica only when it has data.
+    let slots = cluster.node(from).cli(&["CLUSTER", "SLOTS"]);
+    for i in 0..cluster.primaries() {
+        assert!(slots.contains(&cluster.node(i).port().to_string()), "{slots}");
+    }
+    assert_eq!(cluster.failover(to), to + 3);
+    assert_eq!(get(&cluster, "k").as_deref(), Some("v"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cachefence_tests::{RedisSentinels, login};
+use cachefence_tests::{Authority, RedisSentinels, login};
 
 fn ask(url: &str, command: &[&str]) -> redis::RedisResult<redis::Value> {
     let mut connection = redis::Client::open(url)?.get_connection()?;
@@ -62,4 +62,19 @@ fn sentinels_and_nodes_have_logins_of_their_own() {
         .expect_err("there is a login");
     ask(&sentinels.primary().url(), &["ROLE"]).expect("a cache looks at the role");
     sentinels.failover();
+}
+
+#[test]
+fn sentinels_and_nodes_speak_tls_and_name_the_ports_for_it() {
+    let [of_sentinels, of_nodes] = [(); 2].map(|()| Authority::new());
+    let Some(builder) = RedisSentinels::builder().login().tls(&of_sentinels, &of_nodes) else {
+        return;
+    };
+    let sentinels = builder.start();
+    assert!(sentinels.sentinel_urls().iter().all(|url| url.starts_with("rediss://")));
+    sentinels.failover();
+    let (sentinel, primary) = (sentinels.sentinel(0), sentinels.primary());
+    let address = sentinel.cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinels.name()]);
+    assert_eq!(address, format!("127.0.0.1\n{}", primary.tls_port().unwrap()));
+    assert!(primary.tls_url().starts_with("rediss://"));
 }
