@@ -25,3 +25,31 @@ pub fn assert_no_locks(server: &RedisServer) {
     let locks: Vec<String> = server.scan_keys().into_iter().filter(is_lock).collect();
     assert!(locks.is_empty(), "locks left behind: {locks:?}");
 }
+
+impl RedisServer {
+    /// Returns all keys, sorted.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn scan_keys(&self) -> Vec<String> {
+        let mut connection = self.connection();
+        let (mut keys, mut cursor) = (Vec::new(), 0_u64);
+        loop {
+            let (next, page): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+                .arg(cursor)
+                .arg(&["COUNT", "1000"])
+                .query(&mut connection)
+                .unwrap_or_else(|error| panic!("SCAN: {error}"));
+            keys.extend(page.iter().map(|key| String::from_utf8_lossy(key).into_owned()));
+            cursor = next;
+            if cursor == 0 {
+                break;
+            }
+        }
+        keys.sort();
+        keys.dedup(); // SCAN may return a key more than once
+        keys
+    }
+}

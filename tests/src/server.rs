@@ -1,6 +1,5 @@
 //! A `redis-server` of the test's own.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +10,7 @@ use crate::builder::{NO_SCRIPTS, RedisServerBuilder};
 use crate::guard::GuardedChild;
 use crate::launch::{Failure, Ports, launch};
 use crate::log::watch;
-use crate::{FakeClock, acl, stats};
+use crate::{FakeClock, acl};
 
 /// How long the harness waits for an answer to a command of its own, say from a server that a test has paused.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
@@ -166,78 +165,6 @@ impl RedisServer {
             Ok(answer) => print(&answer),
             Err(error) => panic!("{command:?}: {error}"),
         }
-    }
-
-    /// Returns how often each command ran since the start or [`reset_stats`](Self::reset_stats), in lower case.
-    ///
-    /// Commands that a script called count too, as they do for the server; `INFO` and `CONFIG` do not. Since Redis 7
-    /// a subcommand has its own count: `client|tracking`.
-    ///
-    /// # Panics
-    ///
-    /// As [`cli`](Self::cli).
-    #[track_caller]
-    pub fn command_stats(&self) -> BTreeMap<String, u64> {
-        stats::parse(&self.cli(&["INFO", "commandstats"]))
-    }
-
-    /// Returns how often one command ran; see [`command_stats`](Self::command_stats).
-    ///
-    /// # Panics
-    ///
-    /// As [`cli`](Self::cli).
-    #[track_caller]
-    pub fn command_count(&self, command: &str) -> u64 {
-        self.command_stats().get(&command.to_ascii_lowercase()).copied().unwrap_or(0)
-    }
-
-    /// Returns one number of a section of `INFO`: `server.info("stats", "total_connections_received")`.
-    ///
-    /// # Panics
-    ///
-    /// As [`cli`](Self::cli), and when this version of Redis does not say it.
-    #[track_caller]
-    pub fn info(&self, section: &str, name: &str) -> u64 {
-        let info = self.cli(&["INFO", section]);
-        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let value = value.and_then(|value| value.trim().parse().ok());
-        value.unwrap_or_else(|| panic!("INFO {section} does not say {name}:\n{info}"))
-    }
-
-    /// Sets all counts to zero.
-    ///
-    /// # Panics
-    ///
-    /// As [`cli`](Self::cli).
-    #[track_caller]
-    pub fn reset_stats(&self) {
-        self.cli(&["CONFIG", "RESETSTAT"]);
-    }
-
-    /// Returns all keys, sorted.
-    ///
-    /// # Panics
-    ///
-    /// As [`cli`](Self::cli).
-    #[track_caller]
-    pub fn scan_keys(&self) -> Vec<String> {
-        let mut connection = self.connection();
-        let (mut keys, mut cursor) = (Vec::new(), 0_u64);
-        loop {
-            let (next, page): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
-                .arg(cursor)
-                .arg(&["COUNT", "1000"])
-                .query(&mut connection)
-                .unwrap_or_else(|error| panic!("SCAN: {error}"));
-            keys.extend(page.iter().map(|key| String::from_utf8_lossy(key).into_owned()));
-            cursor = next;
-            if cursor == 0 {
-                break;
-            }
-        }
-        keys.sort();
-        keys.dedup(); // SCAN may return a key more than once
-        keys
     }
 
     /// Stops the process with SIGSTOP: connections stay open and nothing is answered. Returns when it has stopped.

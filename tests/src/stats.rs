@@ -2,11 +2,61 @@
 
 use std::collections::BTreeMap;
 
+use crate::RedisServer;
+
 /// The commands by which the harness reads and resets the counts. They would count themselves.
 const OF_THE_HARNESS: [&str; 3] = ["info", "config|resetstat", "config"];
 
+impl RedisServer {
+    /// Returns how often each command ran since the start or [`reset_stats`](Self::reset_stats), in lower case.
+    ///
+    /// Commands that a script called count too, as they do for the server; `INFO` and `CONFIG` do not. Since Redis 7
+    /// a subcommand has its own count: `client|tracking`.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn command_stats(&self) -> BTreeMap<String, u64> {
+        parse(&self.cli(&["INFO", "commandstats"]))
+    }
+
+    /// Returns how often one command ran; see [`command_stats`](Self::command_stats).
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn command_count(&self, command: &str) -> u64 {
+        self.command_stats().get(&command.to_ascii_lowercase()).copied().unwrap_or(0)
+    }
+
+    /// Returns one number of a section of `INFO`: `server.info("stats", "total_connections_received")`.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli), and when this version of Redis does not say it.
+    #[track_caller]
+    pub fn info(&self, section: &str, name: &str) -> u64 {
+        let info = self.cli(&["INFO", section]);
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let value = value.and_then(|value| value.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("INFO {section} does not say {name}:\n{info}"))
+    }
+
+    /// Sets all counts to zero.
+    ///
+    /// # Panics
+    ///
+    /// As [`cli`](Self::cli).
+    #[track_caller]
+    pub fn reset_stats(&self) {
+        self.cli(&["CONFIG", "RESETSTAT"]);
+    }
+}
+
 /// Reads the answer to `INFO commandstats`: `cmdstat_get:calls=2,usec=5,..` becomes `("get", 2)`.
-pub(crate) fn parse(info: &str) -> BTreeMap<String, u64> {
+fn parse(info: &str) -> BTreeMap<String, u64> {
     info.lines()
         .filter_map(|line| {
             let (command, counters) = line.strip_prefix("cmdstat_")?.split_once(':')?;
