@@ -128,9 +128,10 @@ impl RedisSentinelsBuilder {
             sentinel = sentinel.tls(certificates);
         }
         if let Some([ours, theirs]) = &login {
+            // Redis 6.2 gives a new user all channels, and then takes no other.
             let _ = writeln!(
                 config,
-                "sentinel sentinel-pass {theirs}\nuser asker on >{ours} {SENTINEL_RULES}"
+                "sentinel sentinel-pass {theirs}\nuser asker on >{ours} resetchannels {SENTINEL_RULES}"
             );
             sentinel = sentinel.password(theirs);
         }
