@@ -2,5 +2,6 @@
 //!
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
+mod failover;
 mod moves;
 mod serves;

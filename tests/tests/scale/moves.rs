@@ -1,5 +1,6 @@
 //! Slots move under load: no value is wrong, no invalidation is lost, and no call fails.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -101,24 +102,24 @@ async fn slots_move_under_64_tasks() {
             tasks.spawn(use_cache(cache.clone(), rows, counts, over, seed));
         }
     }
-    // The slots of keys come first, so that each form moves some that matter.
-    let mut slots: Vec<u16> = (0..KEYS).map(|row| slot_of(format!("app:{}", name(row)))).collect();
-    slots.extend(0..16_384);
-    let mut seen = std::collections::HashSet::new();
-    slots.retain(|slot| seen.insert(*slot));
-    slots.truncate(usize::from(moves));
+    // A third of the slots of each node, because one that has none left becomes a replica. Those of keys come first, so that
+    // both forms move some that matter.
+    let of_keys = (0..KEYS).map(|row| slot_of(format!("app:{}", name(row))));
+    let (mut seen, mut slots) = (HashSet::new(), vec![Vec::new(); cluster.primaries()]);
+    for slot in of_keys.chain(0..16_384).filter(|slot| seen.insert(*slot)) {
+        let of_owner: &mut Vec<u16> = &mut slots[usize::from(slot) * cluster.primaries() / 16_384];
+        if of_owner.len() < usize::from(moves).div_ceil(cluster.primaries()) {
+            of_owner.push(slot);
+        }
+    }
     let moved = {
         let (cluster, began) = (Arc::clone(&cluster), Instant::now());
         spawn_blocking(move || {
-            let owned: Vec<(usize, u16)> =
-                slots.iter().map(|slot| (cluster.owner(*slot), *slot)).collect();
             // From one node after the other, as an operator moves them: nodes that take slots by turns claim them with
             // epochs of which the others have not heard yet, and may lose them again.
-            for from in 0..cluster.primaries() {
+            for (from, slots) in slots.into_iter().enumerate() {
                 let to = (from + 1) % cluster.primaries();
-                for (_, slot) in owned.iter().filter(|(owner, _)| *owner == from) {
-                    cluster.move_slot(*slot, from, to);
-                }
+                slots.into_iter().for_each(|slot| cluster.move_slot(slot, from, to));
                 cluster.await_agreement();
             }
             began.elapsed()
