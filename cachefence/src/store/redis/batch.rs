@@ -24,8 +24,6 @@ use tokio::time::Instant;
 use super::failure::{Answer, Unanswered};
 use super::feature::Feature;
 use super::lane::Lane;
-use super::link::Gathering;
-use super::multi::unjudged;
 use super::on_drop::OnDrop;
 use crate::sync::lock;
 use crate::time::{detach, in_time};
@@ -48,6 +46,15 @@ const ALONE: usize = 16;
 
 /// How many go by themselves after a large value or a failure, and at first.
 const APART: usize = 256;
+
+/// How reads go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gathering {
+    /// As one command for all of their keys.
+    OneCommand,
+    /// As several commands at once, because a node of a cluster refuses one whose keys are in several slots.
+    Pipeline,
+}
 
 /// The reads over one lane, and those of them that gather.
 pub(super) struct ReadBatch {
@@ -184,7 +191,11 @@ impl Batch {
     fn new(how: Gathering, since: Instant) -> Self {
         let request = match how {
             Gathering::OneCommand => Request::OneCommand(redis::cmd("MGET")),
-            Gathering::Pipeline => Request::Pipeline(unjudged()),
+            Gathering::Pipeline => {
+                let mut gets = redis::pipe();
+                gets.ignore_errors();
+                Request::Pipeline(gets)
+            }
         };
         Self { request, since, readers: Vec::new() }
     }

@@ -15,14 +15,14 @@ use std::time::Duration;
 use redis::{ConnectionAddr, RedisResult, Value};
 use tokio::time::Instant;
 
+use super::batch::Gathering;
 use super::dial::Dialer;
 use super::failure::{Answer, Failure, FailureKind};
-use super::link::Gathering;
 use super::multi::unjudged;
 use super::redirect::NodeName;
-use super::server::Server;
-use super::servers::{Common, Hop};
-use super::slots::{Range, SLOTS, Table, read_slots, slot_of};
+use super::server::{Common, Server};
+use super::slot::{SLOTS, slot_of};
+use super::table::{Range, Table, read_slots};
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::sync::lock;
@@ -40,6 +40,13 @@ pub(super) struct Cluster {
     /// Whether a node has told the table.
     is_known: AtomicBool,
     refresh: Mutex<Refresh>,
+}
+
+/// The node to which another has sent an operation.
+pub(super) struct Hop {
+    pub(super) server: Arc<Server>,
+    /// Whether the node has to be told that it was named by `ASK`.
+    pub(super) asking: bool,
 }
 
 /// When the nodes are asked for the table.
@@ -297,7 +304,9 @@ impl Cluster {
         for node in before.nodes() {
             node.links.disarm(|name| moved[usize::from(slot_of(name)) % SLOTS]);
         }
-        left.iter().for_each(|node| node.left_cluster());
+        for node in left {
+            node.left_cluster();
+        }
     }
 
     /// Gives each node of `table` a key to be probed with that it holds itself: any other it would refuse before it
@@ -343,9 +352,9 @@ fn find(nodes: &[Arc<Server>], name: &NodeName, told_by: &Server) -> Option<Arc<
 
 /// The host of the node that `told_by` has named: a node that does not know its own host leaves it out.
 fn host<'a>(name: &'a NodeName, told_by: &'a Server) -> Option<&'a str> {
-    match (&name.host, told_by.address()) {
-        (Some(host), _) => Some(host),
-        (None, ConnectionAddr::Tcp(host, _)) => Some(host),
-        (None, _) => None,
-    }
+    let own = match told_by.address() {
+        ConnectionAddr::Tcp(host, _) => Some(host),
+        _ => None,
+    };
+    name.host.as_ref().or(own).map(String::as_str)
 }

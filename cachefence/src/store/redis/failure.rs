@@ -217,13 +217,6 @@ impl Failure {
         Self::new(FailureKind::Lost, format!("the connection to Redis at {server} was lost"))
     }
 
-    /// The failure of an operation that a node of a cluster has sent to another, which was not answered within `limit`.
-    pub(super) fn redirected(limit: Duration) -> Self {
-        let message =
-            format!("the node of the cluster that another named did not answer within {limit:?}");
-        Self::new(FailureKind::Late, message)
-    }
-
     /// The failure of an operation that has to wait until a large value has arrived.
     pub(super) fn congested(server: &ConnectionAddr) -> Self {
         let message = format!(

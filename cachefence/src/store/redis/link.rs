@@ -23,7 +23,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::batch::ReadBatch;
+use super::batch::{Gathering, ReadBatch};
 use super::breaker::{Breaker, Probes};
 use super::clock::ServerClock;
 use super::dial::{Dialed, Dialer};
@@ -40,15 +40,6 @@ const MOST_WATCHED: usize = 4;
 
 /// How long a link is kept at least that is replaced although its connections work.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
-
-/// How reads go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gathering {
-    /// As one command for all of their keys.
-    OneCommand,
-    /// As several commands at once, because a node of a cluster refuses one whose keys are in several slots.
-    Pipeline,
-}
 
 /// The links to one server.
 pub(super) struct Links {

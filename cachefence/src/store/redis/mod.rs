@@ -34,8 +34,9 @@ mod refusal;
 mod scripts;
 mod server;
 mod servers;
-mod slots;
+mod slot;
 mod stream;
+mod table;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 mod tracking;
@@ -49,6 +50,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::cluster::Hop;
 pub use self::credentials::Credentials;
 use self::failure::{Failure, FailureKind};
 use self::link::Link;
@@ -56,8 +58,8 @@ pub use self::options::Redis;
 use self::protocol::{Ending, How, Protocol, Target};
 use self::record::Record;
 use self::scripts::Scripts;
-use self::server::Server;
-use self::servers::{Common, Hop, Servers};
+use self::server::{Common, Server};
+use self::servers::Servers;
 #[cfg(feature = "tls")]
 pub use self::tls::Tls;
 use self::transactions::Transactions;
@@ -158,9 +160,10 @@ impl RedisStore {
         let Some(hop) = self.servers.elsewhere(&server, &failure) else {
             return Err(failure.into());
         };
+        let (named, limit) = (Arc::clone(&hop.server), self.op_timeout / 2);
         let elsewhere = pin!(self.step_elsewhere(hop, step, failure));
-        let late = || Err(Failure::redirected(self.op_timeout / 2).into());
-        in_time(self.op_timeout / 2, elsewhere).await.unwrap_or_else(late)
+        let late = || Err(Failure::timeout(named.address(), limit).into());
+        in_time(limit, elsewhere).await.unwrap_or_else(late)
     }
 
     /// Has the node of `hop` take a step, to which another has sent it by `failure`, and after that one node more at the

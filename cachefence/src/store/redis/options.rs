@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::address::Address;
 use super::credentials::{Credentials, Provider};
 use super::dial::Dialer;
-use super::servers::{Common, Servers};
+use super::server::Common;
+use super::servers::Servers;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::error::{BoxError, InvalidOption};

@@ -14,12 +14,12 @@ use redis::RedisResult;
 use tokio::time::Instant;
 
 use super::batch::get;
+use super::cluster::Hop;
 use super::failure::{Answer, Failure, FailureKind, Read};
 use super::lane::LaneKind;
 use super::large::LARGE;
 use super::link::Link;
 use super::server::Server;
-use super::servers::Hop;
 use super::{MOST_HOPS, RedisStore};
 use crate::error::StoreError;
 use crate::key::Key;
@@ -150,9 +150,10 @@ impl RedisStore {
             (Read::Miss, _) => Ok(None),
             (Read::Error, _) | (Read::Elsewhere, None) => Err(failure.into()),
             (Read::Elsewhere, Some(hop)) => {
-                let there = pin!(self.get_elsewhere(hop, key));
-                let late = || Err(Failure::redirected(self.op_timeout / 2).into());
-                in_time(self.op_timeout / 2, there).await.unwrap_or_else(late)
+                let (named, limit) = (Arc::clone(&hop.server), self.op_timeout / 2);
+                let elsewhere = pin!(self.get_elsewhere(hop, key));
+                let late = || Err(Failure::timeout(named.address(), limit).into());
+                in_time(limit, elsewhere).await.unwrap_or_else(late)
             }
             (Read::Again, _) => {
                 let is_congested = failure.kind == FailureKind::Congested;

@@ -2,6 +2,8 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::slot::SLOTS;
+
 /// A node's answer that names another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Redirect {
@@ -43,7 +45,7 @@ impl Redirect {
             _ => return None,
         };
         let (slot, node) = error.detail()?.split_once(' ')?;
-        let slot = slot.parse().ok().filter(|slot| usize::from(*slot) < super::slots::SLOTS)?;
+        let slot = slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?;
         Some(Self { slot, node: NodeName::parse(node.trim())?, asking })
     }
 }

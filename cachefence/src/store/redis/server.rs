@@ -14,6 +14,7 @@ use std::time::Duration;
 use redis::ConnectionAddr;
 use tokio::time::Instant;
 
+use super::batch::Gathering;
 use super::breaker::How;
 use super::clock::Timed;
 use super::dial::{Dialed, Dialer};
@@ -21,8 +22,7 @@ use super::failure::{Answer, Counted, Failure, FailureKind, Fate, Unanswered};
 use super::feature::Feature;
 use super::lane::{Arrived, LaneKind};
 use super::large::LargeKeys;
-use super::link::{Gathering, Link, Links};
-use super::servers::Common;
+use super::link::{Link, Links};
 use crate::chance;
 use crate::error::StoreError;
 use crate::key::Key;
@@ -34,6 +34,25 @@ use crate::time::in_time_from;
 /// How many round trips have to find time within `op_timeout`.
 pub(super) const TRIPS: u32 = 5;
 
+/// How long an attempt to connect may take at least; more where an operation may take long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What all servers of a store have in common.
+pub(super) struct Common {
+    /// What every name of the cache begins with.
+    pub(super) prefix: String,
+    pub(super) op_timeout: Duration,
+    pub(super) observers: Arc<Observers>,
+}
+
+impl Common {
+    /// How long an attempt to connect may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT)
+    }
+}
+
+/// A server, or a node of a cluster.
 pub(super) struct Server {
     pub(super) links: Arc<Links>,
     pub(super) large: LargeKeys,

@@ -2,47 +2,20 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::cluster::Cluster;
+use super::batch::Gathering;
+use super::cluster::{Cluster, Hop};
 use super::dial::Dialer;
 use super::failure::Failure;
-use super::link::Gathering;
-use super::server::Server;
+use super::server::{Common, Server};
 use crate::error::InvalidOption;
 use crate::key::Key;
-use crate::observe::Observers;
 use crate::store::{Health, Status};
-
-/// How long an attempt to connect may take at least; more where an operation may take long.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What all servers of a store have in common.
-pub(super) struct Common {
-    /// What every name of the cache begins with.
-    pub(super) prefix: String,
-    pub(super) op_timeout: Duration,
-    pub(super) observers: Arc<Observers>,
-}
-
-impl Common {
-    /// How long an attempt to connect may take.
-    pub(super) fn limit(&self) -> Duration {
-        self.op_timeout.saturating_mul(4).max(CONNECT_TIMEOUT)
-    }
-}
 
 /// The servers of a store.
 pub(super) enum Servers {
     One(Arc<Server>),
     Cluster(Arc<Cluster>),
-}
-
-/// The node to which another has sent an operation.
-pub(super) struct Hop {
-    pub(super) server: Arc<Server>,
-    /// Whether the node has to be told that it was named by `ASK`.
-    pub(super) asking: bool,
 }
 
 impl Servers {

@@ -1,4 +1,4 @@
-//! Slots: the parts into which a cluster divides its keys, and the nodes that hold them.
+//! The table of a cluster: which node holds each slot, as far as this process knows.
 
 use std::sync::Arc;
 
@@ -6,50 +6,20 @@ use redis::{ErrorKind, RedisResult, Value, from_redis_value};
 
 use super::redirect::NodeName;
 use super::server::Server;
-use crate::key::hash_tag;
-
-/// How many slots a cluster has.
-pub(super) const SLOTS: usize = 16_384;
-
-/// CRC16 (XMODEM) of each byte, by which the Redis Cluster specification (appendix A) places a name.
-const CRC: [u16; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut crc = (byte as u16) << 8;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
-            bit += 1;
-        }
-        table[byte] = crc;
-        byte += 1;
-    }
-    table
-};
-
-/// The slot of `name`: by its hash tag, if there is one.
-pub(super) fn slot_of(name: &str) -> u16 {
-    let hashed = hash_tag(name).unwrap_or(name);
-    let crc = hashed.bytes().fold(0_u16, |crc, byte| {
-        let [high, _] = crc.to_be_bytes();
-        (crc << 8) ^ CRC[usize::from(high ^ byte)]
-    });
-    crc % 16_384
-}
+use super::slot::SLOTS;
 
 /// Which node holds each slot, as far as this process knows.
 pub(super) struct Table {
     /// There is at least one.
     nodes: Vec<Arc<Server>>,
     /// For each slot, the index of its node.
-    owners: Box<[u16; SLOTS]>,
+    owners: Box<[u16]>,
 }
 
 impl Table {
     /// A table of which nothing is known but `first`: that node names the others.
     pub(super) fn of(first: Arc<Server>) -> Self {
-        Self { nodes: vec![first], owners: Box::new([0; SLOTS]) }
+        Self { nodes: vec![first], owners: vec![0; SLOTS].into_boxed_slice() }
     }
 
     pub(super) fn nodes(&self) -> &[Arc<Server>] {
