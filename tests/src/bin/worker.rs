@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, process, thread};
 
-use cachefence::{CacheFence, Error};
+use cachefence::{CacheFence, Error, Redis};
 use cachefence_tests::fleet::{Command, Event, How, LoadEnd, Options, Outcome, Row};
 use serde::{Deserialize, Serialize};
 use tokio::runtime;
@@ -100,8 +100,13 @@ async fn serve(mut commands: mpsc::UnboundedReceiver<Command>) {
 }
 
 async fn connect(options: &Options) -> Result<CacheFence, Error> {
+    let redis = if options.url.contains(' ') {
+        Redis::cluster(options.url.split(' '))
+    } else {
+        Redis::server(&options.url)
+    };
     CacheFence::builder()
-        .redis(&options.url)
+        .redis(redis)
         .namespace(&options.namespace)
         .op_timeout(options.op_timeout)
         .beta(options.beta)

@@ -72,7 +72,7 @@ pub enum LoadEnd {
 /// The options of a worker's cache.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Options {
-    /// `Builder::redis`.
+    /// `Builder::redis`; several URLs, with a space between them, are the nodes of a cluster.
     pub url: String,
     /// `Builder::namespace`.
     pub namespace: String,

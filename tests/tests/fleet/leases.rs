@@ -1,11 +1,13 @@
 //! Leases between processes: who loads when the holder dies, stops or fails, and how often in all.
 //!
-//! Each with scripts and without. `CACHEFENCE_LONG=1` runs the cold fleet at its full size.
+//! Each with scripts, without, and on a cluster. `CACHEFENCE_LONG=1` runs the cold fleet at its full size.
 
 use std::time::Duration;
 
 use cachefence_tests::fleet::{Event, Fleet, Options, Outcome};
-use cachefence_tests::{DEADLINE, RedisServer, is_long};
+use cachefence_tests::{DEADLINE, is_long};
+
+use crate::store::Store;
 
 const TTL: Duration = Duration::from_secs(3_600);
 
@@ -24,9 +26,9 @@ fn noise() -> Duration {
     if is_long() { Duration::ZERO } else { Duration::from_secs(3) }
 }
 
-fn options(server: &RedisServer, lock_timeout: Duration) -> Options {
+fn options(store: &Store, lock_timeout: Duration) -> Options {
     Options {
-        url: server.url(),
+        url: store.url(),
         namespace: "fleet".to_owned(),
         // However busy the machine, no worker takes the server for dead.
         op_timeout: DEADLINE,
@@ -42,30 +44,41 @@ fn fleet(title: &str, count: usize, options: &Options) -> (Fleet, Vec<u64>) {
 }
 
 /// The entry of `k` as it stands in the server.
-fn entry(server: &RedisServer) -> Vec<u8> {
-    let entry: Option<Vec<u8>> =
-        redis::cmd("GET").arg("fleet:k").query(&mut server.connection()).expect("it answers");
+fn entry(store: &Store) -> Vec<u8> {
+    let entry: Option<Vec<u8>> = redis::cmd("GET")
+        .arg("fleet:k")
+        .query(&mut store.at("fleet:k").connection())
+        .expect("it answers");
     entry.expect("there is an entry")
 }
 
 #[track_caller]
-fn assert_no_lock(server: &RedisServer) {
-    assert_eq!(server.cli(&["EXISTS", "fleet:~lock:{fleet:k}"]), "0", "the lock is left behind");
+fn assert_no_lock(store: &Store) {
+    assert_eq!(
+        store.at("fleet:k").cli(&["EXISTS", "fleet:~lock:{fleet:k}"]),
+        "0",
+        "the lock is left behind"
+    );
 }
 
 #[test]
 fn a_killed_holder_is_replaced_by_one_other() {
-    a_killed_holder_is_replaced(&RedisServer::start());
+    a_killed_holder_is_replaced(&Store::with_scripts());
 }
 
 #[test]
 fn a_killed_holder_is_replaced_by_one_other_without_scripts() {
-    a_killed_holder_is_replaced(&RedisServer::without_scripts());
+    a_killed_holder_is_replaced(&Store::without_scripts());
 }
 
-fn a_killed_holder_is_replaced(server: &RedisServer) {
+#[test]
+fn a_killed_holder_is_replaced_by_one_other_on_a_cluster() {
+    a_killed_holder_is_replaced(&Store::cluster());
+}
+
+fn a_killed_holder_is_replaced(store: &Store) {
     let lease = Duration::from_secs(1);
-    let (mut fleet, workers) = fleet("a killed holder", 4, &options(server, lease));
+    let (mut fleet, workers) = fleet("a killed holder", 4, &options(store, lease));
     fleet.call(workers[0], "k", TTL, 10);
     fleet.until("the holder loads", |fleet| fleet.held().len() == 1);
     for other in &workers[1..] {
@@ -86,21 +99,26 @@ fn a_killed_holder_is_replaced(server: &RedisServer) {
     fleet.until("the other callers are served", |fleet| fleet.is_idle());
     assert_eq!((fleet.counts().loads, fleet.counts().values), (2, 30));
     fleet.settle();
-    assert_no_lock(server);
+    assert_no_lock(store);
 }
 
 #[test]
 fn a_holder_stopped_past_its_lease_stores_nothing() {
-    a_stopped_holder_stores_nothing(&RedisServer::start());
+    a_stopped_holder_stores_nothing(&Store::with_scripts());
 }
 
 #[test]
 fn a_holder_stopped_past_its_lease_stores_nothing_without_scripts() {
-    a_stopped_holder_stores_nothing(&RedisServer::without_scripts());
+    a_stopped_holder_stores_nothing(&Store::without_scripts());
 }
 
-fn a_stopped_holder_stores_nothing(server: &RedisServer) {
-    let options = options(server, Duration::from_millis(500));
+#[test]
+fn a_holder_stopped_past_its_lease_stores_nothing_on_a_cluster() {
+    a_stopped_holder_stores_nothing(&Store::cluster());
+}
+
+fn a_stopped_holder_stores_nothing(store: &Store) {
+    let options = options(store, Duration::from_millis(500));
     let (mut fleet, workers) = fleet("a stopped holder", 2, &options);
     fleet.call(workers[0], "k", TTL, 5);
     fleet.until("the holder loads", |fleet| fleet.held().len() == 1);
@@ -113,14 +131,14 @@ fn a_stopped_holder_stores_nothing(server: &RedisServer) {
     fleet.until("the other one loads", |fleet| fleet.held().len() == 2);
     let second = fleet.answer(1);
     fleet.until("the other callers are served", |fleet| fleet.counts().values == 5);
-    let stored = entry(server);
+    let stored = entry(store);
 
     fleet.answer(0);
     fleet.resume(workers[0]);
     fleet.until("the holder's own callers are served", |fleet| fleet.is_idle());
     fleet.settle();
-    assert_eq!(entry(server), stored, "the late store is refused");
-    assert_no_lock(server);
+    assert_eq!(entry(store), stored, "the late store is refused");
+    assert_no_lock(store);
 
     for worker in workers {
         fleet.call(worker, "k", TTL, 1);
@@ -137,17 +155,22 @@ fn a_stopped_holder_stores_nothing(server: &RedisServer) {
 
 #[test]
 fn a_failing_load_runs_once_in_each_process() {
-    a_failing_load_runs_once(&RedisServer::start());
+    a_failing_load_runs_once(&Store::with_scripts());
 }
 
 #[test]
 fn a_failing_load_runs_once_in_each_process_without_scripts() {
-    a_failing_load_runs_once(&RedisServer::without_scripts());
+    a_failing_load_runs_once(&Store::without_scripts());
 }
 
-fn a_failing_load_runs_once(server: &RedisServer) {
+#[test]
+fn a_failing_load_runs_once_in_each_process_on_a_cluster() {
+    a_failing_load_runs_once(&Store::cluster());
+}
+
+fn a_failing_load_runs_once(store: &Store) {
     const PROCESSES: u64 = 4;
-    let (mut fleet, workers) = fleet("a failing load", 4, &options(server, NEVER));
+    let (mut fleet, workers) = fleet("a failing load", 4, &options(store, NEVER));
     for worker in workers {
         fleet.call(worker, "k", TTL, 125);
     }
@@ -168,26 +191,31 @@ fn a_failing_load_runs_once(server: &RedisServer) {
     assert!(loads <= PROCESSES, "{loads}");
     assert_eq!(fleet.counts().failures, 500);
     fleet.settle();
-    assert_no_lock(server);
+    assert_no_lock(store);
 }
 
 #[test]
 fn a_cold_fleet_loads_every_key_once() {
-    a_cold_fleet_loads_once(&RedisServer::start());
+    a_cold_fleet_loads_once(&Store::with_scripts());
 }
 
 #[test]
 fn a_cold_fleet_loads_every_key_once_without_scripts() {
-    a_cold_fleet_loads_once(&RedisServer::without_scripts());
+    a_cold_fleet_loads_once(&Store::without_scripts());
 }
 
-fn a_cold_fleet_loads_once(server: &RedisServer) {
+#[test]
+fn a_cold_fleet_loads_every_key_once_on_a_cluster() {
+    a_cold_fleet_loads_once(&Store::cluster());
+}
+
+fn a_cold_fleet_loads_once(store: &Store) {
     let (processes, tasks, keys) = if is_long() { (8, 50, 200) } else { (4, 20, 50) };
-    assert_eq!(loads_of_a_cold_fleet(server, processes, tasks, keys), keys);
+    assert_eq!(loads_of_a_cold_fleet(store, processes, tasks, keys), keys);
 }
 
-fn loads_of_a_cold_fleet(server: &RedisServer, processes: usize, tasks: u64, keys: u64) -> u64 {
-    let (mut fleet, workers) = fleet("a cold fleet", processes, &options(server, LONG));
+fn loads_of_a_cold_fleet(store: &Store, processes: usize, tasks: u64, keys: u64) -> u64 {
+    let (mut fleet, workers) = fleet("a cold fleet", processes, &options(store, LONG));
     // The tasks of a process go from key to key, side by side.
     let mut ahead: Vec<(u64, u64)> = workers.into_iter().map(|worker| (worker, 0)).collect();
     let took = fleet.until("all callers are served", |fleet| {

@@ -6,4 +6,5 @@ mod harness;
 mod leases;
 mod outage;
 mod schedules;
+mod store;
 mod sums;

@@ -6,7 +6,9 @@
 //! before it; every call of a process that lives returns; a panic goes on in the call that ran the load; and no lock
 //! is left when all is over and the leases of the dead have run out.
 //!
-//! 40 schedules each way, with scripts and without; 1,000 with `CACHEFENCE_LONG=1`; the one that failed with
+//! On a cluster the slot of a schedule's first key moves meanwhile, stage by stage.
+//!
+//! 40 schedules each way, with scripts, without, and on a cluster; 1,000 with `CACHEFENCE_LONG=1`; the one that failed with
 //! `CACHEFENCE_SEED=n`.
 
 mod plan;
@@ -16,7 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use cachefence_tests::{NO_SCRIPTS, RedisServer, RedisServerBuilder, chosen_seed, is_long};
+use cachefence_tests::{NO_SCRIPTS, RedisCluster, RedisServer, chosen_seed, is_long};
+
+use crate::store::Store;
 
 use run::{Servers, Tally, run};
 
@@ -27,16 +31,26 @@ const EVICTS: [&str; 2] = ["--maxmemory-policy", "allkeys-random"];
 
 #[test]
 fn no_schedule_serves_what_was_read_before_an_invalidation() {
-    run_all("with scripts", &RedisServer::builder().args(EVICTS));
+    run_all("with scripts", || Store::of(RedisServer::builder().args(EVICTS).start()));
 }
 
 #[test]
 fn nor_does_one_where_scripts_are_refused() {
-    run_all("without scripts", &RedisServer::builder().args(EVICTS).args(NO_SCRIPTS));
+    run_all("without scripts", || {
+        Store::of(RedisServer::builder().args(EVICTS).args(NO_SCRIPTS).start())
+    });
 }
 
-fn run_all(mode: &str, server: &RedisServerBuilder) {
-    let servers = Servers { rough: server.clone().start(), calm: server.clone().start() };
+#[test]
+fn nor_does_one_on_a_cluster_whose_slots_move() {
+    run_all("on a cluster", || {
+        let cluster = RedisCluster::builder().replicas(0).each(|node| node.args(EVICTS));
+        Store::Cluster(cluster.start())
+    });
+}
+
+fn run_all(mode: &str, start: impl Fn() -> Store) {
+    let servers = Servers { rough: start(), calm: start() };
     let seeds = match chosen_seed() {
         Some(seed) => seed..seed + 1,
         None if is_long() => 0..1_000,
@@ -80,11 +94,12 @@ fn report(mode: &str, tallies: &[Tally], begun: Instant) {
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     let bounded = sum(|tally| tally.counts.bounded);
     println!(
-        "{} schedules {mode} in {:.1?}: {} calls, {} values, {bounded} of them after an invalidation; {} loads, {} of \
+        "{} schedules {mode} in {:.1?}: {} slots moved; {} calls, {} values, {bounded} of them after an invalidation; {} loads, {} of \
          them out of date when they were answered; {} invalidations, {} more with an error; {} failures, {} panics, {} \
          processes killed, {} stopped",
         tallies.len(),
         begun.elapsed(),
+        sum(|tally| tally.moved),
         sum(|tally| tally.counts.calls),
         sum(|tally| tally.counts.values),
         sum(|tally| tally.counts.loads),

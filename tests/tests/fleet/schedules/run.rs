@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use cachefence_tests::RedisServer;
 use cachefence_tests::fleet::{Counts, Event, Fleet, Options};
 
+use cachefence_tests::slot_of;
+
 use super::plan::{End, Pause, Plan, Step};
+use crate::store::Store;
 
 /// How long a step waits for something to happen, which may be nothing.
 const LULL: Duration = Duration::from_millis(30);
@@ -13,20 +15,36 @@ const LULL: Duration = Duration::from_millis(30);
 /// More than a lease of a schedule that is not calm, and less than one of a calm one.
 const RELEASED: Duration = Duration::from_secs(10);
 
+/// After how many steps a slot that moves is taken one stage further.
+const STEPS_OF_A_STAGE: usize = 5;
+
 /// Where schedules run beside each other. What one flushes or evicts is gone for the others as well, and with it any
 /// lock that should not have been there: so those that look for such locks are by themselves.
 pub(crate) struct Servers {
-    pub(crate) rough: RedisServer,
-    pub(crate) calm: RedisServer,
+    pub(crate) rough: Store,
+    pub(crate) calm: Store,
 }
 
 struct Run<'a> {
-    server: &'a RedisServer,
+    store: &'a Store,
+    /// What has become of the slot of the first key.
+    stage: Stage,
     plan: &'a Plan,
     fleet: Fleet,
     options: Options,
     keys: Vec<String>,
     loads: usize,
+}
+
+/// A slot of a cluster moves from node 0 to node 1, stage by stage. All slots move that way, because nodes that take
+/// slots by turns may lose them again.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// The slot is where it was, or there is no cluster.
+    Before,
+    /// What node 0 does not have is asked for at node 1.
+    Moving,
+    Moved,
 }
 
 /// What a schedule came to.
@@ -35,15 +53,16 @@ pub(crate) struct Tally {
     pub(crate) counts: Counts,
     pub(crate) killed: u64,
     pub(crate) stopped: u64,
+    pub(crate) moved: u64,
 }
 
 /// Runs the schedule of `seed`, beside others.
 pub(crate) fn run(servers: &Servers, mode: &str, seed: u64) -> Tally {
     let plan = Plan::draw(seed);
-    let server = if plan.calm { &servers.calm } else { &servers.rough };
-    let namespace = format!("seed-{seed}");
+    let store = if plan.calm { &servers.calm } else { &servers.rough };
+    let namespace = namespace(store, seed);
     let options = Options {
-        url: server.url(),
+        url: store.url(),
         namespace: namespace.clone(),
         beta: plan.beta,
         lock_timeout: plan.lock_timeout,
@@ -60,7 +79,8 @@ pub(crate) fn run(servers: &Servers, mode: &str, seed: u64) -> Tally {
         if plan.calm { "" } else { "not " }
     );
     let mut run = Run {
-        server,
+        store,
+        stage: Stage::Before,
         plan: &plan,
         fleet: Fleet::new(env!("CARGO_BIN_EXE_worker"), title),
         options,
@@ -72,12 +92,26 @@ pub(crate) fn run(servers: &Servers, mode: &str, seed: u64) -> Tally {
     }
     run.fleet.connected();
     let mut tally = Tally::default();
-    for (step, pause) in &plan.steps {
+    for (number, (step, pause)) in plan.steps.iter().enumerate() {
         run.step(*step, &mut tally);
         run.pause(*pause);
+        if number % STEPS_OF_A_STAGE == STEPS_OF_A_STAGE - 1 {
+            run.move_on();
+        }
     }
     run.finish();
+    tally.moved = u64::from(matches!(run.stage, Stage::Moved));
     Tally { counts: run.fleet.counts(), ..tally }
+}
+
+/// A namespace whose first key is on node 0, if there are several.
+fn namespace(store: &Store, seed: u64) -> String {
+    let namespaces = (0..).map(|number| format!("seed-{seed}-{number}"));
+    let is_there = |namespace: &String| match store {
+        Store::Server(_) => true,
+        Store::Cluster(cluster) => cluster.owner_of(format!("{namespace}:k0")) == 0,
+    };
+    namespaces.into_iter().find(is_there).expect("node 0 has slots")
 }
 
 impl Run<'_> {
@@ -133,21 +167,46 @@ impl Run<'_> {
                 self.fleet.note(&format!("DEL {names:?}"));
                 let command: Vec<&str> =
                     ["DEL"].into_iter().chain(names.iter().map(String::as_str)).collect();
-                self.server.cli(&command);
+                // While a slot moves, its node may refuse.
+                self.store.at(&self.entry(&key)).cli(&command);
             }
             Step::FlushAll => {
                 self.fleet.note("FLUSHALL");
-                self.server.cli(&["FLUSHALL"]);
+                for server in self.store.servers() {
+                    server.cli(&["FLUSHALL"]);
+                }
             }
             Step::Evict => {
                 self.fleet.note("everything is evicted, and writes are refused while it is");
-                self.server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
-                let deadline = Instant::now() + LULL;
-                while self.server.cli(&["DBSIZE"]) != "0" && Instant::now() < deadline {}
-                self.server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+                for server in self.store.servers() {
+                    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+                    let deadline = Instant::now() + LULL;
+                    while server.cli(&["DBSIZE"]) != "0" && Instant::now() < deadline {}
+                    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+                }
                 self.fleet.note("writes are taken again");
             }
         }
+    }
+
+    /// Takes the slot of the first key one stage further, on a cluster.
+    fn move_on(&mut self) {
+        let Store::Cluster(cluster) = self.store else { return };
+        let slot = slot_of(self.entry(&self.keys[0]));
+        self.stage = match self.stage {
+            Stage::Before => {
+                self.fleet.note("the slot of the first key begins to move");
+                cluster.begin_move(slot, 0, 1);
+                Stage::Moving
+            }
+            Stage::Moving => {
+                cluster.migrate_keys(slot, 0, 1);
+                cluster.finish_move(slot, 0, 1);
+                self.fleet.note("the slot of the first key has moved");
+                Stage::Moved
+            }
+            Stage::Moved => Stage::Moved,
+        };
     }
 
     fn pause(&mut self, pause: Pause) {
@@ -179,6 +238,9 @@ impl Run<'_> {
     /// Lets everything end, looks at every key once more from every worker, and each time sees what is left of the
     /// locks.
     fn finish(&mut self) {
+        if matches!(self.stage, Stage::Moving) {
+            self.move_on();
+        }
         for worker in self.fleet.stopped() {
             self.fleet.resume(worker);
         }
@@ -206,7 +268,7 @@ impl Run<'_> {
         for key in self.keys.clone() {
             let lock = self.lock(&key);
             loop {
-                match self.server.cli(&["PTTL", &lock]).as_str() {
+                match self.store.at(&lock).cli(&["PTTL", &lock]).as_str() {
                     "-2" => break,
                     "-1" => self.fleet.fail(&format!("{lock} never ends")),
                     left if Instant::now() > deadline => {
