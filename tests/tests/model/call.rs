@@ -44,7 +44,7 @@ impl State {
     }
 
     pub(crate) fn execute_read(&mut self, caller: CallerId, available: bool) {
-        let found = match self.entry {
+        let found = match self.server.entry {
             _ if !available => Found::Unavailable,
             None => Found::Nothing,
             Some(entry) => Found::Entry(entry),

@@ -37,14 +37,16 @@ impl State {
                 Invalidation::Ahead | Invalidation::Over => {}
             }
         }
-        if self.entry.is_some() && self.left.expiries > 0 {
+        if self.server.entry.is_some() && self.left.expiries > 0 {
             actions.push(Action::EntryExpires);
         }
         if self.setting.is_some() {
             actions.push(Action::ServerSets);
         }
         for slot in 0..SLOTS {
-            if self.slots[slot].is_some() && (self.left.lapses > 0 || !self.slot_is_owned(slot)) {
+            if self.server.slots[slot].is_some()
+                && (self.left.lapses > 0 || !self.slot_is_owned(slot))
+            {
                 actions.push(Action::LeaseExpires(slot));
             }
         }

@@ -19,7 +19,7 @@ impl State {
     /// The value that a guest finds in the store while its recompute runs.
     pub(crate) fn arrived(&self, caller: CallerId) -> Option<Entry> {
         let is_guest = self.flights[self.callers[caller].flight].is_some_and(|flight| flight.guest);
-        self.entry.filter(|entry| is_guest && entry.is_servable())
+        self.server.entry.filter(|entry| is_guest && entry.is_servable())
     }
 
     pub(crate) fn find_guest(&mut self, rules: &Rules, caller: CallerId) {

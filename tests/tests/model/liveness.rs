@@ -110,7 +110,10 @@ fn every_call_ends_behind_a_holder_that_hangs() {
 fn a_wait_without_a_second_limit_is_caught() {
     let rules = Rules { no_second_limit: true, ..Rules::RIGHT };
     let Err(state) = walk(&Protocol { rules, bounds: HUNG }) else { panic!("every call ends") };
-    assert!(state.slots.iter().all(Option::is_some), "it waits for something else: {state:#?}");
+    assert!(
+        state.server.slots.iter().all(Option::is_some),
+        "it waits for something else: {state:#?}"
+    );
 }
 
 #[test]

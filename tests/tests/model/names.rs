@@ -8,7 +8,7 @@ impl State {
     pub(crate) fn unused_entry(&self) -> EntryId {
         let mut used = 0_u32;
         let mut refer = |id: EntryId| used |= 1 << id;
-        self.entry.iter().for_each(|entry| refer(entry.id));
+        self.server.entry.iter().for_each(|entry| refer(entry.id));
         for caller in &self.callers {
             caller.attempt.seen.into_iter().for_each(&mut refer);
             if let Phase::Found(Found::Entry(entry)) | Phase::Told(entry) = caller.phase {

@@ -6,7 +6,7 @@ use crate::action::Action;
 use crate::rules::{Bounds, Rules};
 use crate::state::{
     Attempt, CALLERS, COMMITS, Caller, CallerId, Invalidation, Kind, Lease, Left, Lock, MESSAGES,
-    PROCESSES, Phase, Process, SLOTS, State, process_of, token_bit,
+    PROCESSES, Phase, Process, SLOTS, Server, State, process_of, token_bit,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -81,9 +81,7 @@ impl Model for Protocol {
             database: 0,
             floor: 0,
             invalidations: [Invalidation::Ahead; COMMITS],
-            entry: None,
-            slots: [None; SLOTS],
-            newest: 0,
+            server: Server { entry: None, slots: [None; SLOTS], newest: 0 },
             setting: None,
             processes: [Process { alive: true, reading: None }; PROCESSES],
             callers: std::array::from_fn(caller),
@@ -124,7 +122,7 @@ impl Model for Protocol {
                     && state.callers.iter().all(|caller| caller.phase != Phase::Deceived)
             }),
             Property::always(FRESH_STORE, |_, state: &State| {
-                state.entry.is_none_or(|entry| entry.version >= state.floor)
+                state.server.entry.is_none_or(|entry| entry.version >= state.floor)
             }),
             Property::always(LEASED, |_, state: &State| !state.broken.unleased),
             Property::always(ONE_REBUILD, |_, state: &State| !state.broken.overwrote),
@@ -150,7 +148,7 @@ impl Model for Protocol {
                 })
             }),
             Property::sometimes(BOTH_SLOTS, |_, state: &State| {
-                state.slots.iter().all(Option::is_some)
+                state.server.slots.iter().all(Option::is_some)
             }),
             Property::sometimes(GUEST_STORED, |_, state: &State| {
                 (0..CALLERS).any(|caller| {
@@ -160,11 +158,14 @@ impl Model for Protocol {
                 })
             }),
             Property::sometimes(MARKED, |_, state: &State| {
-                state.entry.is_some_and(|entry| entry.kind == Kind::Mark)
+                state.server.entry.is_some_and(|entry| entry.kind == Kind::Mark)
             }),
             Property::sometimes(KEPT_BY_MARK, |protocol: &Self, state: &State| {
                 protocol.bounds.marks > 0
-                    && state.entry.is_some_and(|entry| entry.kind == Kind::Value && entry.held_off)
+                    && state
+                        .server
+                        .entry
+                        .is_some_and(|entry| entry.kind == Kind::Value && entry.held_off)
             }),
             Property::sometimes(LEFT, |_, state: &State| {
                 state.callers.iter().any(|caller| caller.left)
@@ -176,7 +177,7 @@ impl Model for Protocol {
                 })
             }),
             Property::sometimes(STALE, |_, state: &State| {
-                state.entry.is_some_and(|entry| !entry.valid)
+                state.server.entry.is_some_and(|entry| !entry.valid)
             }),
             Property::sometimes(FALLS_BACK, |_, state: &State| {
                 state.callers.iter().any(|caller| caller.attempt.falls_back)
@@ -216,7 +217,7 @@ impl State {
     }
 
     fn knows_its_locks(&self) -> bool {
-        self.slots.iter().flatten().all(|lock| self.knows(*lock))
+        self.server.slots.iter().flatten().all(|lock| self.knows(*lock))
     }
 
     fn knows(&self, lock: Lock) -> bool {

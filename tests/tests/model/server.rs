@@ -24,8 +24,8 @@ impl State {
     pub(crate) fn acquire(&mut self, rules: &Rules, request: Request) -> Answer {
         let answer = self.answer(rules, request);
         if let Answer::Lease(Some(slot)) = answer {
-            self.broken.usurped |= self.slots[slot].is_some();
-            self.slots[slot] = Some(Lock { token: request.token, orphaned: false });
+            self.broken.usurped |= self.server.slots[slot].is_some();
+            self.server.slots[slot] = Some(Lock { token: request.token, orphaned: false });
         }
         answer
     }
@@ -34,7 +34,7 @@ impl State {
     pub(crate) fn answer(&self, rules: &Rules, request: Request) -> Answer {
         let Request { token, seen, beside } = request;
         let looks = !(rules.acquire_blindly || rules.hedge_blindly && beside);
-        if let Some(entry) = self.entry
+        if let Some(entry) = self.server.entry
             && Some(entry.id) != seen
             && looks
         {
@@ -45,7 +45,7 @@ impl State {
             // Only where a rule is broken: no token is asked for twice.
             return Answer::Lease(None);
         }
-        match self.slots.map(|slot| slot.is_none()) {
+        match self.server.slots.map(|slot| slot.is_none()) {
             [true, hedge] if hedge || beside => Answer::Lease(Some(LEASE)),
             [false, true] if beside => Answer::Lease(Some(HEDGE)),
             [false, false] if beside && rules.hedge_over_hedge => Answer::Lease(Some(HEDGE)),
@@ -75,14 +75,14 @@ impl State {
         seen: Option<EntryId>,
         is_fenced: bool,
     ) -> bool {
-        let holds = self.slots.map(|slot| slot.is_some_and(|lock| holds(tokens, lock)));
+        let holds = self.server.slots.map(|slot| slot.is_some_and(|lock| holds(tokens, lock)));
         let held = holds.contains(&true);
         if !held && is_fenced {
             return false;
         }
         self.broken.unleased |= !held;
-        self.broken.older |= made.version < self.newest;
-        self.newest = self.newest.max(made.version);
+        self.broken.older |= made.version < self.server.newest;
+        self.server.newest = self.server.newest.max(made.version);
         self.write(made, seen);
         if held {
             let leaves = |slot: usize| {
@@ -92,7 +92,7 @@ impl State {
                         || rules.leave_lease && slot == LEASE)
             };
             for slot in (0..SLOTS).filter(|slot| !leaves(*slot)) {
-                self.slots[slot] = None;
+                self.server.slots[slot] = None;
             }
         }
         true
@@ -101,19 +101,19 @@ impl State {
     fn write(&mut self, made: Made, seen: Option<EntryId>) {
         let Made { version, kind } = made;
         let is_valid = |entry: Entry| entry.kind == Kind::Value && entry.valid;
-        if kind == Kind::Mark && self.entry.is_some_and(is_valid) {
+        if kind == Kind::Mark && self.server.entry.is_some_and(is_valid) {
             return self.hold_off();
         }
         // A retry-at gives an entry a new revision, and is no new entry.
         self.broken.overwrote |=
-            self.entry.is_some_and(|entry| Some(entry.id) != seen && !entry.held_off);
+            self.server.entry.is_some_and(|entry| Some(entry.id) != seen && !entry.held_off);
         let id = self.unused_entry();
-        self.entry = Some(Entry { version, id, kind, valid: true, held_off: false });
+        self.server.entry = Some(Entry { version, id, kind, valid: true, held_off: false });
     }
 
     fn hold_off(&mut self) {
         let id = self.unused_entry();
-        if let Some(entry) = &mut self.entry {
+        if let Some(entry) = &mut self.server.entry {
             (entry.held_off, entry.id) = (true, id);
         }
     }
@@ -121,7 +121,7 @@ impl State {
     /// `finish` by a release.
     pub(crate) fn release(&mut self, token: Token) -> bool {
         let mut released = false;
-        for slot in &mut self.slots {
+        for slot in &mut self.server.slots {
             released |= slot.take_if(|lock| lock.token == token).is_some();
         }
         released
@@ -139,42 +139,42 @@ impl State {
     /// `renew`. It only prolongs, and here a lease is as long as nothing ends it.
     pub(crate) fn renew(&mut self, rules: &Rules, token: Token) {
         if rules.renew_by_set && self.held() & token_bit(token) == 0 {
-            self.slots[LEASE] = Some(Lock { token, orphaned: false });
+            self.server.slots[LEASE] = Some(Lock { token, orphaned: false });
         }
     }
 
     /// `seize`.
     pub(crate) fn seize(&mut self, token: Token) {
-        self.slots = [Some(Lock { token, orphaned: false }), None];
+        self.server.slots = [Some(Lock { token, orphaned: false }), None];
     }
 
     /// `DEL slots entry`.
     pub(crate) fn delete(&mut self, rules: &Rules) {
-        match &mut self.entry {
+        match &mut self.server.entry {
             Some(entry) if rules.leave_stale && entry.kind == Kind::Value => entry.valid = false,
             entry => *entry = None,
         }
         if rules.leave_lock {
             return;
         }
-        self.slots[LEASE] = None;
+        self.server.slots[LEASE] = None;
         if !rules.hedge_outlives_invalidation {
-            self.slots[HEDGE] = None;
+            self.server.slots[HEDGE] = None;
         }
     }
 
     /// The tokens in the slots.
     pub(crate) fn held(&self) -> Tokens {
-        self.slots.iter().flatten().fold(0, |held, lock| held | token_bit(lock.token))
+        self.server.slots.iter().flatten().fold(0, |held, lock| held | token_bit(lock.token))
     }
 
     /// Executes a request whose sender is gone or has given up waiting.
     pub(crate) fn execute(&mut self, rules: &Rules, message: Message) {
         match message {
             Message::Acquire(request) => {
-                let before = self.slots;
+                let before = self.server.slots;
                 self.acquire(rules, request);
-                for (slot, before) in self.slots.iter_mut().zip(before) {
+                for (slot, before) in self.server.slots.iter_mut().zip(before) {
                     if before.is_none()
                         && let Some(lock) = slot
                     {

@@ -20,7 +20,7 @@ impl State {
     pub(crate) fn end_set(&mut self, rules: &Rules) {
         if let Some(Setting { process, token, version }) = self.setting.take() {
             // It replaces whatever is there.
-            let seen = self.entry.map(|entry| entry.id);
+            let seen = self.server.entry.map(|entry| entry.id);
             let made = Made { version, kind: Kind::Value };
             self.fill_fenced(rules, token_bit(token), made, seen, !rules.set_unfenced);
             self.void(process);

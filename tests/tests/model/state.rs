@@ -81,6 +81,16 @@ pub(crate) struct Lock {
     pub(crate) orphaned: bool,
 }
 
+/// What the server knows of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Server {
+    pub(crate) entry: Option<Entry>,
+    /// The lease and the hedge.
+    pub(crate) slots: [Option<Lock>; SLOTS],
+    /// The newest version that was ever stored.
+    pub(crate) newest: Version,
+}
+
 /// What a read comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Found {
@@ -334,11 +344,7 @@ pub(crate) struct State {
     /// The last version whose invalidation has returned.
     pub(crate) floor: Version,
     pub(crate) invalidations: [Invalidation; COMMITS],
-    pub(crate) entry: Option<Entry>,
-    /// The lease and the hedge.
-    pub(crate) slots: [Option<Lock>; SLOTS],
-    /// The newest version that was ever stored.
-    pub(crate) newest: Version,
+    pub(crate) server: Server,
     pub(crate) setting: Option<Setting>,
     pub(crate) processes: [Process; PROCESSES],
     pub(crate) callers: [Caller; CALLERS],

@@ -29,7 +29,7 @@ impl State {
     /// An entry's ttl is over, or its stale time after that.
     pub(crate) fn expire_entry(&mut self, bounds: &Bounds) {
         self.left.expiries -= 1;
-        match &mut self.entry {
+        match &mut self.server.entry {
             Some(entry) if bounds.stale && entry.valid && entry.kind == Kind::Value => {
                 entry.valid = false;
             }
@@ -42,7 +42,7 @@ impl State {
         if self.slot_is_owned(slot) {
             self.left.lapses -= 1;
         }
-        if let Some(lock) = self.slots[slot].take() {
+        if let Some(lock) = self.server.slots[slot].take() {
             for caller in &mut self.callers {
                 caller.attempt.told &= !token_bit(lock.token);
             }
@@ -50,7 +50,7 @@ impl State {
     }
 
     pub(crate) fn slot_is_owned(&self, slot: usize) -> bool {
-        self.slots[slot].is_some_and(|lock| {
+        self.server.slots[slot].is_some_and(|lock| {
             let tokens = self.flights.iter().flatten().filter_map(|flight| flight.lease.token());
             let set = self.setting.map(|setting| setting.token);
             tokens.chain(set).any(|token| token == lock.token)
@@ -183,7 +183,7 @@ impl State {
         }
         for place in &mut self.flights {
             if let Some(flight) = place.take_if(|flight| flight.process == process) {
-                for lock in self.slots.iter_mut().flatten() {
+                for lock in self.server.slots.iter_mut().flatten() {
                     lock.orphaned |= flight.lease.token() == Some(lock.token);
                 }
             }
