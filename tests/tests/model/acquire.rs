@@ -118,13 +118,14 @@ impl State {
     }
 
     /// Whether an answer that tells of an entry may be one that the caller can serve, and one that it cannot.
-    pub(crate) fn uses(&self, caller: CallerId) -> [bool; 2] {
+    pub(crate) fn uses(&self, bounds: &Bounds, caller: CallerId) -> [bool; 2] {
         let Phase::Told(entry) = self.callers[caller].phase else { return [false; 2] };
         let looked = self.callers[caller].attempt.looked;
         // What was written after the caller looked is new, and served however short its ttl is. Where there
         // is a retry-at, that may have been all that was written.
         let is_new = looked && !entry.held_off && entry.kind == Kind::Value;
-        [is_new || entry.is_servable(), !is_new]
+        let is_usable = is_new || entry.is_servable();
+        [is_usable, !is_new && !(bounds.counts && is_usable)]
     }
 
     /// A caller that holds a value serves it rather than wait for the lock, or wait any longer.

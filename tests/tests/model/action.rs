@@ -54,6 +54,15 @@ pub(crate) enum Action {
     ServerSets,
     EntryExpires,
     LeaseExpires(usize),
+    ReplicaFallsBehind,
+    FailsOver,
+    /// The process hears of the failover.
+    Hears(ProcessId),
+    /// An invalidation that has returned is sent once more.
+    Repeats(usize, ProcessId),
+    OldEntryExpires,
+    OldLeaseExpires(usize),
+    OldServerExecutes(usize),
     /// The server executes a request that nobody waits for.
     ServerExecutes(usize),
     Fails(CallerId),
@@ -77,7 +86,7 @@ impl Action {
     /// may never happen.
     pub(crate) fn is_progress(self, rules: &Rules, bounds: &Bounds) -> bool {
         match self {
-            Self::ServerExecutes(_) => rules.ordered,
+            Self::ServerExecutes(_) | Self::OldServerExecutes(_) => rules.ordered,
             Self::AsksBeside(_) | Self::Overtakes(_) | Self::LosesPatience(_) => bounds.hangs > 0,
             Self::Starts(_)
             | Self::GuestFinds(_)
@@ -87,6 +96,10 @@ impl Action {
             | Self::ServerRenews(_)
             | Self::Sets(_)
             | Self::EntryExpires
+            | Self::OldEntryExpires
+            | Self::ReplicaFallsBehind
+            | Self::FailsOver
+            | Self::Repeats(..)
             | Self::Dismisses { .. }
             | Self::RecomputeFails(_)
             | Self::Fails(_)
@@ -99,6 +112,17 @@ impl Action {
 
 impl State {
     pub(crate) fn apply(&mut self, rules: &Rules, bounds: &Bounds, action: Action) {
+        if action.is_at_old_server(self) {
+            self.swap_servers();
+            self.step(rules, bounds, action);
+            self.swap_servers();
+        } else {
+            self.step(rules, bounds, action);
+        }
+        self.note_failover(rules, bounds);
+    }
+
+    fn step(&mut self, rules: &Rules, bounds: &Bounds, action: Action) {
         match action {
             Action::Starts(caller) => self.start(caller),
             Action::Looks(caller) => self.look(caller),
@@ -145,9 +169,14 @@ impl State {
             Action::InvalidateReturns(index, process) => self.end_invalidation(index, process),
             Action::Sets(process) => self.set(rules, process),
             Action::ServerSets => self.end_set(rules),
-            Action::EntryExpires => self.expire_entry(bounds),
-            Action::LeaseExpires(slot) => self.expire_lease(slot),
-            Action::ServerExecutes(index) => {
+            Action::EntryExpires | Action::OldEntryExpires => self.expire_entry(bounds),
+            Action::LeaseExpires(slot) => self.expire_lease(slot, false),
+            Action::OldLeaseExpires(slot) => self.expire_lease(slot, true),
+            Action::ReplicaFallsBehind => self.fall_behind(),
+            Action::FailsOver => self.fail_over(rules, bounds),
+            Action::Hears(process) => self.hear(process),
+            Action::Repeats(index, process) => self.repeat(index, process),
+            Action::ServerExecutes(index) | Action::OldServerExecutes(index) => {
                 if let Some(message) = self.receive(index) {
                     self.execute(rules, message);
                 }

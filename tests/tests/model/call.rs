@@ -16,7 +16,7 @@ pub(crate) enum Verdict {
 
 impl State {
     pub(crate) fn start(&mut self, caller: CallerId) {
-        self.callers[caller].floor = self.floor;
+        self.callers[caller].floor = self.floor.min(self.server.kept);
         self.callers[caller].phase = Phase::Looks;
         self.look(caller);
     }

@@ -10,10 +10,14 @@ use crate::state::{
 
 impl State {
     pub(crate) fn actions(&self, rules: &Rules, bounds: &Bounds, actions: &mut Vec<Action>) {
+        let old = self.at_old_server();
         for caller in 0..CALLERS {
-            self.steps_of(rules, bounds, caller, actions);
-            self.troubles_of(rules, bounds, caller, actions);
+            let behind = self.processes[process_of(caller)].behind;
+            let seen = old.as_ref().filter(|_| behind).unwrap_or(self);
+            seen.steps_of(rules, bounds, caller, actions);
+            seen.troubles_of(rules, bounds, caller, actions);
         }
+        self.failover_steps(bounds, actions);
         for process in 0..PROCESSES {
             if self.processes[process].alive {
                 if self.left.commits > 0 {
@@ -44,9 +48,7 @@ impl State {
             actions.push(Action::ServerSets);
         }
         for slot in 0..SLOTS {
-            if self.server.slots[slot].is_some()
-                && (self.left.lapses > 0 || !self.slot_is_owned(slot))
-            {
+            if self.may_lapse(slot) {
                 actions.push(Action::LeaseExpires(slot));
             }
         }
@@ -94,7 +96,7 @@ impl State {
             Phase::Barred(_) => actions.push(Action::BarArrives(caller)),
             Phase::Told(_) => {
                 let arrives = |usable| Action::NewerArrives { caller, usable };
-                let ways = [true, false].into_iter().zip(self.uses(caller));
+                let ways = [true, false].into_iter().zip(self.uses(bounds, caller));
                 actions.extend(ways.filter(|(_, may)| *may).map(|(usable, _)| arrives(usable)));
             }
             Phase::Joined => {
@@ -277,6 +279,6 @@ fn verdicts(bounds: &Bounds, found: Found) -> [Option<Verdict>; 4] {
         (valid || held_off).then_some(Verdict::Fresh),
         (bounds.early || !valid).then_some(Verdict::Early),
         (bounds.stale && !valid).then_some(Verdict::IfError),
-        Some(Verdict::Expired),
+        (!bounds.counts || !(valid || held_off)).then_some(Verdict::Expired),
     ]
 }

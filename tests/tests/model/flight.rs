@@ -142,6 +142,7 @@ impl State {
     pub(crate) fn recompute(&mut self, caller: CallerId) {
         let started = self.started(process_of(caller));
         self.flight_of(caller).before = started;
+        self.loads.iter_mut().for_each(|loads| *loads += 1);
         self.callers[caller].phase = Phase::Recomputes { read: None };
         let Attempt { held, falls_back, .. } = self.callers[caller].attempt;
         let held = held.filter(|_| falls_back);

@@ -117,6 +117,17 @@ fn a_wait_without_a_second_limit_is_caught() {
 }
 
 #[test]
+fn every_call_ends_after_a_failover() {
+    assert_every_call_ends("liveness, failover", Bounds { failovers: 1, ..SMALL });
+}
+
+#[test]
+fn every_call_ends_when_the_old_server_goes_on() {
+    let bounds = Bounds { failovers: 1, split: true, ..SMALL };
+    assert_every_call_ends("liveness, split", bounds);
+}
+
+#[test]
 fn every_call_ends_when_loads_outlive_their_callers() {
     assert_every_call_ends("liveness, detached", Bounds { detached: true, drops: 1, ..SMALL });
 }

@@ -76,6 +76,8 @@ mod detached;
 mod enabled;
 mod ending;
 mod explore;
+mod failover;
+mod failovers;
 mod features;
 mod flight;
 mod guest;
@@ -117,6 +119,10 @@ const SMALL: Bounds = Bounds {
     stale: false,
     detached: false,
     notices: false,
+    failovers: 0,
+    split: false,
+    repeats: 0,
+    counts: false,
 };
 
 #[test]

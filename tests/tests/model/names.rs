@@ -8,7 +8,7 @@ impl State {
     pub(crate) fn unused_entry(&self) -> EntryId {
         let mut used = 0_u32;
         let mut refer = |id: EntryId| used |= 1 << id;
-        self.server.entry.iter().for_each(|entry| refer(entry.id));
+        self.servers().filter_map(|server| server.entry).for_each(|entry| refer(entry.id));
         for caller in &self.callers {
             caller.attempt.seen.into_iter().for_each(&mut refer);
             if let Phase::Found(Found::Entry(entry)) | Phase::Told(entry) = caller.phase {
@@ -38,8 +38,9 @@ impl State {
             Phase::Barred(told) => told,
             _ => caller.attempt.told,
         });
-        let named = flights.chain(messages).chain(setting).chain(callers);
-        smallest_not_in(named.fold(self.held(), |used, tokens| used | tokens))
+        let servers = self.servers().map(|server| server.held());
+        let named = flights.chain(messages).chain(setting).chain(callers).chain(servers);
+        smallest_not_in(named.fold(0, |used, tokens| used | tokens))
     }
 }
 

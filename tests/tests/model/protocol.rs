@@ -3,10 +3,12 @@
 use stateright::{Model, Property};
 
 use crate::action::Action;
+use crate::failover::Other;
 use crate::rules::{Bounds, Rules};
+use crate::server::Server;
 use crate::state::{
     Attempt, CALLERS, COMMITS, Caller, CallerId, Invalidation, Kind, Lease, Left, Lock, MESSAGES,
-    PROCESSES, Phase, Process, SLOTS, Server, State, process_of, token_bit,
+    PROCESSES, Phase, Process, SLOTS, State, Version, process_of, token_bit,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +40,11 @@ pub(crate) const PROVEN: &str = "a value that is not fenced goes to earlier call
 pub(crate) const NO_LEAK: &str = "G4: no lock is left behind";
 /// G4: who waits, waits for somebody who is there.
 pub(crate) const NO_STRAND: &str = "G4: no waiter is stranded";
+/// G1: an invalidation that the server has executed after a failover holds, whatever that has brought back.
+pub(crate) const HEALED: &str = "G1: an invalidation that is repeated after a failover holds";
+/// G2: where nothing else goes wrong, there is one load, and one more after a failover. While processes hear of
+/// it at different times, it is one more for each of them.
+pub(crate) const FEW_LOADS: &str = "G2: a failover costs one more load";
 /// Every call ends. stateright judges this where a path ends. It takes no cycle for an end, and
 /// where two paths meet it goes on with what the first one has seen. So it may miss a violation and
 /// never invents one; [`liveness`](crate::liveness) closes both gaps, in smaller worlds.
@@ -54,6 +61,11 @@ pub(crate) const LEFT: &str = "a load goes on that its caller has left";
 pub(crate) const LEFT_SHARED: &str = "a load that its caller has left has members";
 pub(crate) const STALE: &str = "a value is kept past its ttl";
 pub(crate) const FALLS_BACK: &str = "a caller waits that has a stale value to fall back on";
+pub(crate) const BACK: &str = "what was invalidated is in the store again";
+pub(crate) const REVIVED: &str = "a lease that came back stores what was invalidated";
+pub(crate) const REPEATED: &str =
+    "an invalidation is repeated when its entry or lease has come back";
+pub(crate) const EXTRA_LOADS: &str = "a failover costs as many loads as it may";
 pub(crate) const READ_SHARED: &str = "a read is shared";
 
 impl Model for Protocol {
@@ -64,6 +76,8 @@ impl Model for Protocol {
         let Bounds { callers, commits, expiries, lapses, drops, crashes, failures, .. } =
             self.bounds;
         let Bounds { apart, errors, guest, hedges, marks, hangs, sets, .. } = self.bounds;
+        let Bounds { failovers, repeats, counts, .. } = self.bounds;
+        let keeps_all = failovers == 0 || self.rules.count_lost;
         let order: [CallerId; CALLERS] = if apart { [0, 2, 3, 1] } else { [0, 1, 2, 3] };
         let caller = |index| Caller {
             phase: if order[..usize::from(callers)].contains(&index) {
@@ -81,9 +95,15 @@ impl Model for Protocol {
             database: 0,
             floor: 0,
             invalidations: [Invalidation::Ahead; COMMITS],
-            server: Server { entry: None, slots: [None; SLOTS], newest: 0 },
+            server: Server {
+                entry: None,
+                slots: [None; SLOTS],
+                newest: 0,
+                kept: if keeps_all { Version::MAX } else { 0 },
+            },
+            other: Other::None,
             setting: None,
-            processes: [Process { alive: true, reading: None }; PROCESSES],
+            processes: [Process { alive: true, behind: false, reading: None }; PROCESSES],
             callers: std::array::from_fn(caller),
             flights: [None; CALLERS],
             messages: [None; MESSAGES],
@@ -100,7 +120,10 @@ impl Model for Protocol {
                 marks,
                 hangs,
                 sets,
+                failovers,
+                repeats,
             },
+            loads: counts.then_some(0),
             broken: crate::state::Broken::default(),
         }]
     }
@@ -122,7 +145,10 @@ impl Model for Protocol {
                     && state.callers.iter().all(|caller| caller.phase != Phase::Deceived)
             }),
             Property::always(FRESH_STORE, |_, state: &State| {
-                state.server.entry.is_none_or(|entry| entry.version >= state.floor)
+                state.servers().all(|server| {
+                    let floor = state.floor.min(server.kept);
+                    server.entry.is_none_or(|entry| entry.version >= floor)
+                })
             }),
             Property::always(LEASED, |_, state: &State| !state.broken.unleased),
             Property::always(ONE_REBUILD, |_, state: &State| !state.broken.overwrote),
@@ -134,6 +160,14 @@ impl Model for Protocol {
             Property::always(PROVEN, |_, state: &State| !state.broken.unproven),
             Property::always(NO_LEAK, |_, state: &State| state.knows_its_locks()),
             Property::always(NO_STRAND, |_, state: &State| state.strands_nobody()),
+            Property::always(HEALED, |protocol: &Self, state: &State| {
+                protocol.bounds.split
+                    || !state.has_repeated(&protocol.bounds)
+                    || state.server.entry.is_none_or(|entry| entry.version >= state.floor)
+            }),
+            Property::always(FEW_LOADS, |protocol: &Self, state: &State| {
+                state.loads.is_none_or(|loads| loads <= state.expected_loads(&protocol.bounds))
+            }),
             Property::eventually(ENDS, |_, state: &State| state.is_over()),
             Property::sometimes(REFUSED, |_, state: &State| {
                 state
@@ -182,6 +216,17 @@ impl Model for Protocol {
             Property::sometimes(FALLS_BACK, |_, state: &State| {
                 state.callers.iter().any(|caller| caller.attempt.falls_back)
             }),
+            Property::sometimes(BACK, |_, state: &State| {
+                state.server.entry.is_some_and(|entry| entry.version < state.floor)
+            }),
+            Property::sometimes(REVIVED, |_, state: &State| state.broken.revived),
+            Property::sometimes(REPEATED, |protocol: &Self, state: &State| {
+                state.has_repeated(&protocol.bounds)
+            }),
+            Property::sometimes(EXTRA_LOADS, |protocol: &Self, state: &State| {
+                let expected = state.expected_loads(&protocol.bounds);
+                expected > 1 && state.loads == Some(expected)
+            }),
             Property::sometimes(READ_SHARED, |_, state: &State| {
                 state.processes.iter().filter_map(|process| process.reading).any(|reading| {
                     (0..CALLERS).any(|caller| {
@@ -195,6 +240,21 @@ impl Model for Protocol {
 }
 
 impl State {
+    /// How many loads there may have been where nothing else goes wrong.
+    fn expected_loads(&self, bounds: &Bounds) -> u8 {
+        let times = if bounds.split { self.processes.len() } else { 1 };
+        let extra = usize::from(bounds.failovers - self.left.failovers) * times;
+        u8::try_from(1 + extra).expect("few failovers")
+    }
+
+    /// Whether an invalidation was repeated after a failover, and all have returned.
+    fn has_repeated(&self, bounds: &Bounds) -> bool {
+        let is_over = |invalidation: &Invalidation| {
+            matches!(invalidation, Invalidation::Ahead | Invalidation::Over)
+        };
+        self.left.repeats < bounds.repeats && self.invalidations.iter().all(is_over)
+    }
+
     /// Whether nobody has a call under way or before it.
     pub(crate) fn is_over(&self) -> bool {
         (0..CALLERS).all(|caller| {
@@ -217,7 +277,7 @@ impl State {
     }
 
     fn knows_its_locks(&self) -> bool {
-        self.server.slots.iter().flatten().all(|lock| self.knows(*lock))
+        self.servers().all(|server| server.slots.iter().flatten().all(|lock| self.knows(*lock)))
     }
 
     fn knows(&self, lock: Lock) -> bool {

@@ -60,6 +60,8 @@ pub(crate) struct Rules {
     pub(crate) leave_stale: bool,
     /// A `set` stores without having seized the lease.
     pub(crate) set_unfenced: bool,
+    /// An invalidation counts though a failover has lost it: the promise of a single primary.
+    pub(crate) count_lost: bool,
 }
 
 impl Rules {
@@ -92,6 +94,7 @@ impl Rules {
         share_guests_value: false,
         leave_stale: false,
         set_unfenced: false,
+        count_lost: false,
     };
 }
 
@@ -148,4 +151,12 @@ pub(crate) struct Bounds {
     /// Whether a caller that waits for another process looks who holds the slots, and so learns that a load
     /// has ended in nothing. It then loads as a guest, as one does whose patience is over.
     pub(crate) notices: bool,
+    /// How often a replica takes the server's place.
+    pub(crate) failovers: u8,
+    /// Whether the old server goes on, for the processes that have not heard of the failover.
+    pub(crate) split: bool,
+    /// How often an invalidation is repeated after a failover.
+    pub(crate) repeats: u8,
+    /// Whether loads are counted. No valid entry is taken for one that is over then.
+    pub(crate) counts: bool,
 }

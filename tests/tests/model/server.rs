@@ -2,13 +2,26 @@
 
 use crate::rules::Rules;
 use crate::state::{
-    Entry, EntryId, Kind, Lock, Made, Message, Request, SLOTS, State, Token, Tokens, token_bit,
+    Entry, EntryId, Kind, Lock, Made, Message, Request, SLOTS, State, Token, Tokens, Version,
+    token_bit,
 };
 
 /// The place of the lease among the slots.
 pub(crate) const LEASE: usize = 0;
 /// The place of the hedge.
 pub(crate) const HEDGE: usize = 1;
+
+/// What the server knows of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Server {
+    pub(crate) entry: Option<Entry>,
+    /// The lease and the hedge.
+    pub(crate) slots: [Option<Lock>; SLOTS],
+    /// The newest version that was ever stored.
+    pub(crate) newest: Version,
+    /// Invalidations of this version and of older ones hold here. Where there is no failover, all do.
+    pub(crate) kept: Version,
+}
 
 /// What an acquire comes to.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +31,13 @@ pub(crate) enum Answer {
     Newer(Entry),
     /// Who holds the slots.
     Held(Tokens),
+}
+
+impl Server {
+    /// The tokens in the slots.
+    pub(crate) fn held(&self) -> Tokens {
+        self.slots.iter().flatten().fold(0, |held, lock| held | token_bit(lock.token))
+    }
 }
 
 impl State {
@@ -81,6 +101,7 @@ impl State {
             return false;
         }
         self.broken.unleased |= !held;
+        self.broken.revived |= made.version < self.floor && self.server.kept < self.floor;
         self.broken.older |= made.version < self.server.newest;
         self.server.newest = self.server.newest.max(made.version);
         self.write(made, seen);
@@ -163,9 +184,8 @@ impl State {
         }
     }
 
-    /// The tokens in the slots.
     pub(crate) fn held(&self) -> Tokens {
-        self.server.slots.iter().flatten().fold(0, |held, lock| held | token_bit(lock.token))
+        self.server.held()
     }
 
     /// Executes a request whose sender is gone or has given up waiting.

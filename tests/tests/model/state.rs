@@ -4,6 +4,9 @@
 //! names of flights, entries and tokens are the smallest that nothing refers to, which is as good
 //! as fresh random ones; what a caller knew is forgotten when its call ends.
 
+use crate::failover::Other;
+use crate::server::Server;
+
 pub(crate) const CALLERS: usize = 4;
 pub(crate) const PROCESSES: usize = 2;
 pub(crate) const COMMITS: usize = 2;
@@ -79,16 +82,6 @@ pub(crate) struct Lock {
     /// Nobody can be expected to release it: its process died, or the acquire that set it was
     /// executed after its caller had given it up. Its lease ends it.
     pub(crate) orphaned: bool,
-}
-
-/// What the server knows of the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Server {
-    pub(crate) entry: Option<Entry>,
-    /// The lease and the hedge.
-    pub(crate) slots: [Option<Lock>; SLOTS],
-    /// The newest version that was ever stored.
-    pub(crate) newest: Version,
 }
 
 /// What a read comes to.
@@ -253,6 +246,8 @@ pub(crate) struct Reading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Process {
     pub(crate) alive: bool,
+    /// It has not heard of a failover, and asks the old server.
+    pub(crate) behind: bool,
     pub(crate) reading: Option<Reading>,
 }
 
@@ -310,6 +305,8 @@ pub(crate) struct Left {
     pub(crate) marks: u8,
     pub(crate) hangs: u8,
     pub(crate) sets: u8,
+    pub(crate) failovers: u8,
+    pub(crate) repeats: u8,
 }
 
 /// An `Entry::set` under way: it has seized the lease, and its store is on the way.
@@ -336,6 +333,8 @@ pub(crate) struct Broken {
     pub(crate) usurped: bool,
     /// A caller whose load went on in a task was given a value older than its floor.
     pub(crate) deceived: bool,
+    /// A load stored what had been invalidated, because the server has lost that invalidation.
+    pub(crate) revived: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -345,12 +344,15 @@ pub(crate) struct State {
     pub(crate) floor: Version,
     pub(crate) invalidations: [Invalidation; COMMITS],
     pub(crate) server: Server,
+    pub(crate) other: Other,
     pub(crate) setting: Option<Setting>,
     pub(crate) processes: [Process; PROCESSES],
     pub(crate) callers: [Caller; CALLERS],
     pub(crate) flights: [Option<Flight>; CALLERS],
     /// In order, the empty places last.
     pub(crate) messages: [Option<Message>; MESSAGES],
+    /// How many loads have begun, where they are counted.
+    pub(crate) loads: Option<u8>,
     pub(crate) left: Left,
     pub(crate) broken: Broken,
 }

@@ -1,5 +1,6 @@
 //! What happens around the calls: commits and invalidations, time, and everything that goes wrong.
 
+use crate::failover::Other;
 use crate::rules::{Bounds, Rules};
 use crate::state::{
     CALLERS, CallerId, Invalidation, Kind, Lease, Message, Phase, ProcessId, State, process_of,
@@ -29,22 +30,39 @@ impl State {
     /// An entry's ttl is over, or its stale time after that.
     pub(crate) fn expire_entry(&mut self, bounds: &Bounds) {
         self.left.expiries -= 1;
-        match &mut self.server.entry {
-            Some(entry) if bounds.stale && entry.valid && entry.kind == Kind::Value => {
-                entry.valid = false;
+        let id = self.server.entry.map(|entry| entry.id);
+        // What another server has of it ends as well.
+        for server in [Some(&mut self.server), self.other.server_mut()].into_iter().flatten() {
+            match &mut server.entry {
+                entry if entry.map(|entry| entry.id) != id => {}
+                Some(entry) if bounds.stale && entry.valid && entry.kind == Kind::Value => {
+                    entry.valid = false;
+                }
+                entry => *entry = None,
             }
-            entry => *entry = None,
         }
     }
 
-    pub(crate) fn expire_lease(&mut self, slot: usize) {
+    /// Whether the lease in a slot may end.
+    pub(crate) fn may_lapse(&self, slot: usize) -> bool {
+        self.server.slots[slot].is_some() && (self.left.lapses > 0 || !self.slot_is_owned(slot))
+    }
+
+    /// The lease in a slot ends; `behind` are those who see that it does.
+    pub(crate) fn expire_lease(&mut self, slot: usize, behind: bool) {
         // The slot of a flight that is gone is free in any case, if its release does not come first.
         if self.slot_is_owned(slot) {
             self.left.lapses -= 1;
         }
         if let Some(lock) = self.server.slots[slot].take() {
-            for caller in &mut self.callers {
-                caller.attempt.told &= !token_bit(lock.token);
+            for (id, caller) in self.callers.iter_mut().enumerate() {
+                if self.processes[process_of(id)].behind == behind {
+                    caller.attempt.told &= !token_bit(lock.token);
+                }
+            }
+            if let Other::Replica(replica) = &mut self.other {
+                // A replica that lacks the last renewals has it end no later.
+                replica.slots[slot].take_if(|copy| copy.token == lock.token);
             }
         }
     }
@@ -194,6 +212,7 @@ impl State {
         }
         let dead = &mut self.processes[process];
         dead.alive = false;
+        dead.behind = false;
         dead.reading = None;
         for invalidation in &mut self.invalidations {
             let (Invalidation::Committed(by) | Invalidation::Deleted(by)) = *invalidation else {
