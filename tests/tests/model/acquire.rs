@@ -125,7 +125,7 @@ impl State {
         // is a retry-at, that may have been all that was written.
         let is_new = looked && !entry.held_off && entry.kind == Kind::Value;
         let is_usable = is_new || entry.is_servable();
-        [is_usable, !is_new && !(bounds.counts && is_usable)]
+        [is_usable, !(is_new || bounds.counts && is_usable)]
     }
 
     /// A caller that holds a value serves it rather than wait for the lock, or wait any longer.

@@ -105,8 +105,10 @@ fn it_holds_in_larger_worlds_with_a_failover() {
     assert_holds("long: failover", RIGHT, three, &[BACK, REVIVED, REFUSED, SHARED]);
     let two_commits = Bounds { commits: 2, repeats: 1, ..FAILOVER };
     assert_holds("long: failover, two commits", RIGHT, two_commits, &[BACK, REVIVED, REPEATED]);
-    let split = Bounds { callers: 3, commits: 2, ..SPLIT };
+    let split = Bounds { commits: 2, ..SPLIT };
     assert_holds("long: split, two commits", RIGHT, split, &[BACK, REVIVED]);
+    let split = Bounds { callers: 3, ..SPLIT };
+    assert_holds("long: split, three callers", RIGHT, split, &[BACK, REVIVED]);
     let mishaps = Bounds { drops: 1, failures: 1, crashes: 1, early: true, ..FAILOVER };
     assert_holds("long: failover and mishaps", RIGHT, mishaps, &[BACK, REVIVED]);
     let slots = Bounds { hedges: 1, guest: 1, lapses: 1, sets: 1, ..SPLIT };
