@@ -179,6 +179,7 @@ impl State {
             Action::ServerExecutes(index) | Action::OldServerExecutes(index) => {
                 if let Some(message) = self.receive(index) {
                     self.execute(rules, message);
+                    self.miss(message);
                 }
             }
             Action::Fails(caller) => self.fail(rules, caller),

@@ -14,7 +14,8 @@ use crate::action::Action;
 use crate::rules::{Bounds, Rules};
 use crate::server::Server;
 use crate::state::{
-    CallerId, Invalidation, PROCESSES, ProcessId, SLOTS, State, Version, process_of,
+    CallerId, Invalidation, Message, PROCESSES, ProcessId, SLOTS, State, Tokens, Version,
+    process_of, token_bit,
 };
 
 /// The server that there is besides the one that is asked.
@@ -52,9 +53,11 @@ impl Server {
         }
     }
 
-    /// Nobody can be expected to release what it holds.
-    fn orphan(&mut self) {
-        self.slots.iter_mut().flatten().for_each(|lock| lock.orphaned = true);
+    /// Nobody can be expected to release what it holds for these.
+    fn orphan(&mut self, tokens: Tokens) {
+        for lock in self.slots.iter_mut().flatten() {
+            lock.orphaned |= tokens & token_bit(lock.token) != 0;
+        }
     }
 }
 
@@ -98,7 +101,7 @@ impl State {
     /// The replica gets no more writes.
     pub(crate) fn fall_behind(&mut self) {
         let mut replica = self.server;
-        replica.orphan();
+        replica.orphan(Tokens::MAX);
         self.other = Other::Replica(replica);
     }
 
@@ -110,7 +113,7 @@ impl State {
             self.server.newest = old.newest;
         }
         if bounds.split {
-            old.orphan();
+            old.orphan(Tokens::MAX);
             self.other = Other::Old(old);
             for process in &mut self.processes {
                 process.behind = process.alive;
@@ -131,7 +134,14 @@ impl State {
             *floor = kept.min(*floor);
         }
         if let Other::Old(old) = &mut self.other {
-            old.orphan();
+            old.orphan(Tokens::MAX);
+        }
+    }
+
+    /// A request has come to one of two servers; the other one will not see it.
+    pub(crate) fn miss(&mut self, message: Message) {
+        if let Other::Old(other) = &mut self.other {
+            other.orphan(message.tokens());
         }
     }
 

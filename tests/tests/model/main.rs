@@ -21,6 +21,8 @@
 //!   returns. They may overlap. And `Entry::set`, which seizes the lease.
 //! - Entries and leases that end at any time, dropped callers whose batons pass on with their
 //!   leases, processes that die, store operations and recomputes that fail.
+//! - A failover: a replica that lacks the last writes takes the server's place, for all processes at once, or for
+//!   each when it hears of it ([`failover`]). The promises are weaker then, and [`failovers`] has these worlds.
 //!
 //! Not all of this is in one world, which would be too large: [`features`] has a world for each.
 //!
@@ -54,14 +56,17 @@
 //!   sent once more after an error: a member serves what it found itself, and a failed release is executed
 //!   late or never.
 //! - *A guest load's look at the store* is answered in the step in which it is sent.
+//! - *A replica that lacks a write and has a later one, or half of a script.* Redis replicates in one order, and a
+//!   script as a whole.
+//! - *A second failover.* A world has one.
 //! - *Lost requests.* A request that is not executed yet is as good as lost, and a waiter is never
 //!   assumed to be saved by one: a lock that nobody owns ends with its lease.
 //! - *`peek`, the second try of a refused `set`, and the transactions that replace refused scripts.* The
 //!   last are checked against the scripts by `store_contract`.
 //!
 //! What the bounds leave out is not covered: a violation that takes four callers *and* two commits
-//! would be missed. The worlds of an ordinary run are small. Larger ones have 40 million states
-//! together, and take two minutes on two idle cores:
+//! would be missed. The worlds of an ordinary run are small. Larger ones have LONGSTATES million states
+//! together, and take LONGTIME on two idle cores:
 //!
 //! ```sh
 //! CACHEFENCE_LONG=1 cargo test --release -p cachefence-tests --test model -- --nocapture
