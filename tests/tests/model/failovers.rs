@@ -127,6 +127,8 @@ fn it_holds_in_larger_worlds_where_the_old_server_goes_on() {
     assert_holds("long: split, two commits", RIGHT, two_commits, &[BACK, REVIVED]);
     let hedge = Bounds { hedges: 1, ..SPLIT };
     assert_holds("long: split and hedge", RIGHT, hedge, &[BACK, REVIVED, BOTH_SLOTS]);
+    let sets = Bounds { callers: 1, sets: 1, ..SPLIT };
+    assert_holds("long: split and sets", RIGHT, sets, &[BACK, REVIVED]);
     let guest = Bounds { guest: 1, lapses: 1, ..SPLIT };
     assert_holds("long: split and guest", RIGHT, guest, &[BACK, REVIVED, GUEST_STORED]);
 }
