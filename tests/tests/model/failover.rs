@@ -67,6 +67,12 @@ impl State {
         [Some(self.server), self.other.server()].into_iter().flatten()
     }
 
+    /// Those of them that take requests.
+    pub(crate) fn asked_servers(&self) -> impl Iterator<Item = Server> {
+        let is_asked = !matches!(self.other, Other::Replica(_));
+        [Some(self.server), self.other.server().filter(|_| is_asked)].into_iter().flatten()
+    }
+
     pub(crate) fn failover_steps(&self, bounds: &Bounds, actions: &mut Vec<Action>) {
         match self.other {
             Other::None if self.left.failovers > 0 => actions.push(Action::ReplicaFallsBehind),
@@ -77,7 +83,9 @@ impl State {
             if self.processes[process].behind {
                 actions.push(Action::Hears(process));
             }
-            if self.left.repeats > 0 && self.left.failovers < bounds.failovers {
+            // After a failover only: what it has lost.
+            let has_lost = self.server.kept < self.floor && self.left.failovers < bounds.failovers;
+            if self.left.repeats > 0 && has_lost {
                 for (index, invalidation) in self.invalidations.iter().enumerate() {
                     if *invalidation == Invalidation::Over && self.processes[process].alive {
                         actions.push(Action::Repeats(index, process));

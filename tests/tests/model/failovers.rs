@@ -78,7 +78,7 @@ fn an_invalidation_that_is_repeated_heals() {
 /// The lease that came back is what has to be deleted as well.
 #[test]
 fn an_invalidation_that_is_repeated_and_leaves_the_lease_heals_nothing() {
-    let rules = Rules { leave_lock: true, ..RIGHT };
+    let rules = Rules { leave_lock_again: true, ..RIGHT };
     find_violation("lock left again", rules, Bounds { repeats: 1, ..FAILOVER }, HEALED);
 }
 

@@ -145,7 +145,7 @@ impl Model for Protocol {
                     && state.callers.iter().all(|caller| caller.phase != Phase::Deceived)
             }),
             Property::always(FRESH_STORE, |_, state: &State| {
-                state.servers().all(|server| {
+                state.asked_servers().all(|server| {
                     let floor = state.floor.min(server.kept);
                     server.entry.is_none_or(|entry| entry.version >= floor)
                 })
@@ -277,7 +277,8 @@ impl State {
     }
 
     fn knows_its_locks(&self) -> bool {
-        self.servers().all(|server| server.slots.iter().flatten().all(|lock| self.knows(*lock)))
+        self.asked_servers()
+            .all(|server| server.slots.iter().flatten().all(|lock| self.knows(*lock)))
     }
 
     fn knows(&self, lock: Lock) -> bool {

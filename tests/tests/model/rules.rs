@@ -17,6 +17,8 @@ pub(crate) struct Rules {
     pub(crate) share_earlier_read: bool,
     /// An invalidation deletes the entry and leaves both slots.
     pub(crate) leave_lock: bool,
+    /// An invalidation that is repeated after a failover does.
+    pub(crate) leave_lock_again: bool,
     /// An acquire does not look at the entry.
     pub(crate) acquire_blindly: bool,
     /// A recompute that began after an acquire failed is stored under the token of that acquire.
@@ -73,6 +75,7 @@ impl Rules {
         share_refused: false,
         share_earlier_read: false,
         leave_lock: false,
+        leave_lock_again: false,
         acquire_blindly: false,
         fill_unanswered: false,
         ask_again: false,
@@ -155,7 +158,7 @@ pub(crate) struct Bounds {
     pub(crate) failovers: u8,
     /// Whether the old server goes on, for the processes that have not heard of the failover.
     pub(crate) split: bool,
-    /// How often an invalidation is repeated after a failover.
+    /// How often an invalidation that a failover has lost is repeated.
     pub(crate) repeats: u8,
     /// Whether loads are counted. No valid entry is taken for one that is over then.
     pub(crate) counts: bool,

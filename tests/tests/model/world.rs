@@ -15,7 +15,9 @@ impl State {
     }
 
     pub(crate) fn invalidate(&mut self, rules: &Rules, index: usize, process: ProcessId) {
-        self.delete(rules);
+        let again = usize::from(self.floor) > index;
+        let leave_lock = rules.leave_lock || rules.leave_lock_again && again;
+        self.delete(&Rules { leave_lock, ..*rules });
         self.invalidations[index] = Invalidation::Deleted(process);
     }
 
