@@ -11,8 +11,8 @@
 //! ```
 //!
 //! `tests/README.md` says which helper does what. Every test starts its own server: it takes about 10 ms, and no test sees the keys, the command counts or the
-//! faults of another. Everything here blocks, on loopback and for well under a millisecond, and panics with a
-//! sentence when it cannot do its job: a harness has no error to hand on.
+//! faults of another. Everything here blocks, on loopback and for well under a millisecond unless a cluster or
+//! sentinels have to agree, and panics with a sentence when it cannot do its job: a harness has no error to hand on.
 
 mod acl;
 mod builder;
@@ -45,7 +45,7 @@ pub use acl::{
 };
 pub use builder::{NO_SCRIPTS, RedisServerBuilder};
 pub use caches::{Pair, cache_on};
-pub use cluster::{RedisCluster, RedisClusterBuilder, slot_of};
+pub use cluster::{RedisCluster, RedisClusterBuilder, key_in, slot_of};
 pub use crowd::Crowd;
 pub use faketime::FakeClock;
 pub use features::features;

@@ -8,8 +8,8 @@ use tokio::task::yield_now;
 /// How long anything may take on the slowest machine. Only a test that has failed waits this long.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// How long other processes are left alone before they are asked once more.
-const INTERVAL: Duration = Duration::from_millis(10);
+/// How long other processes are left alone before they are asked once more: at first, and at most.
+const INTERVALS: [Duration; 2] = [Duration::from_micros(300), Duration::from_millis(10)];
 
 /// Lets the other tasks of this thread run until none of them can go on by itself.
 ///
@@ -37,7 +37,7 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 /// Asks other processes again and again until there is an answer that is no error, which says what is missing.
 #[track_caller]
 pub(crate) fn until_ok<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
-    let begun = Instant::now();
+    let (begun, [mut interval, most]) = (Instant::now(), INTERVALS);
     loop {
         match ask() {
             Ok(answer) => return answer,
@@ -45,6 +45,7 @@ pub(crate) fn until_ok<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>
                 assert!(begun.elapsed() < DEADLINE, "it did not happen that {what}: {missing}");
             }
         }
-        thread::sleep(INTERVAL);
+        thread::sleep(interval);
+        interval = most.min(interval * 2);
     }
 }

@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 use redis::{Cmd, FromRedisValue, RedisResult};
 
 pub use self::builder::RedisClusterBuilder;
-pub use self::slots::slot_of;
+pub use self::slots::{key_in, slot_of};
 
 use self::slots::{SLOTS, Told, parse};
 use crate::RedisServer;

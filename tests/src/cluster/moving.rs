@@ -1,6 +1,7 @@
 //! A slot moves from one primary to another, in the stages in which `redis-cli --cluster reshard` moves it.
 
-use super::{RedisCluster, command};
+use super::{RedisCluster, command, key_in};
+use crate::wait::until_ok;
 
 /// How many keys move in one command.
 const KEYS: &str = "100";
@@ -72,17 +73,17 @@ impl RedisCluster {
         migrated.unwrap_or_else(|error| panic!("MIGRATE from node {from} to {to}: {error}"));
     }
 
-    /// The third stage: `to` has the slot, and every primary is told.
+    /// The third stage: `to` has the slot, and every primary is told. Returns when all nodes that run know it.
     ///
     /// # Panics
     ///
     /// When a node refuses, or `from` has keys left: it would delete them as soon as it hears of the new owner.
     #[track_caller]
     pub fn finish_move(&self, slot: u16, from: usize, to: usize) {
-        let slot = slot.to_string();
-        let left: usize = self.tell(from, &["CLUSTER", "COUNTKEYSINSLOT", &slot]);
+        let name = slot.to_string();
+        let left: usize = self.tell(from, &["CLUSTER", "COUNTKEYSINSLOT", &name]);
         assert_eq!(left, 0, "keys of slot {slot} are left at node {from}");
-        let node = ["CLUSTER", "SETSLOT", &slot, "NODE", &self.nodes[to].id];
+        let node = ["CLUSTER", "SETSLOT", &name, "NODE", &self.nodes[to].id];
         // The new owner first: between the two, keys that `from` does not have are asked for there.
         self.tell::<()>(to, &node);
         self.tell::<()>(from, &node);
@@ -94,5 +95,42 @@ impl RedisCluster {
                 _ => {}
             }
         }
+        // A slot may end up at no node if the next move begins before: who has not heard of this one takes an older claim
+        // of the next owner for a newer one, and tells the others so.
+        let epoch = self.number(to, "cluster_my_epoch").unwrap_or_else(|error| panic!("{error}"));
+        for i in self.awake() {
+            until_ok("all nodes know the new owner of a slot", || self.knows(i, slot, to, epoch));
+        }
+    }
+
+    /// Whether a node names `to` as the owner of `slot`, and has heard of this epoch.
+    fn knows(&self, i: usize, slot: u16, to: usize, epoch: u64) -> Result<(), String> {
+        // No cache sends it, so no test counts it.
+        let owner = self.ask::<u64>(i, &command(&["STRLEN", key_in(slot)]));
+        let port = self.node(to).port();
+        match owner {
+            Ok(_) if i == to => {}
+            Err(error)
+                if error
+                    .redirect_node()
+                    .is_some_and(|(at, _)| at.ends_with(&format!(":{port}"))) => {}
+            other => {
+                return Err(format!("node {i} answers {other:?} for slot {slot} of node {to}"));
+            }
+        }
+        let heard = self.number(i, "cluster_current_epoch")?;
+        if heard >= epoch {
+            Ok(())
+        } else {
+            Err(format!("node {i} is at epoch {heard} of {epoch}"))
+        }
+    }
+
+    /// A number in the answer to `CLUSTER INFO`.
+    fn number(&self, i: usize, name: &str) -> Result<u64, String> {
+        let info = self.ask::<String>(i, &command(&["CLUSTER", "INFO"]));
+        let info = info.map_err(|error| error.to_string())?;
+        let number = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        number.and_then(|number| number.trim().parse().ok()).ok_or(info)
     }
 }

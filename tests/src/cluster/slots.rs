@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::LazyLock;
 
 /// How many slots a cluster has.
 pub(super) const SLOTS: u16 = 16_384;
@@ -14,6 +15,30 @@ pub fn slot_of(key: impl AsRef<[u8]>) -> u16 {
         })
     });
     crc % SLOTS
+}
+
+/// A key in this slot, the same in each call.
+///
+/// # Panics
+///
+/// When there is no such slot.
+pub fn key_in(slot: u16) -> &'static str {
+    static KEYS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let mut keys = vec![String::new(); usize::from(SLOTS)];
+        let mut left = keys.len();
+        for key in (0_u32..).map(|n| n.to_string()) {
+            let place = &mut keys[usize::from(slot_of(&key))];
+            if place.is_empty() {
+                *place = key;
+                left -= 1;
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        keys
+    });
+    &KEYS[usize::from(slot)]
 }
 
 /// What stands between the first `{` and the first `}` after it, unless that is nothing; otherwise the whole key.
@@ -74,6 +99,11 @@ mod tests {
         assert_eq!(slot_of("foo{{bar}}zap"), slot_of("{bar"));
         assert_eq!(slot_of("foo{bar}{zap}"), slot_of("bar"));
         assert_ne!(slot_of("foo{}{bar}"), slot_of("bar"));
+    }
+
+    #[test]
+    fn each_slot_has_a_key() {
+        assert!((0..SLOTS).all(|slot| slot_of(key_in(slot)) == slot));
     }
 
     #[test]

@@ -143,15 +143,11 @@ impl RedisSentinels {
     /// When that does not happen in a minute.
     #[track_caller]
     pub fn await_promotion(&self) {
-        let promoted = until_ok("all sentinels name another primary", || {
-            let ports: Vec<u16> = self.running().map(primary_of).collect();
-            let is_named =
-                |node: &&RedisServer| ports.iter().all(|port| *port == node.announced_port());
-            let promoted = self.others().find(is_named).map(RedisServer::port);
-            promoted.ok_or_else(|| format!("they name the ports {ports:?}"))
+        let before = self.primary.load(Ordering::SeqCst);
+        until_ok("all sentinels name another primary", || {
+            let named = self.named()?;
+            if named == before { Err("they name the same".to_owned()) } else { Ok(()) }
         });
-        let number = self.nodes.iter().position(|node| node.port() == promoted);
-        self.primary.store(number.expect("it is one of them"), Ordering::SeqCst);
         until_ok("the new primary takes writes", || {
             let role = role(self.primary());
             if role.starts_with("master") { Ok(()) } else { Err(role) }
@@ -176,11 +172,23 @@ impl RedisSentinels {
     /// When that does not happen in a minute.
     #[track_caller]
     pub fn await_replicas(&self) {
-        let primary = format!("slave\n127.0.0.1\n{}\nconnected", self.primary().announced_port());
         until_ok("the others follow the primary", || {
+            self.named()?; // on a busy machine it may have changed once more
+            let primary = self.primary().announced_port();
+            let primary = format!("slave\n127.0.0.1\n{primary}\nconnected");
             let stray = self.others().map(role).find(|role| !role.starts_with(&primary));
             stray.map_or(Ok(()), Err)
         });
+    }
+
+    /// The number of the node that all sentinels name, which is `primary` from now on.
+    fn named(&self) -> Result<usize, String> {
+        let ports: Vec<u16> = self.running().map(primary_of).collect();
+        let is_named = |node: &RedisServer| ports.iter().all(|port| *port == node.announced_port());
+        let named = self.nodes.iter().position(is_named);
+        let named = named.ok_or_else(|| format!("they name the ports {ports:?}"))?;
+        self.primary.store(named, Ordering::SeqCst);
+        Ok(named)
     }
 
     /// The nodes that run, without the primary.

@@ -75,7 +75,7 @@ fn a_slot_moves_with_its_keys_stage_by_stage() {
 
 #[test]
 fn a_killed_primary_is_replaced_and_comes_back_as_a_replica() {
-    let mut cluster = RedisCluster::builder().node_timeout(1_000).start();
+    let mut cluster = RedisCluster::start();
     set(&cluster, "k");
     let (slot, owner) = (slot_of("k"), cluster.owner_of("k"));
     cluster.node(owner).cli(&["WAIT", "1", "10000"]);
@@ -99,7 +99,7 @@ fn a_killed_primary_is_replaced_and_comes_back_as_a_replica() {
 
 #[test]
 fn a_paused_primary_is_replaced_and_a_failover_gives_its_slots_back() {
-    let cluster = RedisCluster::builder().node_timeout(1_000).start();
+    let cluster = RedisCluster::start();
     let owner = cluster.owner_of("k");
     cluster.pause(owner);
     let promoted = cluster.await_promotion(owner);
@@ -109,6 +109,18 @@ fn a_paused_primary_is_replaced_and_a_failover_gives_its_slots_back() {
     assert!(!cluster.is_primary(owner));
     assert_eq!(cluster.failover(promoted), owner);
     assert_eq!(cluster.owner_of("k"), owner);
+}
+
+#[test]
+fn slots_that_move_fast_and_in_circles_are_never_lost() {
+    let cluster = RedisCluster::start();
+    let began = Instant::now();
+    for n in 0..600 {
+        let (from, slot) = (usize::from(n % 3), (n % 3) * 5_461 + 1 + n / 3);
+        cluster.move_slot(slot, from, (from + 1) % 3);
+    }
+    println!("600 slots: {:?}", began.elapsed());
+    cluster.await_agreement();
 }
 
 #[test]
