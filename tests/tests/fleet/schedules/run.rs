@@ -165,10 +165,9 @@ impl Run<'_> {
                     (entry.then(|| self.entry(&key)), lock.then(|| self.lock(&key)));
                 let names: Vec<String> = entry.into_iter().chain(lock).collect();
                 self.fleet.note(&format!("DEL {names:?}"));
-                let command: Vec<&str> =
-                    ["DEL"].into_iter().chain(names.iter().map(String::as_str)).collect();
                 // While a slot moves, its node may refuse.
-                self.store.at(&self.entry(&key)).cli(&command);
+                let mut connection = self.store.at(&self.entry(&key)).connection();
+                let _ = redis::cmd("DEL").arg(names).exec(&mut connection);
             }
             Step::FlushAll => {
                 self.fleet.note("FLUSHALL");
