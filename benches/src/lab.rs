@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cachefence_tests::RedisServer;
+use cachefence_tests::{RedisCluster, RedisServer, RedisServerBuilder};
 
 use crate::cpu;
 use crate::driver::{Start, Under, Worker};
@@ -56,12 +56,18 @@ impl Lab {
         RedisServer::builder().args(["--maxmemory-policy", "noeviction"]).start()
     }
 
+    /// Starts a Redis Cluster of three primaries.
+    pub fn cluster(&self) -> RedisCluster {
+        let each = |node: RedisServerBuilder| node.args(["--maxmemory-policy", "noeviction"]);
+        RedisCluster::builder().replicas(0).each(each).start()
+    }
+
     /// Whether this subject can run on this machine.
     pub fn has(&self, kind: Kind) -> bool {
         kind != Kind::Python || self.python.is_some()
     }
 
-    /// How to start a worker on the current-thread runtime.
+    /// How to start a worker on the current-thread runtime. The subjects on a cluster are given one of its nodes.
     pub fn start(&self, kind: Kind, server: &RedisServer) -> Start {
         Start {
             kind,

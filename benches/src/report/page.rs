@@ -36,6 +36,8 @@ fn block(name: &str, report: &Report) -> Option<Vec<String>> {
         "killed" => Some(vec![killed(report)]),
         "missing" => Some(missing(report)),
         "memory" => Some(memory(report)),
+        "cluster" => Some(cluster(report)),
+        "cluster-many" => Some(cluster_many(report)),
         "cost" => Some(cost(report)),
         "targets" => Some(targets(report)),
         _ => None,
@@ -47,6 +49,8 @@ const OURS: &str = "cachefence, Redis";
 const ATTRIBUTE: &str = "cachefence, Redis, attribute";
 const CACHED: &str = "cached, Redis attribute";
 const HITBOX: &str = "hitbox, Redis";
+const CLUSTER_FLOOR: &str = "redis-rs, ClusterConnection";
+const CLUSTER: &str = "cachefence, Redis Cluster";
 const PYTHON: &str = "cachefence 0.1.0 (Python)";
 
 fn row(cells: impl IntoIterator<Item = String>) -> String {
@@ -240,6 +244,51 @@ fn memory(report: &Report) -> Vec<String> {
         ] {
             cells.push(figure(report, table, subject, name));
         }
+        rows.push(row(cells));
+    }
+    rows
+}
+
+/// A cluster beside one server.
+fn cluster(report: &Report) -> Vec<String> {
+    let mut rows = vec!["| | one server | cluster | |".to_owned(), "|---|--:|--:|--:|".to_owned()];
+    for (table, name, title) in [
+        ("cluster-hit-multi-thread-1", "p50, us", "a hit, multi-thread, 1 worker: p50 in µs"),
+        ("cluster-hit-current-thread", "p50, us", "a hit, current-thread: p50 in µs"),
+        ("cluster-cost", "instructions", "a hit: instructions"),
+        ("cluster-cost", "of them outside malloc and free", "of them outside malloc and free"),
+        ("cluster-cost", "commands", "a hit: commands"),
+        ("cluster-cold", "1 caller", "a cold load, 1 caller: commands"),
+        ("cluster-cold", "10,000 callers", "a cold load, 10,000 callers: commands"),
+    ] {
+        let number_of = |subject| line(report, table, subject)?.figure(name);
+        let ratio = match (ratio(report, table, CLUSTER), number_of(OURS), number_of(CLUSTER)) {
+            (none, Some(one), Some(several)) if none == "-" => format!("{:.2} ×", several / one),
+            (measured, ..) => measured,
+        };
+        let [one, several] = [OURS, CLUSTER].map(|subject| figure(report, table, subject, name));
+        rows.push(row([title.to_owned(), one, several, ratio]));
+    }
+    rows
+}
+
+/// Hits on a cluster beside those of the client's own connection.
+fn cluster_many(report: &Report) -> Vec<String> {
+    let mut rows = vec![
+        "| runtime | `ClusterConnection`: calls/s | p50, µs | cachefence: calls/s | p50, µs | calls/s against it |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    for (runtime, title) in [
+        ("multi-thread-1", "multi-thread, 1 worker"),
+        ("current-thread", "current-thread"),
+        ("multi-thread-2", "multi-thread, 2 workers, 2 cores"),
+    ] {
+        let table = format!("cluster-many-{runtime}");
+        let mut cells = vec![title.to_owned()];
+        for subject in [CLUSTER_FLOOR, CLUSTER] {
+            cells.extend(["calls/s", "p50, us"].map(|name| figure(report, &table, subject, name)));
+        }
+        cells.push(ratio(report, &table, CLUSTER));
         rows.push(row(cells));
     }
     rows

@@ -40,8 +40,8 @@ fn cost(lab: &Lab, report: &mut Report) {
     let lines = KINDS.into_iter().map(|kind| {
         let server = lab.server();
         let start = lab.start(kind, &server);
-        let earlier = costs(lab, &before(lab, &start), &server, valgrind);
-        let now = costs(lab, &start, &server, valgrind);
+        let earlier = costs(lab, &before(lab, &start), &[&server], valgrind);
+        let now = costs(lab, &start, &[&server], valgrind);
         Line::new(
             kind.title(),
             vec![

@@ -48,7 +48,7 @@ pub(super) fn run(lab: &Lab, report: &mut Report) {
         .map(|kind| {
             let brief = lab.quick && !PROFILED.contains(&kind);
             let server = lab.server();
-            costs(lab, &lab.start(kind, &server), &server, valgrind && !brief)
+            costs(lab, &lab.start(kind, &server), &[&server], valgrind && !brief)
         })
         .collect();
     let floor_of = |kind: Kind| if kind.on_redis() { &costs[0] } else { &costs[5] };
@@ -132,15 +132,16 @@ pub(super) fn has_valgrind() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Measures the hits of one worker.
-pub(super) fn costs(lab: &Lab, start: &Start, server: &RedisServer, valgrind: bool) -> Costs {
+/// Measures the hits of one worker, whose commands the `servers` count.
+pub(super) fn costs(lab: &Lab, start: &Start, servers: &[&RedisServer], valgrind: bool) -> Costs {
     const CALLS: u32 = 2_000;
     let mut worker = Start { under: Under::Counted, ..start.clone() }.spawn();
     worker.fill(KEYS);
     worker.hits(plan(CALLS));
-    server.reset_stats();
+    servers.iter().for_each(|server| server.reset_stats());
     let figures = worker.hits(plan(CALLS));
-    let per_call = commands(server) as f64 / (f64::from(CALLS) + WARM_UP as f64);
+    let commands: u64 = servers.iter().map(|server| commands(server)).sum();
+    let per_call = commands as f64 / (f64::from(CALLS) + WARM_UP as f64);
     Costs {
         kind: start.kind,
         allocations: figures.allocations.expect("this worker counts"),

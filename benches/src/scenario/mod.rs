@@ -1,6 +1,7 @@
 //! The scenarios, one question a file.
 
 mod builds;
+mod cluster;
 mod cold;
 mod cost;
 mod expiry;
@@ -19,7 +20,7 @@ use crate::report::Report;
 pub type Scenario = (&'static str, fn(&Lab, &mut Report));
 
 /// All scenarios, in the order of the report.
-pub const ALL: [Scenario; 10] = [
+pub const ALL: [Scenario; 11] = [
     ("hits", hits::run),
     ("large", large::run),
     ("memory", memory::run),
@@ -29,5 +30,6 @@ pub const ALL: [Scenario; 10] = [
     ("expiry", expiry::run),
     ("faults", faults::run),
     ("growth", growth::run),
+    ("cluster", cluster::run),
     ("builds", builds::run),
 ];

@@ -23,7 +23,12 @@ impl<R> Turn<R> {
 
     /// The floor once more. Its ratio to the floor would be 1 if the machine made no noise.
     pub(super) fn noise(start: Start) -> Self {
-        Self { title: "the floor again (noise)".to_owned(), ..Self::new(start) }
+        Self::new(start).titled("the floor again (noise)")
+    }
+
+    /// The same subject by another name.
+    pub(super) fn titled(self, title: &str) -> Self {
+        Self { title: title.to_owned(), ..self }
     }
 
     /// The runtime of this subject.

@@ -1,9 +1,12 @@
-//! The least that a cache on Redis can do: `GET` and a decode, on one multiplexed connection.
+//! The least that a cache on Redis can do: `GET` and a decode, on one multiplexed connection, or on the client's own
+//! connection to a cluster.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client};
 
 use super::Subject;
@@ -12,23 +15,33 @@ use crate::protocol::Lives;
 use crate::value::Profile;
 
 /// Naive cache-aside: `GET`, and on a miss load and `SET`.
-pub struct Floor {
-    connection: MultiplexedConnection,
+pub struct Floor<C> {
+    connection: C,
 }
 
-impl Floor {
+/// How long a reply may take, as with the other subjects: 64 reads of 1 MiB at once may take more than half a second.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Floor<MultiplexedConnection> {
     /// Connects to the server.
     pub async fn connect(url: &str) -> Self {
         let client = Client::open(url).expect("a URL of the harness");
-        // The timeout is as long as that of the other subjects: 64 reads of 1 MiB at once may take more than half a second.
-        let config =
-            AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
         let connection = client.get_multiplexed_async_connection_with_config(&config).await;
         Self { connection: connection.expect("the server is up") }
     }
 }
 
-impl Subject for Floor {
+impl Floor<ClusterConnection> {
+    /// Connects to the cluster of the node at `url`.
+    pub async fn connect_to_cluster(url: &str) -> Self {
+        let client = ClusterClient::builder([url]).response_timeout(TIMEOUT).build();
+        let connection = client.expect("a URL of the harness").get_async_connection().await;
+        Self { connection: connection.expect("the cluster is up") }
+    }
+}
+
+impl<C: ConnectionLike + Clone + Send + Sync + 'static> Subject for Floor<C> {
     async fn get(&self, key: &str, lives: Lives, loader: &Arc<Loader>) -> Result<Profile, Failed> {
         let mut connection = self.connection.clone();
         let found: Option<Vec<u8>> =

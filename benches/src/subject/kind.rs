@@ -11,6 +11,10 @@ pub enum Kind {
     OursAttribute,
     /// cachefence on Redis, with refreshes in tasks of their own.
     OursBackground,
+    /// The raw client's own connection to a Redis Cluster.
+    ClusterFloor,
+    /// cachefence on a Redis Cluster, by the engine.
+    OursCluster,
     /// `cached`'s attribute on Redis.
     Cached,
     /// `hitbox` on Redis.
@@ -31,11 +35,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Floor,
         Self::Ours,
         Self::OursAttribute,
         Self::OursBackground,
+        Self::ClusterFloor,
+        Self::OursCluster,
         Self::Cached,
         Self::Hitbox,
         Self::Python,
@@ -53,6 +59,8 @@ impl Kind {
             Self::Ours => "ours",
             Self::OursAttribute => "ours-attribute",
             Self::OursBackground => "ours-background",
+            Self::ClusterFloor => "cluster-floor",
+            Self::OursCluster => "ours-cluster",
             Self::Cached => "cached",
             Self::Hitbox => "hitbox",
             Self::Python => "python",
@@ -76,6 +84,8 @@ impl Kind {
             Self::Ours => "cachefence, Redis",
             Self::OursAttribute => "cachefence, Redis, attribute",
             Self::OursBackground => "cachefence, Redis, detached",
+            Self::ClusterFloor => "redis-rs, ClusterConnection",
+            Self::OursCluster => "cachefence, Redis Cluster",
             Self::Cached => "cached, Redis attribute",
             Self::Hitbox => "hitbox, Redis",
             Self::Python => "cachefence 0.1.0 (Python)",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cachefence::{CacheFence, Error, MemoryStore};
+use cachefence::{CacheFence, Error, MemoryStore, Redis};
 
 use super::Subject;
 use crate::loader::{Failed, Loader};
@@ -15,8 +15,8 @@ pub struct Ours(CacheFence);
 
 impl Ours {
     /// A cache on Redis.
-    pub async fn connect(url: &str) -> Self {
-        Self(connect(url).await)
+    pub async fn connect(redis: impl Into<Redis>) -> Self {
+        Self(connect(redis).await)
     }
 
     /// A cache in memory of `entries` entries.
@@ -28,8 +28,8 @@ impl Ours {
 /// A cache on Redis with the library's defaults, except for `op_timeout`. Where 64 tasks read values of 1 MiB on one
 /// core, the reads of every subject take longer than its default of 250 ms, after which the library does without its
 /// store.
-pub(super) async fn connect(url: &str) -> CacheFence {
-    let builder = CacheFence::builder().redis(url).op_timeout(Duration::from_secs(5));
+pub(super) async fn connect(redis: impl Into<Redis>) -> CacheFence {
+    let builder = CacheFence::builder().redis(redis).op_timeout(Duration::from_secs(5));
     let cache = builder.namespace("ours").build().await;
     cache.expect("the server is up")
 }

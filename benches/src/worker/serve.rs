@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cachefence::Redis;
+
 use super::setup::Setup;
 use super::{beside, burst, expiry, hits};
 use crate::loader::Loader;
@@ -26,9 +28,15 @@ pub fn run() {
     let Setup { kind, url, entries, .. } = setup;
     match kind {
         Kind::Floor => serve(&runtime, runtime.block_on(Floor::connect(&url))),
-        Kind::Ours => serve(&runtime, runtime.block_on(Ours::connect(&url))),
+        Kind::Ours => serve(&runtime, runtime.block_on(Ours::connect(&*url))),
         Kind::OursAttribute => serve(&runtime, runtime.block_on(OursAttribute::connect(&url))),
         Kind::OursBackground => serve(&runtime, runtime.block_on(OursBackground::connect(&url))),
+        Kind::ClusterFloor => {
+            serve(&runtime, runtime.block_on(Floor::connect_to_cluster(&url)));
+        }
+        Kind::OursCluster => {
+            serve(&runtime, runtime.block_on(Ours::connect(Redis::cluster([url]))));
+        }
         Kind::Cached => serve(&runtime, CachedAttribute::at(&url)),
         Kind::Hitbox => serve(&runtime, HitboxFunction::at(&url)),
         Kind::Python => panic!("this subject runs in `python/worker.py`"),
