@@ -40,13 +40,13 @@ fn judge<T>(reply: WithTime<T>) -> RedisResult<WithTime<T>> {
 
 impl RedisStore {
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Snapshot>, StoreError> {
-        let server = self.servers.of(key);
+        let server = &*self.servers.of(key);
         let asked = Instant::now();
         let link = server.links.here()?;
         let begun = link.clock.moment(asked);
         if !link.clock.is_known(begun) || server.large.contains(key) {
             // Boxed, because this is rare, and a hit's future should be small.
-            return Box::pin(self.get_with_time(&server, link, key)).await;
+            return Box::pin(self.get_with_time(server, link, key)).await;
         }
         let reply = link.batch.read(key.as_str(), asked, server.op_timeout);
         let answer = server.ask_at(&link, LaneKind::Reads, asked, pin!(reply)).await;
@@ -55,11 +55,11 @@ impl RedisStore {
                 let answered = link.clock.moment(Instant::now());
                 server.took(answered.micros_since(begun));
                 match link.clock.at(answered) {
-                    Some(now) => Ok(self.found((&server, &link), key, entry, now)),
-                    None => Box::pin(self.get_with_time(&server, link, key)).await,
+                    Some(now) => Ok(self.found((server, &link), key, entry, now)),
+                    None => Box::pin(self.get_with_time(server, link, key)).await,
                 }
             }
-            Err(failure) => Box::pin(self.after_failure(&server, key, failure)).await,
+            Err(failure) => Box::pin(self.after_failure(server, key, failure)).await,
         }
     }
 
