@@ -4,4 +4,5 @@
 
 mod failover;
 mod moves;
+mod redirects;
 mod serves;
