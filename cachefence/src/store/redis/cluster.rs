@@ -31,12 +31,18 @@ use crate::time::{detach, in_time, sleep_until};
 /// How long after the nodes were asked they are not asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How many nodes are kept that hold no slot as far as is known.
+const MOST_NAMED: usize = 16;
+
 /// The nodes of a cluster.
 pub(super) struct Cluster {
     common: Common,
     /// The nodes that the user has named, which are asked where no other answers.
     seeds: Vec<Arc<Server>>,
     table: RwLock<Table>,
+    /// Nodes that others have named and that are not in the table, the newest last: a node to which its first slot is
+    /// being handed, or one that is gone. Kept, because each has connections, and a breaker that knows of its failures.
+    named: Mutex<Vec<Arc<Server>>>,
     /// Whether a node has told the table.
     is_known: AtomicBool,
     refresh: Mutex<Refresh>,
@@ -95,6 +101,7 @@ impl Cluster {
             common,
             seeds,
             table,
+            named: Mutex::default(),
             is_known: AtomicBool::new(false),
             refresh: Mutex::default(),
         })
@@ -133,11 +140,24 @@ impl Cluster {
 
     /// The node that `told_by` has named; `None` if there can be no connection to it.
     fn node(&self, name: &NodeName, told_by: &Server) -> Option<Arc<Server>> {
-        let known = find(self.table().nodes(), name, told_by);
-        known.or_else(|| find(&self.seeds, name, told_by)).or_else(|| {
-            let dialer = told_by.links.dialer.to(host(name, told_by)?, name.port).ok()?;
-            Some(Arc::new(Server::new(dialer, &self.common, Gathering::Pipeline)))
-        })
+        let in_table = find(self.table().nodes(), name, told_by);
+        if let Some(known) = in_table.or_else(|| find(&self.seeds, name, told_by)) {
+            return Some(known);
+        }
+        let mut named = lock(&self.named);
+        if let Some(known) = find(&named, name, told_by) {
+            return Some(known);
+        }
+        let dialer = told_by.links.dialer.to(host(name, told_by)?, name.port).ok()?;
+        let node = Arc::new(Server::new(dialer, &self.common, Gathering::Pipeline));
+        named.push(Arc::clone(&node));
+        let oldest = (named.len() > MOST_NAMED).then(|| named.remove(0));
+        drop(named);
+        let is_gone = |node: &Arc<Server>| !is_among(self.table().nodes(), node);
+        if let Some(gone) = oldest.filter(is_gone) {
+            gone.left_cluster();
+        }
+        Some(node)
     }
 
     /// Notes that `node` holds `slot`.
@@ -203,7 +223,7 @@ impl Cluster {
         nodes.rotate_left(first);
         nodes.sort_by_key(|node| node.is_left_alone());
         for seed in &self.seeds {
-            if !nodes.iter().any(|node| Arc::ptr_eq(node, seed)) {
+            if !is_among(&nodes, seed) {
                 nodes.push(Arc::clone(seed));
             }
         }
@@ -280,8 +300,15 @@ impl Cluster {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *table, next);
         drop(table);
+        self.forget_named();
         self.is_known.store(true, Ordering::Relaxed);
         self.let_go(&before);
+    }
+
+    /// Leaves the nodes that have slots now to the table.
+    fn forget_named(&self) {
+        let table = self.table();
+        lock(&self.named).retain(|node| !is_among(table.nodes(), node));
     }
 
     /// Has the nodes that hold other slots than `before` tell so to those who trust in them.
@@ -291,12 +318,8 @@ impl Cluster {
             .map(|slot| u16::try_from(slot).unwrap_or_default())
             .map(|slot| !Arc::ptr_eq(before.owner(slot), now.owner(slot)))
             .collect();
-        let left: Vec<_> = before
-            .nodes()
-            .iter()
-            .filter(|node| !now.nodes().iter().any(|other| Arc::ptr_eq(node, other)))
-            .cloned()
-            .collect();
+        let left: Vec<_> =
+            before.nodes().iter().filter(|node| !is_among(now.nodes(), node)).cloned().collect();
         drop(now);
         if !moved.contains(&true) {
             return;
@@ -338,6 +361,10 @@ impl Cluster {
     fn refreshing(&self) -> MutexGuard<'_, Refresh> {
         lock(&self.refresh)
     }
+}
+
+fn is_among(nodes: &[Arc<Server>], node: &Arc<Server>) -> bool {
+    nodes.iter().any(|other| Arc::ptr_eq(node, other))
 }
 
 /// The one of `nodes` that `told_by` has named.
