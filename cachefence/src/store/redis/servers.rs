@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use redis::ConnectionAddr;
+
 use super::batch::Gathering;
 use super::cluster::{Cluster, Hop};
 use super::dial::Dialer;
@@ -25,6 +27,7 @@ impl Servers {
 
     /// The nodes of the cluster that the `seeds` belong to.
     pub(super) fn cluster(seeds: Vec<Dialer>, common: Common) -> Result<Self, InvalidOption> {
+        check_seeds(&seeds)?;
         Ok(Self::Cluster(Arc::new(Cluster::new(seeds, common)?)))
     }
 
@@ -88,4 +91,26 @@ impl Servers {
             near: all(|one| one.near),
         }
     }
+}
+
+/// Refuses URLs of which no cluster has a node, and those of nodes that are not of one cluster.
+fn check_seeds(seeds: &[Dialer]) -> Result<(), InvalidOption> {
+    let login = |seed: &Dialer| {
+        let (user, password) = (seed.login.username(), seed.login.password());
+        (user.map(str::to_owned), password.map(str::to_owned))
+    };
+    let differ = |pair: &[Dialer]| login(&pair[0]) != login(&pair[1]);
+    let problem = if seeds.iter().any(|seed| matches!(seed.address, ConnectionAddr::Unix(_))) {
+        "is a cluster with a socket in a URL, and its nodes name one another by host and port: write `redis://host:port`"
+    } else if seeds.iter().any(|seed| seed.login.db() != 0) {
+        "is a cluster with a database in a URL, and has database 0 only: leave it out"
+    } else if seeds.windows(2).any(|pair| pair[0].tls.is_some() != pair[1].tls.is_some()) {
+        "is a cluster with two schemes in its URLs, and all nodes have one: write `redis://`, or `rediss://`, in all \
+         of them"
+    } else if seeds.windows(2).any(differ) {
+        "is a cluster with two users or passwords in its URLs, and all nodes have one: write the same in all of them"
+    } else {
+        return Ok(());
+    };
+    Err(InvalidOption::new("redis", problem))
 }
