@@ -244,15 +244,16 @@ impl Cluster {
     async fn ask(&self, node: &Arc<Server>) -> Result<Vec<Range>, Failure> {
         let link = node.links.here()?;
         let asked = Instant::now();
-        let both = pin!(async {
+        let all = pin!(async {
             let mut connection = link.writes.connection().await?;
             let mut pipeline = unjudged();
             pipeline.cmd("CLUSTER").arg("INFO");
             pipeline.cmd("CLUSTER").arg("SLOTS");
+            pipeline.cmd("INFO").arg("cluster");
             Answer::Ok(pipeline.query_async(&mut *connection).await?)
         });
-        let (info, slots): (RedisResult<String>, RedisResult<Value>) =
-            node.ask_beside_writes(&link, asked, both).await?;
+        let (info, slots, server): (RedisResult<String>, RedisResult<Value>, RedisResult<String>) =
+            node.ask_beside_writes(&link, asked, all).await?;
         let address = node.address();
         // A node that may not tell its state is taken at its word.
         if info.is_ok_and(|info| info.contains("cluster_state:fail")) {
@@ -261,8 +262,8 @@ impl Cluster {
             return Err(Failure::new(FailureKind::ClusterDown, message));
         }
         let slots = slots.map_err(|error| {
-            let is_single = error.detail().is_some_and(|said| said.contains("cluster support disabled"));
-            if is_single {
+            // The user of a single server need not be one who may ask for slots.
+            if server.is_ok_and(|server| server.contains("cluster_enabled:0")) {
                 let message =
                     format!("Redis at {address} is no node of a cluster: use `Redis::server`");
                 return Failure::new(FailureKind::Unsupported, message);
