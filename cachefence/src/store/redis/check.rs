@@ -78,11 +78,7 @@ impl RedisStore {
             if is_none_left {
                 return Err(failure.error);
             }
-            let problem = format!(
-                "cannot be used now, so the keys of its slots are loaded each time: {}",
-                failure.error
-            );
-            server.degraded(&problem);
+            server.without_slots(&failure.error);
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::lane::LaneKind;
 use super::link::Link;
 use super::server::{Server, TRIPS};
+use crate::error::StoreError;
 use crate::store::{Health, Status, Timestamp};
 
 impl Server {
@@ -24,6 +25,15 @@ impl Server {
         if self.writes.swap(false, Ordering::Relaxed) {
             self.observers.store_degraded(&format!("{reason}: values are served and not stored"));
         }
+    }
+
+    /// Notes that the server, a node of a cluster, could not be reached when it was checked: it is degraded until it
+    /// takes a write.
+    pub(super) fn without_slots(&self, error: &StoreError) {
+        self.writes.store(false, Ordering::Relaxed);
+        self.degraded(&format!(
+            "cannot be used now, so the keys of its slots are loaded each time: {error}"
+        ));
     }
 
     pub(super) fn status(&self) -> Status {
