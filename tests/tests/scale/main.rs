@@ -2,6 +2,7 @@
 //!
 //! One program: every file here would cost a link of its own. `CACHEFENCE_LONG=1` runs the long forms.
 
+mod built;
 mod failover;
 mod moves;
 mod redirects;
