@@ -53,7 +53,7 @@ async fn use_cache(
         drawn ^= drawn >> 27;
         let index = usize::try_from(drawn % u64::try_from(rows.len()).unwrap()).unwrap();
         let row = &rows[index];
-        if (drawn >> 32) % WRITES == 0 {
+        if (drawn >> 32).is_multiple_of(WRITES) {
             let version = row.version.fetch_add(1, Ordering::SeqCst) + 1;
             cache.invalidate(name(index)).await.expect("an invalidation");
             row.invalidated.fetch_max(version, Ordering::SeqCst);
@@ -83,7 +83,7 @@ async fn use_cache(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_move_under_64_tasks() {
-    let moves: u16 = if is_long() { 10_000 } else { 1_000 };
+    let count: u16 = if is_long() { 10_000 } else { 1_000 };
     let cluster = Arc::new(RedisCluster::builder().replicas(0).start());
     let rows: Arc<[Row]> = (0..KEYS).map(|_| Row::default()).collect();
     let (counts, over) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
@@ -108,32 +108,34 @@ async fn slots_move_under_64_tasks() {
     let (mut seen, mut slots) = (HashSet::new(), vec![Vec::new(); cluster.primaries()]);
     for slot in of_keys.chain(0..16_384).filter(|slot| seen.insert(*slot)) {
         let of_owner: &mut Vec<u16> = &mut slots[usize::from(slot) * cluster.primaries() / 16_384];
-        if of_owner.len() < usize::from(moves).div_ceil(cluster.primaries()) {
+        if of_owner.len() < usize::from(count).div_ceil(cluster.primaries()) {
             of_owner.push(slot);
         }
     }
-    let moved = {
+    let mover = {
         let (cluster, began) = (Arc::clone(&cluster), Instant::now());
         spawn_blocking(move || {
             // From one node after the other, as an operator moves them: nodes that take slots by turns claim them with
             // epochs of which the others have not heard yet, and may lose them again.
             for (from, slots) in slots.into_iter().enumerate() {
                 let to = (from + 1) % cluster.primaries();
-                slots.into_iter().for_each(|slot| cluster.move_slot(slot, from, to));
+                for slot in slots {
+                    cluster.move_slot(slot, from, to);
+                }
                 cluster.await_agreement();
             }
             began.elapsed()
         })
     };
-    let moved = moved.await;
+    let took = mover.await;
     over.store(true, Ordering::Relaxed);
     tasks.join_all().await;
-    let took = moved.expect("the slots move");
+    let took = took.expect("the slots move");
     let [calls, loads, invalidations, longest] =
         [&counts.calls, &counts.loads, &counts.invalidations, &counts.longest_micros]
             .map(|count| count.load(Ordering::Relaxed));
     println!(
-        "{moves} slots moved in {took:.1?} under {calls} calls, {loads} loads and {invalidations} invalidations; the \
+        "{count} slots moved in {took:.1?} under {calls} calls, {loads} loads and {invalidations} invalidations; the \
          longest call took {:.1?}",
         Duration::from_micros(longest)
     );

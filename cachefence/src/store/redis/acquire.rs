@@ -89,7 +89,7 @@ impl RedisStore {
     ) -> Result<(Reply, Option<Timestamp>), StoreError> {
         let acquire =
             |at: At| async move { at.protocol.acquire(at.target(key, self.codec), request).await };
-        self.step(key, acquire).await
+        Ok(self.step(key, acquire).await?)
     }
 
     /// As [`acquire_once`](Self::acquire_once), over the tracking connection. `None` if there is no such

@@ -196,6 +196,11 @@ impl Failure {
         matches!(self.kind, ClusterDown | Late | Lost | NotReady)
     }
 
+    /// Whether a step was refused because its key's slot is being handed to another node.
+    pub(super) fn is_between_nodes(&self) -> bool {
+        matches!(self.kind, FailureKind::Asked | FailureKind::TryAgain)
+    }
+
     /// Whether the failure may be a sign that keys are on other nodes of the cluster now.
     pub(super) fn may_have_moved(&self) -> bool {
         use FailureKind::{

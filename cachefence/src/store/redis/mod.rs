@@ -7,6 +7,7 @@
 
 mod acquire;
 mod address;
+mod apart;
 mod batch;
 mod breaker;
 mod check;
@@ -69,7 +70,7 @@ use super::{
 };
 use crate::bounds::LONGEST;
 use crate::codec::CodecId;
-use crate::error::{InvalidOption, StoreError, StoreErrorKind};
+use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::observe::Observers;
 use crate::time::in_time;
@@ -148,7 +149,7 @@ impl RedisStore {
 
     /// Has the server of `key` take a step of the protocol. If the node of a cluster names another that holds the key
     /// now, that one is asked.
-    async fn step<T, S>(&self, key: &Key, step: impl Fn(At) -> S) -> Result<T, StoreError>
+    async fn step<T, S>(&self, key: &Key, step: impl Fn(At) -> S) -> Result<T, Failure>
     where
         S: Future<Output = Result<T, Failure>>,
     {
@@ -157,12 +158,10 @@ impl RedisStore {
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
-        let Some(hop) = self.servers.elsewhere(&server, &failure) else {
-            return Err(failure.into());
-        };
+        let Some(hop) = self.servers.elsewhere(&server, &failure) else { return Err(failure) };
         let (named, limit) = (Arc::clone(&hop.server), self.op_timeout / 2);
         let elsewhere = pin!(self.step_elsewhere(hop, step, failure));
-        let late = || Err(Failure::timeout(named.address(), limit).into());
+        let late = || Err(Failure::timeout(named.address(), limit));
         in_time(limit, elsewhere).await.unwrap_or_else(late)
     }
 
@@ -173,7 +172,7 @@ impl RedisStore {
         mut hop: Hop,
         step: impl Fn(At) -> S,
         mut failure: Failure,
-    ) -> Result<T, StoreError>
+    ) -> Result<T, Failure>
     where
         S: Future<Output = Result<T, Failure>>,
     {
@@ -192,7 +191,7 @@ impl RedisStore {
                 None => break,
             }
         }
-        Err(failure.into())
+        Err(failure)
     }
 
     async fn try_finish(
@@ -203,9 +202,17 @@ impl RedisStore {
     ) -> Result<bool, StoreError> {
         let ending = &self.ending(key, outcome).await?;
         let finished = match self.finish_once(key, tokens, ending).await {
-            Err(lost) if lost.kind() == StoreErrorKind::Lost => {
+            Err(lost) if lost.kind == FailureKind::Lost => {
                 let again = pin!(self.finish_again(key, tokens, ending));
-                in_time(self.op_timeout / 2, again).await.unwrap_or(Err(lost))?
+                in_time(self.op_timeout / 2, again).await.unwrap_or_else(|| Err(lost.into()))?
+            }
+            // Nothing is stored between two nodes, and nobody is to wait for the lease.
+            Err(failure) if failure.is_between_nodes() => {
+                let released = self.release_apart(key, tokens).await;
+                if ending.how != How::Release {
+                    return Err(failure.into());
+                }
+                released?
             }
             finished => finished?,
         };
@@ -240,7 +247,7 @@ impl RedisStore {
         key: &Key,
         tokens: &[Token],
         ending: &Ending,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, Failure> {
         let finish = |at: At| async move {
             at.protocol.finish(at.target(key, self.codec), tokens, ending).await
         };
@@ -311,7 +318,12 @@ impl Store for RedisStore {
             let renew = |at: At| async move {
                 at.protocol.renew(at.target(key, self.codec), token, lease).await
             };
-            self.step(key, renew).await
+            match self.step(key, renew).await {
+                Err(failure) if failure.is_between_nodes() => {
+                    Ok(self.renew_apart(key, token, lease).await?)
+                }
+                renewed => Ok(renewed?),
+            }
         })
     }
 

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ScriptInvocation, ServerErrorKind,
-    Value,
+    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, Script, ScriptInvocation,
+    ServerErrorKind, Value,
 };
 use tokio::time::Instant;
 
 use super::clock::Timed;
-use super::failure::Answer;
+use super::failure::{Answer, Failure};
 use super::lane::LaneKind;
 use super::link::Link;
 use super::multi::unjudged;
@@ -111,6 +111,55 @@ impl Protocol for Scripts {
     }
 }
 
+/// A step on one slot alone.
+pub(super) enum Alone<'a> {
+    /// Empties the slot if it holds one of these tokens.
+    Release(&'a [Token]),
+    /// Prolongs the slot to this term if it holds this token.
+    Renew(Token, Duration),
+}
+
+impl Alone<'_> {
+    /// Takes the step on the slot of this `name`. A node that was named by `ASK` is told so (`asking`).
+    pub(super) async fn take(
+        &self,
+        target: Target<'_>,
+        name: &str,
+        asking: bool,
+    ) -> Result<bool, Failure> {
+        let (source, script, first) = match self {
+            Self::Release(tokens) => {
+                let Some(first) = tokens.first() else { return Ok(false) };
+                let mut script = FINISH.prepare_invoke();
+                // A release looks at no entry, and uses none of the five arguments.
+                script.key(name).key(name).key(name).arg("release").arg(&[""; 5]).arg(0);
+                for token in *tokens {
+                    script.arg(token.to_string());
+                }
+                (&FINISH, script, *first)
+            }
+            Self::Renew(token, term) => {
+                let mut script = RENEW.prepare_invoke();
+                script.key(name).key(name).arg(token.to_string()).arg(millis(*term));
+                (&RENEW, script, *token)
+            }
+        };
+        let Target { server, link, .. } = target;
+        let taken = async {
+            let reply = if asking {
+                let mut connection = link.writes.connection().await?;
+                let asking = redis::cmd("ASKING");
+                let mut replies = run_behind(&mut connection, &asking, &script, source).await?;
+                refusal::accepted(replies.pop().unwrap_or_else(no_reply)?)?
+            } else {
+                run(&script, link).await?
+            };
+            Ok(reply_to(first, reply)?)
+        };
+        server.ask(link, LaneKind::Writes, taken).await
+    }
+}
+
 /// Runs `script` over the lane of writes.
 async fn run(script: &ScriptInvocation<'_>, link: &Link) -> Answer<Value> {
     let mut connection = link.writes.connection().await?;
@@ -125,21 +174,33 @@ pub(super) async fn acquire_tracked(
     request: &Acquire<'_>,
 ) -> RedisResult<Tracked> {
     let script = acquire_script(target, request, false);
-    let tracked = |mut pipeline: Pipeline| {
-        // `CLIENT CACHING` holds for the next command only, so each attempt sends it again.
-        pipeline.cmd("CLIENT").arg("CACHING").arg("YES").invoke_script(&script);
-        pipeline
-    };
-    let mut answers: Vec<RedisResult<Value>> = tracked(unjudged()).query_async(tracking).await?;
-    if matches!(answers.last(), Some(Err(error)) if error.kind() == NO_SCRIPT) {
-        let mut loaded = unjudged();
-        loaded.load_script(&ACQUIRE);
-        answers = tracked(loaded).query_async(tracking).await?;
-    }
+    let mut caching = redis::cmd("CLIENT");
+    caching.arg("CACHING").arg("YES");
+    let mut answers = run_behind(tracking, &caching, &script, &ACQUIRE).await?;
     let reply = refusal::accepted(answers.pop().unwrap_or_else(no_reply)?)?;
     let is_told = answers.pop().is_some_and(|caching| caching.is_ok());
     let (reply, _) = read_acquired(reply)?;
     Ok(Tracked { reply, is_told })
+}
+
+/// Runs `script`, made of `source`, behind a command that holds for the next one only. Their replies come last.
+async fn run_behind(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+    script: &ScriptInvocation<'_>,
+    source: &Script,
+) -> RedisResult<Vec<RedisResult<Value>>> {
+    let both = |mut pipeline: Pipeline| {
+        pipeline.add_command(command.clone()).invoke_script(script);
+        pipeline
+    };
+    let replies: Vec<RedisResult<Value>> = both(unjudged()).query_async(connection).await?;
+    if !matches!(replies.last(), Some(Err(error)) if error.kind() == NO_SCRIPT) {
+        return Ok(replies);
+    }
+    let mut loaded = unjudged();
+    loaded.load_script(source);
+    both(loaded).query_async(connection).await
 }
 
 /// The answer to an acquire over a tracking connection.

@@ -86,46 +86,10 @@ mod tests {
 
     use super::*;
 
-    /// The slot by the specification, bit by bit.
-    fn specified(name: &str) -> u16 {
-        let hashed = match name.split_once('{').and_then(|(_, after)| after.split_once('}')) {
-            Some((tag, _)) if !tag.is_empty() => tag,
-            _ => name,
-        };
-        let crc = hashed.bytes().fold(0_u16, |crc, byte| {
-            (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
-                if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-            })
-        });
-        crc % 16_384
-    }
+    /// The first and the last slot of a range, and the host and the port of its primary.
+    type Parts = (u16, u16, Option<String>, u16);
 
-    #[test]
-    fn the_slot_is_that_of_the_specification() {
-        assert_eq!(slot_of("123456789"), 0x31c3); // its own example
-        for name in [
-            "",
-            "k",
-            "{a}b",
-            "a{b}{c}",
-            "{}{x}",
-            "{x",
-            "}{",
-            "{{x}}",
-            "ß:{ß}",
-            "{user1000}.following",
-            "foo{{bar}}zap",
-        ] {
-            assert_eq!(slot_of(name), specified(name), "{name}");
-        }
-        assert_eq!(slot_of("{user1000}.following"), slot_of("{user1000}.followers"));
-        for number in 0..10_000 {
-            let name = format!("app:user:{number}");
-            assert_eq!(slot_of(&name), specified(&name), "{name}");
-        }
-    }
-
-    fn read(reply: &str) -> Option<Vec<(u16, u16, Option<String>, u16)>> {
+    fn read(reply: &str) -> Option<Vec<Parts>> {
         let reply = parse_redis_value(reply.replace(' ', "\r\n").as_bytes()).unwrap();
         let ranges = read_slots(reply).ok()?.into_iter();
         let parts =
