@@ -41,10 +41,10 @@ pub(super) fn advice(code: &str) -> &'static str {
         }
         "READONLY" => " (it is a replica: give the address of the primary)",
         "MISCONF" => " (it cannot save its data: look at its disk and its log)",
-        "MOVED" | "ASK" => {
-            " (it is a node of a cluster, and another node holds the key: use `Redis::cluster`)"
+        "MOVED" => {
+            " (another node of the cluster holds the key: in place of `Redis::server` use `Redis::cluster`)"
         }
-        "TRYAGAIN" => " (the key's slot is being moved to another node of the cluster)",
+        "ASK" | "TRYAGAIN" => " (the key's slot is being moved to another node of the cluster)",
         "CLUSTERDOWN" => " (the cluster does not serve the key's slot now: look at CLUSTER INFO)",
         "NOREPLICAS" => " (it has fewer replicas than `min-replicas-to-write` asks for)",
         _ => "",
