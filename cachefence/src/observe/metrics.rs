@@ -65,12 +65,6 @@ impl Observe for Metrics {
                     "cache" => cache(), "operation" => operation.as_str())
                 .increment(1);
             }
-            Event::StoreDown { .. } => {
-                gauge!("cachefence_breaker_open", "cache" => cache()).increment(1);
-            }
-            Event::StoreUp { .. } => {
-                gauge!("cachefence_breaker_open", "cache" => cache()).decrement(1);
-            }
             _ => {}
         }
         if let Some(trouble) = event.trouble() {
@@ -85,6 +79,13 @@ pub(super) fn pending_changed(name: &str, by: f64) {
     gauge!("cachefence_pending_invalidations", "cache" => name.to_owned()).increment(by);
 }
 
+/// Sets how many servers of the cache with this `name` are left alone.
+#[cfg(feature = "redis")]
+pub(super) fn outages_changed(name: &str, under_way: usize) {
+    let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
+    gauge!("cachefence_breaker_open", "cache" => name.to_owned()).set(under_way);
+}
+
 /// Tells the recorder what the metrics are. A recorder that is installed later does without.
 fn describe() {
     use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -95,7 +96,10 @@ fn describe() {
     describe_counter!("cachefence_troubles_total", "Troubles that cost no call its result.");
     describe_gauge!("cachefence_loads_under_way", "Bodies that run now.");
     describe_gauge!("cachefence_pending_invalidations", "Invalidations that wait for the store.");
-    describe_gauge!("cachefence_breaker_open", "1 while the circuit breaker is open.");
+    describe_gauge!(
+        "cachefence_breaker_open",
+        "How many servers are left alone, because their circuit breaker is open."
+    );
     describe_histogram!("cachefence_load_seconds", Unit::Seconds, "How long bodies ran.");
     describe_histogram!(
         "cachefence_wait_seconds",

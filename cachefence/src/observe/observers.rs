@@ -156,6 +156,16 @@ impl Observers {
         let _ = (&self.name, by);
     }
 
+    /// The outages under way have changed, of which there is no more than one for each server.
+    #[cfg(feature = "redis")]
+    fn outages_changed(&self, outages: &HashMap<String, Outages>) {
+        let under_way = outages.values().filter(|outages| outages.now.is_some()).count();
+        #[cfg(feature = "metrics")]
+        guarded(|| super::metrics::outages_changed(&self.name, under_way));
+        #[cfg(not(feature = "metrics"))]
+        let _ = under_way;
+    }
+
     /// The store took long for an operation.
     #[cfg(feature = "redis")]
     #[cold]
@@ -175,6 +185,7 @@ impl Observers {
         }
         let (since, message) = (Instant::now(), error.to_string());
         outages.now = Some(Outage { opening, since, bypassed_before, message });
+        self.outages_changed(&all);
         drop(all);
         self.tell(&Event::StoreDown { error });
     }
@@ -184,12 +195,9 @@ impl Observers {
     pub(crate) fn store_still_down(&self, server: &str, error: &StoreError) {
         let message = error.to_string();
         let mut all = lock(&self.outages);
-        if let Some(outage) = all.get_mut(server).and_then(|outages| outages.now.as_mut()) {
-            if outage.message == message {
-                return;
-            }
-            outage.message = message;
-        }
+        let outage = all.get_mut(server).and_then(|outages| outages.now.as_mut());
+        let Some(outage) = outage.filter(|outage| outage.message != message) else { return };
+        outage.message = message;
         drop(all);
         self.tell(&Event::StoreStillDown { error });
     }
@@ -201,8 +209,13 @@ impl Observers {
         let mut all = lock(&self.outages);
         let outages = all.entry(server.to_owned()).or_default();
         outages.ended = outages.ended.max(opening);
-        let Some(outage) = outages.now.take_if(|now| now.opening <= opening) else { return };
+        let ended = outages.now.take_if(|now| now.opening <= opening);
+        if replaced {
+            all.remove(server); // nobody asks it any more
+        }
+        self.outages_changed(&all);
         drop(all);
+        let Some(outage) = ended else { return };
         let bypassed = self.counters.of(Count::Bypass(BypassReason::StoreDown));
         let bypassed = bypassed.saturating_sub(outage.bypassed_before);
         // The next outage is another one, however soon it comes.

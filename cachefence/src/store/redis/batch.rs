@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, FromRedisValue as _, Pipeline, RedisError, ServerErrorKind, Value};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue as _, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
+};
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -213,8 +215,7 @@ impl Batch {
     /// Sends the command, and gives each reader its value.
     async fn leave(self, reads: &ReadBatch, limit: Duration) {
         let Self { request, readers, .. } = self;
-        let reply = in_time(limit, pin!(request.send(&reads.lane))).await;
-        let (first, others) = match reply.map(|reply| reply.map(Value::extract_error)) {
+        let (first, others) = match in_time(limit, pin!(request.send(&reads.lane))).await {
             Some(Ok(Ok(Value::Array(values)))) if values.len() == readers.len() => {
                 reads.mget.note_works();
                 if readers.len() == 1 {
@@ -256,11 +257,11 @@ impl Batch {
 }
 
 impl Request {
-    /// Sends the reads. The reply is a list with the value of each.
-    async fn send(&self, lane: &Arc<Lane>) -> Answer<Value> {
+    /// Sends the reads. The reply is a list with the value of each or, where it is one command, its refusal.
+    async fn send(&self, lane: &Arc<Lane>) -> Answer<RedisResult<Value>> {
         match self {
-            Self::OneCommand(mget) => lane.send(mget).await,
-            Self::Pipeline(gets) => Ok(Value::Array(lane.send_all(gets).await?)),
+            Self::OneCommand(mget) => Ok(lane.send(mget).await?.extract_error()),
+            Self::Pipeline(gets) => Ok(Ok(Value::Array(lane.send_all(gets).await?))),
         }
     }
 }

@@ -67,8 +67,7 @@ impl RedisStore {
         let mut unreachable = Vec::new();
         let servers = self.servers.all();
         for server in &servers {
-            let Some(key) = self.check_key(server) else { continue };
-            match (Check { store: self, server, key }).run().await {
+            match self.check_server(server).await {
                 Err(failure) if failure.is_unreachable() => unreachable.push((server, failure)),
                 checked => checked?,
             }
@@ -83,10 +82,23 @@ impl RedisStore {
         Ok(())
     }
 
+    async fn check_server(&self, server: &Arc<Server>) -> Result<(), Failure> {
+        /// How many keys are tried whose slots are just being moved, which says nothing of the other slots.
+        const MOST: usize = 3;
+        for _ in 0..MOST {
+            let Some(key) = self.check_key(server) else { break };
+            match (Check { store: self, server, key }).run().await {
+                Err(failure) if self.servers.elsewhere(server, &failure).is_some() => {}
+                checked => return checked,
+            }
+        }
+        Ok(())
+    }
+
     /// A key of the cache's namespace that `server` holds, and that no other check and no call has. `None` if no key of
     /// the namespace seems to be there.
     fn check_key(&self, server: &Arc<Server>) -> Option<Key> {
-        /// A namespace with a hash tag lies in one slot.
+        /// Enough for a node that has one slot in 1,000.
         const MOST: usize = 16 * 1_024;
         let keys = std::iter::repeat_with(|| {
             Key::given(&self.prefix, &format!("cachefence:check:{:016x}", rand::random::<u64>())).0

@@ -12,24 +12,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use redis::{ConnectionAddr, RedisResult, Value};
+use redis::ConnectionAddr;
 use tokio::time::Instant;
 
 use super::batch::Gathering;
 use super::dial::Dialer;
-use super::failure::{Answer, Failure, FailureKind};
-use super::multi::unjudged;
+use super::failure::{Failure, FailureKind};
 use super::redirect::NodeName;
+use super::refresh::Refresh;
 use super::server::{Common, Server};
 use super::slot::{SLOTS, slot_of};
-use super::table::{Range, Table, read_slots};
+use super::slots::{self, Range};
+use super::table::Table;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::sync::lock;
 use crate::time::{detach, in_time, sleep_until};
-
-/// How long after the nodes were asked they are not asked again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many nodes are kept that hold no slot as far as is known.
 const MOST_NAMED: usize = 16;
@@ -55,33 +53,15 @@ pub(super) struct Hop {
     pub(super) asking: bool,
 }
 
-/// When the nodes are asked for the table.
-#[derive(Default)]
-struct Refresh {
-    is_under_way: bool,
-    /// Whether they are to be asked once more.
-    is_wanted: bool,
-    last: Option<Instant>,
-}
-
-/// The task that asks the nodes. If it is dropped before its end, because its runtime shuts down, the next that is
-/// needed is another.
+/// The task that asks the nodes.
 struct RefreshTask {
     cluster: Arc<Cluster>,
-    is_over: bool,
-}
-
-impl RefreshTask {
-    fn end(mut self) {
-        self.is_over = true;
-    }
+    number: u64,
 }
 
 impl Drop for RefreshTask {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.cluster.refreshing().is_under_way = false;
-        }
+        self.cluster.refreshing().end(self.number);
     }
 }
 
@@ -167,35 +147,56 @@ impl Cluster {
         table.give(slot, slot, node);
         drop(table);
         if !Arc::ptr_eq(&before, node) {
+            self.refreshing().changed();
             before.links.disarm(|name| slot_of(name) == slot);
         }
     }
 
     /// Has a task ask the nodes for the table, unless one does.
     fn refresh_soon(self: &Arc<Self>) {
-        let mut refresh = self.refreshing();
-        refresh.is_wanted = true;
-        if std::mem::replace(&mut refresh.is_under_way, true) {
-            return;
-        }
-        drop(refresh);
-        let task = RefreshTask { cluster: Arc::clone(self), is_over: false };
+        let most = self.table().nodes().len().saturating_add(self.seeds.len());
+        let longest =
+            self.common.op_timeout.saturating_mul(u32::try_from(2 * most).unwrap_or(u32::MAX));
+        let Some(number) = self.refreshing().want(longest) else { return };
+        let task = RefreshTask { cluster: Arc::clone(self), number };
         detach(async move {
-            while let Some(due) = task.cluster.next_refresh() {
+            let cluster = &task.cluster;
+            while let Some(due) = cluster.next_refresh(number) {
                 sleep_until(Some(due)).await;
-                // The nodes that fail are told of by their own breakers.
-                let _ = task.cluster.refresh().await;
+                let refreshed = cluster.refresh(cluster.common.op_timeout).await;
+                cluster.tell(refreshed);
             }
-            task.end();
         });
     }
 
-    /// When the nodes are to be asked again; `None` if nothing has happened since they were.
-    fn next_refresh(&self) -> Option<Instant> {
-        let mut refresh = self.refreshing();
-        refresh.is_under_way = refresh.is_wanted;
-        let now = Instant::now();
-        refresh.is_wanted.then(|| refresh.last.map_or(now, |last| last + PAUSE).max(now))
+    fn next_refresh(&self, number: u64) -> Option<Instant> {
+        self.refreshing().next(number)
+    }
+
+    /// Tells if no node can be asked for the table for a reason of which the breakers of the nodes do not tell.
+    fn tell(&self, refreshed: Result<(), Failure>) {
+        use FailureKind::{BadConnection, Failed, Forbidden, Unsupported};
+        match refreshed {
+            Ok(()) => {
+                if self.refreshing().note_works() {
+                    self.common
+                        .observers
+                        .store_restored("the cluster tells again which node holds a key");
+                }
+            }
+            Err(failure)
+                if matches!(failure.kind, BadConnection | Failed | Forbidden | Unsupported) =>
+            {
+                let problem = failure.error.to_string();
+                if self.refreshing().note_problem(&problem) {
+                    let problem = format!(
+                        "{problem}; until then a key whose node is replaced is loaded each time"
+                    );
+                    self.common.observers.store_degraded(&problem);
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// Asks one node after the other for the table. Connecting to each may take as long as `limit`.
@@ -208,15 +209,12 @@ impl Cluster {
                 break;
             }
         }
-        self.refresh().await
+        Ok(self.refresh(limit).await?)
     }
 
-    /// Asks one node after the other for the table, until one tells it.
-    pub(super) async fn refresh(&self) -> Result<(), StoreError> {
-        {
-            let mut refresh = self.refreshing();
-            (refresh.is_wanted, refresh.last) = (false, Some(Instant::now()));
-        }
+    /// Asks one node after the other for the table, each within `limit`, until one tells it.
+    async fn refresh(&self, limit: Duration) -> Result<(), Failure> {
+        self.refreshing().begin();
         let mut nodes = self.nodes();
         // Another node each time, because one that is cut off from the others tells what was true before.
         let first = usize::from(rand::random::<u16>()) % nodes.len().max(1);
@@ -229,74 +227,28 @@ impl Cluster {
         }
         let mut problem = None;
         for node in nodes {
-            match self.ask(&node).await {
+            match slots::ask(&node, limit).await {
                 Ok(ranges) => {
                     self.take_in(&node, &ranges);
                     return Ok(());
                 }
-                Err(failure) => problem = Some(failure.error),
+                Err(failure) => problem = Some(failure),
             }
         }
-        Err(problem.unwrap_or_else(|| StoreError::new("the cluster has no node")))
-    }
-
-    /// Asks `node` which slots each node holds.
-    async fn ask(&self, node: &Arc<Server>) -> Result<Vec<Range>, Failure> {
-        let link = node.links.here()?;
-        let asked = Instant::now();
-        let all = pin!(async {
-            let mut connection = link.writes.connection().await?;
-            let mut pipeline = unjudged();
-            pipeline.cmd("CLUSTER").arg("INFO");
-            pipeline.cmd("CLUSTER").arg("SLOTS");
-            pipeline.cmd("INFO").arg("cluster");
-            Answer::Ok(pipeline.query_async(&mut *connection).await?)
-        });
-        let (info, slots, server): (RedisResult<String>, RedisResult<Value>, RedisResult<String>) =
-            node.ask_beside_writes(&link, asked, all).await?;
-        let address = node.address();
-        // A node that may not tell its state is taken at its word.
-        if info.is_ok_and(|info| info.contains("cluster_state:fail")) {
-            let message =
-                format!("Redis at {address} says that its cluster is down: look at CLUSTER INFO");
-            return Err(Failure::new(FailureKind::ClusterDown, message));
-        }
-        let slots = slots.map_err(|error| {
-            // The user of a single server need not be one who may ask for slots.
-            if server.is_ok_and(|server| server.contains("cluster_enabled:0")) {
-                let message =
-                    format!("Redis at {address} is no node of a cluster: use `Redis::server`");
-                return Failure::new(FailureKind::Unsupported, message);
-            }
-            let failure = Failure::classify(address, error);
-            if failure.kind == FailureKind::Forbidden {
-                let message = format!(
-                    "Redis at {address} does not let this user ask which node holds a key; add `+cluster|slots` to \
-                     the rules of the user (ACL SETUSER)"
-                );
-                return Failure::new(FailureKind::Forbidden, message);
-            }
-            failure
-        })?;
-        let unusable = |error| Failure::classify(address, error);
-        let ranges = read_slots(slots).map_err(unusable)?;
-        if ranges.is_empty() {
-            let message = format!("Redis at {address} belongs to a cluster that has no slots yet");
-            return Err(Failure::new(FailureKind::ClusterDown, message));
-        }
-        Ok(ranges)
+        Err(problem.unwrap_or_else(|| StoreError::new("the cluster has no node").into()))
     }
 
     /// Takes in which slots each node holds, as `told_by` says.
     fn take_in(&self, told_by: &Arc<Server>, ranges: &[Range]) {
-        let mut next: Option<Table> = None;
-        for range in ranges {
-            let named = next.as_ref().and_then(|next| find(next.nodes(), &range.primary, told_by));
-            let Some(node) = named.or_else(|| self.node(&range.primary, told_by)) else { continue };
-            let next = next.get_or_insert_with(|| Table::of(Arc::clone(&node)));
-            next.give(range.first, range.last, &node);
+        let mut given: Vec<(u16, u16, Arc<Server>)> = Vec::new();
+        for Range { first, last, primary } in ranges {
+            let mut others = given.iter().map(|(_, _, node)| node);
+            let named = others.find(|node| is_named(node, primary, told_by)).cloned();
+            if let Some(node) = named.or_else(|| self.node(primary, told_by)) {
+                given.push((*first, *last, node));
+            }
         }
-        let Some(next) = next else { return };
+        let next = self.table().next(&given);
         self.choose_probed_keys(&next);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *table, next);
@@ -322,21 +274,21 @@ impl Cluster {
         let left: Vec<_> =
             before.nodes().iter().filter(|node| !is_among(now.nodes(), node)).cloned().collect();
         drop(now);
-        if !moved.contains(&true) {
-            return;
-        }
-        for node in before.nodes() {
-            node.links.disarm(|name| moved[usize::from(slot_of(name)) % SLOTS]);
-        }
         for node in left {
             node.left_cluster();
+        }
+        if moved.contains(&true) {
+            self.refreshing().changed();
+            for node in before.nodes() {
+                node.links.disarm(|name| moved[usize::from(slot_of(name)) % SLOTS]);
+            }
         }
     }
 
     /// Gives each node of `table` a key to be probed with that it holds itself: any other it would refuse before it
     /// has shown whether it takes reads and writes.
     fn choose_probed_keys(&self, table: &Table) {
-        /// A namespace with a hash tag lies in one slot, and only the node of that slot is ever asked.
+        /// Enough for a node that has one slot in 1,000. Any other is probed with a key that it may not hold.
         const MOST: u32 = 4_096;
         let mut without: Vec<_> = table.nodes().to_vec();
         for number in 0..MOST {
@@ -370,12 +322,16 @@ fn is_among(nodes: &[Arc<Server>], node: &Arc<Server>) -> bool {
 
 /// The one of `nodes` that `told_by` has named.
 fn find(nodes: &[Arc<Server>], name: &NodeName, told_by: &Server) -> Option<Arc<Server>> {
-    let host = host(name, told_by)?;
-    let is_it = |node: &&Arc<Server>| match node.address() {
-        ConnectionAddr::Tcp(other, port) => other == host && *port == name.port,
+    nodes.iter().find(|node| is_named(node, name, told_by)).cloned()
+}
+
+fn is_named(node: &Server, name: &NodeName, told_by: &Server) -> bool {
+    match node.address() {
+        ConnectionAddr::Tcp(host, port) => {
+            self::host(name, told_by) == Some(host) && *port == name.port
+        }
         _ => false,
-    };
-    nodes.iter().find(is_it).cloned()
+    }
 }
 
 /// The host of the node that `told_by` has named: a node that does not know its own host leaves it out.

@@ -7,7 +7,9 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use redis::{Pipeline, RedisResult};
+use redis::{ErrorKind, Pipeline, RedisResult};
+
+use tokio::time::Instant;
 
 use super::RedisStore;
 use super::failure::{Answer, Failure, FailureKind};
@@ -50,9 +52,12 @@ struct Left<'a> {
 
 impl RedisStore {
     pub(super) async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let begun = Instant::now();
         match self.delete_once(keys).await {
             // Deleting twice does no harm.
-            Err(lost) if lost.kind() == StoreErrorKind::Lost => {
+            Err(lost)
+                if lost.kind() == StoreErrorKind::Lost && begun.elapsed() < self.op_timeout / 2 =>
+            {
                 let again = pin!(self.delete_once(keys));
                 in_time(self.op_timeout / 2, again).await.unwrap_or(Err(lost))
             }
@@ -78,9 +83,10 @@ impl RedisStore {
     async fn follow(&self, left: &mut Vec<Left<'_>>) {
         for _ in 1..MOST_ROUNDS {
             let mut groups: Vec<Group<'_>> = Vec::new();
-            let mut failed = Vec::new();
-            for key in &*left {
+            let mut is_sent = vec![false; left.len()];
+            for (key, is_sent) in left.iter().zip(&mut is_sent) {
                 let Some((server, how)) = self.next(key) else { continue };
+                *is_sent = true;
                 let is_it = |group: &&mut Group<'_>| {
                     group.how == how && Arc::ptr_eq(&group.server, &server)
                 };
@@ -92,10 +98,9 @@ impl RedisStore {
             if groups.is_empty() {
                 return;
             }
-            let sent: Vec<&Key> =
-                groups.iter().flat_map(|group| group.keys.iter().copied()).collect();
-            failed.extend(delete_all(groups).await);
-            left.retain(|left| !sent.iter().any(|key| std::ptr::eq(*key, left.key)));
+            let failed = delete_all(groups).await;
+            let mut is_sent = is_sent.into_iter();
+            left.retain(|_| is_sent.next() != Some(true));
             left.extend(failed);
         }
     }
@@ -176,6 +181,45 @@ fn commands(keys: &[&Key], how: How) -> Pipeline {
 fn of_keys(replies: Vec<RedisResult<u64>>, keys: usize, how: How) -> Vec<RedisResult<()>> {
     let commands = if how == How::Together { 1 } else { 3 };
     let mut replies = replies.into_iter();
-    let of_key = |_| replies.by_ref().take(commands).try_for_each(|reply| reply.map(drop));
+    // All replies of a key are taken, and one that is missing is none that says it is deleted.
+    let of_key = |_| {
+        let of_key: Vec<_> =
+            (0..commands).map(|_| replies.next().unwrap_or_else(no_reply)).collect();
+        of_key.into_iter().try_for_each(|reply| reply.map(drop))
+    };
     (0..keys).map(of_key).collect()
+}
+
+fn no_reply() -> RedisResult<u64> {
+    Err((ErrorKind::UnexpectedReturnType, "fewer replies than commands").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::RedisError;
+
+    use super::*;
+
+    const DELETED: RedisResult<u64> = Ok(1);
+
+    fn ask() -> RedisResult<u64> {
+        Err(RedisError::from((ErrorKind::Extension, "ask")))
+    }
+
+    fn are_deleted(replies: Vec<RedisResult<u64>>, keys: usize, how: How) -> Vec<bool> {
+        of_keys(replies, keys, how).iter().map(Result::is_ok).collect()
+    }
+
+    #[test]
+    fn a_key_is_deleted_if_each_of_its_names_is() {
+        for how in [How::Apart, How::Asking] {
+            let replies = vec![ask(), DELETED, DELETED, DELETED, ask(), ask()];
+            assert_eq!(are_deleted(replies, 2, how), [false, false]);
+            let replies =
+                vec![DELETED, ask(), ask(), DELETED, DELETED, DELETED, DELETED, DELETED, ask()];
+            assert_eq!(are_deleted(replies, 3, how), [false, true, false]);
+            assert_eq!(are_deleted(vec![DELETED; 5], 2, how), [true, false]);
+        }
+        assert_eq!(are_deleted(vec![ask(), DELETED], 3, How::Together), [false, true, false]);
+    }
 }

@@ -79,7 +79,9 @@ pub(super) enum FailureKind {
     Asked,
     /// The node of a cluster is handing the key's slot to another, and the names of a step are not all on one side.
     TryAgain,
-    /// The cluster serves no key of this slot now.
+    /// No node of the cluster holds the key's slot now. Other slots are served.
+    Unserved,
+    /// The cluster serves no key now.
     ClusterDown,
     /// The server does not let this user run the command.
     Forbidden,
@@ -162,6 +164,7 @@ impl FailureKind {
             Self::Moved         => (Answer,           Kept,     Read::Elsewhere),
             Self::Asked         => (Answer,           Kept,     Read::Elsewhere),
             Self::TryAgain      => (Answer,           Kept,     Read::Error),
+            Self::Unserved      => (Answer,           Kept,     Read::Error),
             Self::ClusterDown   => (Counted::Failure, Kept,     Read::Error),
             Self::Forbidden     => (Counted::Failure, Kept,     Read::Error),
             Self::Unsupported   => (Counted::Failure, Kept,     Read::Error),
@@ -204,11 +207,19 @@ impl Failure {
     /// Whether the failure may be a sign that keys are on other nodes of the cluster now.
     pub(super) fn may_have_moved(&self) -> bool {
         use FailureKind::{
-            BadConnection, ClusterDown, Late, LeftAlone, Lost, Moved, NotReady, Replica,
+            BadConnection, ClusterDown, Late, LeftAlone, Lost, Moved, NotReady, Replica, Unserved,
         };
         matches!(
             self.kind,
-            BadConnection | ClusterDown | Late | LeftAlone | Lost | Moved | NotReady | Replica
+            BadConnection
+                | ClusterDown
+                | Late
+                | LeftAlone
+                | Lost
+                | Moved
+                | NotReady
+                | Replica
+                | Unserved
         )
     }
 
@@ -252,7 +263,7 @@ impl Failure {
         };
         use FailureKind::{
             Asked, BadConnection, ClusterDown, Failed, Forbidden, Full, Late, Lost, Moved,
-            NoScripting, NotReady, Replica, TryAgain, Unsupported, WrongType,
+            NoScripting, NotReady, Replica, TryAgain, Unserved, Unsupported, WrongType,
         };
         use ServerErrorKind::{NoPerm, ResponseError};
         let detail = error.detail().unwrap_or_default();
@@ -317,6 +328,7 @@ impl Failure {
                     "MOVED" => Moved,
                     "ASK" => Asked,
                     "TRYAGAIN" => TryAgain,
+                    "CLUSTERDOWN" if detail.starts_with("Hash slot") => Unserved,
                     "CLUSTERDOWN" => ClusterDown,
                     "NOPROTO" => Unsupported,
                     _ if is_unknown(detail) => Unsupported,

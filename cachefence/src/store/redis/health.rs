@@ -61,6 +61,9 @@ impl Server {
     /// Notes that the server holds no keys any more, because its slots have moved. If it was down, its outage is over:
     /// others serve its keys.
     pub(super) fn left_cluster(&self) {
+        // If its slots come back, or an operation fails that is under way, that is another outage.
+        self.links.heal(LaneKind::Reads);
+        self.links.heal(LaneKind::Writes);
         if let Some(outage) = self.links.probes(LaneKind::Reads).give_up() {
             self.observers.store_up(&self.address().to_string(), outage, true);
         }

@@ -31,11 +31,13 @@ mod protocol;
 mod read;
 pub(crate) mod record;
 mod redirect;
+mod refresh;
 mod refusal;
 mod scripts;
 mod server;
 mod servers;
 mod slot;
+mod slots;
 mod stream;
 mod table;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]

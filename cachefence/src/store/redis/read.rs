@@ -9,6 +9,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::RedisResult;
 use tokio::time::Instant;
@@ -49,7 +50,8 @@ impl RedisStore {
             return Box::pin(self.get_with_time(server, link, key)).await;
         }
         let reply = link.batch.read(key.as_str(), asked, server.op_timeout);
-        let answer = server.ask_at(&link, LaneKind::Reads, asked, pin!(reply)).await;
+        let answer =
+            server.ask_at(&link, LaneKind::Reads, (asked, self.op_timeout), pin!(reply)).await;
         match answer {
             Ok(entry) => {
                 let answered = link.clock.moment(Instant::now());
@@ -70,15 +72,26 @@ impl RedisStore {
         link: Arc<Link>,
         key: &Key,
     ) -> Result<Option<Snapshot>, StoreError> {
-        match self.ask_with_time(server, link, key, false).await {
+        match self.ask_with_time(server, link, key).await {
             Ok(found) => Ok(found),
             Err(failure) => self.after_failure(server, key, failure).await,
         }
     }
 
-    /// Reads the entry, and asks for the server's time. A node that was named by `ASK` is told so (`asking`).
+    /// Reads the entry, and asks for the server's time.
     async fn ask_with_time(
         &self,
+        server: &Arc<Server>,
+        link: Arc<Link>,
+        key: &Key,
+    ) -> Result<Option<Snapshot>, Failure> {
+        self.ask_within(self.op_timeout, server, link, key, false).await
+    }
+
+    /// As [`ask_with_time`](Self::ask_with_time), within `limit`. A node that was named by `ASK` is told so (`asking`).
+    async fn ask_within(
+        &self,
+        limit: Duration,
         server: &Arc<Server>,
         link: Arc<Link>,
         key: &Key,
@@ -100,9 +113,9 @@ impl RedisStore {
         };
         let both = pin!(both);
         let (entry, time): WithTime<Option<Vec<u8>>> = if beside {
-            server.ask_beside_writes(&link, sent, both).await?
+            server.ask_beside_writes(&link, (sent, limit), both).await?
         } else {
-            server.ask_at(&link, lane, sent, both).await?
+            server.ask_at(&link, lane, (sent, limit), both).await?
         };
         let now = server.learn(&link, sent, time);
         let entry = entry.map_err(|error| Failure::classify(server.address(), error))?;
@@ -126,7 +139,7 @@ impl RedisStore {
             Answer::Ok(judge(pipeline.query_async(&mut *connection).await?)?)
         };
         let (beginning, time): WithTime<Vec<u8>> =
-            server.ask_at(&link, LaneKind::Reads, sent, pin!(both)).await?;
+            server.ask_at(&link, LaneKind::Reads, (sent, self.op_timeout), pin!(both)).await?;
         let now = server.learn(&link, sent, time);
         let beginning = beginning.map_err(|error| Failure::classify(server.address(), error))?;
         if beginning.len() < LARGE {
@@ -135,7 +148,7 @@ impl RedisStore {
             return Ok(self.found((server, &link), key, whole, now));
         }
         server.large.insert(key);
-        self.ask_with_time(server, link, key, false).await
+        self.ask_with_time(server, link, key).await
     }
 
     /// The result of a read that `server` answered by `failure`: a miss, the result of a second try, or an error.
@@ -149,12 +162,7 @@ impl RedisStore {
         match (failure.kind.meaning().read, elsewhere) {
             (Read::Miss, _) => Ok(None),
             (Read::Error, _) | (Read::Elsewhere, None) => Err(failure.into()),
-            (Read::Elsewhere, Some(hop)) => {
-                let (named, limit) = (Arc::clone(&hop.server), self.op_timeout / 2);
-                let elsewhere = pin!(self.get_elsewhere(hop, key));
-                let late = || Err(Failure::timeout(named.address(), limit).into());
-                in_time(limit, elsewhere).await.unwrap_or_else(late)
-            }
+            (Read::Elsewhere, Some(hop)) => self.get_elsewhere(hop, key).await,
             (Read::Again, _) => {
                 let is_congested = failure.kind == FailureKind::Congested;
                 let server = self.servers.of(key);
@@ -166,7 +174,7 @@ impl RedisStore {
                     if is_congested {
                         self.ask_for_the_beginning(&server, link, key).await
                     } else {
-                        self.ask_with_time(&server, link, key, false).await
+                        self.ask_with_time(&server, link, key).await
                     }
                 };
                 match in_time(self.op_timeout / 2, pin!(again)).await {
@@ -180,20 +188,23 @@ impl RedisStore {
     }
 
     /// Reads the entry from the node of `hop`, to which another has sent the read, and after that from one node more at
-    /// the most.
+    /// the most. All of that takes half of the time of an operation, and a node that takes longer has failed.
     async fn get_elsewhere(&self, mut hop: Hop, key: &Key) -> Result<Option<Snapshot>, StoreError> {
+        let (begun, limit) = (Instant::now(), self.op_timeout / 2);
         let mut hops = 1;
         loop {
-            let link = hop.server.links.here()?;
-            let failure = match self.ask_with_time(&hop.server, link, key, hop.asking).await {
+            let Hop { server, asking } = &hop;
+            let link = server.links.here()?;
+            let left = limit.saturating_sub(begun.elapsed());
+            let failure = match self.ask_within(left, server, link, key, *asking).await {
                 Ok(found) => return Ok(found),
                 Err(failure) => failure,
             };
             if failure.kind.meaning().read == Read::Miss {
                 return Ok(None);
             }
-            match self.servers.elsewhere(&hop.server, &failure) {
-                Some(next) if hops < MOST_HOPS => hop = next,
+            match self.servers.elsewhere(server, &failure) {
+                Some(next) if hops < MOST_HOPS && begun.elapsed() < limit => hop = next,
                 _ => return Err(failure.into()),
             }
             hops += 1;

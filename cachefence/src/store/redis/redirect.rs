@@ -24,15 +24,17 @@ pub(super) struct NodeName {
 }
 
 impl NodeName {
-    pub(super) fn new(host: &str, port: u16) -> Self {
-        let is_unknown = host.is_empty() || host == "?";
-        Self { host: (!is_unknown).then(|| host.to_owned()), port }
+    /// The node at `host`. An empty one is that of the node which gave the answer. `None` if the host is `?`: a node
+    /// gives that for one of which it knows no host name, where it is to give those.
+    pub(super) fn new(host: &str, port: u16) -> Option<Self> {
+        let own = host.is_empty();
+        (host != "?" && port > 0).then(|| Self { host: (!own).then(|| host.to_owned()), port })
     }
 
     /// Reads `host:port`. An IPv6 address has more colons.
     fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
-        Some(Self::new(host, port.parse().ok().filter(|port| *port > 0)?))
+        Self::new(host, port.parse().ok()?)
     }
 }
 
@@ -68,7 +70,6 @@ mod tests {
             ("ASK 0 ::1:6381", 0, Some("::1"), 6_381, true),
             ("MOVED 16383 cache-2.internal:1", 16_383, Some("cache-2.internal"), 1, false),
             ("MOVED 1 :6380", 1, None, 6_380, false),
-            ("ASK 1 ?:6380", 1, None, 6_380, true),
         ] {
             let node = NodeName { host: host.map(str::to_owned), port };
             assert_eq!(redirect(line), Some(Redirect { slot, node, asking }), "{line}");
@@ -83,6 +84,7 @@ mod tests {
             "MOVED x 127.0.0.1:1",
             "MOVED 16384 127.0.0.1:1",
             "MOVED 1 127.0.0.1",
+            "ASK 1 ?:6380",
             "MOVED 1 127.0.0.1:0",
             "MOVED 1 127.0.0.1:65536",
             "ERR 1 127.0.0.1:1",

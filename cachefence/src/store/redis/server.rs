@@ -113,7 +113,7 @@ impl Server {
         reply: impl Future<Output = Answer<T>>,
     ) -> Result<T, Failure> {
         let asked = Instant::now();
-        let reply = self.ask_at(link, lane, asked, pin!(reply)).await?;
+        let reply = self.ask_at(link, lane, (asked, self.op_timeout), pin!(reply)).await?;
         self.answered(asked);
         Ok(reply)
     }
@@ -157,18 +157,18 @@ impl Server {
         }
     }
 
-    /// As [`ask`](Self::ask), for an operation that begins at `asked`. The reply is pinned, because each
+    /// As [`ask`](Self::ask), for an operation that begins at `asked` and may take as long as `limit`. The reply is pinned, because each
     /// function on the way down would have room for it otherwise.
     pub(super) fn ask_at<T>(
         self: &Arc<Self>,
         link: &Arc<Link>,
         lane: LaneKind,
-        asked: Instant,
+        (asked, limit): (Instant, Duration),
         reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> impl Future<Output = Result<T, Failure>> {
         async move {
             self.admit(link, lane)?;
-            match self.with_timeout(link, lane, asked, self.op_timeout, reply).await {
+            match self.with_timeout(link, lane, asked, limit, reply).await {
                 Ok(reply) => {
                     link.lane(lane).breaker.succeeded();
                     Ok(reply)
@@ -183,12 +183,12 @@ impl Server {
     pub(super) async fn ask_beside_writes<T>(
         self: &Arc<Self>,
         link: &Arc<Link>,
-        asked: Instant,
+        (asked, limit): (Instant, Duration),
         reply: Pin<&mut impl Future<Output = Answer<T>>>,
     ) -> Result<T, Failure> {
         let lane = LaneKind::Writes;
         self.admit(link, lane)?;
-        let answer = self.with_timeout(link, lane, asked, self.op_timeout, reply).await;
+        let answer = self.with_timeout(link, lane, asked, limit, reply).await;
         answer.map_err(|failure| self.count(link, lane, asked, failure))
     }
 
@@ -260,7 +260,8 @@ impl Server {
         reply: impl Future<Output = Answer<Timed<T>>>,
     ) -> Result<(T, Option<Timestamp>), Failure> {
         let sent = Instant::now();
-        let (reply, time) = self.ask_at(link, LaneKind::Writes, sent, pin!(reply)).await?;
+        let (reply, time) =
+            self.ask_at(link, LaneKind::Writes, (sent, self.op_timeout), pin!(reply)).await?;
         self.answered(sent);
         Ok((reply, time.map(|time| self.learn(link, sent, time))))
     }
@@ -357,7 +358,7 @@ impl Server {
             let mut connection = link.reads.connection().await?;
             Answer::Ok(redis::cmd("TIME").query_async(&mut *connection).await?)
         });
-        let time = self.ask_at(&link, LaneKind::Reads, sent, time).await?;
+        let time = self.ask_at(&link, LaneKind::Reads, (sent, self.op_timeout), time).await?;
         Ok(self.learn(&link, sent, time))
     }
 }
