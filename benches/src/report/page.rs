@@ -255,8 +255,11 @@ fn cluster(report: &Report) -> Vec<String> {
     for (table, name, title) in [
         ("cluster-hit-multi-thread-1", "p50, us", "a hit, multi-thread, 1 worker: p50 in µs"),
         ("cluster-hit-current-thread", "p50, us", "a hit, current-thread: p50 in µs"),
-        ("cluster-cost", "instructions", "a hit: instructions"),
-        ("cluster-cost", "of them outside malloc and free", "of them outside malloc and free"),
+        (
+            "cluster-cost",
+            "of them outside malloc and free",
+            "a hit: instructions outside malloc and free",
+        ),
         ("cluster-cost", "commands", "a hit: commands"),
         ("cluster-cold", "1 caller", "a cold load, 1 caller: commands"),
         ("cluster-cold", "10,000 callers", "a cold load, 10,000 callers: commands"),
@@ -275,8 +278,8 @@ fn cluster(report: &Report) -> Vec<String> {
 /// Hits on a cluster beside those of the client's own connection.
 fn cluster_many(report: &Report) -> Vec<String> {
     let mut rows = vec![
-        "| runtime | `ClusterConnection`: calls/s | p50, µs | cachefence: calls/s | p50, µs | calls/s against it |".to_owned(),
-        "|---|--:|--:|--:|--:|--:|".to_owned(),
+        "| runtime | `ClusterConnection`: calls/s | p50, µs | cachefence: calls/s | p50, µs | against `ClusterConnection` | on one server: calls/s |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|--:|".to_owned(),
     ];
     for (runtime, title) in [
         ("multi-thread-1", "multi-thread, 1 worker"),
@@ -289,6 +292,7 @@ fn cluster_many(report: &Report) -> Vec<String> {
             cells.extend(["calls/s", "p50, us"].map(|name| figure(report, &table, subject, name)));
         }
         cells.push(ratio(report, &table, CLUSTER));
+        cells.push(figure(report, &table, OURS, "calls/s"));
         rows.push(row(cells));
     }
     rows

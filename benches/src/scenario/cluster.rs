@@ -139,7 +139,9 @@ fn cold_loads(lab: &Lab, report: &mut Report) {
         let servers = both.of(kind);
         let mut worker = both.worker(lab, kind, Runtime::CurrentThread).spawn();
         let mut load = |key: String, callers| {
-            servers.iter().for_each(|server| server.reset_stats());
+            for server in &servers {
+                server.reset_stats();
+            }
             let (load_ms, fails, announces, weigh_after_ms) = (50, false, false, None);
             let burst = Burst { key, callers, load_ms, fails, announces, weigh_after_ms };
             let figures = worker.burst(burst);

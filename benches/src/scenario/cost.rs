@@ -138,7 +138,9 @@ pub(super) fn costs(lab: &Lab, start: &Start, servers: &[&RedisServer], valgrind
     let mut worker = Start { under: Under::Counted, ..start.clone() }.spawn();
     worker.fill(KEYS);
     worker.hits(plan(CALLS));
-    servers.iter().for_each(|server| server.reset_stats());
+    for server in servers {
+        server.reset_stats();
+    }
     let figures = worker.hits(plan(CALLS));
     let commands: u64 = servers.iter().map(|server| commands(server)).sum();
     let per_call = commands as f64 / (f64::from(CALLS) + WARM_UP as f64);
