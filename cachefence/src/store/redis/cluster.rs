@@ -142,6 +142,7 @@ impl Cluster {
 
     /// Notes that `node` holds `slot`.
     fn learn(&self, slot: u16, node: &Arc<Server>) {
+        node.joined_cluster();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let before = Arc::clone(table.owner(slot));
         table.give(slot, slot, node);
@@ -249,6 +250,9 @@ impl Cluster {
             }
         }
         let next = self.table().next(&given);
+        for node in next.nodes() {
+            node.joined_cluster();
+        }
         self.choose_probed_keys(&next);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *table, next);

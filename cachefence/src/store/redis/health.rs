@@ -58,12 +58,16 @@ impl Server {
         self.links.open_breakers(LaneKind::Reads).all
     }
 
+    /// Notes that the server holds keys, as a node of a cluster.
+    pub(super) fn joined_cluster(&self) {
+        self.holds_keys.store(true, Ordering::Relaxed);
+    }
+
     /// Notes that the server holds no keys any more, because its slots have moved. If it was down, its outage is over:
     /// others serve its keys.
     pub(super) fn left_cluster(&self) {
-        // If its slots come back, or an operation fails that is under way, that is another outage.
-        self.links.heal(LaneKind::Reads);
-        self.links.heal(LaneKind::Writes);
+        // An operation that is under way may fail yet, and nobody would hear of the end of that outage.
+        self.holds_keys.store(false, Ordering::Relaxed);
         if let Some(outage) = self.links.probes(LaneKind::Reads).give_up() {
             self.observers.store_up(&self.address().to_string(), outage, true);
         }

@@ -64,6 +64,8 @@ pub(super) struct Server {
     pub(super) scripts: Feature,
     /// Whether `build()` tries to write: then it tells of a refusal itself, with the rule that is missing.
     pub(super) checking: AtomicBool,
+    /// Whether the server holds keys: a node of a cluster may have handed all its slots to others.
+    pub(super) holds_keys: AtomicBool,
     /// Whether the last write was taken.
     pub(super) writes: AtomicBool,
     /// Whether no round trip has been quick enough since the check of the server.
@@ -85,6 +87,7 @@ impl Server {
             pushes: Feature::new(),
             scripts: Feature::new(),
             checking: AtomicBool::new(false),
+            holds_keys: AtomicBool::new(true),
             writes: AtomicBool::new(true),
             far: AtomicBool::new(false),
             op_timeout,
@@ -236,6 +239,7 @@ impl Server {
         let how = How { lost, at_once: !was_slow };
         if let Some(outage) = breaker.failed(asked, how, chance::fraction(rand::random())) {
             match lane {
+                LaneKind::Reads if !self.holds_keys.load(Ordering::Relaxed) => {}
                 LaneKind::Reads => {
                     self.observers.store_down(self.address().to_string(), outage, &failure.error);
                 }
