@@ -4,6 +4,8 @@
 
 mod built;
 mod failover;
+mod many;
+mod migrating;
 mod moves;
 mod redirects;
 mod serves;
