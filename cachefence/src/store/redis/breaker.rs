@@ -208,6 +208,13 @@ impl Probes {
         (schedule.is_outage, schedule.pause) = (false, LONG);
     }
 
+    /// Notes that another server is asked from now on: a probe is due at once.
+    pub(super) fn hurry(&self) {
+        let mut schedule = self.schedule();
+        (schedule.next, schedule.pause) = (Instant::now(), LONG);
+        schedule.under_way = None;
+    }
+
     /// Notes that the server is not asked any more. If that ended an outage, returns its number.
     pub(super) fn give_up(&self) -> Option<u64> {
         let mut schedule = self.schedule();

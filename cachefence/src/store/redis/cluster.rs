@@ -16,7 +16,7 @@ use redis::ConnectionAddr;
 use tokio::time::Instant;
 
 use super::batch::Gathering;
-use super::dial::Dialer;
+use super::dial::NodeDialer;
 use super::failure::{Failure, FailureKind};
 use super::redirect::NodeName;
 use super::refresh::Refresh;
@@ -67,7 +67,7 @@ impl Drop for RefreshTask {
 
 impl Cluster {
     /// The cluster that the nodes belong to which `seeds` connect to; does no I/O.
-    pub(super) fn new(seeds: Vec<Dialer>, common: Common) -> Result<Self, InvalidOption> {
+    pub(super) fn new(seeds: Vec<NodeDialer>, common: Common) -> Result<Self, InvalidOption> {
         let server = |dialer| Arc::new(Server::new(dialer, &common, Gathering::Pipeline));
         let seeds: Vec<_> = seeds.into_iter().map(server).collect();
         let Some(first) = seeds.first() else {
@@ -128,7 +128,7 @@ impl Cluster {
         if let Some(known) = find(&named, name, told_by) {
             return Some(known);
         }
-        let dialer = told_by.links.dialer.to(host(name, told_by)?, name.port).ok()?;
+        let dialer = told_by.links.dialer.node()?.to(host(name, told_by)?, name.port).ok()?;
         let node = Arc::new(Server::new(dialer, &self.common, Gathering::Pipeline));
         named.push(Arc::clone(&node));
         let oldest = (named.len() > MOST_NAMED).then(|| named.remove(0));
@@ -330,8 +330,8 @@ fn find(nodes: &[Arc<Server>], name: &NodeName, told_by: &Server) -> Option<Arc<
 }
 
 fn is_named(node: &Server, name: &NodeName, told_by: &Server) -> bool {
-    match node.address() {
-        ConnectionAddr::Tcp(host, port) => {
+    match address(node) {
+        Some(ConnectionAddr::Tcp(host, port)) => {
             self::host(name, told_by) == Some(host) && *port == name.port
         }
         _ => false,
@@ -340,9 +340,13 @@ fn is_named(node: &Server, name: &NodeName, told_by: &Server) -> bool {
 
 /// The host of the node that `told_by` has named: a node that does not know its own host leaves it out.
 fn host<'a>(name: &'a NodeName, told_by: &'a Server) -> Option<&'a str> {
-    let own = match told_by.address() {
-        ConnectionAddr::Tcp(host, _) => Some(host),
+    let own = match address(told_by) {
+        Some(ConnectionAddr::Tcp(host, _)) => Some(host),
         _ => None,
     };
     name.host.as_ref().or(own).map(String::as_str)
+}
+
+fn address(node: &Server) -> Option<&ConnectionAddr> {
+    node.links.dialer.node().map(|dialer| &dialer.address)
 }

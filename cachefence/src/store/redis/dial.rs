@@ -1,4 +1,4 @@
-//! Dialing: how a connection to a server is made.
+//! Dialing: how a connection to a server at a known address is made.
 //!
 //! An attempt asks for credentials, resolves the name, connects, speaks TLS, logs in and selects the database, all
 //! within one limit. Each of these steps says in its own words how it failed. None shows a secret.
@@ -7,9 +7,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -18,10 +16,10 @@ use redis::{
     RedisConnectionInfo, RedisError,
 };
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::credentials::Provider;
+use super::dialed::Dialed;
 use super::failure::{Failure, FailureKind};
 use super::stream::{Received, Socket, Stream};
 use super::tls::Connector;
@@ -32,9 +30,10 @@ use crate::time::in_time_from;
 /// How many commands may queue for a connection before callers wait for their turn.
 const PIPELINE: usize = 1_024;
 
-/// Makes connections to one server, each within a time limit of its own.
-pub(super) struct Dialer {
+/// Makes connections to one server, each within a time limit of its own. `Display` says which, for messages.
+pub(super) struct NodeDialer {
     pub(super) address: ConnectionAddr,
+    pub(super) role: Role,
     /// The user, the password, the database and the protocol that the URL names.
     pub(super) login: RedisConnectionInfo,
     pub(super) credentials: Option<Provider>,
@@ -42,26 +41,23 @@ pub(super) struct Dialer {
     pub(super) limit: Duration,
 }
 
-/// A connection that was made. Clones share it, and it ends with the last of them.
+/// Whose address a dialer has.
 #[derive(Clone)]
-pub(super) struct Dialed {
-    connection: MultiplexedConnection,
-    driver: Arc<Driver>,
+pub(super) enum Role {
+    /// The address is that of a server, which the user has given, or a node of a cluster.
+    Server,
+    /// The address is that of a sentinel.
+    Sentinel,
+    /// The address is what sentinels say of the primary of this name.
+    Primary(String),
 }
 
-/// The task that moves a connection's bytes. It ends when this is dropped, because on its own it would wait for ever
-/// for replies that the other end of a half-open connection will not send.
-struct Driver {
-    task: AbortHandle,
-    received: Arc<Received>,
-    /// The password that the connection has logged in with.
-    password: String,
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+/// For what a connection is made.
+#[derive(Clone)]
+pub(super) struct Purpose {
+    /// Whether the connection speaks RESP3.
+    pushes: bool,
+    config: AsyncConnectionConfig,
 }
 
 /// A step of an attempt.
@@ -73,12 +69,29 @@ enum Step {
     Login,
 }
 
-impl Dialer {
+impl Purpose {
+    /// A connection for commands.
+    pub(super) fn commands() -> Self {
+        Self { pushes: false, config: config() }
+    }
+
+    /// A connection on which the server can tell of changes; `push` takes that in.
+    pub(super) fn pushes(push: impl Fn(&PushInfo) + Send + Sync + 'static) -> Self {
+        let push = move |info: PushInfo| {
+            push(&info);
+            Ok::<(), ()>(())
+        };
+        Self { pushes: true, config: config().set_push_sender(push) }
+    }
+}
+
+impl NodeDialer {
     /// What makes connections to another node of the same cluster.
     pub(super) fn to(&self, host: &str, port: u16) -> Result<Self, InvalidOption> {
         let tls = self.tls.as_ref().map(|tls| tls.to(host)).transpose()?;
         Ok(Self {
             address: ConnectionAddr::Tcp(host.to_owned(), port),
+            role: self.role.clone(),
             login: self.login.clone(),
             credentials: self.credentials.clone(),
             tls,
@@ -86,62 +99,33 @@ impl Dialer {
         })
     }
 
-    pub(super) fn address(&self) -> &ConnectionAddr {
-        &self.address
-    }
-
     /// How long an attempt may take.
     pub(super) fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// Makes a connection for commands.
-    pub(super) async fn dial(&self) -> Result<Dialed, Failure> {
-        self.attempt(|login| login, config()).await
-    }
-
-    /// Makes a connection that speaks RESP3, on which the server can tell of changes; `push` takes that in.
-    pub(super) async fn dial_for_pushes(
-        &self,
-        push: impl Fn(&PushInfo) + Send + Sync + 'static,
-    ) -> Result<Dialed, Failure> {
-        let push = move |info: PushInfo| {
-            push(&info);
-            Ok::<(), ()>(())
-        };
-        let resp3 = |login: RedisConnectionInfo| {
-            login.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name()
-        };
-        self.attempt(resp3, config().set_push_sender(push)).await
-    }
-
-    async fn attempt(
-        &self,
-        adapt: impl FnOnce(RedisConnectionInfo) -> RedisConnectionInfo,
-        config: AsyncConnectionConfig,
-    ) -> Result<Dialed, Failure> {
-        let runtime = Handle::try_current().map_err(|_| {
-            StoreError::new("Redis is used outside a tokio runtime; call from inside one")
-        })?;
-        let begun = Instant::now();
-        let login = adapt(self.in_time(begun, Step::Credentials, self.login()).await?);
+    /// Makes a connection, in the time that an attempt may take from `begun` on.
+    pub(super) async fn dial(&self, begun: Instant, purpose: Purpose) -> Result<Dialed, Failure> {
+        let runtime = runtime()?;
+        let mut login = self.in_time(begun, Step::Credentials, self.login()).await?;
+        if purpose.pushes {
+            login = login.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
+        }
         let socket = async {
             Socket::connect(&self.address)
                 .await
-                .map_err(|error| Failure::classify(&self.address, error.into()))
+                .map_err(|error| Failure::classify(self, error.into()))
         };
         let socket = self.in_time(begun, Step::Connect, socket).await?;
         let received = socket.received();
         let stream = self.encrypted(begun, socket).await?;
         let made = async {
-            MultiplexedConnection::new_with_config(&login, stream, config)
+            MultiplexedConnection::new_with_config(&login, stream, purpose.config)
                 .await
                 .map_err(|error| self.refused(error, &login, &received))
         };
-        let (connection, driver) = self.in_time(begun, Step::Login, made).await?;
-        let task = runtime.spawn(driver).abort_handle();
-        let password = login.password().unwrap_or_default().to_owned();
-        Ok(Dialed { connection, driver: Arc::new(Driver { task, received, password }) })
+        let made = self.in_time(begun, Step::Login, made).await?;
+        Ok(Dialed::new(made, &runtime, received, login.password().unwrap_or_default()))
     }
 
     /// The login, with the credentials of the closure if there is one.
@@ -181,7 +165,7 @@ impl Dialer {
             return done;
         }
         let limit = self.limit;
-        let kind = Failure::timeout(&self.address, limit).kind;
+        let kind = Failure::timeout(self, limit).kind;
         Err(self.failed(
             kind,
             &match step {
@@ -216,9 +200,13 @@ impl Dialer {
         let told = if let Some(why) = self.wire_trouble(&error, received) {
             Some(why)
         } else if is_login {
-            let what = match self.credentials {
-                Some(_) => "what the closure in `Redis::credentials` returns",
-                None => "user and password in the URL",
+            let what = match (&self.credentials, &self.role) {
+                (Some(_), _) => "what the closure in `Redis::credentials` returns",
+                (None, Role::Server) => "user and password in the URL",
+                (None, Role::Sentinel) => "user and password in the URL of the sentinel",
+                (None, Role::Primary(_)) => {
+                    "whether it asks for a user and a password, which `credentials(..)` on `Redis::sentinel` gives"
+                }
             };
             Some(format!("refused the credentials{quoted}; check {what}"))
         } else if selects && error.detail().is_some_and(|said| said.contains("permissions")) {
@@ -242,7 +230,7 @@ impl Dialer {
         } else {
             None
         };
-        let mut failure = Failure::classify(&self.address, error);
+        let mut failure = Failure::classify(self, error);
         if let Some(told) = told {
             failure = self.failed(failure.kind, &told);
         }
@@ -272,39 +260,18 @@ impl Dialer {
     }
 
     fn failed(&self, kind: FailureKind, why: &str) -> Failure {
-        Failure::new(kind, format!("Redis at {} {why}", self.address))
+        Failure::new(kind, format!("Redis at {self} {why}"))
     }
 }
 
-impl Deref for Dialed {
-    type Target = MultiplexedConnection;
-
-    fn deref(&self) -> &MultiplexedConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for Dialed {
-    fn deref_mut(&mut self) -> &mut MultiplexedConnection {
-        &mut self.connection
-    }
-}
-
-impl Dialed {
-    /// The password of this connection's login. No error may show a text of the server that holds the password.
-    pub(super) fn password(&self) -> &str {
-        &self.driver.password
-    }
-
-    /// How many bytes have arrived on this connection, those of its login and of TLS included.
-    pub(super) fn received(&self) -> u64 {
-        self.driver.received.bytes()
-    }
-}
-
-impl fmt::Debug for Dialer {
+impl fmt::Display for NodeDialer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialer").field("address", &self.address()).finish_non_exhaustive()
+        let address = &self.address;
+        match &self.role {
+            Role::Server => write!(f, "{address}"),
+            Role::Sentinel => write!(f, "{address} (a sentinel)"),
+            Role::Primary(name) => write!(f, "{address} (the primary `{name}`)"),
+        }
     }
 }
 
@@ -315,4 +282,10 @@ fn config() -> AsyncConnectionConfig {
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(PIPELINE)
+}
+
+/// The runtime that a connection's tasks run on.
+pub(super) fn runtime() -> Result<Handle, StoreError> {
+    Handle::try_current()
+        .map_err(|_| StoreError::new("Redis is used outside a tokio runtime; call from inside one"))
 }

@@ -5,9 +5,10 @@
 //! and a read. The messages are for those who operate the program: they say what happened
 //! and what to do, but quote neither a key nor a password.
 
+use std::fmt;
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ErrorKind, ParsingError, RedisError, ServerErrorKind};
+use redis::{ErrorKind, ParsingError, RedisError, ServerErrorKind};
 
 use super::redirect::Redirect;
 use super::words;
@@ -223,18 +224,18 @@ impl Failure {
         )
     }
 
-    pub(super) fn timeout(server: &ConnectionAddr, limit: Duration) -> Self {
+    pub(super) fn timeout(server: &dyn fmt::Display, limit: Duration) -> Self {
         let message = format!("Redis at {server} did not answer within {limit:?}");
         Self::new(FailureKind::Late, message)
     }
 
     /// The failure of an operation whose connection is gone.
-    pub(super) fn lost(server: &ConnectionAddr) -> Self {
+    pub(super) fn lost(server: &dyn fmt::Display) -> Self {
         Self::new(FailureKind::Lost, format!("the connection to Redis at {server} was lost"))
     }
 
     /// The failure of an operation that has to wait until a large value has arrived.
-    pub(super) fn congested(server: &ConnectionAddr) -> Self {
+    pub(super) fn congested(server: &dyn fmt::Display) -> Self {
         let message = format!(
             "Redis at {server} did not answer in time, because a large value was arriving over the same connection"
         );
@@ -242,7 +243,7 @@ impl Failure {
     }
 
     /// Sorts what came instead of an answer.
-    pub(super) fn of(server: &ConnectionAddr, unanswered: Unanswered) -> Self {
+    pub(super) fn of(server: &dyn fmt::Display, unanswered: Unanswered) -> Self {
         match unanswered {
             Unanswered::NotSent(failure) => failure,
             Unanswered::Failed(error) => Self::classify(server, error),
@@ -257,7 +258,7 @@ impl Failure {
 
     /// Sorts an error by its kind and code. The text of a server's error may quote the command, and
     /// so the key: the text is looked at here, and never passed on.
-    pub(super) fn classify(server: &ConnectionAddr, error: RedisError) -> Self {
+    pub(super) fn classify(server: &dyn fmt::Display, error: RedisError) -> Self {
         use ErrorKind::{
             AuthenticationFailed, InvalidClientConfig, Io, Parse, UnexpectedReturnType,
         };

@@ -69,7 +69,7 @@ impl Server {
         // An operation that is under way may fail yet, and nobody would hear of the end of that outage.
         self.holds_keys.store(false, Ordering::Relaxed);
         if let Some(outage) = self.links.probes(LaneKind::Reads).give_up() {
-            self.observers.store_up(&self.address().to_string(), outage, true);
+            self.observers.store_up(&self.name(), outage, true);
         }
     }
 

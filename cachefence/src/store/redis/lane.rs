@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
-use super::dial::{Dialed, Dialer};
+use super::dialed::Dialed;
+use super::dialer::Dialer;
 use super::failure::{Answer, Failure};
 use super::large::LARGE;
 use crate::sync::lock;

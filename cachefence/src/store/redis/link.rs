@@ -21,12 +21,14 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::batch::{Gathering, ReadBatch};
 use super::breaker::{Breaker, Probes};
 use super::clock::ServerClock;
-use super::dial::{Dialed, Dialer};
+use super::dialed::Dialed;
+use super::dialer::Dialer;
 use super::lane::{Lane, LaneKind};
 use super::on_drop::OnDrop;
 use super::pool::Pool;
@@ -59,6 +61,8 @@ struct Place {
     renewed: Option<Instant>,
     /// Ends the task that watches the runtime, when it is dropped with this place.
     _watched: oneshot::Sender<()>,
+    /// The tasks that hear of another primary, which end with this place.
+    _switches: JoinSet<()>,
 }
 
 /// The connections to use at one place.
@@ -117,13 +121,20 @@ impl Link {
 
 impl Links {
     pub(super) fn new(dialer: Dialer, gathering: Gathering) -> Self {
-        Self {
-            dialer: Arc::new(dialer),
-            gathering,
-            reads: Arc::default(),
-            writes: Arc::default(),
-            places: Arc::default(),
-        }
+        let dialer = Arc::new(dialer);
+        let [reads, writes]: [Arc<Probes>; 2] = Default::default();
+        let places = Arc::default();
+        dialer.on_switch({
+            let (dialer, places) = (Arc::downgrade(&dialer), Arc::downgrade(&places));
+            let probes = [Arc::clone(&reads), Arc::clone(&writes)];
+            move || {
+                if let (Some(dialer), Some(places)) = (dialer.upgrade(), places.upgrade()) {
+                    replace_all(&places, &dialer);
+                    probes.iter().for_each(|probes| probes.hurry());
+                }
+            }
+        });
+        Self { dialer, gathering, reads, writes, places }
     }
 
     /// The link of the current runtime; does no I/O.
@@ -140,8 +151,13 @@ impl Links {
         let (reads, writes) = (breaker(&self.reads), breaker(&self.writes));
         let link = Link::new(self.gathering, &self.dialer, &reads, &writes);
         let (watched, dropped) = oneshot::channel();
-        let place =
-            Place { runtime: id, link: Arc::clone(&link), renewed: None, _watched: watched };
+        let place = Place {
+            runtime: id,
+            link: Arc::clone(&link),
+            renewed: None,
+            _watched: watched,
+            _switches: self.dialer.watch(&runtime),
+        };
         places.push(place);
         drop(places);
         let places = Arc::downgrade(&self.places);
@@ -188,6 +204,7 @@ impl Links {
         if !self.claim_renewal(link) {
             return;
         }
+        self.dialer.doubt();
         let (links, link) = (Arc::clone(self), Arc::clone(link));
         detach(async move {
             let next = link.successor(&links.dialer);
@@ -258,5 +275,18 @@ impl Links {
 
     fn places(&self) -> MutexGuard<'_, Vec<Place>> {
         lock(&self.places)
+    }
+}
+
+/// Puts a new link into each of the `places`, because another server is the primary now.
+fn replace_all(places: &Mutex<Vec<Place>>, dialer: &Arc<Dialer>) {
+    let renew = |place: &mut Place| {
+        let next = place.link.successor(dialer);
+        std::mem::replace(&mut place.link, next)
+    };
+    let gone: Vec<_> = lock(places).iter_mut().map(renew).collect();
+    // With the lock released. The connections are closed, so they bring no more news to those who wait.
+    for link in gone {
+        link.tracking.disarm(|_| true);
     }
 }

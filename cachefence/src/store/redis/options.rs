@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
+
+use redis::{ConnectionAddr, RedisConnectionInfo};
 
 use super::address::Address;
 use super::credentials::{Credentials, Provider};
-use super::dial::Dialer;
+use super::dial::{NodeDialer, Role};
+use super::dialer::Dialer;
+use super::primary::{Access, Primary};
 use super::server::Common;
 use super::servers::Servers;
 #[cfg(feature = "tls")]
@@ -166,16 +171,19 @@ impl Redis {
                 Ok(Servers::one(dialer, &common))
             }
             Topology::Cluster(urls) => {
-                let seeds: Result<Vec<Dialer>, _> =
+                let seeds: Result<Vec<NodeDialer>, _> =
                     urls.iter().map(|url| self.clone().dialer(url, common.limit())).collect();
                 Servers::cluster(seeds?, common)
             }
-            Topology::Sentinel { .. } => Err(invalid("names sentinels")),
+            Topology::Sentinel { name, sentinels } => {
+                let primary = self.primary(name, sentinels, &common)?;
+                Ok(Servers::one(Dialer::Primary(primary), &common))
+            }
         }
     }
 
     /// What makes connections to the server at `url`, each within `limit`; does no I/O.
-    fn dialer(self, url: &str, limit: Duration) -> Result<Dialer, InvalidOption> {
+    fn dialer(self, url: &str, limit: Duration) -> Result<NodeDialer, InvalidOption> {
         let address = Address::parse(url)?;
         let login = &address.login;
         let has_login = login.username().is_some() || login.password().is_some();
@@ -203,13 +211,66 @@ impl Redis {
         } else {
             None
         };
-        Ok(Dialer {
+        Ok(NodeDialer {
             address: address.server,
+            role: Role::Server,
             login: address.login,
             credentials: self.credentials,
             tls,
             limit,
         })
+    }
+
+    /// What makes connections to the primary that the `sentinels` know by this `name`; does no I/O.
+    fn primary(
+        self,
+        name: String,
+        sentinels: Vec<Self>,
+        common: &Common,
+    ) -> Result<Arc<Primary>, InvalidOption> {
+        if name.is_empty() {
+            return Err(invalid("has no name of a primary: give the one in `sentinel monitor`"));
+        }
+        // Half of the time is left for the connection to the primary.
+        let limit = common.limit();
+        let dialers = sentinels.into_iter().map(|sentinel| sentinel.sentinel_dialer(limit / 2));
+        let mut dialers: Vec<NodeDialer> = dialers.collect::<Result<_, _>>()?;
+        let Some(first) = dialers.first() else {
+            return Err(invalid("names no sentinel: name all of them"));
+        };
+        let database = first.login.db();
+        if dialers.iter().any(|dialer| dialer.login.db() != database) {
+            return Err(invalid(
+                "has sentinels whose URLs name different databases: the database is that of the primary, so write the \
+                 same in all of them",
+            ));
+        }
+        #[cfg(feature = "tls")]
+        // The certificate has to be for the host that the sentinels name, unless `tls` gives another name.
+        let tls = self.tls.map(|tls| tls.connector(&first.address)).transpose()?;
+        #[cfg(not(feature = "tls"))]
+        let tls = None;
+        for dialer in &mut dialers {
+            // A sentinel has no databases.
+            dialer.login = dialer.login.clone().set_db(0);
+        }
+        let login = RedisConnectionInfo::default().set_db(database);
+        let access = Access { login, credentials: self.credentials, tls, limit };
+        Ok(Primary::new(name, dialers, access, Arc::clone(&common.observers)))
+    }
+
+    /// What makes connections to this sentinel, each within `limit`; does no I/O.
+    fn sentinel_dialer(self, limit: Duration) -> Result<NodeDialer, InvalidOption> {
+        let Topology::Server(url) = self.topology.clone() else {
+            return Err(invalid("has a sentinel that is no single server: give its URL"));
+        };
+        let dialer = self.dialer(&url, limit)?;
+        if !matches!(dialer.address, ConnectionAddr::Tcp(..)) {
+            return Err(invalid(
+                "has a sentinel at a socket of this machine, where no other machine is told of: give its `redis://` URL",
+            ));
+        }
+        Ok(NodeDialer { role: Role::Sentinel, ..dialer })
     }
 }
 

@@ -8,7 +8,7 @@ use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value};
 use tokio::time::Instant;
 
 use super::breaker::Probe;
-use super::dial::Dialed;
+use super::dialed::Dialed;
 use super::failure::{Answer, Failure};
 use super::lane::LaneKind;
 use super::server::Server;
@@ -49,7 +49,7 @@ impl Server {
             None => Failure::timeout(self.address(), self.longest_probe()),
         };
         if lane == LaneKind::Reads {
-            self.observers.store_still_down(&self.address().to_string(), &failure.error);
+            self.observers.store_still_down(&self.name(), &failure.error);
         }
         Probe::Failed { at_once: begun.elapsed() < self.op_timeout / 2 }
     }
@@ -97,8 +97,7 @@ impl Drop for Probing {
         let ended = server.links.probes(*lane).probed(*outcome, chance::fraction(rand::random()));
         match (ended, lane) {
             (Some(outage), LaneKind::Reads) => {
-                let address = server.address().to_string();
-                server.observers.store_up(&address, outage, false);
+                server.observers.store_up(&server.name(), outage, false);
             }
             (Some(_), LaneKind::Writes) => server.restored("takes writes again"),
             (None, _) => {}

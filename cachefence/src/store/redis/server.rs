@@ -5,19 +5,20 @@
 //! server takes no scripts or no writes, and it counts for the breaker of its lane. While that is open, nothing
 //! is sent over the lane but probes.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redis::ConnectionAddr;
 use tokio::time::Instant;
 
 use super::batch::Gathering;
 use super::breaker::How;
 use super::clock::Timed;
-use super::dial::{Dialed, Dialer};
+use super::dialed::Dialed;
+use super::dialer::Dialer;
 use super::failure::{Answer, Counted, Failure, FailureKind, Fate, Unanswered};
 use super::feature::Feature;
 use super::lane::{Arrived, LaneKind};
@@ -78,10 +79,10 @@ pub(super) struct Server {
 
 impl Server {
     /// A server that `dialer` connects to.
-    pub(super) fn new(dialer: Dialer, common: &Common, gathering: Gathering) -> Self {
+    pub(super) fn new(dialer: impl Into<Dialer>, common: &Common, gathering: Gathering) -> Self {
         let op_timeout = common.op_timeout;
         Self {
-            links: Arc::new(Links::new(dialer, gathering)),
+            links: Arc::new(Links::new(dialer.into(), gathering)),
             large: LargeKeys::new(),
             probed_key: Mutex::new(format!("{}cachefence:probe", common.prefix)),
             pushes: Feature::new(),
@@ -104,8 +105,14 @@ impl Server {
         *lock(&self.probed_key) = key;
     }
 
-    pub(super) fn address(&self) -> &ConnectionAddr {
+    /// The server as messages name it: its address, as far as it is known.
+    pub(super) fn address(&self) -> &(dyn fmt::Display + Send + Sync) {
         self.links.dialer.address()
+    }
+
+    /// The name of the server, by which its outages are known.
+    pub(super) fn name(&self) -> String {
+        self.links.dialer.name()
     }
 
     /// Waits for `reply`, but no longer than an operation may take.
@@ -241,7 +248,7 @@ impl Server {
             match lane {
                 LaneKind::Reads if !self.holds_keys.load(Ordering::Relaxed) => {}
                 LaneKind::Reads => {
-                    self.observers.store_down(self.address().to_string(), outage, &failure.error);
+                    self.observers.store_down(self.name(), outage, &failure.error);
                 }
                 // An outage is told by its reads.
                 LaneKind::Writes if link.reads.breaker.is_open() => {}

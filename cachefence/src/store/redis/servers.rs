@@ -7,7 +7,8 @@ use redis::ConnectionAddr;
 
 use super::batch::Gathering;
 use super::cluster::{Cluster, Hop};
-use super::dial::Dialer;
+use super::dial::NodeDialer;
+use super::dialer::Dialer;
 use super::failure::Failure;
 use super::server::{Common, Server};
 use crate::error::InvalidOption;
@@ -21,12 +22,12 @@ pub(super) enum Servers {
 }
 
 impl Servers {
-    pub(super) fn one(dialer: Dialer, common: &Common) -> Self {
+    pub(super) fn one(dialer: impl Into<Dialer>, common: &Common) -> Self {
         Self::One(Arc::new(Server::new(dialer, common, Gathering::OneCommand)))
     }
 
     /// The nodes of the cluster that the `seeds` belong to.
-    pub(super) fn cluster(seeds: Vec<Dialer>, common: Common) -> Result<Self, InvalidOption> {
+    pub(super) fn cluster(seeds: Vec<NodeDialer>, common: Common) -> Result<Self, InvalidOption> {
         check_seeds(&seeds)?;
         Ok(Self::Cluster(Arc::new(Cluster::new(seeds, common)?)))
     }
@@ -94,12 +95,12 @@ impl Servers {
 }
 
 /// Refuses URLs of which no cluster has a node, and those of nodes that are not of one cluster.
-fn check_seeds(seeds: &[Dialer]) -> Result<(), InvalidOption> {
-    let login = |seed: &Dialer| {
+fn check_seeds(seeds: &[NodeDialer]) -> Result<(), InvalidOption> {
+    let login = |seed: &NodeDialer| {
         let (user, password) = (seed.login.username(), seed.login.password());
         (user.map(str::to_owned), password.map(str::to_owned))
     };
-    let differ = |pair: &[Dialer]| login(&pair[0]) != login(&pair[1]);
+    let differ = |pair: &[NodeDialer]| login(&pair[0]) != login(&pair[1]);
     let problem = if seeds.iter().any(|seed| matches!(seed.address, ConnectionAddr::Unix(_))) {
         "is a cluster with a socket in a URL, and its nodes name one another by host and port: write `redis://host:port`"
     } else if seeds.iter().any(|seed| seed.login.db() != 0) {

@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,11 +35,12 @@ enum Wire {
     Unix(tokio::net::UnixStream),
 }
 
-/// What has arrived on a socket.
+/// What has arrived on a socket, and whether anything may still be sent.
 #[derive(Default)]
 pub(super) struct Received {
     bytes: AtomicU64,
     first: AtomicU8,
+    is_closed: AtomicBool,
 }
 
 impl Received {
@@ -51,6 +52,11 @@ impl Received {
     /// The first byte that arrived, which tells the protocol; `None` if there was none.
     pub(super) fn first(&self) -> Option<u8> {
         (self.bytes() > 0).then(|| self.first.load(Ordering::Relaxed))
+    }
+
+    /// Has nothing more be sent.
+    pub(super) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
     }
 
     fn add(&self, bytes: &[u8]) {
@@ -84,6 +90,14 @@ impl Socket {
 
     pub(super) fn received(&self) -> Arc<Received> {
         Arc::clone(&self.received)
+    }
+
+    /// The wire, unless nothing more is to be sent.
+    fn open(&mut self) -> io::Result<&mut Wire> {
+        if self.received.is_closed.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(&mut self.wire)
     }
 }
 
@@ -177,5 +191,5 @@ macro_rules! pass_writes_on {
     };
 }
 
-pass_writes_on!(Socket, this => &mut this.wire, Wire::Tcp, #[cfg(unix)] Wire::Unix);
+pass_writes_on!(Socket, this => this.open()?, Wire::Tcp, #[cfg(unix)] Wire::Unix);
 pass_writes_on!(Stream, this => this, Stream::Plain, #[cfg(feature = "tls")] Stream::Tls);

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redis::{PushInfo, PushKind, Value};
 
-use super::dial::{Dialed, Dialer};
+use super::dialed::Dialed;
+use super::dialer::Dialer;
 use super::failure::{Failure, FailureKind};
 use crate::key::Key;
 use crate::store::{Wake, Watch};

@@ -11,7 +11,7 @@ use redis::aio::ConnectionLike;
 use redis::{FromRedisValue, RedisResult, Value};
 use tokio::time::Instant;
 
-use super::dial::Dialed;
+use super::dialed::Dialed;
 use super::failure::Failure;
 use super::multi::{Transaction, begin, cmd, unjudged};
 use super::pool::Lent;

@@ -1,0 +1,341 @@
+//! The primary that sentinels name: where it is, as far as this process knows.
+//!
+//! An attempt to connect goes to the address that is known, or asks all sentinels at once. The first answer counts,
+//! except one that names the server which the last switch has left: a sentinel that is late gives that answer. The server
+//! then has to say itself that it is a primary (`ROLE`).
+//!
+//! A primary that was replaced goes on to take commands for seconds, and what it takes is lost. So a *switch*, at which
+//! another address becomes known, closes every connection that was made before (`switches` has how a switch is heard
+//! of).
+
+use std::fmt;
+use std::mem;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ErrorKind, RedisConnectionInfo, ServerErrorKind, Value};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::credentials::Provider;
+use super::dial::{NodeDialer, Purpose, Role, runtime};
+use super::dialed::{Dialed, Driver};
+use super::failure::{Failure, FailureKind};
+use super::sentinel::Sentinel;
+use super::tls::Connector;
+use crate::error::InvalidOption;
+use crate::observe::Observers;
+use crate::race::{First, race};
+use crate::sync::lock;
+use crate::time::in_time_from;
+
+/// How many addresses an attempt to connect may go to: the one that is known, the one that the sentinels name, and
+/// one more, because each may be replaced meanwhile.
+const MOST_ADDRESSES: usize = 3;
+
+/// Makes connections to the primary that sentinels know by one name. `Display` is the primary, for messages.
+pub(super) struct Primary {
+    pub(super) name: String,
+    pub(super) sentinels: Vec<Arc<Sentinel>>,
+    pub(super) access: Access,
+    pub(super) observers: Arc<Observers>,
+    known: Mutex<Known>,
+    /// The number of switches, for attempts to connect that a switch makes pointless.
+    switches: watch::Sender<u64>,
+    renew: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+/// How connections to the primary are made, wherever it is.
+pub(super) struct Access {
+    pub(super) login: RedisConnectionInfo,
+    pub(super) credentials: Option<Provider>,
+    pub(super) tls: Option<Connector>,
+    pub(super) limit: Duration,
+}
+
+/// What is known of the primary.
+#[derive(Default)]
+struct Known {
+    address: Option<ConnectionAddr>,
+    /// Whether the sentinels are to be asked before the next connection is made.
+    is_doubtful: bool,
+    /// The address that the last switch has left.
+    left: Option<ConnectionAddr>,
+    switches: u64,
+    /// The connections that were made since the last switch.
+    made: Vec<Weak<Driver>>,
+}
+
+impl Primary {
+    pub(super) fn new(
+        name: String,
+        sentinels: Vec<NodeDialer>,
+        access: Access,
+        observers: Arc<Observers>,
+    ) -> Arc<Self> {
+        let sentinel = |dialer| Arc::new(Sentinel::new(dialer, name.clone()));
+        let sentinels = sentinels.into_iter().map(sentinel).collect();
+        let (known, switches, renew) = (Mutex::default(), watch::Sender::new(0), OnceLock::new());
+        Arc::new(Self { name, sentinels, access, observers, known, switches, renew })
+    }
+
+    /// The primary by its name, wherever it is.
+    pub(super) fn title(&self) -> String {
+        format!("the primary `{}`", self.name)
+    }
+
+    /// How long an attempt to connect may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.access.limit
+    }
+
+    /// Has `renew` called after each switch.
+    pub(super) fn on_switch(&self, renew: impl Fn() + Send + Sync + 'static) {
+        // The links of the one server that has this dialer set it, when they are made.
+        let _ = self.renew.set(Box::new(renew));
+    }
+
+    /// Makes a connection to the primary.
+    pub(super) async fn dial(&self, purpose: Purpose) -> Result<Dialed, Failure> {
+        runtime()?;
+        let begun = Instant::now();
+        let mut failed: Option<(ConnectionAddr, Failure)> = None;
+        for _ in 0..MOST_ADDRESSES {
+            if failed.is_some() && begun.elapsed() >= self.limit() {
+                break;
+            }
+            let (address, switches) = self.find(begun).await?;
+            // The sentinels do not know of another one yet.
+            if let Some((_, failure)) = failed.take_if(|(before, _)| *before == address) {
+                return Err(failure);
+            }
+            match self.connect_unless_switched(&address, switches, begun, purpose.clone()).await {
+                Ok(Some(dialed)) => return Ok(dialed),
+                Ok(None) => {}
+                Err(failure) => {
+                    self.doubt(Some(&address));
+                    failed = Some((address, failure));
+                }
+            }
+        }
+        Err(failed.map_or_else(
+            || {
+                let message = format!("{self} was replaced while connections to it were made");
+                Failure::new(FailureKind::NotReady, message)
+            },
+            |(_, failure)| failure,
+        ))
+    }
+
+    /// Where the primary is, and after how many switches; the sentinels are asked if that is not known.
+    async fn find(&self, begun: Instant) -> Result<(ConnectionAddr, u64), Failure> {
+        if let Some(found) = self.known().undoubted() {
+            return Ok(found);
+        }
+        self.ask(begun).await?;
+        // Another task may doubt it by now, which has tried it.
+        let known = self.known();
+        known.address.clone().map(|address| (address, known.switches)).ok_or_else(|| {
+            Failure::new(FailureKind::NotReady, "no sentinel has told the primary".to_owned())
+        })
+    }
+
+    /// Asks all sentinels where the primary is, and takes that in.
+    pub(super) async fn ask(&self, begun: Instant) -> Result<(), Failure> {
+        let left = self.known().left.clone();
+        let mut asked = JoinSet::new(); // the questions that are left end when it is dropped
+        for sentinel in &self.sentinels {
+            let sentinel = Arc::clone(sentinel);
+            asked.spawn(async move { sentinel.ask().await });
+        }
+        let mut late = None;
+        let mut failures = Vec::new();
+        while let Some(Some(answer)) =
+            in_time_from(begun, self.limit(), pin!(asked.join_next())).await
+        {
+            match answer {
+                Ok(Ok(address)) if left.as_ref() == Some(&address) => late = Some(address),
+                Ok(Ok(address)) => {
+                    self.learn(address);
+                    return Ok(());
+                }
+                Ok(Err(failure)) => failures.push(failure),
+                Err(_) => {} // the runtime shuts down
+            }
+        }
+        let late = late.ok_or_else(|| self.unknown(&failures))?;
+        self.learn(late);
+        Ok(())
+    }
+
+    /// Why no sentinel has named the primary.
+    fn unknown(&self, failures: &[Failure]) -> Failure {
+        let all_unreachable = failures.iter().all(Failure::is_unreachable);
+        let kind = if all_unreachable { FailureKind::NotReady } else { FailureKind::Failed };
+        let name = &self.name;
+        let mut why: Vec<String> =
+            failures.iter().map(|failure| failure.error.to_string()).collect();
+        if why.is_empty() {
+            why.push(format!("none answered within {:?}", self.limit()));
+        }
+        let message =
+            format!("no sentinel tells where the primary `{name}` is: {}", why.join("; "));
+        Failure::new(kind, message)
+    }
+
+    /// Connects to `address`, where the primary was after so many `switches`; `None` as soon as there is another switch.
+    async fn connect_unless_switched(
+        &self,
+        address: &ConnectionAddr,
+        switches: u64,
+        begun: Instant,
+        purpose: Purpose,
+    ) -> Result<Option<Dialed>, Failure> {
+        let mut seen = self.switches.subscribe();
+        let switched = pin!(seen.wait_for(|now| *now != switches));
+        let made = pin!(self.connect(address, switches, begun, purpose));
+        match race(made, switched).await {
+            First::A(made) => made,
+            First::B(_) => Ok(None),
+        }
+    }
+
+    async fn connect(
+        &self,
+        address: &ConnectionAddr,
+        switches: u64,
+        begun: Instant,
+        purpose: Purpose,
+    ) -> Result<Option<Dialed>, Failure> {
+        let node = self.node(address)?;
+        let dialed = node.dial(begun, purpose).await?;
+        if !self.note_made(&dialed, switches) {
+            return Ok(None);
+        }
+        self.check_role(&node, begun, dialed.clone()).await?;
+        Ok(Some(dialed))
+    }
+
+    /// Has the server at `node` say that it is a primary.
+    async fn check_role(
+        &self,
+        node: &NodeDialer,
+        begun: Instant,
+        mut dialed: Dialed,
+    ) -> Result<(), Failure> {
+        let role = redis::cmd("ROLE");
+        let answer = pin!(role.query_async::<Value>(&mut *dialed));
+        match in_time_from(begun, self.limit(), answer).await {
+            Some(Ok(Value::Array(role))) if is_primary(&role) => Ok(()),
+            Some(Ok(_)) => Err(Failure::new(
+                FailureKind::NotReady,
+                format!(
+                    "Redis at {node} is a replica, although the sentinels name it: a failover may be under way"
+                ),
+            )),
+            // A server that refuses to tell is taken for what the sentinels say that it is.
+            Some(Err(error)) if is_refused(error.kind()) => Ok(()),
+            Some(Err(error)) => Err(Failure::classify(node, error)),
+            None => Err(Failure::timeout(node, self.limit())),
+        }
+    }
+
+    fn node(&self, address: &ConnectionAddr) -> Result<NodeDialer, Failure> {
+        let Access { login, credentials, tls, limit } = &self.access;
+        let unusable = |error: InvalidOption| {
+            let message =
+                format!("the address of the primary `{}` is unusable: {error}", self.name);
+            Failure::new(FailureKind::Failed, message)
+        };
+        let tls = match (tls, address) {
+            (Some(tls), ConnectionAddr::Tcp(host, _)) => Some(tls.to(host).map_err(unusable)?),
+            _ => None,
+        };
+        Ok(NodeDialer {
+            address: address.clone(),
+            role: Role::Primary(self.name.clone()),
+            login: login.clone(),
+            credentials: credentials.clone(),
+            tls,
+            limit: *limit,
+        })
+    }
+
+    /// Notes a connection, which the next switch closes. `false` if it was made after so many `switches`, and there was
+    /// another one since.
+    fn note_made(&self, dialed: &Dialed, switches: u64) -> bool {
+        let mut known = self.known();
+        let is_current = known.switches == switches;
+        if is_current {
+            known.made.retain(|driver| driver.strong_count() > 0);
+            known.made.push(dialed.driver());
+        }
+        is_current
+    }
+
+    /// Has the sentinels be asked before the next connection is made, if the primary is still believed to be at
+    /// `address`, or anywhere.
+    pub(super) fn doubt(&self, address: Option<&ConnectionAddr>) {
+        let mut known = self.known();
+        if address.is_none() || known.address.as_ref() == address {
+            known.is_doubtful = true;
+        }
+    }
+
+    /// Takes in that the primary is at `address`. If that is another one than before, all connections are closed.
+    pub(super) fn learn(&self, address: ConnectionAddr) {
+        let mut known = self.known();
+        known.is_doubtful = false;
+        if known.address.as_ref() == Some(&address) {
+            return;
+        }
+        known.left = known.address.replace(address);
+        known.switches += 1;
+        let (made, switches) = (mem::take(&mut known.made), known.switches);
+        drop(known);
+        made.iter().filter_map(Weak::upgrade).for_each(|driver| driver.close());
+        if let Some(renew) = self.renew.get() {
+            renew();
+        }
+        self.switches.send_replace(switches);
+    }
+
+    /// Where the primary is believed to be.
+    pub(super) fn address(&self) -> Option<ConnectionAddr> {
+        self.known().address.clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        lock(&self.known)
+    }
+}
+
+impl Known {
+    fn undoubted(&self) -> Option<(ConnectionAddr, u64)> {
+        let address = self.address.clone().filter(|_| !self.is_doubtful)?;
+        Some((address, self.switches))
+    }
+}
+
+impl fmt::Display for Primary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match self.address() {
+            Some(address) => write!(f, "{address} (the primary `{name}`)"),
+            None => write!(f, "the primary `{name}`"),
+        }
+    }
+}
+
+/// Whether `role` is what a primary answers to `ROLE`.
+fn is_primary(role: &[Value]) -> bool {
+    matches!(role.first(), Some(Value::BulkString(role)) if role == b"master")
+}
+
+/// Whether a server that answers so does not let this user ask, or does not know the command.
+fn is_refused(kind: ErrorKind) -> bool {
+    use ServerErrorKind::{NoPerm, ResponseError};
+    matches!(kind, ErrorKind::Server(NoPerm | ResponseError))
+}
