@@ -340,11 +340,10 @@ fn is_named(node: &Server, name: &NodeName, told_by: &Server) -> bool {
 
 /// The host of the node that `told_by` has named: a node that does not know its own host leaves it out.
 fn host<'a>(name: &'a NodeName, told_by: &'a Server) -> Option<&'a str> {
-    let own = match address(told_by) {
-        Some(ConnectionAddr::Tcp(host, _)) => Some(host),
-        _ => None,
-    };
-    name.host.as_ref().or(own).map(String::as_str)
+    match (&name.host, address(told_by)) {
+        (Some(host), _) | (None, Some(ConnectionAddr::Tcp(host, _))) => Some(host),
+        (None, _) => None,
+    }
 }
 
 fn address(node: &Server) -> Option<&ConnectionAddr> {

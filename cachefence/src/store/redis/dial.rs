@@ -30,6 +30,9 @@ use crate::time::in_time_from;
 /// How many commands may queue for a connection before callers wait for their turn.
 const PIPELINE: usize = 1_024;
 
+/// How a URL has no TLS spoken, as advice says it.
+const PLAIN_URL: &str = "write `redis://`";
+
 /// Makes connections to one server, each within a time limit of its own. `Display` says which, for messages.
 pub(super) struct NodeDialer {
     pub(super) address: ConnectionAddr,
@@ -149,7 +152,10 @@ impl NodeDialer {
     async fn encrypted(&self, begun: Instant, socket: Socket) -> Result<Stream, Failure> {
         let Some(tls) = &self.tls else { return Ok(Stream::Plain(socket)) };
         let connected = async {
-            let failed = |why: String| self.failed(FailureKind::BadConnection, &why);
+            let failed = |why: String| {
+                let why = why.replace(PLAIN_URL, self.without_tls());
+                self.failed(FailureKind::BadConnection, &why)
+            };
             tls.connect(socket).await.map_err(failed)
         };
         self.in_time(begun, Step::Tls, connected).await
@@ -176,8 +182,8 @@ impl NodeDialer {
                     "cannot be reached within {limit:?}: is the address right, and does a firewall let it through?"
                 ),
                 Step::Tls => format!(
-                    "did not answer the TLS handshake within {limit:?}: if this is not its TLS port, write \
-                     `redis://`"
+                    "did not answer the TLS handshake within {limit:?}: if this is not its TLS port, {}",
+                    self.without_tls()
                 ),
                 Step::Login => format!("did not answer the login within {limit:?}"),
             },
@@ -193,22 +199,14 @@ impl NodeDialer {
     ) -> Failure {
         let password = login.password().unwrap_or_default();
         let said = said(&error, password);
-        let quoted = said.map(|words| format!(" ({words})")).unwrap_or_default();
+        let quoted = quoted(said);
         let selects = error.to_string().contains("refused to switch database");
         let is_login = matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
             || error.kind() == ErrorKind::AuthenticationFailed;
         let told = if let Some(why) = self.wire_trouble(&error, received) {
             Some(why)
         } else if is_login {
-            let what = match (&self.credentials, &self.role) {
-                (Some(_), _) => "what the closure in `Redis::credentials` returns",
-                (None, Role::Server) => "user and password in the URL",
-                (None, Role::Sentinel) => "user and password in the URL of the sentinel",
-                (None, Role::Primary(_)) => {
-                    "whether it asks for a user and a password, which `credentials(..)` on `Redis::sentinel` gives"
-                }
-            };
-            Some(format!("refused the credentials{quoted}; check {what}"))
+            Some(self.unknown_user(said))
         } else if selects && error.detail().is_some_and(|said| said.contains("permissions")) {
             let db = login.db();
             Some(format!(
@@ -237,6 +235,30 @@ impl NodeDialer {
         failure
     }
 
+    /// That the server does not take the credentials, as it `said`, or asks for some.
+    fn unknown_user(&self, said: Option<&str>) -> String {
+        let advice = match (&self.credentials, &self.role) {
+            (Some(_), _) => "check what the closure in `Redis::credentials` returns",
+            (None, Role::Server) => "check user and password in the URL",
+            (None, Role::Sentinel) => "check user and password in the URL of this sentinel",
+            (None, Role::Primary(_)) => {
+                "give its user and password with `credentials(..)` on `Redis::sentinel`, because those in the URLs are \
+                 the sentinels' own"
+            }
+        };
+        format!("refused the credentials{}; {advice}", quoted(said))
+    }
+
+    /// The failure of a command that was refused. A server that needs no login to connect may refuse the first
+    /// command for the want of one.
+    pub(super) fn refused_command(&self, error: RedisError, password: &str) -> Failure {
+        if error.code() == Some("NOAUTH") {
+            let why = self.unknown_user(said(&error, password));
+            return self.failed(FailureKind::BadConnection, &why);
+        }
+        Failure::classify(self, error)
+    }
+
     /// The likely reason, judged by its first bytes, why a connection ended during the login or made no sense.
     fn wire_trouble(&self, error: &RedisError, received: &Received) -> Option<String> {
         /// The type of a TLS record that holds an alert.
@@ -249,14 +271,30 @@ impl NodeDialer {
                 .or_else(|| ended.then(|| tls.demands()));
         }
         if received.first() == Some(ALERT) {
-            return Some(
-                "speaks TLS at this port: write `rediss://`, or give its plain port".to_owned(),
-            );
+            let how = self.with_tls();
+            return Some(format!("speaks TLS at this port: {how}, or give its plain port"));
         }
         let silent = ended && received.first().is_none();
         silent.then(|| {
-            "ended the connection before it answered: if this is its TLS port, write `rediss://`".to_owned()
+            let how = self.with_tls();
+            format!("ended the connection before it answered: if this is its TLS port, {how}")
         })
+    }
+
+    /// How the user has TLS spoken.
+    fn with_tls(&self) -> &'static str {
+        match self.role {
+            Role::Server | Role::Sentinel => "write `rediss://`",
+            Role::Primary(_) => "call `tls(..)` on `Redis::sentinel`",
+        }
+    }
+
+    /// How the user has no TLS spoken.
+    fn without_tls(&self) -> &'static str {
+        match self.role {
+            Role::Server | Role::Sentinel => PLAIN_URL,
+            Role::Primary(_) => "leave `tls(..)` on `Redis::sentinel` out",
+        }
     }
 
     fn failed(&self, kind: FailureKind, why: &str) -> Failure {
@@ -273,6 +311,11 @@ impl fmt::Display for NodeDialer {
             Role::Primary(name) => write!(f, "{address} (the primary `{name}`)"),
         }
     }
+}
+
+/// What a server said, in brackets.
+fn quoted(said: Option<&str>) -> String {
+    said.map(|words| format!(" ({words})")).unwrap_or_default()
 }
 
 /// The options of every connection. The client sets no time limits, because the dialer bounds each attempt, and

@@ -83,3 +83,61 @@ impl DerefMut for Dialed {
         &mut self.connection
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
+
+    use redis::aio::ConnectionLike as _;
+    use redis::{ConnectionAddr, RedisConnectionInfo};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
+
+    use super::super::dial::{NodeDialer, Purpose, Role};
+
+    /// How many bytes come next.
+    async fn receive(stream: &TcpStream) -> usize {
+        loop {
+            stream.readable().await.unwrap();
+            match stream.try_read(&mut [0; 1024]) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                read => return read.unwrap(),
+            }
+        }
+    }
+
+    /// The runtime has one thread, so the driver has not run when the command is queued.
+    #[tokio::test]
+    async fn what_is_queued_on_a_connection_is_not_sent_after_it_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let accepted = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // The client tells its name and its version.
+            assert_ne!(receive(&stream).await, 0);
+            stream.writable().await.unwrap();
+            assert_eq!(stream.try_write(b"+OK\r\n+OK\r\n").unwrap(), 10);
+            stream
+        });
+        let node = NodeDialer {
+            address: ConnectionAddr::Tcp("127.0.0.1".to_owned(), port),
+            role: Role::Server,
+            login: RedisConnectionInfo::default(),
+            credentials: None,
+            tls: None,
+            limit: Duration::from_secs(60),
+        };
+        let dialed = node.dial(Instant::now(), Purpose::commands()).await.unwrap();
+        let stream = accepted.await.unwrap();
+        let (mut connection, ping) = (dialed.clone(), redis::cmd("PING"));
+        let mut answer = pin!(connection.req_packed_command(&ping));
+        let polled = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Pending));
+        dialed.driver().upgrade().unwrap().close();
+        assert_eq!(receive(&stream).await, 0, "the end of the connection is all that comes");
+        assert!(answer.await.unwrap_err().is_io_error());
+    }
+}

@@ -130,7 +130,9 @@ impl Links {
             move || {
                 if let (Some(dialer), Some(places)) = (dialer.upgrade(), places.upgrade()) {
                     replace_all(&places, &dialer);
-                    probes.iter().for_each(|probes| probes.hurry());
+                    for probes in &probes {
+                        probes.hurry();
+                    }
                 }
             }
         });

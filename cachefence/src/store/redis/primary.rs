@@ -42,7 +42,7 @@ pub(super) struct Primary {
     pub(super) access: Access,
     pub(super) observers: Arc<Observers>,
     known: Mutex<Known>,
-    /// The number of switches, for attempts to connect that a switch makes pointless.
+    /// The generation, for attempts to connect that a switch makes pointless.
     switches: watch::Sender<u64>,
     renew: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
@@ -63,7 +63,8 @@ struct Known {
     is_doubtful: bool,
     /// The address that the last switch has left.
     left: Option<ConnectionAddr>,
-    switches: u64,
+    /// How many switches there were.
+    generation: u64,
     /// The connections that were made since the last switch.
     made: Vec<Weak<Driver>>,
 }
@@ -106,12 +107,12 @@ impl Primary {
             if failed.is_some() && begun.elapsed() >= self.limit() {
                 break;
             }
-            let (address, switches) = self.find(begun).await?;
+            let (address, generation) = self.find(begun).await?;
             // The sentinels do not know of another one yet.
             if let Some((_, failure)) = failed.take_if(|(before, _)| *before == address) {
                 return Err(failure);
             }
-            match self.connect_unless_switched(&address, switches, begun, purpose.clone()).await {
+            match self.connect_unless_switched(&address, generation, begun, purpose.clone()).await {
                 Ok(Some(dialed)) => return Ok(dialed),
                 Ok(None) => {}
                 Err(failure) => {
@@ -129,7 +130,7 @@ impl Primary {
         ))
     }
 
-    /// Where the primary is, and after how many switches; the sentinels are asked if that is not known.
+    /// Where the primary is, and in which generation; the sentinels are asked if that is not known.
     async fn find(&self, begun: Instant) -> Result<(ConnectionAddr, u64), Failure> {
         if let Some(found) = self.known().undoubted() {
             return Ok(found);
@@ -137,7 +138,7 @@ impl Primary {
         self.ask(begun).await?;
         // Another task may doubt it by now, which has tried it.
         let known = self.known();
-        known.address.clone().map(|address| (address, known.switches)).ok_or_else(|| {
+        known.address.clone().map(|address| (address, known.generation)).ok_or_else(|| {
             Failure::new(FailureKind::NotReady, "no sentinel has told the primary".to_owned())
         })
     }
@@ -148,7 +149,9 @@ impl Primary {
         let mut asked = JoinSet::new(); // the questions that are left end when it is dropped
         for sentinel in &self.sentinels {
             let sentinel = Arc::clone(sentinel);
-            asked.spawn(async move { sentinel.ask().await });
+            asked.spawn(async move {
+                sentinel.ask().await.map_err(|failure| (sentinel.to_string(), failure))
+            });
         }
         let mut late = None;
         let mut failures = Vec::new();
@@ -170,32 +173,41 @@ impl Primary {
         Ok(())
     }
 
-    /// Why no sentinel has named the primary.
-    fn unknown(&self, failures: &[Failure]) -> Failure {
-        let all_unreachable = failures.iter().all(Failure::is_unreachable);
-        let kind = if all_unreachable { FailureKind::NotReady } else { FailureKind::Failed };
-        let name = &self.name;
-        let mut why: Vec<String> =
-            failures.iter().map(|failure| failure.error.to_string()).collect();
-        if why.is_empty() {
-            why.push(format!("none answered within {:?}", self.limit()));
+    /// Why no sentinel has named the primary: the failure of each.
+    fn unknown(&self, failures: &[(String, Failure)]) -> Failure {
+        let mut message = format!("no sentinel tells where {} is: ", self.title());
+        let mut told: Vec<String> = Vec::new();
+        for (sentinel, failure) in failures {
+            let why = failure.error.to_string();
+            let without_address = why.replace(sentinel, "");
+            if !told.contains(&without_address) {
+                message.push_str(if told.is_empty() { "" } else { "; " });
+                message.push_str(&why);
+                told.push(without_address);
+            }
         }
-        let message =
-            format!("no sentinel tells where the primary `{name}` is: {}", why.join("; "));
+        message.push_str(match failures.len() - told.len() {
+            0 if told.is_empty() => "none answered in time",
+            0 => "",
+            1 => "; and the same of another",
+            _ => "; and the same of others",
+        });
+        let all_unreachable = failures.iter().all(|(_, failure)| failure.is_unreachable());
+        let kind = if all_unreachable { FailureKind::NotReady } else { FailureKind::Failed };
         Failure::new(kind, message)
     }
 
-    /// Connects to `address`, where the primary was after so many `switches`; `None` as soon as there is another switch.
+    /// Connects to `address`, where the primary is in this `generation`; `None` as soon as there is another switch.
     async fn connect_unless_switched(
         &self,
         address: &ConnectionAddr,
-        switches: u64,
+        generation: u64,
         begun: Instant,
         purpose: Purpose,
     ) -> Result<Option<Dialed>, Failure> {
         let mut seen = self.switches.subscribe();
-        let switched = pin!(seen.wait_for(|now| *now != switches));
-        let made = pin!(self.connect(address, switches, begun, purpose));
+        let switched = pin!(seen.wait_for(|now| *now != generation));
+        let made = pin!(self.connect(address, generation, begun, purpose));
         match race(made, switched).await {
             First::A(made) => made,
             First::B(_) => Ok(None),
@@ -205,16 +217,16 @@ impl Primary {
     async fn connect(
         &self,
         address: &ConnectionAddr,
-        switches: u64,
+        generation: u64,
         begun: Instant,
         purpose: Purpose,
     ) -> Result<Option<Dialed>, Failure> {
         let node = self.node(address)?;
         let dialed = node.dial(begun, purpose).await?;
-        if !self.note_made(&dialed, switches) {
+        if !self.note_made(&dialed, generation) {
             return Ok(None);
         }
-        self.check_role(&node, begun, dialed.clone()).await?;
+        self.check_role(&node, begun, &dialed).await?;
         Ok(Some(dialed))
     }
 
@@ -223,10 +235,11 @@ impl Primary {
         &self,
         node: &NodeDialer,
         begun: Instant,
-        mut dialed: Dialed,
+        dialed: &Dialed,
     ) -> Result<(), Failure> {
         let role = redis::cmd("ROLE");
-        let answer = pin!(role.query_async::<Value>(&mut *dialed));
+        let mut asked = dialed.clone();
+        let answer = pin!(role.query_async::<Value>(&mut *asked));
         match in_time_from(begun, self.limit(), answer).await {
             Some(Ok(Value::Array(role))) if is_primary(&role) => Ok(()),
             Some(Ok(_)) => Err(Failure::new(
@@ -237,7 +250,7 @@ impl Primary {
             )),
             // A server that refuses to tell is taken for what the sentinels say that it is.
             Some(Err(error)) if is_refused(error.kind()) => Ok(()),
-            Some(Err(error)) => Err(Failure::classify(node, error)),
+            Some(Err(error)) => Err(node.refused_command(error, dialed.password())),
             None => Err(Failure::timeout(node, self.limit())),
         }
     }
@@ -263,11 +276,10 @@ impl Primary {
         })
     }
 
-    /// Notes a connection, which the next switch closes. `false` if it was made after so many `switches`, and there was
-    /// another one since.
-    fn note_made(&self, dialed: &Dialed, switches: u64) -> bool {
+    /// Notes a connection of a `generation`, which the next switch closes. `false` if there was one already.
+    fn note_made(&self, dialed: &Dialed, generation: u64) -> bool {
         let mut known = self.known();
-        let is_current = known.switches == switches;
+        let is_current = known.generation == generation;
         if is_current {
             known.made.retain(|driver| driver.strong_count() > 0);
             known.made.push(dialed.driver());
@@ -291,15 +303,16 @@ impl Primary {
         if known.address.as_ref() == Some(&address) {
             return;
         }
-        known.left = known.address.replace(address);
-        known.switches += 1;
-        let (made, switches) = (mem::take(&mut known.made), known.switches);
+        let Some(before) = known.address.replace(address) else { return };
+        known.left = Some(before);
+        known.generation += 1;
+        let (made, generation) = (mem::take(&mut known.made), known.generation);
         drop(known);
         made.iter().filter_map(Weak::upgrade).for_each(|driver| driver.close());
         if let Some(renew) = self.renew.get() {
             renew();
         }
-        self.switches.send_replace(switches);
+        self.switches.send_replace(generation);
     }
 
     /// Where the primary is believed to be.
@@ -315,7 +328,7 @@ impl Primary {
 impl Known {
     fn undoubted(&self) -> Option<(ConnectionAddr, u64)> {
         let address = self.address.clone().filter(|_| !self.is_doubtful)?;
-        Some((address, self.switches))
+        Some((address, self.generation))
     }
 }
 
@@ -338,4 +351,59 @@ fn is_primary(role: &[Value]) -> bool {
 fn is_refused(kind: ErrorKind) -> bool {
     use ServerErrorKind::{NoPerm, ResponseError};
     matches!(kind, ErrorKind::Server(NoPerm | ResponseError))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> ConnectionAddr {
+        ConnectionAddr::Tcp("127.0.0.1".to_owned(), port)
+    }
+
+    /// The primary `main`, of which no sentinel can be asked.
+    fn primary() -> Arc<Primary> {
+        let login = RedisConnectionInfo::default();
+        let access = Access { login, credentials: None, tls: None, limit: Duration::from_secs(1) };
+        let observers = Arc::new(Observers::new(String::new(), Vec::new()));
+        Primary::new("main".to_owned(), Vec::new(), access, observers)
+    }
+
+    #[tokio::test]
+    async fn only_a_switch_from_the_known_primary_is_believed_at_once() {
+        let primary = primary();
+        assert_eq!(primary.to_string(), "the primary `main`");
+        primary.switched(&address(1), address(2)).await;
+        assert_eq!(primary.to_string(), "127.0.0.1:2 (the primary `main`)");
+        for (old, new, known) in [(1, 2, 2), (3, 1, 2), (2, 3, 3), (1, 2, 3), (3, 2, 2)] {
+            primary.switched(&address(old), address(new)).await;
+            assert_eq!(primary.address(), Some(address(known)), "{old} to {new}");
+        }
+        assert_eq!(primary.title(), "the primary `main`");
+    }
+
+    #[test]
+    fn links_are_renewed_by_a_switch_alone() {
+        let (primary, renewed) = (primary(), Arc::new(Mutex::new(0)));
+        let renew = Arc::clone(&renewed);
+        primary.on_switch(move || *lock(&renew) += 1);
+        for (port, times) in [(1, 0), (1, 0), (2, 1), (2, 1), (1, 2)] {
+            primary.learn(address(port));
+            assert_eq!(*lock(&renewed), times, "{port}");
+        }
+    }
+
+    #[test]
+    fn a_doubt_about_another_address_is_none() {
+        let primary = primary();
+        primary.learn(address(1));
+        primary.doubt(Some(&address(2)));
+        assert_eq!(primary.known().undoubted(), Some((address(1), 0)));
+        primary.doubt(Some(&address(1)));
+        assert_eq!(primary.known().undoubted(), None);
+        primary.learn(address(1));
+        assert!(primary.known().undoubted().is_some());
+        primary.doubt(None);
+        assert_eq!(primary.known().undoubted(), None);
+    }
 }

@@ -94,8 +94,8 @@ impl Sentinel {
             }
         });
         let connection = self.dialer.dial(begun, purpose).await?;
-        let mut subscriber = connection.clone();
-        let subscribed = pin!(subscriber.subscribe(CHANNEL));
+        let mut shared = connection.clone();
+        let subscribed = pin!(shared.subscribe(CHANNEL));
         match in_time_from(begun, self.dialer.limit(), subscribed).await {
             Some(Ok(())) => Ok(Subscription { connection, news }),
             Some(Err(error)) => Err(self.refused(
@@ -124,7 +124,7 @@ impl Sentinel {
     fn refused(&self, error: RedisError, password: &str, (to, rules): (&str, &str)) -> Failure {
         let words = said_with_code(&error, password);
         let is_forbidden = error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm);
-        let failure = Failure::classify(&self.dialer, error);
+        let failure = self.dialer.refused_command(error, password);
         let why = if is_forbidden {
             format!(
                 "does not let this user {to}: {words}; add `{rules}` to the rules of the user (ACL SETUSER)"

@@ -77,7 +77,7 @@ impl Primary {
     }
 
     /// Takes in a sentinel's message that `new` has replaced `old`.
-    async fn switched(&self, old: &ConnectionAddr, new: ConnectionAddr) {
+    pub(super) async fn switched(&self, old: &ConnectionAddr, new: ConnectionAddr) {
         match self.address() {
             Some(address) if address == *old => self.learn(new),
             _ => self.answered(new).await,
