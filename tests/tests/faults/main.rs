@@ -21,6 +21,7 @@ mod one_timeout;
 mod outages;
 mod refusals;
 mod secrets;
+mod sentinel;
 mod server_clocks;
 mod starved_loads;
 mod timings;
