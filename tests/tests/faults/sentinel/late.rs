@@ -1,8 +1,12 @@
 //! A sentinel that is late, or wrong, while the others are not.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use cachefence_tests::{Answer, RedisServer, ScriptedNode, USER, until};
+
+use tokio::time::timeout;
 
 use super::super::callers::{Callers, KEYS};
 use super::{by, patient};
@@ -56,43 +60,88 @@ const ASK: &str = "SENTINEL GET-MASTER-ADDR-BY-NAME";
 async fn a_late_message_about_an_older_switch_is_not_believed() {
     let [new, old, before] = [(); 3].map(|()| server());
     let [new_port, old_port, before_port] = [&new, &old, &before].map(|server| server.port());
-    let sentinels = [
-        sentinel(new_port, Vec::new()),
-        sentinel(new_port, Vec::new()),
-        sentinel(new_port, switch(before_port, old_port)),
-    ];
+    let sentinels = [(); 3].map(|()| sentinel(new_port, Vec::new()));
     let callers = callers(&sentinels).await;
-    // Both lanes and the check of the late message ask, and each sentinel is asked after its subscription.
-    until("the others are asked", || sentinels[0].count(ASK) >= 4).await;
+    until("all are listened to", || sentinels.iter().all(is_listened_to)).await;
+    let asked = sentinels[0].count(ASK);
+    sentinels[2].script(move |command| match command.name() {
+        ASK => Answer::Reply(names(new_port)),
+        "SUBSCRIBE" => Answer::Reply([subscribed(), switch(before_port, old_port)].concat()),
+        _ => Answer::Usual,
+    });
+    sentinels[2].disconnect();
+    until("the others are asked", || sentinels[0].count(ASK) > asked).await;
     callers.calls(2).await;
     assert_eq!(callers.bodies(), KEYS);
     assert_eq!(old.info("stats", "total_connections_received"), 1, "that of this question");
     assert!(clients(&new) >= 2);
 }
 
-#[tokio::test]
-async fn a_message_about_the_known_primary_is_believed_at_once() {
-    let [new, old] = [(); 2].map(|()| server());
-    let [new_port, old_port] = [&new, &old].map(|server| server.port());
-    let sentinels = [sentinel(old_port, Vec::new()), sentinel(old_port, Vec::new())];
-    let callers = Arc::new(callers(&sentinels).await);
-    assert!(clients(&old) >= 2);
-    // The other sentinel has not heard of the switch.
-    let news = switch(old_port, new_port);
-    sentinels[0].script(move |command| match command.name() {
-        ASK => Answer::Reply(names(new_port)),
-        "SUBSCRIBE" => Answer::Reply([subscribed(), news.clone()].concat()),
+/// Whether a sentinel was asked for a subscription, and then for the primary.
+fn is_listened_to(sentinel: &ScriptedNode) -> bool {
+    let received = sentinel.received();
+    let subscription = received.iter().find(|(_, name)| name == "SUBSCRIBE");
+    subscription.is_some_and(|(number, _)| received.contains(&(*number, ASK.to_owned())))
+}
+
+/// Has `sentinel` tell that the server on `new` has replaced the one on `old`, and name it from now on. Each of its
+/// answers takes a while.
+fn tells(sentinel: &ScriptedNode, old: u16, new: u16) {
+    const WHILE: Duration = Duration::from_millis(50);
+    sentinel.script(move |command| match command.name() {
+        ASK => {
+            thread::sleep(WHILE);
+            Answer::Reply(names(new))
+        }
+        "SUBSCRIBE" => Answer::Reply([subscribed(), switch(old, new)].concat()),
         _ => Answer::Usual,
     });
-    sentinels[0].disconnect();
+    // The next subscription comes at once.
+    sentinel.disconnect();
+}
+
+#[tokio::test]
+async fn a_sentinel_that_still_names_the_server_that_was_left_is_not_believed() {
+    let [mut new, old] = [(); 2].map(|()| server());
+    let sentinels = [sentinel(old.port(), Vec::new()), sentinel(old.port(), Vec::new())];
+    let callers = callers(&sentinels).await;
+    assert!(clients(&old) >= 2);
+    tells(&sentinels[0], old.port(), new.port());
     until("the old primary is left", || clients(&old) == 0).await;
     callers.warm().await;
     assert!(clients(&new) >= 2);
-    // The next connections are made where they lead now, although the first answer may be that of the other sentinel.
-    new.cli(&["CLIENT", "KILL", "USER", USER]);
-    callers.warm().await;
-    assert!(clients(&new) >= 1);
+    // Now the sentinels are asked, and the late one answers first.
+    new.kill();
+    let asked = sentinels[0].count(ASK);
+    while sentinels[0].count(ASK) < asked + 4 {
+        callers.call(false, 0).await;
+    }
+    new.restart();
+    callers.until_a_hit().await;
     assert_eq!(clients(&old), 0);
+    assert!(clients(&new) >= 1);
+}
+
+/// A server whose writes are paused holds an operation up, and with it the connection.
+#[tokio::test]
+async fn an_operation_that_the_old_primary_holds_up_goes_to_the_new_one() {
+    const SOON: Duration = Duration::from_secs(20);
+    let [new, old] = [(); 2].map(|()| server());
+    let sentinels = [sentinel(old.port(), Vec::new())];
+    let callers = Arc::new(callers(&sentinels).await);
+    old.cli(&["CLIENT", "PAUSE", "600000", "WRITE"]);
+    let before = old.command_count("del");
+    let invalidate = {
+        let callers = Arc::clone(&callers);
+        tokio::spawn(async move { callers.cache.invalidate("row:0").await })
+    };
+    until("the old primary holds it up", || old.info("clients", "blocked_clients") == 1).await;
+    tells(&sentinels[0], old.port(), new.port());
+    timeout(SOON, invalidate).await.expect("it does not wait").unwrap().unwrap();
+    assert_eq!(clients(&old), 0);
+    assert!(new.command_count("del") >= 1);
+    old.cli(&["CLIENT", "UNPAUSE"]);
+    assert_eq!(old.command_count("del"), before);
 }
 
 #[tokio::test]
