@@ -122,6 +122,67 @@ async fn a_sentinel_that_still_names_the_server_that_was_left_is_not_believed() 
     assert!(clients(&new) >= 1);
 }
 
+/// Nothing but the message tells of the switch here.
+#[tokio::test]
+async fn a_message_about_the_known_primary_is_believed_at_once() {
+    let [new, old] = [(); 2].map(|()| server());
+    let (old_port, new_port) = (old.port(), new.port());
+    let sentinels = [(); 2].map(|()| sentinel(old_port, Vec::new()));
+    let callers = callers(&sentinels).await;
+    sentinels[0].script(move |command| match command.name() {
+        ASK => Answer::Reply(names(old_port)),
+        "SUBSCRIBE" => Answer::Reply([subscribed(), switch(old_port, new_port)].concat()),
+        _ => Answer::Usual,
+    });
+    sentinels[0].disconnect();
+    until("the old primary is left", || clients(&old) == 0).await;
+    callers.warm().await;
+    assert!(clients(&new) >= 2);
+}
+
+/// No sentinel sends a message here.
+#[tokio::test]
+async fn sentinels_are_asked_again_when_the_primary_is_gone() {
+    let [new, mut old] = [(); 2].map(|()| server());
+    let (old_port, new_port) = (old.port(), new.port());
+    let sentinels = [sentinel(old_port, Vec::new())];
+    let callers = callers(&sentinels).await;
+    until("it is listened to", || is_listened_to(&sentinels[0])).await;
+    sentinels[0].script(move |command| match command.name() {
+        ASK => Answer::Reply(names(new_port)),
+        _ => Answer::Usual,
+    });
+    old.kill();
+    callers.warm().await;
+    assert!(clients(&new) >= 2);
+    let subscriptions = sentinels[0].received();
+    let subscriptions = subscriptions.iter().filter(|(_, name)| name == "SUBSCRIBE");
+    let subscription = subscriptions.map(|(number, _)| *number).next().unwrap();
+    let asked = |(number, name): &&(usize, String)| *number == subscription && name == ASK;
+    assert_eq!(sentinels[0].received().iter().filter(asked).count(), 1, "nor was it asked there");
+}
+
+/// A replica refuses writes, and the sentinels name another server by then.
+#[tokio::test]
+async fn sentinels_are_asked_again_when_the_primary_takes_no_writes() {
+    let [new, old] = [(); 2].map(|()| server());
+    let (old_port, new_port) = (old.port(), new.port());
+    let sentinels = [sentinel(old_port, Vec::new())];
+    let callers = callers(&sentinels).await;
+    until("it is listened to", || is_listened_to(&sentinels[0])).await;
+    sentinels[0].script(move |command| match command.name() {
+        ASK => Answer::Reply(names(new_port)),
+        _ => Answer::Usual,
+    });
+    old.cli(&["REPLICAOF", "127.0.0.1", &new_port.to_string()]);
+    // Redis ends the connections of a server that becomes a replica only where a sentinel asks for that.
+    let refused = callers.cache.invalidate("row:0").await.unwrap_err();
+    assert!(refused.to_string().contains("READONLY"), "{refused}");
+    until("the old primary is left", || clients(&old) == 0).await;
+    callers.cache.invalidate("row:0").await.unwrap();
+    callers.warm().await;
+}
+
 /// A server whose writes are paused holds an operation up, and with it the connection.
 #[tokio::test]
 async fn an_operation_that_the_old_primary_holds_up_goes_to_the_new_one() {

@@ -174,3 +174,37 @@ async fn hits_come_back_after_the_primary_was_killed() {
     callers.cache.invalidate("row:0").await.unwrap();
     assert!(sentinels.primary().command_count("del") > 0);
 }
+
+/// How many clients listen to the sentinels.
+fn listeners(sentinels: &RedisSentinels) -> usize {
+    let of = |i| sentinels.sentinel(i).cli(&["CLIENT", "LIST"]).matches(" sub=1 ").count();
+    (0..3).map(of).sum()
+}
+
+#[test]
+fn nobody_listens_after_the_cache_or_the_runtime_has_ended() {
+    let sentinels = RedisSentinels::start();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let cache = patient(primary(&sentinels)).build_lazy().unwrap();
+    assert_eq!(listeners(&sentinels), 0);
+    let call = async || {
+        let load = || async { std::io::Result::Ok(1) };
+        cache.get_or_set("k", TTL, load).await.unwrap();
+    };
+    let all = || listeners(&sentinels) == 3;
+    let none = || listeners(&sentinels) == 0;
+    first.block_on(async {
+        call().await;
+        until("every sentinel is listened to", all).await;
+    });
+    drop(first);
+    let second = runtime();
+    second.block_on(async {
+        until("nobody listens", none).await;
+        call().await;
+        until("every sentinel is listened to again", all).await;
+    });
+    drop(cache);
+    second.block_on(until("nobody listens", none));
+}
