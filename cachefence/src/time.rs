@@ -81,6 +81,7 @@ fn stood_still(begun: Instant, limit: Duration) -> bool {
 }
 
 /// The outputs of a few futures, which run at the same time.
+#[cfg(feature = "redis")]
 pub(crate) async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
     poll_fn(|cx| {
