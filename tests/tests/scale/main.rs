@@ -7,5 +7,6 @@ mod failover;
 mod many;
 mod migrating;
 mod moves;
+mod pushes;
 mod redirects;
 mod serves;
