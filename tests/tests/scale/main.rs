@@ -10,3 +10,4 @@ mod moves;
 mod pushes;
 mod redirects;
 mod serves;
+mod tls;
