@@ -23,7 +23,7 @@ fn names_at(cluster: &RedisCluster, node: usize, key: &str) -> Vec<String> {
     names
         .into_iter()
         .filter(|name| {
-            let (_, there): ((), redis::RedisResult<bool>) = redis::pipe()
+            let ((), there): ((), redis::RedisResult<bool>) = redis::pipe()
                 .cmd("ASKING")
                 .cmd("EXISTS")
                 .arg(name)
@@ -123,7 +123,7 @@ async fn what_moves_while_it_is_invalidated_is_gone() {
         cache.invalidate(key).await.unwrap();
         let mut nodes = [from, to].map(|node| cluster.node(node).connection());
         let left = nodes.each_mut().map(|node| {
-            let (_, there): ((), redis::RedisResult<bool>) = redis::pipe()
+            let ((), there): ((), redis::RedisResult<bool>) = redis::pipe()
                 .cmd("ASKING")
                 .cmd("EXISTS")
                 .arg(key)

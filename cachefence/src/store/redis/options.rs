@@ -81,9 +81,9 @@ impl Redis {
     /// cluster has database 0 only, and cannot be reached by a socket.
     ///
     /// An entry and its leases are on the node that holds their slot. Every process knows which slots each node holds;
-    /// a node that is asked for a slot that has moved names the other (`MOVED`, `ASK`), which is then asked. A node that
-    /// is down costs the keys of its slots their cache, and no others, until a replica is promoted. Replicas are never
-    /// asked.
+    /// a node that is asked for a slot that has moved names the other (`MOVED`, `ASK`), which is then asked. While a
+    /// node is down, the keys of its slots are loaded each time, until a replica is promoted; and so are all others where
+    /// `cluster-require-full-coverage` is `yes`, as it is by default. Replicas are never asked.
     ///
     /// # Examples
     ///

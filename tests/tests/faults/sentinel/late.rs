@@ -59,7 +59,7 @@ const ASK: &str = "SENTINEL GET-MASTER-ADDR-BY-NAME";
 #[tokio::test]
 async fn a_late_message_about_an_older_switch_is_not_believed() {
     let [new, old, before] = [(); 3].map(|()| server());
-    let [new_port, old_port, before_port] = [&new, &old, &before].map(|server| server.port());
+    let [new_port, old_port, before_port] = [&new, &old, &before].map(RedisServer::port);
     let sentinels = [(); 3].map(|()| sentinel(new_port, Vec::new()));
     let callers = callers(&sentinels).await;
     until("all are listened to", || sentinels.iter().all(is_listened_to)).await;
