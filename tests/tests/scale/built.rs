@@ -78,7 +78,8 @@ async fn a_cluster_that_does_all_is_left_as_it_was() {
             ["resetkeys", "~app:*", "nocommands"].join(" ") + " " + RULES + " " + CLUSTER_RULES;
         node.cli(&[&["ACL", "SETUSER", USER], &rules.split(' ').collect::<Vec<_>>()[..]].concat());
     }
-    let (built, told) = build(Redis::cluster(cluster.urls())).await;
+    // A replica names the primaries.
+    let (built, told) = build(Redis::cluster([cluster.node(5).url()])).await;
     assert_eq!(told, [""; 0]);
     assert_eq!(hits(&built.unwrap()).await, 30);
 }

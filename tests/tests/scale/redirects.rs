@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cachefence::{CacheFence, Redis};
-use cachefence_tests::{Answer, Command, DEADLINE, RedisServer, ScriptedNode, slot_of};
+use cachefence_tests::{Answer, Command, DEADLINE, RedisServer, ScriptedNode, slot_of, until};
 
 const TTL: Duration = Duration::from_secs(3_600);
 const KEY: &str = "k";
@@ -316,6 +316,7 @@ async fn garbage_for_a_redirect() {
         "MOVED 1 127.0.0.1:70000",
         "MOVED 1 \u{fffd}:1",
         "MOVED -1 127.0.0.1",
+        "MOVED 1 ?:1",
         "ASK",
         "ASK 1 :",
         "ASK 1 no-such-host.invalid:1",
@@ -395,6 +396,32 @@ async fn garbage_for_a_table() {
         println!("{what}: {error}");
         nodes.heal(&what).await;
     }
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_know_its_own_host_is_where_it_was_asked() {
+    let nodes = Nodes::behaving().await;
+    let (there, entry) = (nodes.there.port(), nodes.entry.clone());
+    let tables = || nodes.counts().tables.iter().sum::<usize>();
+    let told = tables();
+    for node in [&nodes.here, &nodes.there] {
+        let (is_there, entry) = (node.port() == there, entry.clone());
+        node.script(move |command| match command.name() {
+            "CLUSTER SLOTS" => Answer::slots_at([("", ALL, there)]),
+            "GET" if is_there => Answer::string(&entry),
+            "GET" => Answer::error(&format!("MOVED {} :{there}", slot_of(KEY))),
+            _ => Answer::Usual,
+        });
+    }
+    for _ in 0..CALLS {
+        assert_eq!(nodes.call().await, STORED);
+    }
+    until("the table is told", || tables() > told).await;
+    let asked_here = nodes.here.count("GET");
+    for _ in 0..CALLS {
+        assert_eq!(nodes.call().await, STORED);
+    }
+    assert_eq!((nodes.here.count("GET"), nodes.there.count("GET")), (asked_here, 2 * CALLS));
 }
 
 #[tokio::test]
