@@ -25,7 +25,7 @@ const MOST_TRIES: usize = 5;
 /// Long enough for a waiter that does not watch to have asked several times.
 const WHILE: Duration = Duration::from_millis(200);
 
-async fn patient(redis: Redis) -> CacheFence {
+fn patient(redis: Redis) -> CacheFence {
     let builder = CacheFence::builder().redis(redis).op_timeout(DEADLINE);
     builder.lock_timeout(LEASE).wait_for_lock(LEASE).build_lazy().unwrap()
 }
@@ -57,7 +57,7 @@ async fn given(call: JoinHandle<String>) -> String {
 
 /// A key on each node.
 fn keys(cluster: &RedisCluster) -> Vec<String> {
-    let on = |node| (0..).map(|n| format!("k{n}")).find(|key| cluster.owner_of(key) == node);
+    let on = |node| (0..1_000).map(|n| format!("k{n}")).find(|key| cluster.owner_of(key) == node);
     (0..cluster.primaries()).filter_map(on).collect()
 }
 
@@ -70,7 +70,6 @@ fn tracked(node: &RedisServer) -> u64 {
 async fn each_node_wakes_its_waiters_and_none_of_them_polls() {
     let cluster = RedisCluster::builder().replicas(0).start();
     let [holder, waiter] = [(); 2].map(|()| patient(Redis::cluster(cluster.urls())));
-    let (holder, waiter) = (holder.await, waiter.await);
     let (keys, stop) = (keys(&cluster), Stop::new());
     for key in &keys {
         // The tables are known, and the connections made.
@@ -111,7 +110,6 @@ async fn each_node_wakes_its_waiters_and_none_of_them_polls() {
 async fn a_waiter_whose_slot_moves_is_served_soon() {
     let cluster = Arc::new(RedisCluster::builder().replicas(0).start());
     let [holder, waiter] = [(); 2].map(|()| patient(Redis::cluster(cluster.urls())));
-    let (holder, waiter) = (holder.await, waiter.await);
     for key in keys(&cluster) {
         let (from, slot, stop) = (cluster.owner_of(&key), slot_of(&key), Stop::new());
         let to = (from + 1) % 3;
@@ -185,7 +183,7 @@ impl Scripted {
             "EVALSHA" => acquired(1, &entry, "$-1"),
             _ => Answer::Usual,
         });
-        let waiter = patient(Redis::cluster([here.url()])).await;
+        let waiter = patient(Redis::cluster([here.url()]));
         let waits = wait(&waiter, "k");
         until("it watches", || here.count("CLIENT CACHING") > 0 && here.count("EVALSHA") > 1).await;
         let nodes = Self { here, there, waiter, since: Instant::now() };
