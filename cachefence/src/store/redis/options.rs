@@ -137,7 +137,8 @@ impl Redis {
         }
     }
 
-    /// How TLS is spoken, where the defaults of [`Tls`] do not do. The URL has to begin with `rediss://`.
+    /// How TLS is spoken, where the defaults of [`Tls`] do not do. The URL has to begin with `rediss://`. For
+    /// [`Redis::sentinel`](Self::sentinel), whose primary has no URL: that TLS is spoken with the primary, and how.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
