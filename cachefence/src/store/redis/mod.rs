@@ -49,6 +49,7 @@ mod table;
 mod tls;
 mod tracking;
 mod transactions;
+mod votes;
 mod watched;
 mod words;
 

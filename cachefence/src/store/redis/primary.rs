@@ -1,8 +1,7 @@
 //! The primary that sentinels name: where it is, as far as this process knows.
 //!
-//! An attempt to connect goes to the address that is known, or asks all sentinels at once. The first answer counts,
-//! except one that names the server which the last switch has left: a sentinel that is late gives that answer. The server
-//! then has to say itself that it is a primary (`ROLE`).
+//! An attempt to connect goes to the address that is known, or asks all sentinels at once (`votes`). The server then has
+//! to say itself that it is a primary (`ROLE`).
 //!
 //! A primary that was replaced goes on to take commands for seconds, and what it takes is lost. So a *switch*, at which
 //! another address becomes known, closes every connection that was made before (`switches` has how a switch is heard
@@ -16,7 +15,6 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, ErrorKind, RedisConnectionInfo, ServerErrorKind, Value};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::credentials::Provider;
@@ -143,60 +141,6 @@ impl Primary {
         })
     }
 
-    /// Asks all sentinels where the primary is, and takes that in.
-    pub(super) async fn ask(&self, begun: Instant) -> Result<(), Failure> {
-        let left = self.known().left.clone();
-        let mut asked = JoinSet::new(); // the questions that are left end when it is dropped
-        for sentinel in &self.sentinels {
-            let sentinel = Arc::clone(sentinel);
-            asked.spawn(async move {
-                sentinel.ask().await.map_err(|failure| (sentinel.to_string(), failure))
-            });
-        }
-        let mut late = None;
-        let mut failures = Vec::new();
-        while let Some(Some(answer)) =
-            in_time_from(begun, self.limit(), pin!(asked.join_next())).await
-        {
-            match answer {
-                Ok(Ok(address)) if left.as_ref() == Some(&address) => late = Some(address),
-                Ok(Ok(address)) => {
-                    self.learn(address);
-                    return Ok(());
-                }
-                Ok(Err(failure)) => failures.push(failure),
-                Err(_) => {} // the runtime shuts down
-            }
-        }
-        let late = late.ok_or_else(|| self.unknown(&failures))?;
-        self.learn(late);
-        Ok(())
-    }
-
-    /// Why no sentinel has named the primary: the failure of each.
-    fn unknown(&self, failures: &[(String, Failure)]) -> Failure {
-        let mut message = format!("no sentinel tells where {} is: ", self.title());
-        let mut told: Vec<String> = Vec::new();
-        for (sentinel, failure) in failures {
-            let why = failure.error.to_string();
-            let without_address = why.replace(sentinel, "");
-            if !told.contains(&without_address) {
-                message.push_str(if told.is_empty() { "" } else { "; " });
-                message.push_str(&why);
-                told.push(without_address);
-            }
-        }
-        message.push_str(match failures.len() - told.len() {
-            0 if told.is_empty() => "none answered in time",
-            0 => "",
-            1 => "; and the same of another",
-            _ => "; and the same of others",
-        });
-        let all_unreachable = failures.iter().all(|(_, failure)| failure.is_unreachable());
-        let kind = if all_unreachable { FailureKind::NotReady } else { FailureKind::Failed };
-        Failure::new(kind, message)
-    }
-
     /// Connects to `address`, where the primary is in this `generation`; `None` as soon as there is another switch.
     async fn connect_unless_switched(
         &self,
@@ -298,7 +242,19 @@ impl Primary {
 
     /// Takes in that the primary is at `address`. If that is another one than before, all connections are closed.
     pub(super) fn learn(&self, address: ConnectionAddr) {
-        let mut known = self.known();
+        self.learn_in(self.known(), address);
+    }
+
+    /// As [`learn`](Self::learn), for the answer to a question of this `generation`: it is old if there was a switch
+    /// since.
+    pub(super) fn learn_answer(&self, address: ConnectionAddr, generation: u64) {
+        let known = self.known();
+        if known.generation == generation {
+            self.learn_in(known, address);
+        }
+    }
+
+    fn learn_in(&self, mut known: MutexGuard<'_, Known>, address: ConnectionAddr) {
         known.is_doubtful = false;
         if known.address.as_ref() == Some(&address) {
             return;
@@ -313,6 +269,12 @@ impl Primary {
             renew();
         }
         self.switches.send_replace(generation);
+    }
+
+    /// The address that the last switch has left, and the generation.
+    pub(super) fn left(&self) -> (Option<ConnectionAddr>, u64) {
+        let known = self.known();
+        (known.left.clone(), known.generation)
     }
 
     /// Where the primary is believed to be.
@@ -391,6 +353,20 @@ mod tests {
             primary.learn(address(port));
             assert_eq!(*lock(&renewed), times, "{port}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_was_asked_for_before_a_switch_is_old() {
+        let primary = primary();
+        primary.learn_answer(address(1), 0);
+        let (_, before) = primary.left();
+        primary.learn(address(2));
+        primary.learn_answer(address(1), before);
+        assert_eq!(primary.address(), Some(address(2)));
+        let (left, now) = primary.left();
+        assert_eq!(left, Some(address(1)));
+        primary.learn_answer(address(3), now);
+        assert_eq!(primary.address(), Some(address(3)));
     }
 
     #[test]

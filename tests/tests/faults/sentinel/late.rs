@@ -94,18 +94,22 @@ fn assert_told_once(sentinel: &ScriptedNode) {
     assert_eq!(asked, 1);
 }
 
-/// Has `sentinel` tell that the server on `new` has replaced the one on `old`, and name it from now on. Each of its
-/// answers takes a while.
-fn tells(sentinel: &ScriptedNode, old: u16, new: u16) {
-    const WHILE: Duration = Duration::from_millis(50);
+/// Has `sentinel` name the server on `port`, after a while, and answer a subscription so.
+fn answers_slowly(sentinel: &ScriptedNode, port: u16, subscription: Vec<u8>) {
+    const WHILE: Duration = Duration::from_millis(20);
     sentinel.script(move |command| match command.name() {
         ASK => {
             thread::sleep(WHILE);
-            Answer::Reply(names(new))
+            Answer::Reply(names(port))
         }
-        "SUBSCRIBE" => Answer::Reply([subscribed(), switch(old, new)].concat()),
+        "SUBSCRIBE" => Answer::Reply(subscription.clone()),
         _ => Answer::Usual,
     });
+}
+
+/// Has `sentinel` tell that the server on `new` has replaced the one on `old`, and name it from now on.
+fn tells(sentinel: &ScriptedNode, old: u16, new: u16) {
+    answers_slowly(sentinel, new, [subscribed(), switch(old, new)].concat());
     // The next subscription comes at once.
     sentinel.disconnect();
 }
@@ -210,6 +214,22 @@ async fn an_operation_that_the_old_primary_holds_up_goes_to_the_new_one() {
     assert!(new.command_count("del") >= 1);
     old.cli(&["CLIENT", "UNPAUSE"]);
     assert_eq!(old.command_count("del"), before);
+}
+
+/// A sentinel that is cut off from the others names a server that they have replaced, and that says it is a primary.
+#[tokio::test]
+async fn two_sentinels_are_believed_against_one() {
+    let [new, old] = [(); 2].map(|()| server());
+    let (old_port, new_port) = (old.port(), new.port());
+    let sentinels = [(); 3].map(|()| sentinel(old_port, Vec::new()));
+    for sentinel in &sentinels[..2] {
+        answers_slowly(sentinel, new_port, subscribed());
+    }
+    let callers = callers(&sentinels).await;
+    until("all are listened to", || sentinels.iter().all(is_listened_to)).await;
+    callers.calls(1).await;
+    assert_eq!(old.info("stats", "total_connections_received"), 1, "that of this question");
+    assert!(clients(&new) >= 2);
 }
 
 #[tokio::test]
