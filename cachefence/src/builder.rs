@@ -188,9 +188,11 @@ impl Builder {
         }
     }
 
-    /// Keeps entries in a Redis server: the text of its URL, `redis://[user:password@]host[:port][/db]` for instance,
-    /// or a [`Redis`], which also says how TLS is spoken and who logs in. The server is Redis 6.2 or later, Valkey, or
-    /// another that speaks the same protocol. Redis Cluster and Sentinel are not supported yet.
+    /// Keeps entries in Redis: the text of a server's URL, `redis://[user:password@]host[:port][/db]` for instance, or
+    /// a [`Redis`], which also says how TLS is spoken and who logs in. A `Redis` may be a cluster
+    /// ([`Redis::cluster`]), or the primary that sentinels name ([`Redis::sentinel`]). The servers are Redis 6.2 or
+    /// later, Valkey, or others that speak the same protocol. [The guide](crate::guide::operating#topologies) says which
+    /// topology is for what, and what happens when a server dies.
     ///
     /// # Examples
     ///
@@ -387,7 +389,8 @@ impl Builder {
     /// # Errors
     ///
     /// [`Error::Option`] for an option out of bounds or a missing store. [`Error::Store`] for a Redis that cannot be
-    /// reached, refuses the credentials or the database, does not let this user read, or is a node of a Redis Cluster.
+    /// reached, refuses the credentials or the database, does not let this user read, or is a node of a Redis Cluster
+    /// although it was given as a single server. Of a cluster one node that can be used is enough.
     /// The message quotes what the server said, unless that may hold a key or a password, and says what to do.
     ///
     /// # Cancel safety
@@ -403,7 +406,7 @@ impl Builder {
 
     /// Builds the cache without any I/O: for statics, and for services that must start while their
     /// Redis is down. Connections are made when they are first needed. What a server refuses is then a warning when a
-    /// call first meets it; a node of a Redis Cluster, a server that is far away and the policy `volatile-ttl` are
+    /// call first meets it; a single server that is a node of a Redis Cluster, a server that is far away and the policy `volatile-ttl` are
     /// looked for by [`build`](Self::build) alone.
     ///
     /// # Errors

@@ -94,7 +94,8 @@ pub enum Event<'a> {
         /// How long all operations of a call may take together.
         op_timeout: Duration,
     },
-    /// The circuit breaker opened: until the store answers a probe, no call contacts it.
+    /// The circuit breaker of a server opened: until the server answers a probe, no call contacts it. The nodes of a
+    /// cluster have one each.
     #[non_exhaustive]
     StoreDown {
         /// The last failure.
@@ -106,10 +107,10 @@ pub enum Event<'a> {
         /// What it says now.
         error: &'a StoreError,
     },
-    /// The circuit breaker closed: the store answers again.
+    /// The circuit breaker of a server closed: the server answers again, or is not needed any more (`replaced`).
     #[non_exhaustive]
     StoreUp {
-        /// The server.
+        /// The address of the server.
         server: &'a str,
         /// How long the breaker was open.
         down_for: Duration,

@@ -96,10 +96,7 @@ fn describe() {
     describe_counter!("cachefence_troubles_total", "Troubles that cost no call its result.");
     describe_gauge!("cachefence_loads_under_way", "Bodies that run now.");
     describe_gauge!("cachefence_pending_invalidations", "Invalidations that wait for the store.");
-    describe_gauge!(
-        "cachefence_breaker_open",
-        "How many servers are left alone, because their circuit breaker is open."
-    );
+    describe_gauge!("cachefence_breaker_open", "Servers whose circuit breaker is open.");
     describe_histogram!("cachefence_load_seconds", Unit::Seconds, "How long bodies ran.");
     describe_histogram!(
         "cachefence_wait_seconds",
