@@ -390,7 +390,8 @@ impl Builder {
     ///
     /// [`Error::Option`] for an option out of bounds or a missing store. [`Error::Store`] for a Redis that cannot be
     /// reached, refuses the credentials or the database, does not let this user read, or is a node of a Redis Cluster
-    /// although it was given as a single server. Of a cluster one node that can be used is enough.
+    /// although it was given as a single server. A node of a cluster that is down is a warning, as long as another can
+    /// be read.
     /// The message quotes what the server said, unless that may hold a key or a password, and says what to do.
     ///
     /// # Cancel safety

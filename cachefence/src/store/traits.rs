@@ -35,6 +35,10 @@ pub struct Traits {
 
 /// How a store is at one moment, as far as its own operations have shown. By default the store does all that it is
 /// asked. [`CacheFence::status`](crate::CacheFence::status) returns one, and has an example.
+///
+/// The status of a Redis Cluster is that of all its nodes together: each `bool` is `true` if it is so on every node, and
+/// [`health`](Self::health) is [`Down`](Health::Down) if it is on every node, and else [`Degraded`](Health::Degraded) if
+/// one node is not [`Up`](Health::Up).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own

@@ -9,7 +9,10 @@ use std::time::Duration;
 use cachefence::observe::Stats;
 use cachefence::store::Health;
 use cachefence::{CacheFence, Entry, Inspected};
-use cachefence_tests::{DEADLINE, Loads, RULES, RULES_WITHOUT_SCRIPTS, RedisServer, Stop, until};
+use cachefence_tests::{
+    CLUSTER_RULES, DEADLINE, Loads, RULES, RULES_WITHOUT_SCRIPTS, RedisServer, SENTINEL_RULES,
+    Stop, WATCHED_RULES, until,
+};
 use tokio::task::JoinSet;
 
 const TTL: Duration = Duration::from_secs(60);
@@ -210,8 +213,12 @@ async fn a_rule_that_is_left_out_is_noticed_without_scripts() {
 #[test]
 fn the_guide_states_the_rules() {
     let page = include_str!("../../../cachefence/docs/redis.md");
-    for rules in [RULES, RULES_WITHOUT_SCRIPTS] {
-        let line = format!("ACL SETUSER app on >PASSWORD {}", of_namespace(rules));
+    let all =
+        [RULES, RULES_WITHOUT_SCRIPTS].map(|rules| format!("on >PASSWORD {}", of_namespace(rules)));
+    let more = [CLUSTER_RULES, WATCHED_RULES].map(str::to_owned);
+    let of_sentinel = [format!("on >PASSWORD {SENTINEL_RULES}")];
+    for rules in all.into_iter().chain(more).chain(of_sentinel) {
+        let line = format!("ACL SETUSER app {rules}");
         assert!(page.lines().any(|other| other == line), "{line}");
     }
 }

@@ -19,11 +19,12 @@ use super::servers::Servers;
 use super::tls::Tls;
 use crate::error::{BoxError, InvalidOption};
 
-/// A Redis server to keep entries on, for [`Builder::redis`](crate::Builder::redis) and
-/// [`CacheFence::connect`](crate::CacheFence::connect). A `&str` or a `String` with the URL does, where there is
-/// nothing else to say.
+/// The Redis to keep entries on, for [`Builder::redis`](crate::Builder::redis) and
+/// [`CacheFence::connect`](crate::CacheFence::connect): one [`server`](Self::server), the nodes of a
+/// [`cluster`](Self::cluster), or the primary that sentinels name ([`sentinel`](Self::sentinel)). A `&str` or a
+/// `String` with the URL of one server does, where there is nothing else to say.
 ///
-/// The URL is one of these:
+/// A URL is one of these:
 ///
 /// | URL | connects |
 /// |---|---|
@@ -137,8 +138,8 @@ impl Redis {
         }
     }
 
-    /// How TLS is spoken, where the defaults of [`Tls`] do not do. The URL has to begin with `rediss://`. For
-    /// [`Redis::sentinel`](Self::sentinel), whose primary has no URL: that TLS is spoken with the primary, and how.
+    /// How TLS is spoken, where the defaults of [`Tls`] do not do. The URL of a server and all URLs of a cluster begin
+    /// with `rediss://`. A primary behind sentinels has no URL, so there this also turns TLS on.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
