@@ -77,7 +77,7 @@ impl RedisStore {
             if is_none_left {
                 return Err(failure.error);
             }
-            server.without_slots(&failure.error);
+            server.note_unreachable(&failure.error);
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl RedisStore {
         for _ in 0..MOST {
             let Some(key) = self.check_key(server) else { break };
             match (Check { store: self, server, key }).run().await {
-                Err(failure) if self.servers.elsewhere(server, &failure).is_some() => {}
+                Err(failure) if self.servers.next_hop(server, &failure).is_some() => {}
                 checked => return checked,
             }
         }

@@ -16,13 +16,13 @@ use redis::ConnectionAddr;
 use tokio::time::Instant;
 
 use super::batch::Gathering;
+use super::cluster_slots::{self, Range};
 use super::dial::NodeDialer;
 use super::failure::{Failure, FailureKind};
 use super::redirect::NodeName;
 use super::refresh::Refresh;
 use super::server::{Common, Server};
 use super::slot::{SLOTS, slot_of};
-use super::slots::{self, Range};
 use super::table::Table;
 use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
@@ -46,6 +46,9 @@ pub(super) struct Cluster {
     refresh: Mutex<Refresh>,
 }
 
+/// How many nodes are asked after the first one, before a call goes on without the store.
+pub(super) const MOST_HOPS: usize = 2;
+
 /// The node to which another has sent an operation.
 pub(super) struct Hop {
     pub(super) server: Arc<Server>,
@@ -66,7 +69,7 @@ impl Drop for RefreshTask {
 }
 
 impl Cluster {
-    /// The cluster that the nodes belong to which `seeds` connect to; does no I/O.
+    /// The cluster that `seeds` connect to; does no I/O.
     pub(super) fn new(seeds: Vec<NodeDialer>, common: Common) -> Result<Self, InvalidOption> {
         let server = |dialer| Arc::new(Server::new(dialer, &common, Gathering::Pipeline));
         let seeds: Vec<_> = seeds.into_iter().map(server).collect();
@@ -102,7 +105,7 @@ impl Cluster {
 
     /// Takes in the `failure` of an operation that `asked` was asked, and returns the node that it names, if it names
     /// one.
-    pub(super) fn elsewhere(
+    pub(super) fn next_hop(
         self: &Arc<Self>,
         asked: &Arc<Server>,
         failure: &Failure,
@@ -130,19 +133,21 @@ impl Cluster {
         }
         let dialer = told_by.links.dialer.node()?.to(host(name, told_by)?, name.port).ok()?;
         let node = Arc::new(Server::new(dialer, &self.common, Gathering::Pipeline));
+        // Its outages are told once the table gives it slots.
+        node.note_no_slots();
         named.push(Arc::clone(&node));
         let oldest = (named.len() > MOST_NAMED).then(|| named.remove(0));
         drop(named);
         let is_gone = |node: &Arc<Server>| !is_among(self.table().nodes(), node);
         if let Some(gone) = oldest.filter(is_gone) {
-            gone.left_cluster();
+            gone.note_no_slots();
         }
         Some(node)
     }
 
     /// Notes that `node` holds `slot`.
     fn learn(&self, slot: u16, node: &Arc<Server>) {
-        node.joined_cluster();
+        node.note_slots();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let before = Arc::clone(table.owner(slot));
         table.give(slot, slot, node);
@@ -174,7 +179,7 @@ impl Cluster {
         self.refreshing().next(number)
     }
 
-    /// Tells if no node can be asked for the table for a reason of which the breakers of the nodes do not tell.
+    /// Reports a refresh that failed for a reason other than an outage, of which the breakers tell.
     fn tell(&self, refreshed: Result<(), Failure>) {
         use FailureKind::{BadConnection, Failed, Forbidden, Unsupported};
         match refreshed {
@@ -217,7 +222,7 @@ impl Cluster {
     async fn refresh(&self, limit: Duration) -> Result<(), Failure> {
         self.refreshing().begin();
         let mut nodes = self.nodes();
-        // Another node each time, because one that is cut off from the others tells what was true before.
+        // Each refresh begins at another node, because a node that is cut off from the others tells an old table.
         let first = usize::from(rand::random::<u16>()) % nodes.len().max(1);
         nodes.rotate_left(first);
         nodes.sort_by_key(|node| node.is_left_alone());
@@ -228,7 +233,7 @@ impl Cluster {
         }
         let mut problem = None;
         for node in nodes {
-            match slots::ask(&node, limit).await {
+            match cluster_slots::ask(&node, limit).await {
                 Ok(ranges) => {
                     self.take_in(&node, &ranges);
                     return Ok(());
@@ -243,6 +248,8 @@ impl Cluster {
     fn take_in(&self, told_by: &Arc<Server>, ranges: &[Range]) {
         let mut given: Vec<(u16, u16, Arc<Server>)> = Vec::new();
         for Range { first, last, primary } in ranges {
+            // `given` is searched first, because a table with more than `MOST_NAMED` new nodes pushes the first of them
+            // out of `named`.
             let mut others = given.iter().map(|(_, _, node)| node);
             let named = others.find(|node| is_named(node, primary, told_by)).cloned();
             if let Some(node) = named.or_else(|| self.node(primary, told_by)) {
@@ -251,7 +258,7 @@ impl Cluster {
         }
         let next = self.table().next(&given);
         for node in next.nodes() {
-            node.joined_cluster();
+            node.note_slots();
         }
         self.choose_probed_keys(&next);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
@@ -259,17 +266,18 @@ impl Cluster {
         drop(table);
         self.forget_named();
         self.is_known.store(true, Ordering::Relaxed);
-        self.let_go(&before);
+        self.note_moves(&before);
     }
 
-    /// Leaves the nodes that have slots now to the table.
+    /// Drops the nodes that the table holds now from `named`.
     fn forget_named(&self) {
         let table = self.table();
         lock(&self.named).retain(|node| !is_among(table.nodes(), node));
     }
 
-    /// Has the nodes that hold other slots than `before` tell so to those who trust in them.
-    fn let_go(&self, before: &Table) {
+    /// Disarms the waiters of each slot that has another node than in `before`, and ends the outages of nodes without
+    /// slots.
+    fn note_moves(&self, before: &Table) {
         let now = self.table();
         let moved: Vec<bool> = (0..SLOTS)
             .map(|slot| u16::try_from(slot).unwrap_or_default())
@@ -279,7 +287,7 @@ impl Cluster {
             before.nodes().iter().filter(|node| !is_among(now.nodes(), node)).cloned().collect();
         drop(now);
         for node in left {
-            node.left_cluster();
+            node.note_no_slots();
         }
         if moved.contains(&true) {
             self.refreshing().changed();
@@ -289,8 +297,8 @@ impl Cluster {
         }
     }
 
-    /// Gives each node of `table` a key to be probed with that it holds itself: any other it would refuse before it
-    /// has shown whether it takes reads and writes.
+    /// Gives each node a key that it holds, for its probes: it would answer `MOVED` for any other, which does not show
+    /// whether it takes reads and writes.
     fn choose_probed_keys(&self, table: &Table) {
         /// Enough for a node that has one slot in 1,000. Any other is probed with a key that it may not hold.
         const MOST: u32 = 4_096;

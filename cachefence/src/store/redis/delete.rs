@@ -108,12 +108,12 @@ impl RedisStore {
     /// Where, and how, a key that is left is to be deleted next; `None` if no node says so.
     fn next(&self, left: &Left<'_>) -> Option<(Arc<Server>, How)> {
         let Left { server, how, failure, .. } = left;
-        let hop = self.servers.elsewhere(server, failure);
+        let hop = self.servers.next_hop(server, failure);
         match (failure.kind, how) {
-            (FailureKind::Asked | FailureKind::TryAgain, How::Together) => {
+            (FailureKind::Ask | FailureKind::TryAgain, How::Together) => {
                 Some((Arc::clone(server), How::Apart))
             }
-            (FailureKind::Asked, _) => Some((hop?.server, How::Asking)),
+            (FailureKind::Ask, _) => Some((hop?.server, How::Asking)),
             (FailureKind::Moved, How::Together) => Some((hop?.server, How::Together)),
             (FailureKind::Moved, _) => Some((hop?.server, How::Apart)),
             _ => None,

@@ -77,7 +77,7 @@ pub(super) enum FailureKind {
     /// The node of a cluster holds the key no more: another does, which it names.
     Moved,
     /// The node of a cluster is handing the key's slot to another, and does not hold the key itself.
-    Asked,
+    Ask,
     /// The node of a cluster is handing the key's slot to another, and the names of a step are not all on one side.
     TryAgain,
     /// No node of the cluster holds the key's slot now. Other slots are served.
@@ -163,7 +163,7 @@ impl FailureKind {
             Self::Late          => (Counted::Failure, Kept,     Read::Error), // unless it is silent
             Self::Congested     => (Nothing,          OnceASecond,     Read::Again),
             Self::Moved         => (Answer,           Kept,     Read::Elsewhere),
-            Self::Asked         => (Answer,           Kept,     Read::Elsewhere),
+            Self::Ask           => (Answer,           Kept,     Read::Elsewhere),
             Self::TryAgain      => (Answer,           Kept,     Read::Error),
             Self::Unserved      => (Answer,           Kept,     Read::Error),
             Self::ClusterDown   => (Counted::Failure, Kept,     Read::Error),
@@ -201,8 +201,8 @@ impl Failure {
     }
 
     /// Whether a step was refused because its key's slot is being handed to another node.
-    pub(super) fn is_between_nodes(&self) -> bool {
-        matches!(self.kind, FailureKind::Asked | FailureKind::TryAgain)
+    pub(super) fn is_migrating(&self) -> bool {
+        matches!(self.kind, FailureKind::Ask | FailureKind::TryAgain)
     }
 
     /// Whether the failure may be a sign that keys are on other nodes of the cluster now.
@@ -263,7 +263,7 @@ impl Failure {
             AuthenticationFailed, InvalidClientConfig, Io, Parse, UnexpectedReturnType,
         };
         use FailureKind::{
-            Asked, BadConnection, ClusterDown, Failed, Forbidden, Full, Late, Lost, Moved,
+            Ask, BadConnection, ClusterDown, Failed, Forbidden, Full, Late, Lost, Moved,
             NoScripting, NotReady, Replica, TryAgain, Unserved, Unsupported, WrongType,
         };
         use ServerErrorKind::{NoPerm, ResponseError};
@@ -327,7 +327,7 @@ impl Failure {
                     "READONLY" => Replica,
                     "MASTERDOWN" | "LOADING" => NotReady,
                     "MOVED" => Moved,
-                    "ASK" => Asked,
+                    "ASK" => Ask,
                     "TRYAGAIN" => TryAgain,
                     "CLUSTERDOWN" if detail.starts_with("Hash slot") => Unserved,
                     "CLUSTERDOWN" => ClusterDown,

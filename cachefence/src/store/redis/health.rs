@@ -29,7 +29,7 @@ impl Server {
 
     /// Notes that the server, a node of a cluster, could not be reached when it was checked: it is degraded until it
     /// takes a write.
-    pub(super) fn without_slots(&self, error: &StoreError) {
+    pub(super) fn note_unreachable(&self, error: &StoreError) {
         self.writes.store(false, Ordering::Relaxed);
         self.degraded(&format!(
             "cannot be used now, so the keys of its slots are loaded each time: {error}"
@@ -59,15 +59,15 @@ impl Server {
     }
 
     /// Notes that the server holds keys, as a node of a cluster.
-    pub(super) fn joined_cluster(&self) {
-        self.holds_keys.store(true, Ordering::Relaxed);
+    pub(super) fn note_slots(&self) {
+        self.has_slots.store(true, Ordering::Relaxed);
     }
 
     /// Notes that the server holds no keys any more, because its slots have moved. If it was down, its outage is over:
     /// others serve its keys.
-    pub(super) fn left_cluster(&self) {
-        // An operation that is under way may fail yet, and nobody would hear of the end of that outage.
-        self.holds_keys.store(false, Ordering::Relaxed);
+    pub(super) fn note_no_slots(&self) {
+        // Set first, because an operation under way may still fail, and would open an outage whose end nobody tells.
+        self.has_slots.store(false, Ordering::Relaxed);
         if let Some(outage) = self.links.probes(LaneKind::Reads).give_up() {
             self.observers.store_up(&self.name(), outage, true);
         }

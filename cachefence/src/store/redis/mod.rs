@@ -7,12 +7,12 @@
 
 mod acquire;
 mod address;
-mod apart;
 mod batch;
 mod breaker;
 mod check;
 mod clock;
 mod cluster;
+mod cluster_slots;
 mod credentials;
 mod delete;
 mod dial;
@@ -24,6 +24,7 @@ mod health;
 mod lane;
 mod large;
 mod link;
+mod migrating;
 mod multi;
 mod on_drop;
 mod options;
@@ -41,7 +42,6 @@ mod sentinel;
 mod server;
 mod servers;
 mod slot;
-mod slots;
 mod stream;
 mod switches;
 mod table;
@@ -59,7 +59,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::cluster::Hop;
+use self::cluster::MOST_HOPS;
 pub use self::credentials::Credentials;
 use self::failure::{Failure, FailureKind};
 use self::link::Link;
@@ -82,9 +82,6 @@ use crate::error::{InvalidOption, StoreError};
 use crate::key::Key;
 use crate::observe::Observers;
 use crate::time::in_time;
-
-/// How many nodes are asked that another node has named, before a call goes on without the store.
-const MOST_HOPS: usize = 2;
 
 /// Entries and slots on one Redis server, or on the nodes of a cluster.
 pub(crate) struct RedisStore {
@@ -166,40 +163,40 @@ impl RedisStore {
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
-        let Some(hop) = self.servers.elsewhere(&server, &failure) else { return Err(failure) };
-        let (named, limit) = (Arc::clone(&hop.server), self.op_timeout / 2);
-        let elsewhere = pin!(self.step_elsewhere(hop, step, failure));
+        let Some(named) = self.moved_to(&server, &failure) else { return Err(failure) };
+        let limit = self.op_timeout / 2;
+        let elsewhere = pin!(self.step_elsewhere(Arc::clone(&named), step));
         let late = || Err(Failure::timeout(named.address(), limit));
         in_time(limit, elsewhere).await.unwrap_or_else(late)
     }
 
-    /// Has the node of `hop` take a step, to which another has sent it by `failure`, and after that one node more at the
-    /// most.
+    /// Has `server` take a step, to which another node has sent it, and after that one node more at the most.
     async fn step_elsewhere<T, S>(
         &self,
-        mut hop: Hop,
+        mut server: Arc<Server>,
         step: impl Fn(At) -> S,
-        mut failure: Failure,
     ) -> Result<T, Failure>
     where
         S: Future<Output = Result<T, Failure>>,
     {
-        for _ in 0..MOST_HOPS {
-            // A node that a slot is being handed to takes no step on names that it does not hold all, and mostly one of
-            // the three does not exist.
-            if hop.asking {
-                break;
-            }
-            failure = match step_at(&hop.server, &step).await {
+        let mut hops = 1;
+        loop {
+            let failure = match step_at(&server, &step).await {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure,
             };
-            match self.servers.elsewhere(&hop.server, &failure) {
-                Some(next) => hop = next,
-                None => break,
+            match self.moved_to(&server, &failure) {
+                Some(next) if hops < MOST_HOPS => server = next,
+                _ => return Err(failure),
             }
+            hops += 1;
         }
-        Err(failure)
+    }
+
+    /// The node to which `asked` has sent a step by `MOVED`. A node that is named by `ASK` is importing the slot, and takes
+    /// no step unless it has all three names, of which mostly one does not exist.
+    fn moved_to(&self, asked: &Arc<Server>, failure: &Failure) -> Option<Arc<Server>> {
+        self.servers.next_hop(asked, failure).filter(|hop| !hop.asking).map(|hop| hop.server)
     }
 
     async fn try_finish(
@@ -215,8 +212,8 @@ impl RedisStore {
                 in_time(self.op_timeout / 2, again).await.unwrap_or_else(|| Err(lost.into()))?
             }
             // Nothing is stored between two nodes, and nobody is to wait for the lease.
-            Err(failure) if failure.is_between_nodes() => {
-                let released = self.release_apart(key, tokens).await;
+            Err(failure) if failure.is_migrating() => {
+                let released = self.release_migrating(key, tokens).await;
                 if ending.how != How::Release {
                     return Err(failure.into());
                 }
@@ -327,8 +324,8 @@ impl Store for RedisStore {
                 at.protocol.renew(at.target(key, self.codec), token, lease).await
             };
             match self.step(key, renew).await {
-                Err(failure) if failure.is_between_nodes() => {
-                    Ok(self.renew_apart(key, token, lease).await?)
+                Err(failure) if failure.is_migrating() => {
+                    Ok(self.renew_migrating(key, token, lease).await?)
                 }
                 renewed => Ok(renewed?),
             }

@@ -84,7 +84,9 @@ impl Redis {
     /// An entry and its leases are on the node that holds their slot. Every process knows which slots each node holds;
     /// a node that is asked for a slot that has moved names the other (`MOVED`, `ASK`), which is then asked. While a
     /// node is down, the keys of its slots are loaded each time, until a replica is promoted; and so are all others where
-    /// `cluster-require-full-coverage` is `yes`, as it is by default. Replicas are never asked.
+    /// `cluster-require-full-coverage` is `yes`, as it is by default. While a slot is being moved, its hits and
+    /// invalidations go on; a load of one of its keys runs without a lease, and its value is not stored. Replicas are
+    /// never read. A user with an ACL needs `+cluster|slots` too.
     ///
     /// # Examples
     ///
@@ -106,9 +108,12 @@ impl Redis {
     /// [`credentials`](Self::credentials) and [`tls`](Self::tls) of the whole are those of the primary, which speaks TLS
     /// if `tls` is called. A database in the URLs of the sentinels is that of the primary.
     ///
-    /// The sentinels are asked for the primary before a connection is made, and each connection is checked to lead to a
-    /// primary (`ROLE`). When a sentinel tells that another server was promoted (`+switch-master`), every connection
-    /// to the one before is closed, because that one goes on to take writes for a while, which are lost.
+    /// The sentinels are asked for the primary before the first connection, and again when a connection to the primary
+    /// fails. Each new connection is checked to lead to a primary (`ROLE`). When a sentinel tells of another primary
+    /// (`+switch-master`), every connection to the old one is closed, because the old one goes on to take writes for a
+    /// while, which are lost. Until a replica is promoted, calls run their bodies. Redis replicates asynchronously, so
+    /// the new primary may lack the last writes, invalidations among them: the page
+    /// [guarantees](crate::guide::guarantees) says what that costs.
     ///
     /// # Examples
     ///
@@ -147,7 +152,8 @@ impl Redis {
     }
 
     /// Asks `provider` for the user and its password or token before each connection is made, for credentials that
-    /// change while the program runs. The URL then holds none.
+    /// change while the program runs. The URLs of a server or a cluster then hold none. Behind sentinels they are the
+    /// primary's, and each sentinel has its own.
     ///
     /// A connection goes on with the credentials that it was made with. When the server ends it, or refuses its
     /// credentials, the next one is made with what `provider` returns then. The time that `provider` takes counts
@@ -184,7 +190,7 @@ impl Redis {
         }
     }
 
-    /// What makes connections to the server at `url`, each within `limit`; does no I/O.
+    /// The dialer of the server at `url`; does no I/O.
     fn dialer(self, url: &str, limit: Duration) -> Result<NodeDialer, InvalidOption> {
         let address = Address::parse(url)?;
         let login = &address.login;
@@ -223,7 +229,7 @@ impl Redis {
         })
     }
 
-    /// What makes connections to the primary that the `sentinels` know by this `name`; does no I/O.
+    /// The dialer of the primary that the `sentinels` know by this `name`; does no I/O.
     fn primary(
         self,
         name: String,
@@ -261,7 +267,7 @@ impl Redis {
         Ok(Primary::new(name, dialers, access, Arc::clone(&common.observers)))
     }
 
-    /// What makes connections to this sentinel, each within `limit`; does no I/O.
+    /// The dialer of this sentinel; does no I/O.
     fn sentinel_dialer(self, limit: Duration) -> Result<NodeDialer, InvalidOption> {
         let Topology::Server(url) = self.topology.clone() else {
             return Err(invalid("has a sentinel that is no single server: give its URL"));

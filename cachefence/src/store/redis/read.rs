@@ -14,14 +14,14 @@ use std::time::Duration;
 use redis::RedisResult;
 use tokio::time::Instant;
 
+use super::RedisStore;
 use super::batch::get;
-use super::cluster::Hop;
+use super::cluster::{Hop, MOST_HOPS};
 use super::failure::{Answer, Failure, FailureKind, Read};
 use super::lane::LaneKind;
 use super::large::LARGE;
 use super::link::Link;
 use super::server::Server;
-use super::{MOST_HOPS, RedisStore};
 use crate::error::StoreError;
 use crate::key::Key;
 use crate::store::Snapshot;
@@ -158,8 +158,8 @@ impl RedisStore {
         key: &Key,
         failure: Failure,
     ) -> Result<Option<Snapshot>, StoreError> {
-        let elsewhere = self.servers.elsewhere(server, &failure);
-        match (failure.kind.meaning().read, elsewhere) {
+        let hop = self.servers.next_hop(server, &failure);
+        match (failure.kind.meaning().read, hop) {
             (Read::Miss, _) => Ok(None),
             (Read::Error, _) | (Read::Elsewhere, None) => Err(failure.into()),
             (Read::Elsewhere, Some(hop)) => self.get_elsewhere(hop, key).await,
@@ -203,7 +203,7 @@ impl RedisStore {
             if failure.kind.meaning().read == Read::Miss {
                 return Ok(None);
             }
-            match self.servers.elsewhere(server, &failure) {
+            match self.servers.next_hop(server, &failure) {
                 Some(next) if hops < MOST_HOPS && begun.elapsed() < limit => hop = next,
                 _ => return Err(failure.into()),
             }

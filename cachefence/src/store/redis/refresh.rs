@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause where nothing comes of asking.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Which part of the time in which nothing has come of asking is the pause: a sixteenth.
+/// The pause is this part of the time in which asking has changed nothing: a sixteenth.
 const PART: u32 = 16;
 
 /// When the nodes are asked, and by which task.
@@ -26,8 +26,8 @@ pub(super) struct Refresh {
     is_wanted: bool,
     /// When the nodes were asked last.
     last: Option<Instant>,
-    /// Since when nothing has come of asking.
-    in_vain: Option<Instant>,
+    /// Since when asking has changed nothing.
+    unchanged_since: Option<Instant>,
     /// The trouble with asking that was told last.
     problem: Option<String>,
 }
@@ -65,7 +65,7 @@ impl Refresh {
             self.task = None;
             return None;
         }
-        let pause = self.in_vain.map_or(PAUSE, |since| (now - since) / PART);
+        let pause = self.unchanged_since.map_or(PAUSE, |since| (now - since) / PART);
         let due = self.last.map(|last| last + pause.clamp(PAUSE, LONGEST));
         Some(due.map_or(now, |due| due.max(now)))
     }
@@ -75,14 +75,14 @@ impl Refresh {
         let now = Instant::now();
         self.is_wanted = false;
         if self.last.is_none_or(|last| now - last > 2 * LONGEST) {
-            self.in_vain = Some(now);
+            self.unchanged_since = Some(now);
         }
         self.last = Some(now);
     }
 
     /// Notes that the table has changed.
     pub(super) fn changed(&mut self) {
-        self.in_vain = Some(Instant::now());
+        self.unchanged_since = Some(Instant::now());
     }
 
     /// Notes that the task of this `number` was dropped.
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn asking_in_vain_becomes_rare_until_something_changes() {
+    async fn asking_unchanged_since_becomes_rare_until_something_changes() {
         let mut refresh = Refresh::default();
         let task = refresh.want(STUCK).unwrap();
         let mut asked = 0_u32;

@@ -111,16 +111,16 @@ impl Protocol for Scripts {
     }
 }
 
-/// A step on one slot alone.
-pub(super) enum Alone<'a> {
-    /// Empties the slot if it holds one of these tokens.
+/// A step on the lease or the hedge alone.
+pub(super) enum LeaseStep<'a> {
+    /// Removes it if it holds one of these tokens.
     Release(&'a [Token]),
-    /// Prolongs the slot to this term if it holds this token.
+    /// Prolongs it to this term if it holds this token.
     Renew(Token, Duration),
 }
 
-impl Alone<'_> {
-    /// Takes the step on the slot of this `name`. A node that was named by `ASK` is told so (`asking`).
+impl LeaseStep<'_> {
+    /// Takes the step on the lease or hedge of this `name`. A node that was named by `ASK` is told so (`asking`).
     pub(super) async fn take(
         &self,
         target: Target<'_>,

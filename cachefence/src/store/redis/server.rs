@@ -38,7 +38,7 @@ pub(super) const TRIPS: u32 = 5;
 /// How long an attempt to connect may take at least; more where an operation may take long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What all servers of a store have in common.
+/// The settings that all servers of a store share.
 pub(super) struct Common {
     /// What every name of the cache begins with.
     pub(super) prefix: String,
@@ -66,7 +66,7 @@ pub(super) struct Server {
     /// Whether `build()` tries to write: then it tells of a refusal itself, with the rule that is missing.
     pub(super) checking: AtomicBool,
     /// Whether the server holds keys: a node of a cluster may have handed all its slots to others.
-    pub(super) holds_keys: AtomicBool,
+    pub(super) has_slots: AtomicBool,
     /// Whether the last write was taken.
     pub(super) writes: AtomicBool,
     /// Whether no round trip has been quick enough since the check of the server.
@@ -88,7 +88,7 @@ impl Server {
             pushes: Feature::new(),
             scripts: Feature::new(),
             checking: AtomicBool::new(false),
-            holds_keys: AtomicBool::new(true),
+            has_slots: AtomicBool::new(true),
             writes: AtomicBool::new(true),
             far: AtomicBool::new(false),
             op_timeout,
@@ -246,7 +246,7 @@ impl Server {
         let how = How { lost, at_once: !was_slow };
         if let Some(outage) = breaker.failed(asked, how, chance::fraction(rand::random())) {
             match lane {
-                LaneKind::Reads if !self.holds_keys.load(Ordering::Relaxed) => {}
+                LaneKind::Reads if !self.has_slots.load(Ordering::Relaxed) => {}
                 LaneKind::Reads => {
                     self.observers.store_down(self.name(), outage, &failure.error);
                 }

@@ -48,7 +48,7 @@ impl Servers {
         }
     }
 
-    /// The keys, each with its place in `keys`, by the server that holds them.
+    /// The keys, grouped by the server that holds them.
     pub(super) fn by_server<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Key>,
@@ -66,10 +66,10 @@ impl Servers {
 
     /// Takes in the `failure` of an operation that `asked` was asked, and returns the node that it names, if it names
     /// one.
-    pub(super) fn elsewhere(&self, asked: &Arc<Server>, failure: &Failure) -> Option<Hop> {
+    pub(super) fn next_hop(&self, asked: &Arc<Server>, failure: &Failure) -> Option<Hop> {
         match self {
             Self::One(_) => None,
-            Self::Cluster(cluster) => cluster.elsewhere(asked, failure),
+            Self::Cluster(cluster) => cluster.next_hop(asked, failure),
         }
     }
 
@@ -94,7 +94,7 @@ impl Servers {
     }
 }
 
-/// Refuses URLs of which no cluster has a node, and those of nodes that are not of one cluster.
+/// Refuses URLs that cannot be those of nodes of one cluster.
 fn check_seeds(seeds: &[NodeDialer]) -> Result<(), InvalidOption> {
     let login = |seed: &NodeDialer| {
         let (user, password) = (seed.login.username(), seed.login.password());

@@ -31,8 +31,8 @@ impl Table {
         &self.nodes[usize::from(index)]
     }
 
-    /// The table after this one, in which each of `given` nodes holds the slots from the first to the last. The others
-    /// stay where they were: no node holds them now, and the one that did may be back.
+    /// The table in which each node of `given` holds the slots from the first to the last. A slot in no range keeps its
+    /// node, which may be back.
     pub(super) fn next(&self, given: &[(u16, u16, Arc<Server>)]) -> Self {
         let mut next = Self { nodes: Vec::new(), owners: vec![NOBODY; SLOTS].into_boxed_slice() };
         for (first, last, node) in given {

@@ -178,7 +178,7 @@ fn server_name(name: String) -> Result<ServerName<'static>, InvalidOption> {
 pub(super) type Refused = String;
 
 impl Connector {
-    /// What makes connections to the node of the same cluster at `host`.
+    /// A connector for the node of the same cluster at `host`.
     pub(super) fn to(&self, host: &str) -> Result<Self, InvalidOption> {
         let name = if self.is_given { self.name.clone() } else { server_name(host.to_owned())? };
         let (provider, config) = (Arc::clone(&self.provider), Arc::clone(&self.config));

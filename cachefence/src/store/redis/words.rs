@@ -42,7 +42,7 @@ pub(super) fn advice(code: &str) -> &'static str {
         "READONLY" => " (it is a replica: give the address of the primary)",
         "MISCONF" => " (it cannot save its data: look at its disk and its log)",
         "MOVED" => {
-            " (another node of the cluster holds the key: in place of `Redis::server` use `Redis::cluster`)"
+            " (another node of the cluster holds the key: `Redis::cluster` follows such an answer, `Redis::server` does not)"
         }
         "ASK" | "TRYAGAIN" => " (the key's slot is being moved to another node of the cluster)",
         "CLUSTERDOWN" => " (the cluster does not serve the key's slot now: look at CLUSTER INFO)",

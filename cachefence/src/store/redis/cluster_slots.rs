@@ -37,7 +37,7 @@ pub(super) async fn ask(node: &Arc<Server>, limit: Duration) -> Result<Vec<Range
     let (info, slots, server): (RedisResult<String>, RedisResult<Value>, RedisResult<String>) =
         node.ask_beside_writes(&link, (asked, limit), all).await?;
     let address = node.address();
-    // A node that may not tell its state is taken at its word.
+    // A user may not be allowed CLUSTER INFO: then the table of the node counts.
     if info.is_ok_and(|info| info.contains("cluster_state:fail")) {
         let message =
             format!("Redis at {address} says that its cluster is down: look at CLUSTER INFO");

@@ -8,38 +8,42 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use super::cluster::Hop;
+use super::RedisStore;
+use super::cluster::{Hop, MOST_HOPS};
 use super::failure::{Failure, FailureKind};
 use super::protocol::Target;
-use super::scripts::Alone;
-use super::{MOST_HOPS, RedisStore};
+use super::scripts::LeaseStep;
 use crate::key::Key;
 use crate::store::Token;
 use crate::time::in_time;
 
 impl RedisStore {
-    /// Releases the slots of `key` that hold one of `tokens`; `false` if none does.
-    pub(super) async fn release_apart(&self, key: &Key, tokens: &[Token]) -> Result<bool, Failure> {
-        self.apart(key, Alone::Release(tokens)).await
+    /// Releases the lease and the hedge of `key` that hold one of `tokens`; `false` if none does.
+    pub(super) async fn release_migrating(
+        &self,
+        key: &Key,
+        tokens: &[Token],
+    ) -> Result<bool, Failure> {
+        self.on_both(key, LeaseStep::Release(tokens)).await
     }
 
-    /// Prolongs the slot of `key` that holds `token`; `false` if none does.
-    pub(super) async fn renew_apart(
+    /// Prolongs the lease or the hedge of `key` that holds `token`; `false` if neither does.
+    pub(super) async fn renew_migrating(
         &self,
         key: &Key,
         token: Token,
         term: Duration,
     ) -> Result<bool, Failure> {
-        self.apart(key, Alone::Renew(token, term)).await
+        self.on_both(key, LeaseStep::Renew(token, term)).await
     }
 
-    /// Takes `step` on each slot by itself, in half of the time that an operation may take.
-    async fn apart(&self, key: &Key, step: Alone<'_>) -> Result<bool, Failure> {
+    /// Takes `step` on the lease and then on the hedge, in half of the time that an operation may take.
+    async fn on_both(&self, key: &Key, step: LeaseStep<'_>) -> Result<bool, Failure> {
         let limit = self.op_timeout / 2;
         let both = pin!(async {
             let mut is_done = false;
             for name in [key.lease_name(), key.hedge_name()] {
-                is_done |= self.alone(key, &name, &step).await?;
+                is_done |= self.on_one(key, &name, &step).await?;
             }
             Ok(is_done)
         });
@@ -47,8 +51,8 @@ impl RedisStore {
         in_time(limit, both).await.unwrap_or_else(late)
     }
 
-    /// Takes `step` on the slot of this `name`, on the node that has the name.
-    async fn alone(&self, key: &Key, name: &str, step: &Alone<'_>) -> Result<bool, Failure> {
+    /// Takes `step` on the lease or hedge of this `name`, on the node that has the name.
+    async fn on_one(&self, key: &Key, name: &str, step: &LeaseStep<'_>) -> Result<bool, Failure> {
         let mut hop = Hop { server: self.servers.of(key).into_owned(), asking: false };
         let mut hops = 0;
         loop {
@@ -63,7 +67,7 @@ impl RedisStore {
                 Ok(is_done) => return Ok(is_done),
                 Err(failure) => failure,
             };
-            hop = match self.servers.elsewhere(&server, &failure) {
+            hop = match self.servers.next_hop(&server, &failure) {
                 Some(next) if hops < MOST_HOPS => next,
                 _ => return Err(failure),
             };
