@@ -184,6 +184,7 @@ async fn of_a_server_that_repeats_it() {
         said(closure).await;
         let after_the_login = answers("+OK\r\n", reply).await;
         said(url(&after_the_login)).await;
+        said(Redis::sentinel("main", [url(&address), url(&after_the_login)])).await;
         let closure = Redis::server(format!("redis://{after_the_login}"))
             .credentials(|| async { Ok(Credentials::new(USER, SECRET)) });
         said(closure).await;

@@ -1,10 +1,11 @@
 //! Failovers under load: hits come back, nobody sees an error, and the server that was the primary gets nothing more.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use cachefence::Event;
 use cachefence::store::Health;
 use cachefence_tests::{NO_SCRIPTS, RedisSentinels, RedisServer, USER, until};
 use tokio::task::{JoinHandle, block_in_place};
@@ -157,7 +158,14 @@ async fn after_a_switch_no_command_reaches_the_server_that_was_the_primary() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hits_come_back_after_the_primary_was_killed() {
     let mut sentinels = RedisSentinels::start();
-    let callers = callers(&sentinels).await;
+    let (tell, told) = mpsc::channel();
+    let builder = patient(primary(&sentinels)).observe(move |event: &Event<'_>| match event {
+        Event::StoreDown { .. } => _ = tell.send("down".to_owned()),
+        Event::StoreUp { server, .. } => _ = tell.send((*server).to_owned()),
+        _ => {}
+    });
+    let callers = Arc::new(Callers::of(builder.build().await.unwrap()));
+    callers.warm().await;
     let load = Load::begin(&callers);
     sentinels.kill_primary();
     block_in_place(|| sentinels.await_promotion());
@@ -173,6 +181,8 @@ async fn hits_come_back_after_the_primary_was_killed() {
     assert!(bodies <= KEYS, "{bodies} loads of {KEYS} keys");
     callers.cache.invalidate("row:0").await.unwrap();
     assert!(sentinels.primary().command_count("del") > 0);
+    let told: Vec<_> = told.try_iter().collect();
+    assert_eq!(told, ["down", "the primary `main`"], "an outage, and its end on another server");
 }
 
 /// How many clients listen to the sentinels.
