@@ -131,6 +131,16 @@ pub enum Event<'a> {
         /// A sentence: the thing that the store does again.
         what: &'a str,
     },
+    /// The sentinels name another server as the primary. Every connection to the one before is closed.
+    #[non_exhaustive]
+    PrimaryChanged {
+        /// The name by which the sentinels know the primary.
+        name: &'a str,
+        /// The address of the server that was the primary.
+        before: &'a str,
+        /// The address of the server that is the primary now.
+        now: &'a str,
+    },
     /// A reply held the entry of another key. It was not served.
     #[non_exhaustive]
     StrayReply {
@@ -238,6 +248,7 @@ impl Event<'_> {
             | Self::StoreStillDown { .. }
             | Self::StoreUp { .. }
             | Self::StoreRestored { .. }
+            | Self::PrimaryChanged { .. }
             | Self::LeaseLost { loss: LeaseLoss::Voided, .. } => return None,
         })
     }
@@ -294,6 +305,10 @@ impl fmt::Display for Event<'_> {
             ),
             Self::StoreDegraded { problem } => f.write_str(problem),
             Self::StoreRestored { what } => f.write_str(what),
+            Self::PrimaryChanged { name, before, now } => write!(
+                f,
+                "the primary `{name}` is Redis at {now} now; the connections to {before} are closed"
+            ),
             Self::StrayReply { .. } => f.write_str(
                 "a reply held the entry of another key: it was not served, and the connection is replaced; \
                  something between this process and the store mixes up replies",

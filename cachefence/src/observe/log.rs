@@ -49,7 +49,9 @@ pub(super) fn write(cache: &str, flood: &Flood, event: &Event<'_>) {
         Event::StoreUp { server, bypassed, .. } => {
             tracing::info!(target: "cachefence", cache, server, bypassed, "{event}");
         }
-        Event::StoreRestored { .. } => tracing::info!(target: "cachefence", cache, "{event}"),
+        Event::StoreRestored { .. } | Event::PrimaryChanged { .. } => {
+            tracing::info!(target: "cachefence", cache, "{event}");
+        }
         Event::LeaseLost { template, loss: LeaseLoss::Voided, .. } => {
             tracing::debug!(target: "cachefence", cache, template, "{event}");
         }

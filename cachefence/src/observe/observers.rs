@@ -237,6 +237,12 @@ impl Observers {
         self.tell(&Event::StoreRestored { what });
     }
 
+    /// The sentinels name the server at `now` as the primary of this `name`, and no longer the one at `before`.
+    #[cfg(feature = "redis")]
+    pub(crate) fn primary_changed(&self, name: &str, before: &str, now: &str) {
+        self.tell(&Event::PrimaryChanged { name, before, now });
+    }
+
     /// A reply held another key's entry.
     #[cfg(feature = "redis")]
     pub(crate) fn stray_reply(&self, key: &Key) {

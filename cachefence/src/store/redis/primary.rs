@@ -33,6 +33,14 @@ use crate::time::in_time_from;
 /// one more, because each may be replaced meanwhile.
 const MOST_ADDRESSES: usize = 3;
 
+/// How long the server that a switch has left counts as the one that late sentinels name. Sentinels tell one another of
+/// a switch every two seconds.
+const LATE: Duration = Duration::from_secs(10);
+
+/// How long after the sentinels have named the server that is in doubt they are not asked again for another connection:
+/// what they tell by themselves comes sooner.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// Makes connections to the primary that sentinels know by one name. `Display` is the primary, for messages.
 pub(super) struct Primary {
     pub(super) name: String,
@@ -59,8 +67,10 @@ struct Known {
     address: Option<ConnectionAddr>,
     /// Whether the sentinels are to be asked before the next connection is made.
     is_doubtful: bool,
-    /// The address that the last switch has left.
-    left: Option<ConnectionAddr>,
+    /// When the sentinels were last asked in vain: they named the server that is in doubt.
+    asked_in_vain: Option<Instant>,
+    /// The address that the last switch has left, and when.
+    left: Option<(ConnectionAddr, Instant)>,
     /// How many switches there were.
     generation: u64,
     /// The connections that were made since the last switch.
@@ -114,7 +124,10 @@ impl Primary {
                 Ok(Some(dialed)) => return Ok(dialed),
                 Ok(None) => {}
                 Err(failure) => {
-                    self.doubt(Some(&address));
+                    // Any other failure is none of another server's, such as that of the closure for credentials.
+                    if failure.is_unreachable() {
+                        self.doubt(Some(&address));
+                    }
                     failed = Some((address, failure));
                 }
             }
@@ -128,17 +141,25 @@ impl Primary {
         ))
     }
 
-    /// Where the primary is, and in which generation; the sentinels are asked if that is not known.
+    /// Where the primary is, and in which generation. The sentinels are asked if that is not known, or in doubt.
     async fn find(&self, begun: Instant) -> Result<(ConnectionAddr, u64), Failure> {
-        if let Some(found) = self.known().undoubted() {
+        if let Some(found) = self.known().candidate() {
             return Ok(found);
         }
-        self.ask(begun).await?;
-        // Another task may doubt it by now, which has tried it.
-        let known = self.known();
-        known.address.clone().map(|address| (address, known.generation)).ok_or_else(|| {
-            Failure::new(FailureKind::NotReady, "no sentinel has told the primary".to_owned())
-        })
+        let before = self.address();
+        let asked = self.ask(begun).await;
+        let mut known = self.known();
+        let is_in_vain = known.address == before;
+        known.asked_in_vain = is_in_vain.then(Instant::now);
+        match (known.address.clone(), asked) {
+            // Without its sentinels a primary is where it was, for all that is known. It has to say that it is one.
+            (Some(address), _) => Ok((address, known.generation)),
+            (None, Err(failure)) => Err(failure),
+            (None, Ok(())) => {
+                let message = "no sentinel has told the primary".to_owned();
+                Err(Failure::new(FailureKind::NotReady, message))
+            }
+        }
     }
 
     /// Connects to `address`, where the primary is in this `generation`; `None` as soon as there is another switch.
@@ -150,7 +171,7 @@ impl Primary {
         purpose: Purpose,
     ) -> Result<Option<Dialed>, Failure> {
         let mut seen = self.switches.subscribe();
-        let switched = pin!(seen.wait_for(|now| *now != generation));
+        let switched = pin!(seen.wait_for(|now| *now > generation));
         let made = pin!(self.connect(address, generation, begun, purpose));
         match race(made, switched).await {
             First::A(made) => made,
@@ -240,6 +261,16 @@ impl Primary {
         }
     }
 
+    /// Takes in that the primary is at `new` now, if it was at `old`. `false` if it was not.
+    pub(super) fn learn_from(&self, old: &ConnectionAddr, new: ConnectionAddr) -> bool {
+        let known = self.known();
+        let is_known = known.address.as_ref() == Some(old);
+        if is_known {
+            self.learn_in(known, new);
+        }
+        is_known
+    }
+
     /// Takes in that the primary is at `address`. If that is another one than before, all connections are closed.
     pub(super) fn learn(&self, address: ConnectionAddr) {
         self.learn_in(self.known(), address);
@@ -259,8 +290,10 @@ impl Primary {
         if known.address.as_ref() == Some(&address) {
             return;
         }
+        let told = address.to_string();
         let Some(before) = known.address.replace(address) else { return };
-        known.left = Some(before);
+        let told_before = before.to_string();
+        known.left = Some((before, Instant::now()));
         known.generation += 1;
         let (made, generation) = (mem::take(&mut known.made), known.generation);
         drop(known);
@@ -268,13 +301,20 @@ impl Primary {
         if let Some(renew) = self.renew.get() {
             renew();
         }
-        self.switches.send_replace(generation);
+        // Two switches may come here in the other order.
+        self.switches.send_if_modified(|latest| {
+            let is_later = generation > *latest;
+            *latest = generation.max(*latest);
+            is_later
+        });
+        self.observers.primary_changed(&self.name, &told_before, &told);
     }
 
-    /// The address that the last switch has left, and the generation.
+    /// The address that the last switch has left, if that was just now, and the generation.
     pub(super) fn left(&self) -> (Option<ConnectionAddr>, u64) {
         let known = self.known();
-        (known.left.clone(), known.generation)
+        let just_left = known.left.as_ref().filter(|(_, when)| when.elapsed() < LATE);
+        (just_left.map(|(address, _)| address.clone()), known.generation)
     }
 
     /// Where the primary is believed to be.
@@ -288,8 +328,10 @@ impl Primary {
 }
 
 impl Known {
-    fn undoubted(&self) -> Option<(ConnectionAddr, u64)> {
-        let address = self.address.clone().filter(|_| !self.is_doubtful)?;
+    /// The address to connect to, and its generation; `None` if the sentinels are to be asked now.
+    fn candidate(&self) -> Option<(ConnectionAddr, u64)> {
+        let was_just_asked = self.asked_in_vain.is_some_and(|asked| asked.elapsed() < PAUSE);
+        let address = self.address.clone().filter(|_| !self.is_doubtful || was_just_asked)?;
         Some((address, self.generation))
     }
 }
@@ -374,12 +416,52 @@ mod tests {
         let primary = primary();
         primary.learn(address(1));
         primary.doubt(Some(&address(2)));
-        assert_eq!(primary.known().undoubted(), Some((address(1), 0)));
+        assert!(!primary.known().is_doubtful);
         primary.doubt(Some(&address(1)));
-        assert_eq!(primary.known().undoubted(), None);
+        assert!(primary.known().is_doubtful);
         primary.learn(address(1));
-        assert!(primary.known().undoubted().is_some());
+        assert!(!primary.known().is_doubtful);
         primary.doubt(None);
-        assert_eq!(primary.known().undoubted(), None);
+        assert!(primary.known().is_doubtful);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_doubt_is_asked_about_at_once_and_then_every_250_ms() {
+        let primary = primary();
+        assert!(primary.find(Instant::now()).await.is_err(), "there is no sentinel");
+        primary.learn(address(1));
+        assert_eq!(primary.known().candidate(), Some((address(1), 0)));
+        primary.doubt(None);
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(primary.known().candidate(), None);
+        let found = primary.find(Instant::now()).await;
+        assert_eq!(found.unwrap(), (address(1), 0), "without sentinels it is where it was");
+        assert_eq!(primary.known().candidate(), Some((address(1), 0)));
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(primary.known().candidate(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_server_that_was_left_is_no_other_than_any_after_a_while() {
+        let primary = primary();
+        primary.learn(address(1));
+        primary.learn(address(2));
+        assert_eq!(primary.left(), (Some(address(1)), 1));
+        tokio::time::advance(LATE).await;
+        assert_eq!(primary.left(), (None, 1));
+    }
+
+    /// A connection that a switch has closed may be made anew before those who connect are told of the switch.
+    #[tokio::test]
+    async fn an_attempt_that_begins_during_a_switch_is_not_ended_by_it() {
+        let primary = primary();
+        primary.learn(address(1));
+        primary.known().generation += 1;
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (begun, purpose, nobody) =
+            (Instant::now(), Purpose::commands(), address(nobody.port()));
+        let made = primary.connect_unless_switched(&nobody, 1, begun, purpose);
+        let refused = made.await.err().expect("an attempt was made, and refused");
+        assert!(refused.is_unreachable(), "{}", refused.error);
     }
 }

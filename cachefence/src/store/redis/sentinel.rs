@@ -53,7 +53,8 @@ impl Sentinel {
         self.ask_over(begun, &connection).await
     }
 
-    async fn ask_over(
+    /// As [`ask`](Self::ask), over a `connection` that was begun, or is asked, at `begun`.
+    pub(super) async fn ask_over(
         &self,
         begun: Instant,
         connection: &Dialed,
@@ -107,14 +108,6 @@ impl Sentinel {
         }
     }
 
-    /// As [`ask`](Self::ask), on the connection of a `subscription`.
-    pub(super) async fn ask_on(
-        &self,
-        subscription: &Subscription,
-    ) -> Result<ConnectionAddr, Failure> {
-        self.ask_over(Instant::now(), &subscription.connection).await
-    }
-
     /// The failure of a sentinel whose connection has ended.
     pub(super) fn lost(&self) -> Failure {
         Failure::lost(&self.dialer)
@@ -151,6 +144,10 @@ impl fmt::Display for Sentinel {
 }
 
 impl Subscription {
+    pub(super) fn connection(&self) -> Dialed {
+        self.connection.clone()
+    }
+
     /// Waits for the next news.
     pub(super) async fn next(&mut self) -> News {
         self.news.recv().await.unwrap_or(News::Lost)

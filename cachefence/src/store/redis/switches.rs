@@ -8,7 +8,7 @@
 //! primary counts at once. Any other may be late, and so may an answer: then all sentinels are asked.
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::primary::Primary;
-use super::sentinel::{News, Sentinel};
+use super::sentinel::{News, Sentinel, Subscription};
 use crate::chance;
 use crate::race::{First, race};
 use crate::time::sleep;
@@ -42,13 +42,21 @@ impl Primary {
         tasks
     }
 
-    /// Listens to a sentinel, over one subscription after the other.
+    /// Listens to a sentinel, over one subscription after the other. A sentinel that does not let itself be listened to
+    /// is asked each time instead.
     async fn listen(&self, sentinel: &Sentinel) {
         loop {
             let Err(failure) = self.follow(sentinel).await;
+            let answer = sentinel.ask().await;
             if !sentinel.is_lost.swap(true, Ordering::Relaxed) {
-                let problem = "other sentinels have to tell of a failover until this one answers";
+                let problem = match &answer {
+                    Ok(_) => "it is asked once a second instead, so a failover is heard of later",
+                    Err(_) => "other sentinels have to tell of a failover until this one answers",
+                };
                 self.observers.store_degraded(&format!("{}; {problem}", failure.error));
+            }
+            if let Ok(address) = answer {
+                self.answered(address).await;
             }
             // Up to half of the pause is taken off at random, so that the processes of a fleet do not come in step.
             sleep(PAUSE.mul_f64(1.0 - chance::fraction(rand::random()) / 2.0)).await;
@@ -58,29 +66,43 @@ impl Primary {
     /// Subscribes to a sentinel, and takes in all that it tells, until the subscription is lost.
     async fn follow(&self, sentinel: &Sentinel) -> Result<Infallible, Failure> {
         let mut subscription = sentinel.subscribe().await?;
+        let connection = subscription.connection();
         loop {
-            let address = sentinel.ask_on(&subscription).await?;
-            self.answered(address).await;
+            let asked = pin!(async {
+                let address = sentinel.ask_over(Instant::now(), &connection).await?;
+                self.answered(address).await;
+                Ok::<(), Failure>(())
+            });
+            self.take_in_until(asked, sentinel, &mut subscription).await??;
             if sentinel.is_lost.swap(false, Ordering::Relaxed) {
                 self.observers
                     .store_restored(&format!("Redis at {sentinel} tells of failovers again"));
             }
-            let mut silence = pin!(sleep(SILENCE));
-            loop {
-                match race(pin!(subscription.next()), silence.as_mut()).await {
-                    First::A(News::Switch { old, new }) => self.switched(&old, new).await,
-                    First::A(News::Lost) => return Err(sentinel.lost()),
-                    First::B(()) => break,
-                }
+            let silence = pin!(sleep(SILENCE));
+            self.take_in_until(silence, sentinel, &mut subscription).await?;
+        }
+    }
+
+    /// Takes in the news of a `subscription` until `end` is ready, so that no message waits for it.
+    async fn take_in_until<T>(
+        &self,
+        mut end: Pin<&mut impl Future<Output = T>>,
+        sentinel: &Sentinel,
+        subscription: &mut Subscription,
+    ) -> Result<T, Failure> {
+        loop {
+            match race(pin!(subscription.next()), end.as_mut()).await {
+                First::A(News::Switch { old, new }) => self.switched(&old, new).await,
+                First::A(News::Lost) => return Err(sentinel.lost()),
+                First::B(ended) => return Ok(ended),
             }
         }
     }
 
     /// Takes in a sentinel's message that `new` has replaced `old`.
     pub(super) async fn switched(&self, old: &ConnectionAddr, new: ConnectionAddr) {
-        match self.address() {
-            Some(address) if address == *old => self.learn(new),
-            _ => self.answered(new).await,
+        if !self.learn_from(old, new.clone()) {
+            self.answered(new).await;
         }
     }
 
@@ -89,10 +111,7 @@ impl Primary {
         match self.address() {
             None => self.learn(address),
             Some(known) if known == address => {}
-            Some(_) => {
-                // The failures of sentinels are told by the tasks that listen to them.
-                let _ = self.ask(Instant::now()).await;
-            }
+            Some(_) => self.ask_all().await,
         }
     }
 }

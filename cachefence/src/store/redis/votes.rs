@@ -1,9 +1,10 @@
 //! Which server the sentinels name, all of them together.
 //!
 //! Sentinels hear of a switch at different times, and one that is cut off from the others does not hear of it at all. So
-//! the server that most sentinels name counts, as soon as more than half of all do. A sentinel that is silent is not
-//! waited for: once a server was named, the others have a moment to name another. The server that the last switch has
-//! left counts only where no other is named, because those that name it may be late.
+//! the server that most sentinels name counts, as soon as more than half of all do. Where a caller waits for a
+//! connection, a sentinel that is silent is not waited for: once a server was named, the others have a moment to name
+//! another. Where nobody waits, only more than half of all sentinels move a primary that is known. For a while the server
+//! that the last switch has left counts only where no other is named, because those that name it may be late.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -67,16 +68,36 @@ impl Votes {
 }
 
 impl Primary {
-    /// Asks all sentinels where the primary is, and takes that in, in the time that an attempt to connect may take from
-    /// `begun` on.
+    /// Asks all sentinels where the primary is, for a caller that waits, and takes that in. An attempt to connect has
+    /// begun at `begun`, and its time limit holds.
     pub(super) async fn ask(&self, begun: Instant) -> Result<(), Failure> {
+        let (votes, generation) = self.vote(begun, MOMENT).await?;
+        if let Some(address) = votes.into_first() {
+            self.learn_answer(address, generation);
+        }
+        Ok(())
+    }
+
+    /// Asks all sentinels where the primary is because one of them names another, and takes in what more than half of
+    /// them say.
+    pub(super) async fn ask_all(&self) {
+        // The failures of sentinels are told by the tasks that listen to them.
+        if let Ok((votes, generation)) = self.vote(Instant::now(), self.limit()).await
+            && votes.is_decided()
+            && let Some(address) = votes.into_first()
+        {
+            self.learn_answer(address, generation);
+        }
+    }
+
+    /// The answers of all sentinels, until they are decided, or until a `moment` after the first. Also the generation in
+    /// which they were asked.
+    async fn vote(&self, begun: Instant, moment: Duration) -> Result<(Votes, u64), Failure> {
         let (left, generation) = self.left();
         let mut asked = JoinSet::new(); // the questions that are left end when it is dropped
-        for sentinel in &self.sentinels {
+        for (index, sentinel) in self.sentinels.iter().enumerate() {
             let sentinel = Arc::clone(sentinel);
-            asked.spawn(async move {
-                sentinel.ask().await.map_err(|failure| (sentinel.to_string(), failure))
-            });
+            asked.spawn(async move { sentinel.ask().await.map_err(|failure| (index, failure)) });
         }
         let mut votes = Votes::new(self.sentinels.len(), left);
         let mut failures = Vec::new();
@@ -88,7 +109,7 @@ impl Primary {
                     let is_first = !votes.has_candidate();
                     votes.add(address);
                     if is_first && votes.has_candidate() {
-                        (since, limit) = (Instant::now(), MOMENT);
+                        (since, limit) = (Instant::now(), moment);
                     }
                 }
                 Some(Ok(Err(failure))) => failures.push(failure),
@@ -96,18 +117,22 @@ impl Primary {
                 None => break,
             }
         }
-        let address = votes.into_first().ok_or_else(|| self.unknown(&failures))?;
-        self.learn_answer(address, generation);
-        Ok(())
+        if votes.named.is_empty() {
+            // In the order of the sentinels, so that the same trouble is told in the same words.
+            failures.sort_by_key(|(index, _)| *index);
+            return Err(self.unknown(&failures));
+        }
+        Ok((votes, generation))
     }
 
     /// Why no sentinel has named the primary: the failure of each.
-    fn unknown(&self, failures: &[(String, Failure)]) -> Failure {
+    fn unknown(&self, failures: &[(usize, Failure)]) -> Failure {
         let mut message = format!("no sentinel tells where {} is: ", self.title());
         let mut told: Vec<String> = Vec::new();
-        for (sentinel, failure) in failures {
+        for (index, failure) in failures {
             let why = failure.error.to_string();
-            let without_address = why.replace(sentinel, "");
+            let sentinel = self.sentinels.get(*index).map(ToString::to_string).unwrap_or_default();
+            let without_address = why.replace(&sentinel, "");
             if !told.contains(&without_address) {
                 message.push_str(if told.is_empty() { "" } else { "; " });
                 message.push_str(&why);
