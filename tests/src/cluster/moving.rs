@@ -6,7 +6,7 @@ use crate::wait::until_ok;
 /// How many keys move in one command.
 const KEYS: &str = "100";
 
-/// How many milliseconds a node may take to take them.
+/// The time limit of a `MIGRATE`, in milliseconds.
 const LIMIT: &str = "10000";
 
 impl RedisCluster {
@@ -95,8 +95,8 @@ impl RedisCluster {
                 _ => {}
             }
         }
-        // A slot may end up at no node if the next move begins before: who has not heard of this one takes an older claim
-        // of the next owner for a newer one, and tells the others so.
+        // The next move begins only when every node knows this epoch: a node that does not would take an older claim of
+        // the next owner for a newer one, and the slot could end up at no node.
         let epoch = self.number(to, "cluster_my_epoch").unwrap_or_else(|error| panic!("{error}"));
         for i in self.awake() {
             until_ok("all nodes know the new owner of a slot", || self.knows(i, slot, to, epoch));

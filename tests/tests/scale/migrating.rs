@@ -74,7 +74,7 @@ async fn wherever_the_names_of_a_key_are_none_is_left() {
                 cluster.migrate(&[name], from, to);
             }
         }
-        // What is there is read, and what is not is loaded.
+        // A cached entry is read wherever it is; one that was deleted is loaded.
         let body = || async { Ok::<_, Infallible>(3) };
         let read = cache.get_or_set(key, TTL, body).await.unwrap();
         assert_eq!(read, if places[0] == 2 { 3 } else { 1 }, "{places:?}");

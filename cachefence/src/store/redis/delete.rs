@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use redis::{ErrorKind, Pipeline, RedisResult};
-
 use tokio::time::Instant;
 
 use super::RedisStore;
@@ -20,8 +19,8 @@ use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::time::{in_time, join_all};
 
-/// How often a key is sent: to a node that holds it no more, to the one that does, to that one name by name, and to
-/// the one that its slot is going to.
+/// How often a key is sent at most: to the node of an old table, to the one that it names, there once more name by
+/// name, and to the node that is importing the slot.
 const MOST_ROUNDS: usize = 4;
 
 /// Keys to be deleted on one server.

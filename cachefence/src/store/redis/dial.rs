@@ -89,7 +89,7 @@ impl Purpose {
 }
 
 impl NodeDialer {
-    /// What makes connections to another node of the same cluster.
+    /// A dialer to another node of the same cluster.
     pub(super) fn to(&self, host: &str, port: u16) -> Result<Self, InvalidOption> {
         let tls = self.tls.as_ref().map(|tls| tls.to(host)).transpose()?;
         Ok(Self {

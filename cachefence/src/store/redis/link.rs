@@ -287,7 +287,7 @@ fn replace_all(places: &Mutex<Vec<Place>>, dialer: &Arc<Dialer>) {
         std::mem::replace(&mut place.link, next)
     };
     let gone: Vec<_> = lock(places).iter_mut().map(renew).collect();
-    // With the lock released. The connections are closed, so they bring no more news to those who wait.
+    // Disarmed with the lock released, because the closed connections wake nobody.
     for link in gone {
         link.tracking.disarm(|_| true);
     }

@@ -102,7 +102,7 @@ impl Primary {
 
     /// Has `renew` called after each switch.
     pub(super) fn on_switch(&self, renew: impl Fn() + Send + Sync + 'static) {
-        // The links of the one server that has this dialer set it, when they are made.
+        // Set once, by the links of the one server that has this dialer.
         let _ = self.renew.set(Box::new(renew));
     }
 
@@ -252,8 +252,8 @@ impl Primary {
         is_current
     }
 
-    /// Has the sentinels be asked before the next connection is made, if the primary is still believed to be at
-    /// `address`, or anywhere.
+    /// Doubts that the primary is at `address`, or where it is believed to be: the sentinels are asked before the next
+    /// connection is made.
     pub(super) fn doubt(&self, address: Option<&ConnectionAddr>) {
         let mut known = self.known();
         if address.is_none() || known.address.as_ref() == address {

@@ -20,9 +20,9 @@ const CHANNEL: &str = "+switch-master";
 /// A sentinel that watches a primary.
 pub(super) struct Sentinel {
     dialer: NodeDialer,
-    /// The name by which it knows the primary.
+    /// The name by which the sentinel knows the primary.
     name: String,
-    /// Whether it does not tell of switches, for all that is known.
+    /// Whether the subscription is lost, as far as is known.
     pub(super) is_lost: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Subscription {
     news: UnboundedReceiver<News>,
 }
 
-/// What a subscription brings.
+/// News from a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
     /// Another server is the primary now.
