@@ -41,7 +41,7 @@ pub fn key_in(slot: u16) -> &'static str {
     &KEYS[usize::from(slot)]
 }
 
-/// What stands between the first `{` and the first `}` after it, unless that is nothing; otherwise the whole key.
+/// The hash tag: the text between the first `{` and the first `}` after it, unless it is empty; otherwise the whole key.
 fn hashed(key: &[u8]) -> &[u8] {
     let Some(open) = key.iter().position(|byte| *byte == b'{') else { return key };
     let after = &key[open + 1..];

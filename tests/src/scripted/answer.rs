@@ -50,7 +50,7 @@ impl Command {
         ["HELLO", "AUTH", "SELECT", "CLIENT SETINFO", "CLIENT SETNAME"].contains(&self.name())
     }
 
-    /// What an empty node answers.
+    /// The answer of an empty node.
     pub(super) fn usual(&self) -> Vec<u8> {
         let reply = match self.name() {
             "HELLO" => hello(self.arg(1) == b"3"),
@@ -71,7 +71,7 @@ impl Command {
     }
 }
 
-/// What becomes of a command.
+/// The answer to a command, or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The answer of a node of a cluster that holds no key.

@@ -23,7 +23,7 @@ pub use self::builder::RedisSentinelsBuilder;
 use crate::RedisServer;
 use crate::wait::until_ok;
 
-/// What the sentinels call the primary.
+/// The name by which the sentinels know the primary.
 const NAME: &str = "main";
 
 /// Running sentinels, the primary that they watch, and its replicas.
@@ -37,7 +37,7 @@ pub struct RedisSentinels {
     nodes: Vec<RedisServer>,
     /// The number of the primary by the account of all sentinels, when they were last asked.
     primary: AtomicUsize,
-    /// What the URLs of the sentinels begin with, up to the address.
+    /// The URLs of the sentinels up to the address.
     login: String,
 }
 
@@ -57,7 +57,7 @@ impl RedisSentinels {
         RedisSentinelsBuilder::default()
     }
 
-    /// What the sentinels call the primary.
+    /// The name by which the sentinels know the primary.
     pub fn name(&self) -> &'static str {
         NAME
     }

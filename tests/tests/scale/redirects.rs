@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const CALLS: usize = 20;
 const LASTS: Duration = Duration::from_millis(500);
 
-/// What the entry holds, and what bodies return.
+/// The value in the entry, and the one that bodies return.
 const STORED: u32 = 1;
 const LOADED: u32 = 2;
 

@@ -176,7 +176,7 @@ fn commands(keys: &[&Key], how: How) -> Pipeline {
     pipeline
 }
 
-/// What became of each of `keys` keys, by the `replies` to their commands.
+/// Whether each of `keys` keys was deleted, by the `replies` to their commands.
 fn of_keys(replies: Vec<RedisResult<u64>>, keys: usize, how: How) -> Vec<RedisResult<()>> {
     let commands = if how == How::Together { 1 } else { 3 };
     let mut replies = replies.into_iter();

@@ -313,7 +313,7 @@ impl fmt::Display for NodeDialer {
     }
 }
 
-/// What a server said, in brackets.
+/// The words of a server, in brackets.
 fn quoted(said: Option<&str>) -> String {
     said.map(|words| format!(" ({words})")).unwrap_or_default()
 }

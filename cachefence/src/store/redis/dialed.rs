@@ -54,7 +54,7 @@ impl Dialed {
         Self { connection, driver }
     }
 
-    /// What ends the connection, as long as anybody has it.
+    /// A handle that closes the connection, as long as anybody has it.
     pub(super) fn driver(&self) -> Weak<Driver> {
         Arc::downgrade(&self.driver)
     }

@@ -61,7 +61,7 @@ pub(super) struct Access {
     pub(super) limit: Duration,
 }
 
-/// What is known of the primary.
+/// The knowledge of this process about the primary.
 #[derive(Default)]
 struct Known {
     address: Option<ConnectionAddr>,

@@ -40,7 +40,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The settings that all servers of a store share.
 pub(super) struct Common {
-    /// What every name of the cache begins with.
+    /// The beginning of every name of the cache.
     pub(super) prefix: String,
     pub(super) op_timeout: Duration,
     pub(super) observers: Arc<Observers>,

@@ -35,7 +35,7 @@ enum Wire {
     Unix(tokio::net::UnixStream),
 }
 
-/// What has arrived on a socket, and whether anything may still be sent.
+/// The bytes that have arrived on a socket, and whether anything may still be sent.
 #[derive(Default)]
 pub(super) struct Received {
     bytes: AtomicU64,
