@@ -208,7 +208,7 @@ impl CacheFence {
         self.entry::<()>(key).invalidate().await
     }
 
-    /// Removes several keys, in one operation of the store: on Redis, one round trip.
+    /// Removes several keys, in one operation of the store: on Redis, one round trip to each server that holds some of them.
     ///
     /// Each key is a string, as for [`invalidate`](Self::invalidate), or taken from an entry by
     /// [`Entry::into_key`]; to give both kinds, turn the strings into [`EntryKey`]s. What holds after `invalidate` holds

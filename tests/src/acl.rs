@@ -21,8 +21,7 @@ pub const CLUSTER_RULES: &str = "+cluster|slots +cluster|info +asking";
 pub const WATCHED_RULES: &str = "+role";
 
 /// The rules that a cache needs at a sentinel: it asks for the primary, and is told of another one.
-pub const SENTINEL_RULES: &str =
-    "&+switch-master +sentinel|get-master-addr-by-name +subscribe +ping";
+pub const SENTINEL_RULES: &str = "&+switch-master +sentinel|get-master-addr-by-name +subscribe";
 
 /// The name of the user.
 pub const USER: &str = "cachefence";

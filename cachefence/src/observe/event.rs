@@ -110,7 +110,7 @@ pub enum Event<'a> {
     /// The circuit breaker of a server closed: the server answers again, or is not needed any more (`replaced`).
     #[non_exhaustive]
     StoreUp {
-        /// The address of the server.
+        /// The address of the server; behind sentinels the name of the primary, as in ``the primary `main` ``.
         server: &'a str,
         /// How long the breaker was open.
         down_for: Duration,

@@ -163,7 +163,7 @@ impl Observers {
         #[cfg(feature = "metrics")]
         guarded(|| super::metrics::outages_changed(&self.name, under_way));
         #[cfg(not(feature = "metrics"))]
-        let _ = under_way;
+        let _ = (&self.name, under_way);
     }
 
     /// The store took long for an operation.

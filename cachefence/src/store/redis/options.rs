@@ -86,7 +86,7 @@ impl Redis {
     /// node is down, the keys of its slots are loaded each time, until a replica is promoted; and so are all others where
     /// `cluster-require-full-coverage` is `yes`, as it is by default. While a slot is being moved, its hits and
     /// invalidations go on; a load of one of its keys runs without a lease, and its value is not stored. Replicas are
-    /// never read. A user with an ACL needs `+cluster|slots` too.
+    /// not used. A user with an ACL needs `+cluster|slots` and `+asking` too, and should have `+cluster|info`.
     ///
     /// # Examples
     ///
@@ -109,7 +109,8 @@ impl Redis {
     /// if `tls` is called. A database in the URLs of the sentinels is that of the primary.
     ///
     /// The sentinels are asked for the primary before the first connection, and again when a connection to the primary
-    /// fails. Each new connection is checked to lead to a primary (`ROLE`). When a sentinel tells of another primary
+    /// fails. If none of them answers, the last known address is tried. Each new connection is checked to lead to a
+    /// primary (`ROLE`), if the user has the rule `+role`. When a sentinel tells of another primary
     /// (`+switch-master`), every connection to the old one is closed, because the old one goes on to take writes for a
     /// while, which are lost. Until a replica is promoted, calls run their bodies. Redis replicates asynchronously, so
     /// the new primary may lack the last writes, invalidations among them: the page
