@@ -2,8 +2,8 @@
 //!
 //! Sentinels hear of a switch at different times, and one that is cut off from the others does not hear of it at all. So
 //! the server that most sentinels name counts, as soon as more than half of all do. Where a caller waits for a
-//! connection, a sentinel that is silent is not waited for: once a server was named, the others have a moment to name
-//! another. Where nobody waits, only more than half of all sentinels move a primary that is known. For a while the server
+//! connection and no primary is known, a sentinel that is silent is not waited for: once a server was named, the others
+//! have a moment to name another. Where a primary is known, they have half of the time of the attempt. Where nobody waits, only more than half of all sentinels move a primary that is known. For a while the server
 //! that the last switch has left counts only where no other is named, because those that name it may be late.
 
 use std::pin::pin;
@@ -71,7 +71,9 @@ impl Primary {
     /// Asks all sentinels where the primary is, for a caller that waits, and takes that in. An attempt to connect has
     /// begun at `begun`, and its time limit holds.
     pub(super) async fn ask(&self, begun: Instant) -> Result<(), Failure> {
-        let (votes, generation) = self.vote(begun, MOMENT).await?;
+        // A primary that is known is not left for the word of one quick sentinel.
+        let moment = if self.address().is_none() { MOMENT } else { self.limit() / 2 };
+        let (votes, generation) = self.vote(begun, moment).await?;
         if let Some(address) = votes.into_first() {
             self.learn_answer(address, generation);
         }
