@@ -3,8 +3,9 @@
 //! Sentinels hear of a switch at different times, and one that is cut off from the others does not hear of it at all. So
 //! the server that most sentinels name counts, as soon as more than half of all do. Where a caller waits for a
 //! connection and no primary is known, a sentinel that is silent is not waited for: once a server was named, the others
-//! have a moment to name another. Where a primary is known, they have half of the time of the attempt. Where nobody waits, only more than half of all sentinels move a primary that is known. For a while the server
-//! that the last switch has left counts only where no other is named, because those that name it may be late.
+//! have a moment to name another. Where a primary is known, they have half of the time of the attempt. Where nobody
+//! waits, only more than half of all sentinels move a primary that is known. For a while the server that the last switch
+//! has left counts only where no other is named, because those that name it may be late.
 
 use std::pin::pin;
 use std::sync::Arc;
