@@ -1,4 +1,4 @@
-//! What the programs share: a real database, cache-aside as it is usually written, percentiles, and a few helpers.
+//! The code that the programs share: a real database, cache-aside as it is usually written, percentiles, and a few helpers.
 
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};

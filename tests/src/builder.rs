@@ -23,7 +23,7 @@ pub struct RedisServerBuilder {
     pub(crate) faketime: bool,
     /// Whether it is a node of a cluster, which takes a second port.
     pub(crate) cluster: bool,
-    /// What it shows, if it speaks TLS on a second port.
+    /// The certificate that the server shows, if it speaks TLS on a second port.
     pub(crate) tls: Option<Certificates>,
     /// The configuration of a sentinel, if it is to be one.
     pub(crate) sentinel: Option<String>,

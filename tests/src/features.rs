@@ -15,7 +15,7 @@ struct Package {
     features: BTreeMap<String, Vec<String>>,
 }
 
-/// Each feature of `cachefence` with those that it turns on, from what `cargo metadata --format-version 1` prints.
+/// The features of `cachefence`, each with those that it turns on, by the output of `cargo metadata --format-version 1`.
 pub fn features(metadata: &str) -> serde_json::Result<BTreeMap<String, Vec<String>>> {
     let metadata: Metadata = serde_json::from_str(metadata)?;
     let library = metadata.packages.into_iter().find(|package| package.name == "cachefence");

@@ -20,10 +20,10 @@ const VARIABLE: &str = "CACHEFENCE_REDIS_SERVER";
 /// The binary where nothing names one.
 const DEFAULT: &str = "redis-server";
 
-/// What a server says when it is ready.
+/// The line that a server logs when it is ready.
 const READY: &str = "Ready to accept connections";
 
-/// What a sentinel says, which listens by then.
+/// The line that a sentinel logs once it listens.
 const READY_SENTINEL: &str = "Sentinel ID is";
 
 /// The file that a sentinel rewrites, in its directory.

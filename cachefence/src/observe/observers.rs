@@ -39,7 +39,7 @@ pub(crate) struct Observers {
     outages: Mutex<HashMap<String, Outages>>,
 }
 
-/// What is known of the times in which the circuit breaker of a server was open. The threads that open and close it may
+/// The times in which the circuit breaker of a server was open. The threads that open and close it may
 /// tell of that in another order, so the openings are numbered.
 #[cfg(feature = "redis")]
 #[derive(Default)]
@@ -156,7 +156,8 @@ impl Observers {
         let _ = (&self.name, by);
     }
 
-    /// The outages under way have changed, of which there is no more than one for each server.
+    /// The outages under way have changed, of which there is no more than one for each server. Called with their lock
+    /// held, so that the number of the later of two changes stays.
     #[cfg(feature = "redis")]
     fn outages_changed(&self, outages: &HashMap<String, Outages>) {
         let under_way = outages.values().filter(|outages| outages.now.is_some()).count();

@@ -103,7 +103,7 @@ impl RedisCluster {
             }
         }
         for i in 0..self.nodes.len() {
-            // Each meets each, which is faster than hearing of one another.
+            // All nodes are introduced to all others, which is faster than to have them hear of one another.
             for other in i + 1..self.nodes.len() {
                 let port = self.node(other).announced_port().to_string();
                 self.tell::<()>(i, &["CLUSTER", "MEET", "127.0.0.1", &port]);

@@ -235,7 +235,7 @@ impl NodeDialer {
         failure
     }
 
-    /// That the server does not take the credentials, as it `said`, or asks for some.
+    /// The sentence that the server does not take the credentials, as it `said`, or asks for some.
     fn unknown_user(&self, said: Option<&str>) -> String {
         let advice = match (&self.credentials, &self.role) {
             (Some(_), _) => "check what the closure in `Redis::credentials` returns",

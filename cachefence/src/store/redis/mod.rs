@@ -51,6 +51,7 @@ mod tracking;
 mod transactions;
 mod votes;
 mod watched;
+mod whereabouts;
 mod words;
 
 use std::pin::pin;

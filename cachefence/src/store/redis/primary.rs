@@ -8,7 +8,6 @@
 //! of).
 
 use std::fmt;
-use std::mem;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
@@ -19,10 +18,11 @@ use tokio::time::Instant;
 
 use super::credentials::Provider;
 use super::dial::{NodeDialer, Purpose, Role, runtime};
-use super::dialed::{Dialed, Driver};
+use super::dialed::Dialed;
 use super::failure::{Failure, FailureKind};
 use super::sentinel::Sentinel;
 use super::tls::Connector;
+use super::whereabouts::{Switch, Whereabouts};
 use crate::error::InvalidOption;
 use crate::observe::Observers;
 use crate::race::{First, race};
@@ -33,21 +33,13 @@ use crate::time::in_time_from;
 /// one more, because each may be replaced meanwhile.
 const MOST_ADDRESSES: usize = 3;
 
-/// How long the server that a switch has left counts as the one that late sentinels name. Sentinels tell one another of
-/// a switch every two seconds.
-const LATE: Duration = Duration::from_secs(10);
-
-/// How long after the sentinels have named the server that is in doubt they are not asked again for another connection:
-/// what they tell by themselves comes sooner.
-const PAUSE: Duration = Duration::from_millis(250);
-
 /// Makes connections to the primary that sentinels know by one name. `Display` is the primary, for messages.
 pub(super) struct Primary {
     pub(super) name: String,
     pub(super) sentinels: Vec<Arc<Sentinel>>,
     pub(super) access: Access,
     pub(super) observers: Arc<Observers>,
-    known: Mutex<Known>,
+    known: Mutex<Whereabouts>,
     /// The generation, for attempts to connect that a switch makes pointless.
     switches: watch::Sender<u64>,
     renew: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -59,22 +51,6 @@ pub(super) struct Access {
     pub(super) credentials: Option<Provider>,
     pub(super) tls: Option<Connector>,
     pub(super) limit: Duration,
-}
-
-/// The knowledge of this process about the primary.
-#[derive(Default)]
-struct Known {
-    address: Option<ConnectionAddr>,
-    /// Whether the sentinels are to be asked before the next connection is made.
-    is_doubtful: bool,
-    /// When the sentinels were last asked in vain: they named the server that is in doubt.
-    asked_in_vain: Option<Instant>,
-    /// The address that the last switch has left, and when.
-    left: Option<(ConnectionAddr, Instant)>,
-    /// How many switches there were.
-    generation: u64,
-    /// The connections that were made since the last switch.
-    made: Vec<Weak<Driver>>,
 }
 
 impl Primary {
@@ -120,7 +96,7 @@ impl Primary {
             if let Some((_, failure)) = failed.take_if(|(before, _)| *before == address) {
                 return Err(failure);
             }
-            match self.connect_unless_switched(&address, generation, begun, purpose.clone()).await {
+            match self.connect(&address, generation, begun, purpose.clone()).await {
                 Ok(Some(dialed)) => return Ok(dialed),
                 Ok(None) => {}
                 Err(failure) => {
@@ -143,17 +119,19 @@ impl Primary {
 
     /// Where the primary is, and in which generation. The sentinels are asked if that is not known, or in doubt.
     async fn find(&self, begun: Instant) -> Result<(ConnectionAddr, u64), Failure> {
-        if let Some(found) = self.known().candidate() {
-            return Ok(found);
-        }
-        let before = self.address();
+        let before = {
+            let known = self.known();
+            if let Some(address) = known.candidate() {
+                return Ok((address.clone(), known.generation()));
+            }
+            known.address().cloned()
+        };
         let asked = self.ask(begun).await;
         let mut known = self.known();
-        let is_in_vain = known.address == before;
-        known.asked_in_vain = is_in_vain.then(Instant::now);
-        match (known.address.clone(), asked) {
+        known.note_asked(before.as_ref());
+        match (known.address(), asked) {
             // Without its sentinels a primary is where it was, for all that is known. It has to say that it is one.
-            (Some(address), _) => Ok((address, known.generation)),
+            (Some(address), _) => Ok((address.clone(), known.generation())),
             (None, Err(failure)) => Err(failure),
             (None, Ok(())) => {
                 let message = "no sentinel has told the primary".to_owned();
@@ -163,7 +141,7 @@ impl Primary {
     }
 
     /// Connects to `address`, where the primary is in this `generation`; `None` as soon as there is another switch.
-    async fn connect_unless_switched(
+    async fn connect(
         &self,
         address: &ConnectionAddr,
         generation: u64,
@@ -172,27 +150,19 @@ impl Primary {
     ) -> Result<Option<Dialed>, Failure> {
         let mut seen = self.switches.subscribe();
         let switched = pin!(seen.wait_for(|now| *now > generation));
-        let made = pin!(self.connect(address, generation, begun, purpose));
+        let made = pin!(async {
+            let node = self.node(address)?;
+            let dialed = node.dial(begun, purpose).await?;
+            if !self.known().note_made(dialed.driver(), generation) {
+                return Ok(None);
+            }
+            self.check_role(&node, begun, &dialed).await?;
+            Ok(Some(dialed))
+        });
         match race(made, switched).await {
             First::A(made) => made,
             First::B(_) => Ok(None),
         }
-    }
-
-    async fn connect(
-        &self,
-        address: &ConnectionAddr,
-        generation: u64,
-        begun: Instant,
-        purpose: Purpose,
-    ) -> Result<Option<Dialed>, Failure> {
-        let node = self.node(address)?;
-        let dialed = node.dial(begun, purpose).await?;
-        if !self.note_made(&dialed, generation) {
-            return Ok(None);
-        }
-        self.check_role(&node, begun, &dialed).await?;
-        Ok(Some(dialed))
     }
 
     /// Has the server at `node` say that it is a primary.
@@ -241,30 +211,16 @@ impl Primary {
         })
     }
 
-    /// Notes a connection of a `generation`, which the next switch closes. `false` if there was one already.
-    fn note_made(&self, dialed: &Dialed, generation: u64) -> bool {
-        let mut known = self.known();
-        let is_current = known.generation == generation;
-        if is_current {
-            known.made.retain(|driver| driver.strong_count() > 0);
-            known.made.push(dialed.driver());
-        }
-        is_current
-    }
-
     /// Doubts that the primary is at `address`, or where it is believed to be: the sentinels are asked before the next
     /// connection is made.
     pub(super) fn doubt(&self, address: Option<&ConnectionAddr>) {
-        let mut known = self.known();
-        if address.is_none() || known.address.as_ref() == address {
-            known.is_doubtful = true;
-        }
+        self.known().doubt(address);
     }
 
     /// Takes in that the primary is at `new` now, if it was at `old`. `false` if it was not.
     pub(super) fn learn_from(&self, old: &ConnectionAddr, new: ConnectionAddr) -> bool {
         let known = self.known();
-        let is_known = known.address.as_ref() == Some(old);
+        let is_known = known.address() == Some(old);
         if is_known {
             self.learn_in(known, new);
         }
@@ -280,23 +236,15 @@ impl Primary {
     /// since.
     pub(super) fn learn_answer(&self, address: ConnectionAddr, generation: u64) {
         let known = self.known();
-        if known.generation == generation {
+        if known.generation() == generation {
             self.learn_in(known, address);
         }
     }
 
-    fn learn_in(&self, mut known: MutexGuard<'_, Known>, address: ConnectionAddr) {
-        known.is_doubtful = false;
-        if known.address.as_ref() == Some(&address) {
-            return;
-        }
-        let told = address.to_string();
-        let Some(before) = known.address.replace(address) else { return };
-        let told_before = before.to_string();
-        known.left = Some((before, Instant::now()));
-        known.generation += 1;
-        let (made, generation) = (mem::take(&mut known.made), known.generation);
+    fn learn_in(&self, mut known: MutexGuard<'_, Whereabouts>, address: ConnectionAddr) {
+        let switch = known.learn(address);
         drop(known);
+        let Some(Switch { before, now, generation, made }) = switch else { return };
         made.iter().filter_map(Weak::upgrade).for_each(|driver| driver.close());
         if let Some(renew) = self.renew.get() {
             renew();
@@ -307,32 +255,22 @@ impl Primary {
             *latest = generation.max(*latest);
             is_later
         });
-        self.observers.primary_changed(&self.name, &told_before, &told);
+        self.observers.primary_changed(&self.name, &before.to_string(), &now.to_string());
     }
 
     /// The address that the last switch has left, if that was just now, and the generation.
     pub(super) fn left(&self) -> (Option<ConnectionAddr>, u64) {
         let known = self.known();
-        let just_left = known.left.as_ref().filter(|(_, when)| when.elapsed() < LATE);
-        (just_left.map(|(address, _)| address.clone()), known.generation)
+        (known.just_left().cloned(), known.generation())
     }
 
     /// Where the primary is believed to be.
     pub(super) fn address(&self) -> Option<ConnectionAddr> {
-        self.known().address.clone()
+        self.known().address().cloned()
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Whereabouts> {
         lock(&self.known)
-    }
-}
-
-impl Known {
-    /// The address to connect to, and its generation; `None` if the sentinels are to be asked now.
-    fn candidate(&self) -> Option<(ConnectionAddr, u64)> {
-        let was_just_asked = self.asked_in_vain.is_some_and(|asked| asked.elapsed() < PAUSE);
-        let address = self.address.clone().filter(|_| !self.is_doubtful || was_just_asked)?;
-        Some((address, self.generation))
     }
 }
 
@@ -411,44 +349,13 @@ mod tests {
         assert_eq!(primary.address(), Some(address(3)));
     }
 
-    #[test]
-    fn a_doubt_about_another_address_is_none() {
-        let primary = primary();
-        primary.learn(address(1));
-        primary.doubt(Some(&address(2)));
-        assert!(!primary.known().is_doubtful);
-        primary.doubt(Some(&address(1)));
-        assert!(primary.known().is_doubtful);
-        primary.learn(address(1));
-        assert!(!primary.known().is_doubtful);
-        primary.doubt(None);
-        assert!(primary.known().is_doubtful);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_doubt_is_asked_about_at_once_and_then_every_250_ms() {
+    #[tokio::test]
+    async fn without_its_sentinels_a_primary_is_where_it_was() {
         let primary = primary();
         assert!(primary.find(Instant::now()).await.is_err(), "there is no sentinel");
         primary.learn(address(1));
-        assert_eq!(primary.known().candidate(), Some((address(1), 0)));
         primary.doubt(None);
-        tokio::time::advance(PAUSE).await;
-        assert_eq!(primary.known().candidate(), None);
-        let found = primary.find(Instant::now()).await;
-        assert_eq!(found.unwrap(), (address(1), 0), "without sentinels it is where it was");
-        assert_eq!(primary.known().candidate(), Some((address(1), 0)));
-        tokio::time::advance(PAUSE).await;
-        assert_eq!(primary.known().candidate(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_server_that_was_left_is_no_other_than_any_after_a_while() {
-        let primary = primary();
-        primary.learn(address(1));
-        primary.learn(address(2));
-        assert_eq!(primary.left(), (Some(address(1)), 1));
-        tokio::time::advance(LATE).await;
-        assert_eq!(primary.left(), (None, 1));
+        assert_eq!(primary.find(Instant::now()).await.unwrap(), (address(1), 0));
     }
 
     /// A connection that a switch has closed may be made anew before those who connect are told of the switch.
@@ -456,11 +363,11 @@ mod tests {
     async fn an_attempt_that_begins_during_a_switch_is_not_ended_by_it() {
         let primary = primary();
         primary.learn(address(1));
-        primary.known().generation += 1;
+        primary.known().learn(address(2)).unwrap();
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (begun, purpose, nobody) =
             (Instant::now(), Purpose::commands(), address(nobody.port()));
-        let made = primary.connect_unless_switched(&nobody, 1, begun, purpose);
+        let made = primary.connect(&nobody, 1, begun, purpose);
         let refused = made.await.err().expect("an attempt was made, and refused");
         assert!(refused.is_unreachable(), "{}", refused.error);
     }

@@ -35,7 +35,7 @@ pub(crate) fn teach(connection: &Connection) -> Result<()> {
     })
 }
 
-/// What turns the troubles on and off; the connection that writes to the database.
+/// The switches of the troubles, and the connection that writes to the database.
 pub(crate) struct Troubles(Arc<Mutex<Connection>>);
 
 impl Troubles {

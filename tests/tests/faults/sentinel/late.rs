@@ -94,6 +94,14 @@ fn assert_told_once(sentinel: &ScriptedNode) {
     assert_eq!(asked, 1);
 }
 
+/// Has `sentinel` name the server on `port`, and tell nobody by itself.
+fn names_from_now_on(sentinel: &ScriptedNode, port: u16) {
+    sentinel.script(move |command| match command.name() {
+        ASK => Answer::Reply(names(port)),
+        _ => Answer::Usual,
+    });
+}
+
 /// Has `sentinel` name the server on `port`, after a while, and answer a subscription so.
 fn answers_slowly(sentinel: &ScriptedNode, port: u16, subscription: Vec<u8>) {
     const WHILE: Duration = Duration::from_millis(20);
@@ -162,10 +170,7 @@ async fn sentinels_are_asked_again_when_the_primary_is_gone() {
     let sentinels = [sentinel(old_port, Vec::new())];
     let callers = callers(&sentinels).await;
     until("it is listened to", || is_listened_to(&sentinels[0])).await;
-    sentinels[0].script(move |command| match command.name() {
-        ASK => Answer::Reply(names(new_port)),
-        _ => Answer::Usual,
-    });
+    names_from_now_on(&sentinels[0], new_port);
     old.kill();
     callers.warm().await;
     assert!(clients(&new) >= 2);
@@ -180,10 +185,7 @@ async fn sentinels_are_asked_again_when_the_primary_takes_no_writes() {
     let sentinels = [sentinel(old_port, Vec::new())];
     let callers = callers(&sentinels).await;
     until("it is listened to", || is_listened_to(&sentinels[0])).await;
-    sentinels[0].script(move |command| match command.name() {
-        ASK => Answer::Reply(names(new_port)),
-        _ => Answer::Usual,
-    });
+    names_from_now_on(&sentinels[0], new_port);
     old.cli(&["REPLICAOF", "127.0.0.1", &new_port.to_string()]);
     // Redis ends the connections of a server that becomes a replica only where a sentinel asks for that.
     let refused = callers.cache.invalidate("row:0").await.unwrap_err();

@@ -176,7 +176,7 @@ impl LastLead {
     }
 }
 
-/// What the log tells of a load under the lease that is over.
+/// The line of the log for a load under the lease that is over.
 fn load_over(pid: u32, outcome: &str, early: bool, took_ms: f64) -> Option<(Kind, String)> {
     if outcome != "stored" {
         let text = format!("The load of process {pid} ended: {}.", plain(outcome));
